@@ -1,0 +1,89 @@
+"""Transfer learning for Keras: a pretrained model and your data go in, a measured, servable model comes out."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kzoo.adaptation import adapt, plan
+    from kzoo.adapted import Adapted, Predictions, load
+    from kzoo.evaluation.metrics import Evaluation
+    from kzoo.inspection import stages
+    from kzoo.models.heads import register_head
+    from kzoo.planning import Plan
+    from kzoo.specs.backbone import BackboneSpec
+    from kzoo.specs.head import Head
+    from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft
+    from kzoo.specs.registry import get_model, list_models, register
+    from kzoo.specs.schedule import Phase, Schedule
+    from kzoo.specs.task import Classification, MultiLabel, Regression
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Adapted": "kzoo.adapted",
+    "BackboneSpec": "kzoo.specs.backbone",
+    "Classification": "kzoo.specs.task",
+    "Evaluation": "kzoo.evaluation.metrics",
+    "Head": "kzoo.specs.head",
+    "MultiLabel": "kzoo.specs.task",
+    "Phase": "kzoo.specs.schedule",
+    "Plan": "kzoo.planning",
+    "Predictions": "kzoo.adapted",
+    "Regression": "kzoo.specs.task",
+    "Schedule": "kzoo.specs.schedule",
+    "adapt": "kzoo.adaptation",
+    "fine_tune": "kzoo.specs.recipes",
+    "get_model": "kzoo.specs.registry",
+    "gradual": "kzoo.specs.recipes",
+    "linear_probe": "kzoo.specs.recipes",
+    "list_models": "kzoo.specs.registry",
+    "load": "kzoo.adapted",
+    "lp_ft": "kzoo.specs.recipes",
+    "plan": "kzoo.adaptation",
+    "register": "kzoo.specs.registry",
+    "register_head": "kzoo.models.heads",
+    "stages": "kzoo.inspection",
+}
+
+__all__ = [
+    "Adapted",
+    "BackboneSpec",
+    "Classification",
+    "Evaluation",
+    "Head",
+    "MultiLabel",
+    "Phase",
+    "Plan",
+    "Predictions",
+    "Regression",
+    "Schedule",
+    "adapt",
+    "fine_tune",
+    "get_model",
+    "gradual",
+    "linear_probe",
+    "list_models",
+    "load",
+    "lp_ft",
+    "plan",
+    "register",
+    "register_head",
+    "stages",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is first used, so that `import kzoo` does not import TensorFlow."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'kzoo' has no attribute {name!r}")
+    if not _PUBLIC[name].startswith("kzoo.specs."):
+        importlib.import_module("kzoo.quiet").import_tensorflow()
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

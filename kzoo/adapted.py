@@ -1,0 +1,307 @@
+"""Adapted: what `adapt` returns."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from kzoo.data.audit import check_pictures
+from kzoo.data.batches import batches
+from kzoo.data.examples import Splits
+from kzoo.data.image import SUFFIXES, Preprocessor
+from kzoo.data.splits import read, read_labelled
+from kzoo.data.tables import as_column
+from kzoo.evaluation.metrics import Evaluation, measure
+from kzoo.exporting import export, model_card
+from kzoo.models.heads import pool
+from kzoo.saving import read as read_saved
+from kzoo.saving import write
+from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.head import Head
+from kzoo.specs.task import Classification, MultiLabel, Regression, Task
+from kzoo.tables import Table
+from kzoo.training.trunk import compiled, forward
+
+if TYPE_CHECKING:
+    import pandas
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Answers for some pictures.
+
+    Args:
+        names: what each picture is called.
+        labels: the answer: a label; a tuple of labels for a MultiLabel; None where the picture could not be read.
+        outputs: probabilities, or values of a regression, float32 (N, outputs); NaN where there is none.
+        columns: names of the outputs.
+        errors: why pictures could not be read, by name.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[Any]
+    outputs: np.ndarray
+    columns: Sequence[str]
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """`outputs` of a classification."""
+        return self.outputs
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def table(self) -> Table:
+        """One row a picture."""
+        rows = []
+        for name, label, row in zip(self.names, self.labels, self.outputs, strict=True):
+            shown = self.errors.get(name) if label is None else ", ".join(label) if isinstance(label, tuple) else label
+            rows.append((name, shown, *map(float, row)))
+        return Table(("picture", "label", *self.columns), rows)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A trained model with all that is needed to measure, use, keep and serve it.
+
+    Args:
+        card: the backbone's card.
+        kind: kind of the task.
+        labels: names of the outputs.
+        head: the head's description.
+        preprocessor: raw pictures to the network's input.
+        network: Keras model from scaled pictures to logits.
+        features: name of the layer whose output is the backbone's.
+        scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
+        record: what was done, as plain values: schedule, phases, splits, seed, versions.
+        data: the splits, where this process has them.
+    """
+
+    card: BackboneSpec
+    kind: str
+    labels: Sequence[str]
+    head: Head
+    preprocessor: Preprocessor
+    network: keras.Model
+    features: str
+    scale: tuple[Sequence[float], Sequence[float]] | None
+    record: Mapping[str, Any]
+    data: Splits | None = field(default=None, repr=False)
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The plain Keras model, from pixels in 0..255 (B, H, W, 3) to probabilities (B, K), or values."""
+        raw = keras.Input((None, None, self.preprocessor.channels), name="image")
+        x = self.preprocessor.scale(self.preprocessor.resizing()(raw))
+        return keras.Model(raw, self.finish(self.network(x)), name=f"{self.card.name}_adapted")
+
+    @cached_property
+    def backbone(self) -> keras.Model:
+        """The adapted backbone without the head, from scaled pictures to features: a model to adapt again."""
+        return keras.Model(self.network.input, self._features(), name=self.card.name)
+
+    @cached_property
+    def embedding(self) -> keras.Model:
+        """From scaled pictures (B, S, S, 3) to embeddings (B, width)."""
+        return keras.Model(self.network.input, pool(self._features(), self.head.pooling), name="embedding")
+
+    @cached_property
+    def _call(self) -> Any:
+        return compiled(self.network)
+
+    @property
+    def history(self) -> pandas.DataFrame:
+        """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
+        import pandas
+
+        rows = [
+            {"phase": number, **row} for number, phase in enumerate(self.record["phases"]) for row in phase["history"]
+        ]
+        return pandas.DataFrame(rows)
+
+    def finish(self, logits: Any) -> Any:
+        """Probabilities, or values, of logits (B, outputs)."""
+        if self.kind == "classification":
+            return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
+        if self.kind == "multi_label":
+            return keras.layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
+        mean, deviation = self.scale or ((0.0,), (1.0,))
+        return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")(logits)
+
+    def evaluate(self, data: Any = None) -> Evaluation:
+        """Measures on the test split, or on all of other labelled data.
+
+        Args:
+            data: None, or anything that a task takes; its labels must be among the model's.
+
+        Raises:
+            ValueError: there is no test split in this process and the data cannot be read again.
+        """
+        if data is not None:
+            examples = self._read_all(data)
+            outputs = self._outputs(examples.columns["image"])
+            return measure(self.kind, outputs, examples.targets, labels=self.labels, names=examples.names)
+        test = self._splits().test
+        outputs = self._outputs(test.columns["image"])
+        return measure(self.kind, outputs, test.targets, labels=self.labels, names=test.names)
+
+    def predict(self, pictures: Any) -> Predictions:
+        """Answers for one or several pictures; what cannot be read is named and does not stop the others.
+
+        Args:
+            pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
+                (H, W, C).
+        """
+        column, names = _column(pictures)
+        _, errors = check_pictures(column)
+        good = [index for index in range(len(column)) if index not in errors]
+        outputs = np.full((len(column), len(self.labels)), np.nan, np.float32)
+        if good:
+            outputs[good] = self._outputs(column[good])
+        labels = [None if index in errors else self._answer(outputs[index]) for index in range(len(column))]
+        return Predictions(names, labels, outputs, self.labels, {names[index]: why for index, why in errors.items()})
+
+    def export(self, directory: str | Path) -> Path:
+        """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
+
+        It is written aside, reloaded and compared with this model before it appears; a model card and a warm-up request
+        go with it. Signatures: see `kzoo.serving.signatures`.
+
+        Returns:
+            Path of the version.
+
+        Raises:
+            ExportError: what was written does not answer as this model does.
+            OSError: the disk is full, or not writable; no version appears.
+        """
+        figures = {name: str(metric) for name, metric in self.evaluate().metrics.items()} if self.data else {}
+        description = model_card(
+            self.card,
+            kind=self.kind,
+            labels=self.labels,
+            preprocessor=self.preprocessor,
+            record=self.record,
+            figures=figures,
+        )
+        return export(
+            directory,
+            network=self.network,
+            embedding=self.embedding,
+            finish=self.finish,
+            preprocessor=self.preprocessor,
+            labels=self.labels,
+            kind=self.kind,
+            description=description,
+        )
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
+        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "record")
+        return write(directory, network=self.network, values={name: getattr(self, name) for name in names})
+
+    def summary(self) -> Table:
+        """One row a phase: what trained, for how long, and what it reached on validation."""
+        rows = []
+        for number, phase in enumerate(self.record["phases"]):
+            scores = phase["scores"]
+            kept = "kept" if number == self.record["kept"] else ""
+            rows.append(
+                (
+                    number,
+                    " ".join(phase["groups"]),
+                    len(phase["history"]),
+                    scores["val_loss"],
+                    scores.get("val_accuracy"),
+                    f"{phase['seconds']:.1f} s",
+                    kept,
+                )
+            )
+        columns = ("phase", "trained", "epochs", "val_loss", "val_accuracy", "time", "")
+        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
+        return Table(columns, rows, title=title, notes=tuple(self.record["notes"]))
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
+
+    def _features(self) -> Any:
+        return self.network.get_layer(self.features).output
+
+    def _outputs(self, column: np.ndarray) -> np.ndarray:
+        """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
+        parts = []
+        for batch in batches(column, preprocessor=self.preprocessor, batch_size=BATCH):
+            parts.append(forward(self._call, [batch.numpy()], batch_size=BATCH))
+        return np.asarray(self.finish(np.concatenate(parts)))
+
+    def _answer(self, row: np.ndarray) -> Any:
+        if self.kind == "classification":
+            return self.labels[int(row.argmax())]
+        if self.kind == "multi_label":
+            return tuple(label for label, value in zip(self.labels, row, strict=True) if value >= 0.5)
+        return ", ".join(f"{value:.4g}" for value in row)
+
+    def _splits(self) -> Splits:
+        if self.data is not None:
+            return self.data
+        source = self.record["task"]
+        if source["data"] is None:
+            raise ValueError("The test split is not in this process: pass data to evaluate().")
+        splits = read(self._task(source["data"]))
+        if splits.fingerprint() != self.record["fingerprint"]:
+            raise ValueError(f"{source['data']} has changed since training: its test split is another. Pass data.")
+        return splits
+
+    def _read_all(self, data: Any) -> Any:
+        task = data if isinstance(data, Task) else self._task(data)
+        return read_labelled(task, labels=self.labels)
+
+    def _task(self, data: Any) -> Task:
+        """The task it was trained on, with other data."""
+        kind = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}[self.kind]
+        return kind(**{**self.record["task"], "data": data})
+
+
+def load(directory: str | Path) -> Adapted:
+    """A model that `Adapted.save` wrote. No code runs that is in the files.
+
+    Args:
+        directory: where it was saved.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
+    """
+    return Adapted(**read_saved(directory))
+
+
+def _column(pictures: Any) -> tuple[np.ndarray, list[str]]:
+    """An image column and names, of what a user has at hand."""
+    if isinstance(pictures, str | Path) and Path(pictures).is_dir():
+        pictures = sorted(path for path in Path(pictures).rglob("*") if path.suffix.lower() in SUFFIXES)
+    if isinstance(pictures, str | bytes | Path):
+        pictures = [pictures]
+    if hasattr(pictures, "ndim") and pictures.ndim == 3 and pictures.shape[-1] in (1, 3):
+        pictures = pictures[None]
+    column = as_column(pictures)
+    if not len(column):
+        raise ValueError("There are no pictures to predict.")
+    return column, [value if isinstance(value, str) else f"picture {index}" for index, value in enumerate(column)]

@@ -1,0 +1,190 @@
+"""The verbs from a shell: ``kzoo list | show | plan | adapt | evaluate | predict | export | demo``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import kzoo
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: without the program's name; None: those of the process.
+
+    Returns:
+        The exit code: 0, or 1 where it failed; argparse exits with 2 where the command is not understood.
+    """
+    options = _parser().parse_args(arguments)
+    if options.command is None:
+        _parser().print_help()
+        return USAGE
+    warnings.simplefilter("ignore", category=UserWarning)
+    try:
+        options.run(options)
+    except (ValueError, TypeError, OSError, ImportError, RuntimeError, ArithmeticError) as error:
+        print(f"kzoo {options.command}: {error}", file=sys.stderr)
+        for note in getattr(error, "__notes__", ()):
+            print(note, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print(f"kzoo {options.command}: interrupted; nothing half-written was left", file=sys.stderr)
+        return 130
+    return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="kzoo", description="Transfer learning for Keras.")
+    parser.add_argument("--version", action="version", version=f"kzoo {kzoo.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    listing = _command(commands, "list", _list, "List the models whose name matches.")
+    listing.add_argument("pattern", nargs="?", default="*", help="shell wildcards, as 'mobilenet*'")
+    listing.add_argument("--modality", help="only those of one modality")
+    listing.add_argument("--pretrained", action="store_true", help="only those with published weights")
+
+    show = _command(commands, "show", _show, "Show a model's card and its stages.")
+    show.add_argument("model", help="name of a model")
+
+    planning = _command(commands, "plan", _plan, "Say what 'adapt' would do, without training.")
+    _add_training(planning)
+
+    adapting = _command(commands, "adapt", _adapt, "Train a model on your data, and test it.")
+    _add_training(adapting)
+    adapting.add_argument("--class-weight", choices=["balanced"], help="weigh classes by inverse frequency")
+    adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
+    adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
+
+    evaluating = _command(commands, "evaluate", _evaluate, "Measure a saved model on its test split or on other data.")
+    evaluating.add_argument("saved", help="directory of a saved model")
+    evaluating.add_argument("data", nargs="?", help="labelled data; without it, the test split")
+
+    predicting = _command(commands, "predict", _predict, "Answer for pictures.")
+    predicting.add_argument("saved", help="directory of a saved model")
+    predicting.add_argument("pictures", nargs="+", help="paths of pictures, or one folder")
+
+    exporting = _command(commands, "export", _export, "Write a saved model as a SavedModel for serving.")
+    exporting.add_argument("saved", help="directory of a saved model")
+    exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
+
+    demo = _command(commands, "demo", _demo, "The main job in a minute, on digits that scikit-learn brings.")
+    demo.add_argument("--directory", metavar="DIR", help="keep the exported model there")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--json", action="store_true", help="print JSON for scripts")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", help="name of a model, or path of a .keras or weight file")
+    command.add_argument("data", help="folder, .csv, .tsv, .tfrecord, or tfds:NAME")
+    command.add_argument("--task", choices=["classification", "multi-label", "regression"], default="classification")
+    command.add_argument("--image", help="column of the pictures")
+    command.add_argument("--label", action="append", help="column of the target; several times for several")
+    command.add_argument("--schedule", default="auto", help="auto, linear_probe, fine_tune, gradual or lp_ft")
+    command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
+    command.add_argument("--size", type=int, help="height and width of the pictures, pixels")
+    command.add_argument("--resize", choices=["crop", "pad", "squash"], default="crop")
+    command.add_argument("--strategy", choices=["auto", "one", "mirrored"], default="auto")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--strict", action="store_true", help="fail on dirty data instead of setting it aside")
+
+
+def _list(options: argparse.Namespace) -> None:
+    names = kzoo.list_models(options.pattern, modality=options.modality, pretrained=options.pretrained)
+    cards = [dataclasses.asdict(kzoo.get_model(name)) for name in names]
+    _print(options, names, cards)
+
+
+def _show(options: argparse.Namespace) -> None:
+    card = kzoo.get_model(options.model)
+    values = dataclasses.asdict(card)
+    lines = [f"{name}: {value}" for name, value in values.items() if name != "weights" and value not in (None, {}, "")]
+    lines += [f"weights at {file.size} pixels: {file.name}" for file in card.weights]
+    _print(options, "\n".join(lines) if options.json else "\n".join([*lines, "", str(kzoo.stages(card))]), values)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    plan = kzoo.plan(options.model, _task(options), **_training(options))
+    _print(options, plan, plan.as_dict())
+
+
+def _adapt(options: argparse.Namespace) -> None:
+    adapted = kzoo.adapt(options.model, _task(options), class_weight=options.class_weight, **_training(options))
+    evaluation = adapted.evaluate()
+    values = {**adapted.record, "test": evaluation.as_dict()}
+    lines = [str(adapted), "", "Test split, which chose nothing:", str(evaluation)]
+    if options.save:
+        values["saved"] = str(adapted.save(options.save))
+        lines.append(f"Saved to {options.save}")
+    if options.export:
+        values["exported"] = str(adapted.export(options.export))
+        lines.append(f"Exported to {values['exported']}")
+    _print(options, "\n".join(lines), values)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    evaluation = kzoo.load(options.saved).evaluate(options.data)
+    _print(options, evaluation, evaluation.as_dict())
+
+
+def _predict(options: argparse.Namespace) -> None:
+    pictures = options.pictures[0] if len(options.pictures) == 1 else options.pictures
+    found = kzoo.load(options.saved).predict(pictures)
+    rows = [
+        {
+            "picture": name,
+            "label": label,
+            "outputs": None if label is None else dict(zip(found.columns, map(float, row), strict=True)),
+            "error": found.errors.get(name),
+        }
+        for name, label, row in zip(found.names, found.labels, found.outputs, strict=True)
+    ]
+    _print(options, found, rows)
+    if len(found.errors) == len(found):
+        raise ValueError("no picture could be read")
+
+
+def _export(options: argparse.Namespace) -> None:
+    path = kzoo.load(options.saved).export(options.directory)
+    _print(options, f"Exported to {path}", {"exported": str(path)})
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from kzoo.demo import demo
+
+    result = demo(options.directory)
+    _print(options, result, result.as_dict())
+
+
+def _task(options: argparse.Namespace) -> Any:
+    kinds = {"classification": kzoo.Classification, "multi-label": kzoo.MultiLabel, "regression": kzoo.Regression}
+    label = options.label[0] if options.label and len(options.label) == 1 else options.label
+    return kinds[options.task](options.data, image=options.image, label=label, strict=options.strict)
+
+
+def _training(options: argparse.Namespace) -> dict[str, Any]:
+    weights = None if options.weights.lower() == "none" else options.weights
+    names = ("schedule", "size", "resize", "strategy", "seed")
+    return {"weights": weights, **{name: getattr(options, name) for name in names}}
+
+
+def _print(options: argparse.Namespace, shown: Any, values: Any) -> None:
+    print(json.dumps(values, indent=2, ensure_ascii=False) if options.json else shown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

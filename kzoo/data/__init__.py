@@ -1,0 +1,1 @@
+"""From raw data to batches: sources, audit, splits, pictures, augmentation."""

@@ -1,0 +1,93 @@
+"""The audit: every example is opened once, hashed and decoded, before it is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from kzoo.data.headers import trouble
+from kzoo.data.image import Preprocessor
+
+
+def check_pictures(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
+    """Opens every picture of a column.
+
+    Args:
+        column: object array (N,) of paths and bytes, or pixels (N, H, W, C).
+
+    Returns:
+        SHA-256 of each picture's content ("" where unreadable), and the reasons against some, by index.
+    """
+    if column.dtype != object:
+        return _check_pixels(column)
+    digests, reasons = _check_headers(column)
+    good = [index for index in range(len(column)) if index not in reasons]
+    decodable = set(_decodable(column, good))
+    for index in good:
+        if index not in decodable:
+            reasons[index] = _why(column[index])
+    return digests, reasons
+
+
+def load(picture: str | bytes) -> bytes:
+    """The encoded bytes of a path, or the bytes themselves."""
+    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+
+
+def _check_pixels(pixels: np.ndarray) -> tuple[list[str], dict[int, str]]:
+    digests = [hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest() for picture in pixels]
+    reasons = {}
+    if np.issubdtype(pixels.dtype, np.floating):
+        reasons = {index: "pixels that are not finite" for index, x in enumerate(pixels) if not np.isfinite(x).all()}
+    return digests, reasons
+
+
+def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
+    def check(picture: str | bytes) -> tuple[str, str | None]:
+        try:
+            data = load(picture)
+        except OSError as error:
+            return "", f"could not be read ({error.strerror})"
+        return hashlib.sha256(data).hexdigest(), trouble(data)
+
+    with ThreadPoolExecutor() as pool:
+        found = list(tqdm(pool.map(check, column), total=len(column), desc="Reading", unit="file", leave=False))
+    reasons = {index: reason for index, (_, reason) in enumerate(found) if reason}
+    return [digest for digest, _ in found], reasons
+
+
+def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
+    """The indices whose picture TensorFlow can decode."""
+    if not indices:
+        return []
+    preprocessor = Preprocessor(size=1)
+
+    def attempt(index: tf.Tensor, picture: tf.Tensor, is_path: tf.Tensor) -> tf.Tensor:
+        encoded = tf.cond(is_path, lambda: tf.io.read_file(picture), lambda: picture)
+        with tf.control_dependencies([preprocessor.decode(encoded)]):
+            return tf.identity(index)
+
+    pictures = [column[index] for index in indices]
+    is_path = [isinstance(picture, str) for picture in pictures]
+    dataset = tf.data.Dataset.from_tensor_slices((np.asarray(indices, np.int64), pictures, is_path))
+    dataset = dataset.map(attempt, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False).ignore_errors()
+    progress = tqdm(dataset.as_numpy_iterator(), total=len(indices), desc="Checking", unit="picture", leave=False)
+    return [int(index) for index in progress]
+
+
+def _why(picture: str | bytes) -> str:
+    try:
+        Preprocessor(size=1).decode(tf.constant(load(picture)))
+    except tf.errors.OpError as error:
+        text = str(error.message).splitlines()[0]
+        return f"damaged: {text.split('} ', 1)[-1][:80]}"
+    return "could not be decoded in the pipeline"
+
+
+__all__ = ["check_pictures", "load"]

@@ -1,0 +1,129 @@
+"""Examples and splits: what all sources become."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kzoo.tables import Table
+
+SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
+"""Names that splits go by, and their own."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples as named columns of equal length, and their targets.
+
+    Args:
+        columns: ``"image"`` holds paths (str) and encoded pictures (bytes) in an object array (N,), or pixels in an
+            array (N, H, W, C), uint8 or float in 0..255.
+        targets: as they came: a list of N labels; encoded: int64 (N,), or float32 (N, outputs).
+        names: what each example is called in messages, a path or a row.
+    """
+
+    columns: Mapping[str, np.ndarray]
+    targets: Any
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Examples:
+        """The examples at `indices`, in that order."""
+        indices = np.asarray(indices, dtype=np.int64)
+        targets = self.targets
+        picked = targets[indices] if isinstance(targets, np.ndarray) else [targets[index] for index in indices]
+        columns = {name: column[indices] for name, column in self.columns.items()}
+        return Examples(columns, picked, [self.names[index] for index in indices])
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a source holds, before anything is checked.
+
+    Args:
+        splits: ``{"all": ...}`` where the source knows no splits, else some of train, validation and test.
+        labels: names of the classes where the source knows them.
+        notes: what a reader should be told.
+        set_aside: name and reason of what could not even be listed.
+    """
+
+    splits: Mapping[str, Examples]
+    labels: Sequence[str] | None = None
+    notes: Sequence[str] = ()
+    set_aside: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found wrong with the data.
+
+    Args:
+        set_aside: name and reason of each example that is not used.
+        notes: what else a reader should know.
+    """
+
+    set_aside: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+
+    def table(self) -> Table:
+        """One row an example set aside."""
+        return Table(("set aside", "why"), self.set_aside, notes=tuple(self.notes))
+
+    def __str__(self) -> str:
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.set_aside:
+            reasons.setdefault(reason, []).append(name)
+        lines = [f"{len(names)} set aside: {reason} ({_some(names)})" for reason, names in reasons.items()]
+        return "\n".join([*lines, *self.notes])
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Checked examples in three disjoint parts.
+
+    Args:
+        train: what weights are fitted on.
+        validation: what choices are made on.
+        test: what chose nothing.
+        labels: names of the outputs, in order.
+        audit: what was set aside, and notes.
+    """
+
+    train: Examples
+    validation: Examples
+    test: Examples
+    labels: Sequence[str]
+    audit: Audit = field(default_factory=Audit)
+
+    def table(self) -> Table:
+        """Number of examples by label and split (labels of one-dimensional targets only)."""
+        parts = (self.train, self.validation, self.test)
+        rows: list[tuple[Any, ...]] = []
+        for index, label in enumerate(self.labels):
+            if self.train.targets.ndim == 1:
+                rows.append((label, *(int(np.sum(part.targets == index)) for part in parts)))
+            elif set(np.unique(self.train.targets)) <= {0.0, 1.0}:
+                rows.append((label, *(int(part.targets[:, index].sum()) for part in parts)))
+        rows.append(("all", *(len(part) for part in parts)))
+        return Table(("label", "train", "validation", "test"), rows)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and targets of the test split: the same data, split the same way."""
+        digest = hashlib.sha256()
+        for name, target in zip(self.test.names, self.test.targets, strict=True):
+            digest.update(f"{name}\0{np.asarray(target).tolist()}\0".encode())
+        return digest.hexdigest()
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown}, ..." if len(names) > most else shown

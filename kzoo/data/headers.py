@@ -1,0 +1,78 @@
+"""What the first bytes of a picture file say: its kind, its size, and whether to stay away from it."""
+
+from __future__ import annotations
+
+import struct
+
+MOST_PIXELS = 100_000_000
+"""Pictures above this decode to over 300 MB; a small file can claim any size."""
+
+_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def trouble(data: bytes) -> str | None:
+    """Why an encoded picture cannot be used, as far as its header tells, or None.
+
+    Args:
+        data: the whole file.
+    """
+    if not data:
+        return "empty file"
+    try:
+        found = _size(data)
+    except (struct.error, IndexError):
+        return "cut off within its header"
+    if found is None:
+        return f"not a jpeg, png, gif, bmp or webp picture (starts with {data[:8]!r})"
+    width, height, channels = found
+    if width < 1 or height < 1:
+        return "no pixels"
+    if width * height > MOST_PIXELS:
+        return f"too large: {width} x {height} pixels, at most {MOST_PIXELS:,}"
+    if channels == 4 and data[:2] == b"\xff\xd8":
+        return "CMYK colours, which TensorFlow decodes wrongly: convert it to RGB"
+    return None
+
+
+def _size(data: bytes) -> tuple[int, int, int] | None:
+    """Width, height and channels (0 where the header leaves it open); None for an unknown kind."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        return (*struct.unpack(">II", data[16:24]), 0)
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return (*struct.unpack("<HH", data[6:10]), 0)
+    if data[:2] == b"BM":
+        width, height = struct.unpack("<ii", data[18:26])
+        return abs(width), abs(height), 0
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return (*_webp(data), 0)
+    if data[:2] == b"\xff\xd8":
+        return _jpeg(data)
+    return None
+
+
+def _jpeg(data: bytes) -> tuple[int, int, int]:
+    position = 2
+    while True:
+        marker = data[position + 1]
+        if data[position] != 0xFF:
+            raise IndexError
+        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:
+            position += 1 if marker == 0xFF else 2
+            continue
+        (length,) = struct.unpack(">H", data[position + 2 : position + 4])
+        if marker in _FRAMES:
+            height, width, channels = struct.unpack(">HHB", data[position + 5 : position + 10])
+            return width, height, channels
+        position += 2 + length
+
+
+def _webp(data: bytes) -> tuple[int, int]:
+    """Sizes of the three kinds of WebP (RFC 9649, section 2)."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L":
+        (bits,) = struct.unpack("<I", data[21:25])
+        return 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
+    width, height = struct.unpack("<HH", data[26:30])
+    return width & 0x3FFF, height & 0x3FFF

@@ -1,0 +1,165 @@
+"""tf.data, TensorFlow Datasets and TFRecords."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
+from kzoo.data.tables import IMAGE_NAMES, LABEL_NAMES, as_column, find_column
+
+_RECORD_IMAGE = ("image", "image/encoded", "image_raw", "encoded", "picture")
+_RECORD_LABEL = (*LABEL_NAMES, "image/class/label", "image/class/text", "image/object/class/label")
+
+
+def read_dataset(dataset: tf.data.Dataset, *, image: str | None, label: str | Sequence[str] | None) -> Raw:
+    """A finite dataset of ``(picture, target)`` or of dicts, batched or not.
+
+    Pixels are kept as lossless PNG where their sizes differ.
+    """
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("The tf.data.Dataset never ends: take away .repeat(), kzoo repeats by itself.")
+    pick = _picker(dataset.element_spec, image=image, label=label)
+    picture_spec = pick(dataset.element_spec)[0]
+    if picture_spec.shape.rank == (1 if picture_spec.dtype == tf.string else 4):
+        dataset = dataset.unbatch()
+    pictures: list[Any] = []
+    targets: list[Any] = []
+    for element in tqdm(dataset.as_numpy_iterator(), desc="Reading", unit="example", leave=False):
+        picture, target = pick(element)
+        pictures.append(picture)
+        targets.append(target)
+    if not pictures:
+        raise ValueError("The tf.data.Dataset is empty.")
+    names = [f"element {index}" for index in range(len(pictures))]
+    return Raw({"all": Examples({"image": _column(pictures)}, targets, names)})
+
+
+def read_tfds(name: Any, *, image: str | None, label: str | Sequence[str] | None) -> Raw:
+    """A data set of TensorFlow Datasets, by name or as a builder; tried without a download first."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder(name) if isinstance(name, str) else name
+    if not builder.info.splits:
+        builder.download_and_prepare()
+    features = builder.info.features or {}
+    picture = find_column(list(features), image, IMAGE_NAMES, what="image", source=f"tfds:{builder.name}")
+    target = find_column(
+        list(features),
+        label if isinstance(label, str) else None,
+        LABEL_NAMES,
+        what="label",
+        source=f"tfds:{builder.name}",
+    )
+    labels = getattr(features[target], "names", None)
+    decoders = {picture: tfds.decode.SkipDecoding()}
+    splits = {}
+    for split in builder.info.splits:
+        dataset = builder.as_dataset(split=split, decoders=decoders)
+        examples = read_dataset(dataset, image=picture, label=target).splits["all"]
+        splits[SPLIT_NAMES.get(split, split)] = examples
+    unused = [split for split in splits if split not in ("train", "validation", "test")]
+    notes = [f"Splits of tfds:{builder.name} that are not used: {', '.join(unused)}"] if unused else []
+    splits = {split: examples for split, examples in splits.items() if split not in unused}
+    return Raw({"all": splits["train"]} if set(splits) == {"train"} else splits, labels, notes)
+
+
+def read_tfrecords(paths: Sequence[Path], *, source: str, image: str | None, label: str | Sequence[str] | None) -> Raw:
+    """TFRecords of tf.train.Example, with an encoded picture and a label in each.
+
+    Files named after splits (``train-00000-of-00004``) become these; a ``labels.txt`` beside them names the classes.
+    """
+    if not paths:
+        raise FileNotFoundError(f"No TFRecord files match {source!r}.")
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(_split_of(path.name), []).append(path)
+    if set(groups) - {"all"} and ("all" in groups or "train" not in groups):
+        groups = {"all": list(paths)}
+    splits, aside = {}, []
+    for split, files in groups.items():
+        splits[split], more = _read_records(files, image=image, label=label)
+        aside += more
+    names = paths[0].parent / "labels.txt"
+    labels = names.read_text(encoding="utf-8").split("\n") if names.is_file() else None
+    return Raw(splits, [line.strip() for line in labels if line.strip()] if labels else None, (), aside)
+
+
+def _read_records(
+    paths: Sequence[Path], *, image: str | None, label: str | Sequence[str] | None
+) -> tuple[Examples, list[tuple[str, str]]]:
+    pictures, targets, names, aside = [], [], [], []
+    keys: tuple[str, str] | None = None
+    for path in paths:
+        records = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+        for index in range(1 << 62):
+            try:
+                example = tf.train.Example.FromString(next(records))
+            except StopIteration:
+                break
+            except (tf.errors.DataLossError, ValueError) as error:
+                aside.append(
+                    (f"{path.name} from record {index}", f"damaged TFRecord: {str(error).splitlines()[0][:80]}")
+                )
+                break
+            features = example.features.feature
+            if keys is None:
+                wanted = label if isinstance(label, str) else None
+                keys = (
+                    find_column(sorted(features), image, _RECORD_IMAGE, what="image", source=path.name),
+                    find_column(sorted(features), wanted, _RECORD_LABEL, what="label", source=path.name),
+                )
+            encoded = features[keys[0]].bytes_list.value
+            pictures.append(encoded[0] if encoded else b"")
+            targets.append(_value(features[keys[1]]))
+            names.append(f"{path.name} record {index}")
+    if not pictures:
+        raise ValueError(f"No records in {', '.join(path.name for path in paths)}.")
+    return Examples({"image": _column(pictures)}, targets, names), aside
+
+
+def _value(feature: Any) -> Any:
+    """A feature's one value, its several values, or None."""
+    kind = feature.WhichOneof("kind")
+    values = list(getattr(feature, kind).value) if kind else []
+    values = [value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value for value in values]
+    return None if not values else values[0] if len(values) == 1 else values
+
+
+def _picker(spec: Any, *, image: str | None, label: str | Sequence[str] | None) -> Any:
+    """A function from an element to its picture and its target."""
+    if isinstance(spec, Mapping):
+        picture = find_column(list(spec), image, IMAGE_NAMES, what="image", source="the tf.data.Dataset")
+        wanted = label if isinstance(label, str) else None
+        target = find_column(list(spec), wanted, LABEL_NAMES, what="label", source="the tf.data.Dataset")
+        return lambda element: (element[picture], element[target])
+    if isinstance(spec, tuple) and len(spec) in (2, 3):
+        return lambda element: (element[0], element[1])
+    raise ValueError(f"A tf.data.Dataset must give (picture, target) or a dict: it has no labels. Got {spec}.")
+
+
+def _column(pictures: Sequence[Any]) -> np.ndarray:
+    first = pictures[0]
+    if not isinstance(first, bytes) and len({picture.shape for picture in pictures}) == 1:
+        return as_column(np.stack(pictures))
+    column = np.empty(len(pictures), dtype=object)
+    column[:] = [picture if isinstance(picture, bytes) else _encode(picture) for picture in pictures]
+    return column
+
+
+def _encode(picture: np.ndarray) -> bytes:
+    if picture.dtype != np.uint8 and not np.array_equal(picture, np.round(picture)):
+        raise ValueError("Pictures of different sizes must be uint8, or floats that are whole numbers in 0..255.")
+    if picture.size and (picture.min() < 0 or picture.max() > 255):
+        raise ValueError(f"Pictures must be in 0..255. Got {picture.min()}..{picture.max()}.")
+    return tf.io.encode_png(picture.astype(np.uint8)).numpy()
+
+
+def _split_of(name: str) -> str:
+    stem = name.lower().replace("_", "-").split(".")[0].split("-")[0]
+    return SPLIT_NAMES.get(stem, "all")

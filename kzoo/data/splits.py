@@ -1,0 +1,205 @@
+"""Splits: stratified, seeded, and disjoint by content."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kzoo.data.audit import check_pictures
+from kzoo.data.examples import Audit, Examples, Splits
+from kzoo.data.sources import read_source
+from kzoo.data.targets import encode, make_labels
+from kzoo.specs.task import Task
+
+BINS = 10
+"""Bins of equal size by which the targets of a regression are stratified."""
+
+
+def read(task: Task) -> Splits:
+    """Reads, checks, encodes and splits the data of a task.
+
+    Dirty examples are set aside, with a name and a reason each; ``strict=True`` raises instead. Copies of one
+    content stay on one side: an example of the training data that is in a given test or validation split leaves.
+
+    Raises:
+        ValueError: nothing is left to learn from, or `strict` and something is wrong.
+    """
+    raw = read_source(task)
+    splits = dict(raw.splits)
+    learned = splits["train"] if "train" in splits else splits["all"]
+    labels = make_labels(learned.targets, task=task, known=raw.labels)
+    aside: list[tuple[str, str]] = list(raw.set_aside)
+    digests: dict[str, list[str]] = {}
+    for name, examples in splits.items():
+        splits[name], digests[name] = _clean(examples, labels=labels, task=task, aside=aside)
+    notes = list(raw.notes)
+    parts = _divide(splits, digests, task=task, aside=aside, notes=notes)
+    if aside and task.strict:
+        raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
+    _refuse_empty(parts, aside, task)
+    notes += _missing(parts["train"], labels, task)
+    return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
+
+
+def read_labelled(task: Task, *, labels: Sequence[str]) -> Examples:
+    """All clean examples of a task's data, whatever their split, encoded by labels that are known already.
+
+    Raises:
+        ValueError: none is usable, or `task.strict` and something is wrong.
+    """
+    raw = read_source(task)
+    aside: list[tuple[str, str]] = list(raw.set_aside)
+    parts = [_clean(examples, labels=labels, task=task, aside=aside)[0] for examples in raw.splits.values()]
+    if aside and task.strict:
+        raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        raise ValueError(f"No example is usable.\n{Audit(aside)}")
+    if aside:
+        warnings.warn(str(Audit(aside)), stacklevel=4)
+    columns = {name: _join([part.columns[name] for part in parts]) for name in parts[0].columns}
+    return Examples(
+        columns, np.concatenate([part.targets for part in parts]), [n for part in parts for n in part.names]
+    )
+
+
+def _join(columns: Sequence[np.ndarray]) -> np.ndarray:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
+
+
+def _clean(
+    examples: Examples, *, labels: Sequence[str], task: Task, aside: list[tuple[str, str]]
+) -> tuple[Examples, list[str]]:
+    """The usable examples with encoded targets, and their digests."""
+    encoded = encode(examples.targets, labels=labels, task=task)
+    digests, reasons = check_pictures(examples.columns["image"])
+    reasons = encoded.reasons | reasons
+    if task.kind == "classification":
+        reasons |= _contradictions(digests, encoded.targets, reasons, labels)
+    aside += [(examples.names[index], reason) for index, reason in sorted(reasons.items())]
+    keep = [index for index in range(len(examples)) if index not in reasons]
+    clean = Examples(examples.columns, encoded.targets, examples.names).take(keep)
+    return clean, [digests[index] for index in keep]
+
+
+def _contradictions(
+    digests: Sequence[str], targets: np.ndarray, reasons: Mapping[int, str], labels: Sequence[str]
+) -> dict[int, str]:
+    """Examples of one content that have different labels."""
+    seen: dict[str, set[int]] = {}
+    for index, digest in enumerate(digests):
+        if index not in reasons:
+            seen.setdefault(digest, set()).add(int(targets[index]))
+    return {
+        index: f"the same picture is labelled {' and '.join(labels[t] for t in sorted(seen[digest]))}"
+        for index, digest in enumerate(digests)
+        if index not in reasons and len(seen[digest]) > 1
+    }
+
+
+def _divide(
+    splits: dict[str, Examples],
+    digests: dict[str, list[str]],
+    *,
+    task: Task,
+    aside: list[tuple[str, str]],
+    notes: list[str],
+) -> dict[str, Examples]:
+    """Train, validation and test, from whichever of them are there."""
+    rng = np.random.default_rng(task.seed)
+    name = "train" if "train" in splits else "all"
+    pool, marks = splits[name], digests[name]
+    held = {part: set(digests[part]) for part in ("test", "validation") if part in splits}
+    keep = _outside(pool, marks, held, aside, name)
+    if "validation" in held and "test" in held:
+        inside = _outside(splits["validation"], digests["validation"], {"test": held["test"]}, aside, "validation")
+        splits["validation"] = splits["validation"].take(inside)
+    pool, marks = pool.take(keep), [marks[index] for index in keep]
+    shares = {part: getattr(task, part) for part in ("test", "validation") if part not in splits}
+    chosen = _stratify(_strata(pool.targets), marks, shares, rng, notes)
+    duplicates = len(marks) - len(set(marks))
+    if duplicates:
+        notes.append(f"{duplicates} copies of other pictures: each stays in the split of its original")
+    return {part: splits.get(part, pool.take(chosen.get(part, []))) for part in ("validation", "test")} | {
+        "train": pool.take(chosen["train"])
+    }
+
+
+def _outside(
+    examples: Examples, marks: Sequence[str], held: Mapping[str, set[str]], aside: list[tuple[str, str]], name: str
+) -> list[int]:
+    """Indices of examples whose content is in no held-out split; the others are set aside."""
+    keep = []
+    for index, mark in enumerate(marks):
+        where = [part for part, known in held.items() if mark in known]
+        if where:
+            aside.append((examples.names[index], f"in {name}, but its content is in {where[0]} too"))
+        else:
+            keep.append(index)
+    return keep
+
+
+def _stratify(
+    strata: np.ndarray, marks: Sequence[str], shares: Mapping[str, float], rng: np.random.Generator, notes: list[str]
+) -> dict[str, np.ndarray]:
+    """Indices of each part: from each stratum its share, whole contents at a time, at least one where it has three.
+
+    A stratum of one content goes to train.
+    """
+    members: dict[int, dict[str, list[int]]] = {}
+    first: dict[str, int] = {}
+    for index, mark in enumerate(marks):
+        stratum = first.setdefault(mark, int(strata[index]))
+        members.setdefault(stratum, {}).setdefault(mark, []).append(index)
+    parts: dict[str, list[int]] = {part: [] for part in (*shares, "train")}
+    single = 0
+    for stratum in sorted(members):
+        contents = list(members[stratum].values())
+        order = rng.permutation(len(contents))
+        start = 0
+        for part, share in shares.items():
+            count = round(share * len(contents))
+            if count == 0 and len(contents) > len(shares):
+                count = 1
+            count = min(count, len(contents) - 1 - start)
+            for content in order[start : start + count]:
+                parts[part] += contents[content]
+            start += count
+        single += bool(shares) and len(contents) == 1
+        for content in order[start:]:
+            parts["train"] += contents[content]
+    if single:
+        notes.append(f"{single} classes have one member only: it is used for training and they cannot be tested")
+    return {part: np.sort(np.asarray(indices, np.int64)) for part, indices in parts.items()}
+
+
+def _strata(targets: np.ndarray) -> np.ndarray:
+    """What to stratify by: the class; the rarest label; the quantile of the first value."""
+    if targets.ndim == 1:
+        return targets
+    if not len(targets):
+        return np.zeros(0, np.int64)
+    if set(np.unique(targets)) <= {0.0, 1.0}:
+        rarity = np.where(targets > 0, targets.sum(axis=0), np.inf)
+        return np.where(targets.any(axis=1), rarity.argmin(axis=1), -1)
+    edges = np.quantile(targets[:, 0], np.linspace(0, 1, BINS + 1)[1:-1])
+    return np.digitize(targets[:, 0], edges)
+
+
+def _refuse_empty(parts: Mapping[str, Examples], aside: Sequence[tuple[str, str]], task: Task) -> None:
+    for name in ("train", "validation", "test"):
+        if not len(parts[name]):
+            reason = f" {len(aside)} were set aside:\n{Audit(aside)}" if aside else ""
+            raise ValueError(f"The {name} split is empty: give more data, or another share of it.{reason}")
+    if task.kind == "classification" and len(np.unique(parts["train"].targets)) < 2:
+        raise ValueError(f"One class only is left in the training data after the audit.\n{Audit(aside)}")
+
+
+def _missing(train: Examples, labels: Sequence[str], task: Task) -> list[str]:
+    if task.kind != "classification":
+        return []
+    seen = set(train.targets.tolist())
+    missing = [label for index, label in enumerate(labels) if index not in seen]
+    return [f"Classes without a training example: {', '.join(missing)}"] if missing else []

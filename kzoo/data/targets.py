@@ -1,0 +1,183 @@
+"""Targets: labels to numbers, by one map that is made from the training data and used everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kzoo.specs.task import MultiLabel, Task
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Targets as numbers.
+
+    Args:
+        targets: int64 (N,) for classification, float32 (N, outputs) otherwise; 0 where a reason stands.
+        reasons: why some cannot be used, by index.
+    """
+
+    targets: np.ndarray
+    reasons: dict[int, str]
+
+
+def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | None) -> list[str]:
+    """Names of the outputs, from the training targets, or as the task or the source has them.
+
+    Raises:
+        ValueError: there are fewer than two classes, or no targets.
+    """
+    given = list(task.labels or known or ())
+    if task.kind == "regression":
+        rows = [row for row in map(_numbers, targets) if row]
+        if not rows:
+            raise ValueError("A regression needs numbers as targets: there are none.")
+        return given or (["value"] if len(rows[0]) == 1 else [f"value {index}" for index in range(len(rows[0]))])
+    if task.kind == "multi_label":
+        labels = given or _multi_labels(targets, task)
+        if not labels:
+            raise ValueError("No example has a label: there is nothing to learn.")
+        return labels
+    names = [name for name in (_class(target) for target in targets) if name is not None]
+    if not names:
+        raise ValueError("No example has a label: there is nothing to learn.")
+    labels = given or sorted(set(names), key=_natural)
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"labels must differ from each other. Got {labels}.")
+    if len(set(names)) < 2:
+        raise ValueError(f"There is one class only, {names[0]!r}: a classification needs two or more.")
+    return labels
+
+
+def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task) -> Encoded:
+    """Targets as numbers by the map `labels`."""
+    if task.kind == "classification":
+        return _encode_classes(targets, labels)
+    return _encode_rows(targets, labels, task)
+
+
+def _encode_classes(targets: Sequence[Any], labels: Sequence[str]) -> Encoded:
+    index = {label: number for number, label in enumerate(labels)}
+    by_number = not any(label.isdigit() for label in labels)
+    encoded = np.zeros(len(targets), np.int64)
+    reasons: dict[int, str] = {}
+    for row, target in enumerate(targets):
+        name = _class(target)
+        if name is None:
+            reasons[row] = "no label"
+        elif name in index:
+            encoded[row] = index[name]
+        elif by_number and name.isdigit() and int(name) < len(labels):
+            encoded[row] = int(name)
+        else:
+            reasons[row] = f"label {name!r} is not in the training data"
+    return Encoded(encoded, reasons)
+
+
+def _encode_rows(targets: Sequence[Any], labels: Sequence[str], task: Task) -> Encoded:
+    encoded = np.zeros((len(targets), len(labels)), np.float32)
+    reasons: dict[int, str] = {}
+    index = {label: number for number, label in enumerate(labels)}
+    for row, target in enumerate(targets):
+        if isinstance(task, MultiLabel) and (names := _names(target, task)) is not None:
+            unknown = [name for name in names if name not in index]
+            if unknown:
+                reasons[row] = f"label {unknown[0]!r} is not in the training data"
+            for name in set(names) - set(unknown):
+                encoded[row, index[name]] = 1.0
+            continue
+        numbers = _numbers(target)
+        if not numbers:
+            reasons[row] = "no target" if task.kind == "regression" else "no label"
+        elif len(numbers) != len(labels):
+            reasons[row] = f"{len(numbers)} values where {len(labels)} are wanted"
+        elif task.kind == "multi_label" and not set(numbers) <= {0.0, 1.0}:
+            reasons[row] = "values other than 0 and 1"
+        else:
+            encoded[row] = numbers
+    return Encoded(encoded, reasons)
+
+
+def _class(target: Any) -> str | None:
+    """The name of a class, or None where there is none."""
+    if isinstance(target, bytes):
+        target = target.decode("utf-8", errors="replace")
+    if isinstance(target, str):
+        return target.strip() or None
+    if target is None:
+        return None
+    array = np.asarray(target)
+    if array.size > 1:
+        one_hot = array.ndim == 1 and set(np.unique(array)) <= {0, 1} and array.sum() == 1
+        return str(int(array.argmax())) if one_hot else None
+    value = array.reshape(-1)[0] if array.size else None
+    if isinstance(value, bytes | str):
+        return _class(value)
+    if value is None or value != value:
+        return None
+    return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def _multi_labels(targets: Sequence[Any], task: Task) -> list[str]:
+    found: set[str] = set()
+    for target in targets:
+        names = _names(target, task)
+        if names is None and (numbers := _numbers(target)):
+            return [str(index) for index in range(len(numbers))]
+        found.update(names or ())
+    return sorted(found, key=_natural)
+
+
+def _names(target: Any, task: Task) -> list[str] | None:
+    """The labels of one example as names, or None where they are not given by name."""
+    if isinstance(target, bytes):
+        target = target.decode("utf-8", errors="replace")
+    if isinstance(target, str) and isinstance(task, MultiLabel):
+        return [name.strip() for name in target.split(task.separator) if name.strip()]
+    if isinstance(target, list | tuple | set | np.ndarray) and all(isinstance(name, str) for name in target):
+        if len(target) and all(name.strip() in ("0", "1") for name in target):
+            return None
+        return [name.strip() for name in target]
+    return None
+
+
+def _numbers(target: Any) -> list[float]:
+    """One or several finite numbers, or nothing."""
+    try:
+        values = np.atleast_1d(np.asarray(target, dtype=np.float64)).ravel()
+    except (TypeError, ValueError):
+        return []
+    return values.tolist() if np.isfinite(values).all() else []
+
+
+def _natural(name: str) -> tuple[int, float, str]:
+    """Numbers in the order of their values, before words."""
+    return (0, float(name), name) if name.lstrip("-").replace(".", "", 1).isdigit() else (1, 0.0, name)
+
+
+def weigh_classes(
+    class_weight: str | Mapping[str, float] | None, targets: np.ndarray, *, labels: Sequence[str]
+) -> np.ndarray | None:
+    """Weight of each output, float32, or None where all weigh the same.
+
+    Args:
+        class_weight: ``"balanced"`` (inverse frequency, as scikit-learn's), a dict from label to weight, or None.
+        targets: of the training examples, int64 (N,).
+        labels: names of the classes.
+
+    Raises:
+        ValueError: the task has no classes, or the dict names others.
+    """
+    if class_weight is None:
+        return None
+    if targets.ndim != 1:
+        raise ValueError("class_weight is for a Classification: other targets have no classes that exclude each other.")
+    if class_weight == "balanced":
+        counts = np.bincount(targets, minlength=len(labels))
+        return (len(targets) / (len(labels) * np.maximum(counts, 1))).astype(np.float32)
+    if not isinstance(class_weight, Mapping) or set(class_weight) - set(labels):
+        raise ValueError(f"class_weight must be 'balanced' or a dict of {', '.join(labels)}. Got {class_weight!r}.")
+    return np.asarray([class_weight.get(label, 1.0) for label in labels], np.float32)

@@ -1,0 +1,95 @@
+"""Serving what was adapted: a SavedModel with a model card and warm-up requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kzoo.data.image import Preprocessor
+from kzoo.serving.export import export_version
+from kzoo.serving.signatures import image_signatures, sample_pictures
+from kzoo.specs.backbone import BackboneSpec
+
+
+def export(
+    directory: str | Path,
+    *,
+    network: keras.Model,
+    embedding: keras.Model,
+    finish: Callable[[Any], Any],
+    preprocessor: Preprocessor,
+    labels: Sequence[str],
+    kind: str,
+    description: str,
+) -> Path:
+    """Writes the next version of a SavedModel below `directory`, for TensorFlow Serving or plain TensorFlow.
+
+    Args:
+        directory: ``NAME``; the version appears as ``NAME/<next integer>/``.
+        network: from scaled pictures to logits.
+        embedding: from scaled pictures to embeddings.
+        finish: from logits to probabilities, or values.
+        preprocessor: raw pictures to the network's input.
+        labels: names of the outputs.
+        kind: kind of the task.
+        description: the model card, Markdown.
+
+    Returns:
+        Path of the version.
+    """
+    pixels = keras.Input((preprocessor.size, preprocessor.size, preprocessor.channels), name="pixels")
+    scaled = preprocessor.scale(pixels)
+    answer = keras.Model(pixels, finish(network(scaled)), name="answer")
+    embed = keras.Model(pixels, embedding(scaled), name="embed")
+    signatures = image_signatures(
+        decode=preprocessor.decode,
+        fit=preprocessor.fit,
+        answer=answer,
+        embed=embed,
+        size=preprocessor.size,
+        channels=preprocessor.channels,
+        labels=labels,
+        kind=kind,
+    )
+    extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in labels)}
+    samples = sample_pictures(preprocessor.size)
+    return export_version(directory, signatures=signatures, models=[answer, embed], samples=samples, extras=extras)
+
+
+def model_card(
+    card: BackboneSpec,
+    *,
+    kind: str,
+    labels: Sequence[str],
+    preprocessor: Preprocessor,
+    record: Mapping[str, Any],
+    figures: Mapping[str, str],
+) -> str:
+    """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
+    sizes = ", ".join(f"{number} {name}" for name, number in record["sizes"].items())
+    lines = [
+        f"# {card.name}, adapted ({kind})",
+        "",
+        f"- Backbone: {card.name}, licence {card.licence}, {card.paper or 'no paper'}",
+        f"- Start weights: {record['weights'] or 'random'}",
+        f"- Input: pictures of {preprocessor.size} x {preprocessor.size} pixels, resized by {preprocessor.resize}",
+        f"- Outputs: {', '.join(labels)}",
+        f"- Data: {record['task']['data'] or 'given in memory'}: {sizes}; {record['set_aside']} set aside",
+        f"- Schedule: {record['schedule']}, seed {record['seed']}; kept: phase {record['kept'] + 1} of {len(record['phases'])}",
+        f"- Versions: {', '.join(f'{name} {version}' for name, version in record['versions'].items())}",
+        "",
+        "## Test split",
+        "",
+        *([f"- {name}: {figure}" for name, figure in figures.items()] or ["- not measured"]),
+        "",
+        "## Signatures",
+        "",
+        "- `serving_default`: `image`, encoded pictures (jpeg, png, gif, bmp, webp), string (B,)",
+        "- `tensor`, `tensor_float`: `image`, pixels in 0..255, uint8 or float32 (B, H, W, C)",
+        "- `features`: `image`, encoded pictures; returns `features`, the embedding",
+        "",
+    ]
+    return "\n".join(lines)

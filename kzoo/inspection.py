@@ -1,0 +1,34 @@
+"""Looking into a model: its stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kzoo.models.backbones import resolve
+from kzoo.models.stages import cut_into_stages, flops
+from kzoo.specs.registry import cards
+from kzoo.tables import Table
+
+
+def stages(model: Any, *, size: int | None = None) -> Table:
+    """The groups of a backbone that schedules speak of, besides ``head``.
+
+    Args:
+        model: a name, a card, a ``keras.Model`` or a path, as for `kzoo.adapt`.
+        size: height and width of the pictures, pixels. None: the card's native size.
+
+    Returns:
+        One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.
+    """
+    source = resolve(model, weights=None, cards=cards())
+    size = size or source.card.size
+    backbone = source.build(size)
+    found = cut_into_stages(backbone)
+    costs = [sum(flops(layer) for layer in stage.layers) for stage in found]
+    rows = []
+    for stage, cost in zip(found, costs, strict=True):
+        shapes = " + ".join("x".join(map(str, tensor.shape[1:])) for tensor in stage.cut)
+        share = f"{100 * cost / sum(costs):.0f}%" if sum(costs) else ""
+        rows.append((stage.name, len(stage.layers), stage.parameters, share, shapes))
+    title = f"{source.card.name} at {size} x {size}: {sum(costs) / 1e9:.2f} GFLOPs a picture"
+    return Table(("stage", "layers", "parameters", "FLOPs", "enters"), rows, title=title)

@@ -1,0 +1,1 @@
+"""From a card to a Keras model: backbones, weights, stages, heads, assembly."""

@@ -1,0 +1,61 @@
+"""Heads: from a backbone's output to logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kzoo.specs.head import Head
+
+Builder = Callable[[Any, int], Any]
+
+_HEADS: dict[str, Builder] = {}
+
+
+def register_head(name: str, builder: Builder) -> None:
+    """Makes ``Head(kind=name)`` build with `builder`.
+
+    Args:
+        name: a new name.
+        builder: function of the backbone's output, a Keras tensor (B, h, w, C) or (B, C), and of the number of
+            outputs; returns logits (B, outputs). Made of Keras layers alone, it is saved and exported with the model.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if name == "mlp" or name in _HEADS:
+        raise ValueError(f"A head named {name!r} is there already: choose another name.")
+    _HEADS[name] = builder
+
+
+def build_head(head: Head, features: Any, *, outputs: int) -> Any:
+    """Logits (B, outputs), float32, from the backbone's output (B, h, w, C), (B, t, C) or (B, C)."""
+    if head.kind != "mlp":
+        if head.kind not in _HEADS:
+            known = ", ".join(["mlp", *_HEADS])
+            raise ValueError(f"Unknown head {head.kind!r}. There are: {known}. kzoo.register_head adds one.")
+        return _HEADS[head.kind](features, outputs)
+    x = pool(features, head.pooling)
+    if head.hidden:
+        x = keras.layers.Dense(head.hidden, activation="relu", name="head_hidden")(x)
+    if head.dropout:
+        x = keras.layers.Dropout(head.dropout, name="head_dropout")(x)
+    return keras.layers.Dense(outputs, dtype="float32", name="head_logits")(x)
+
+
+def pool(features: Any, pooling: str) -> Any:
+    """The embedding (B, C), or (B, 2C) with ``"concat"``, of a backbone's output."""
+    rank = len(features.shape)
+    if rank == 2:
+        return features
+    if rank not in (3, 4):
+        raise ValueError(f"A backbone must return (B, h, w, C), (B, t, C) or (B, C). Got shape {features.shape}.")
+    dimensions = "2D" if rank == 4 else "1D"
+    parts = []
+    if pooling in ("avg", "concat"):
+        parts.append(getattr(keras.layers, f"GlobalAveragePooling{dimensions}")(name="head_avg")(features))
+    if pooling in ("max", "concat"):
+        parts.append(getattr(keras.layers, f"GlobalMaxPooling{dimensions}")(name="head_max")(features))
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="head_concat")(parts)

@@ -1,0 +1,110 @@
+"""Weight files: found in Keras's own cache, fetched within seconds or not at all, checked, loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import keras
+from tqdm.auto import tqdm
+
+from kzoo.specs.backbone import BackboneSpec, WeightFile
+from kzoo.storage import lock
+
+TIMEOUT = 10
+"""Seconds without an answer after which a download is given up."""
+
+
+class WeightsError(OSError):
+    """Pretrained weights that are not there, or not what they should be."""
+
+
+def cache_path(file: WeightFile) -> Path:
+    """Where Keras itself keeps the file: ``$KERAS_HOME/models``, or ``~/.keras/models``."""
+    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    return Path(home).expanduser() / "models" / file.name
+
+
+def find_weights(spec: BackboneSpec, *, size: int) -> Path:
+    """Path of the card's ImageNet weights for pictures of `size` pixels, downloaded where they are missing.
+
+    Raises:
+        WeightsError: the card has none; or the file is neither there nor to be had; or its hash is wrong.
+    """
+    file = spec.weight_file(size)
+    if file is None:
+        raise WeightsError(
+            f"No ImageNet weights are published for {spec.name!r}: pass weights=None to start from random weights, or "
+            f"weights=PATH. Models that have some: kzoo.list_models(pretrained=True)."
+        )
+    path = cache_path(file)
+    if not path.exists():
+        _download(file, path)
+    if file.digest and not is_published(path, file):
+        raise WeightsError(
+            f"{path} is not the file that Keras publishes (its hash is not {file.digest}): delete it and fetch it "
+            f"again from {file.url}"
+        )
+    return path
+
+
+def is_published(path: str | Path, file: WeightFile) -> bool:
+    """Whether a file has the hash that Keras publishes; False where it publishes none."""
+    if not file.digest:
+        return False
+    algorithm = hashlib.sha256 if len(file.digest) == 64 else lambda: hashlib.md5(usedforsecurity=False)
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, algorithm).hexdigest() == file.digest
+
+
+def load_weights(model: keras.Model, path: str | Path) -> None:
+    """Loads an ``.h5`` or ``.weights.h5`` file into `model`; every layer's shapes must fit.
+
+    Raises:
+        WeightsError: the file is missing, damaged, or of another model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"There is no weight file {path}.")
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise WeightsError(
+            f"{path} does not fit {model.name} ({len(model.layers)} layers, {model.count_params():,} parameters): "
+            f"{str(error).splitlines()[0][:300]}"
+        ) from error
+
+
+def _download(file: WeightFile, path: Path) -> None:
+    missing = (
+        f"Weights {file.name} are not in {path.parent} and could not be fetched from {file.url} (%s). Without a "
+        f"network: download that file elsewhere, put it at {path} (or under models/ of another folder and set "
+        f"KERAS_HOME to it), or pass weights=PATH, or weights=None for random weights."
+    )
+    aside = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with lock(path):
+            if path.exists():
+                return
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{file.name}.")
+            aside = Path(name)
+            with os.fdopen(descriptor, "wb") as out, urllib.request.urlopen(file.url, timeout=TIMEOUT) as answer:
+                total = int(answer.headers.get("Content-Length") or 0)
+                with tqdm.wrapattr(out, "write", total=total or None, desc=f"Downloading {file.name}") as sink:
+                    shutil.copyfileobj(answer, sink)
+                out.flush()
+                os.fsync(out.fileno())
+            if total and aside.stat().st_size != total:
+                raise OSError(f"{aside.stat().st_size} of {total} bytes came")
+            os.replace(aside, path)
+    except OSError as error:
+        raise WeightsError(missing % error) from error
+    finally:
+        if aside is not None:
+            aside.unlink(missing_ok=True)

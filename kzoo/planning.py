@@ -1,0 +1,94 @@
+"""The plan: what an adaptation would do, as a table, before it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kzoo.data.examples import Audit, Splits
+from kzoo.data.image import Preprocessor
+from kzoo.models.assembly import Assembled
+from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.schedule import Phase, Schedule
+from kzoo.tables import Table
+from kzoo.training.trunk import budget
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `kzoo.adapt` would do.
+
+    Args:
+        title: model, weights and resolution.
+        splits: examples by label and split.
+        phases: one row a phase: what trains, parameters, epochs, steps, rate, cached activations.
+        audit: what is wrong with the data.
+        notes: what a reader should know.
+    """
+
+    title: str
+    splits: Table
+    phases: Table
+    audit: Audit
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        blocks = [self.title, str(self.splits), str(self.phases), str(self.audit), *self.notes]
+        return "\n\n".join(block for block in blocks if block)
+
+    def _repr_html_(self) -> str:
+        title = Table((), (), title=self.title, notes=(*str(self.audit).splitlines(), *self.notes))
+        return title._repr_html_() + self.splits._repr_html_() + self.phases._repr_html_()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, for JSON."""
+        return {
+            "title": self.title,
+            "splits": [dict(zip(self.splits.columns, row, strict=True)) for row in self.splits.rows],
+            "phases": [dict(zip(self.phases.columns, row, strict=True)) for row in self.phases.rows],
+            "set_aside": [list(each) for each in self.audit.set_aside],
+            "notes": [*self.audit.notes, *self.notes],
+        }
+
+
+def lay_out(
+    card: BackboneSpec,
+    assembled: Assembled,
+    splits: Splits,
+    schedule: Schedule,
+    *,
+    preprocessor: Preprocessor,
+    weights: str | None,
+) -> Plan:
+    """The plan of a schedule on a model and its data."""
+    size = preprocessor.size
+    title = f"{card.name} ({weights or 'random'} weights) at {size} x {size}, {preprocessor.resize}; schedule {schedule.name}"
+    rows = [_row(phase, assembled, len(splits.train)) for phase in schedule.phases]
+    columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "cached")
+    phases = Table(columns, rows)
+    notes = []
+    if not weights:
+        notes.append("Random weights: nothing is transferred.")
+    if card.source == "user" and card.scaling == "none":
+        notes.append("Pixels are given to the model in 0..255; kzoo.register(..., scaling=...) changes that.")
+    if any(_cached(phase, assembled, len(splits.train)) > budget() for phase in schedule.phases):
+        notes.append("Activations of some phases do not fit into half of the free memory: these run the plain loop.")
+    return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
+
+
+def _row(phase: Phase, assembled: Assembled, examples: int) -> tuple[Any, ...]:
+    groups = phase.groups(list(assembled.groups))
+    parameters = sum(assembled.parameters(group) for group in groups)
+    cached = f"{_cached(phase, assembled, examples) / 1e6:,.0f} MB"
+    views = f"{phase.augmentation} x {phase.views}" if phase.augmentation != "none" else "none"
+    if phase.optimizer == "lbfgs":
+        return (" ".join(groups), parameters, "solved", None, None, None, "none", cached)
+    steps = max(examples // phase.batch_size, 1) * phase.epochs
+    return (" ".join(groups), parameters, phase.epochs, steps, phase.batch_size, phase.learning_rate, views, cached)
+
+
+def _cached(phase: Phase, assembled: Assembled, examples: int) -> int:
+    """Bytes of float32 activations at the cut of a phase, over all its views."""
+    lowest = phase.groups(list(assembled.groups))[0]
+    views = 1 if phase.augmentation == "none" else min(phase.views, phase.epochs)
+    return 4 * assembled.cut_size(lowest) * examples * views

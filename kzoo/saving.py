@@ -1,0 +1,79 @@
+"""Keeping what was adapted: a card, a network and their checksums, whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kzoo.data.image import Preprocessor
+from kzoo.models.backbones import read_model
+from kzoo.specs.backbone import BackboneSpec, WeightFile
+from kzoo.specs.head import Head
+from kzoo.storage import DamagedError, atomic_directory, verify_checksums, write_checksums, write_json
+
+FORMAT = 1
+CARD = "card.json"
+NETWORK = "network.keras"
+
+
+def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, Any]) -> Path:
+    """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``; what `write` left there before is replaced.
+
+    Args:
+        directory: where to.
+        network: the Keras model.
+        values: the other fields of an `Adapted`; dataclasses and plain values.
+
+    Raises:
+        FileExistsError: what is there was not written by `write`.
+    """
+    directory = Path(directory)
+    if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
+        raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
+    plain = {name: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for name, v in values.items()}
+    with atomic_directory(directory) as aside:
+        write_json(aside / CARD, {"format": FORMAT, **plain})
+        network.save(aside / NETWORK)
+        write_checksums(aside)
+    return directory
+
+
+def read(directory: str | Path) -> dict[str, Any]:
+    """The fields of an `Adapted` that `write` wrote. No code runs that is in the files.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
+    """
+    directory = Path(directory)
+    if not directory.exists():
+        raise FileNotFoundError(f"There is no saved model at {directory}.")
+    if not (directory / CARD).is_file():
+        raise DamagedError(f"{directory} is not a saved kzoo model: it has no {CARD}.")
+    verify_checksums(directory)
+    try:
+        values = json.loads((directory / CARD).read_text(encoding="utf-8"))
+        if values.pop("format") != FORMAT:
+            raise DamagedError(
+                f"{directory} was written by another format of kzoo; this one reads {FORMAT}: upgrade it."
+            )
+        card = dict(values["card"])
+        card["weights"] = tuple(WeightFile(**file) for file in card["weights"])
+        values["card"] = BackboneSpec(**card)
+        values["head"] = Head(**values["head"])
+        values["preprocessor"] = Preprocessor(**values["preprocessor"])
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
+    _import_source(values["card"])
+    return values | {"network": read_model(directory / NETWORK)}
+
+
+def _import_source(spec: BackboneSpec) -> None:
+    """Makes the layers of a source known to Keras, so that a file that names them can be read."""
+    if spec.source == "keras_cv":
+        import keras_cv  # noqa: F401

@@ -1,0 +1,1 @@
+"""Serving: a SavedModel that answers from bytes, checked before it is there."""

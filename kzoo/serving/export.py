@@ -1,0 +1,91 @@
+"""Export: a version of a SavedModel, written aside, reloaded, compared, and only then there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.serving.warmup import write_warmup
+from kzoo.storage import atomic_directory, lock
+
+
+class ExportError(RuntimeError):
+    """An exported model does not answer as the live one does; nothing was kept."""
+
+
+def export_version(
+    directory: str | Path,
+    *,
+    signatures: Mapping[str, tuple[Callable[..., Any], Sequence[tf.TensorSpec]]],
+    models: Sequence[keras.Model],
+    samples: Sequence[bytes],
+    extras: Mapping[str, str],
+) -> Path:
+    """Writes ``directory/<next integer>/`` in TensorFlow Serving's layout.
+
+    Args:
+        directory: of the model; made where it is missing.
+        signatures: functions and their input specifications, by name; ``serving_default`` takes encoded pictures.
+        models: what the functions call.
+        samples: encoded pictures on which the reloaded model is compared with the live one.
+        extras: text files for ``assets.extra/``, by name.
+
+    Returns:
+        The new directory.
+
+    Raises:
+        ExportError: they are not bit for bit those of the live model.
+        OSError: the disk is full, or not writable; no version appears.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    with lock(directory / "versions"):
+        target = directory / str(next_version(directory))
+        with atomic_directory(target) as aside:
+            live = {
+                name: tf.function(function, input_signature=list(spec)) for name, (function, spec) in signatures.items()
+            }
+            _write(aside, live, models)
+            folder = aside / "assets.extra"
+            folder.mkdir()
+            for name, text in extras.items():
+                (folder / name).write_text(text, encoding="utf-8")
+            write_warmup(folder, model=directory.name, pictures=samples[:1])
+            _compare(aside, live, samples)
+    return target
+
+
+def next_version(directory: Path) -> int:
+    """One more than the highest version that is there."""
+    return 1 + max((int(path.name) for path in directory.iterdir() if path.name.isdigit()), default=0)
+
+
+def _write(directory: Path, functions: Mapping[str, Any], models: Sequence[keras.Model]) -> None:
+    archive = keras.export.ExportArchive()
+    for model in models:
+        archive.track(model)
+    for name, function in functions.items():
+        archive.add_endpoint(name, function)
+    archive.write_out(str(directory), verbose=False)
+
+
+def _compare(directory: Path, live: Mapping[str, Any], samples: Sequence[bytes]) -> None:
+    """Raises unless each signature, read from the disk, gives bit for bit what the live function gives."""
+    loaded = tf.saved_model.load(str(directory))
+    for name, wanted in live.items():
+        spec = wanted.input_signature[0]
+        image = tf.constant(list(samples)) if spec.dtype == tf.string else _pixels(samples, spec)
+        ours, theirs = wanted(image), loaded.signatures[name](image=image)
+        for key, value in ours.items():
+            if not np.array_equal(value.numpy(), theirs[key].numpy()):
+                raise ExportError(f"The exported signature {name!r} gives other {key} than the live model: not kept.")
+
+
+def _pixels(samples: Sequence[bytes], spec: tf.TensorSpec) -> Any:
+    picture = tf.io.decode_image(samples[0], channels=spec.shape[-1], expand_animations=False)
+    return tf.cast(picture[None], spec.dtype)

@@ -1,0 +1,95 @@
+"""Signatures: the named functions of an exported model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Function = Callable[..., dict[str, Any]]
+
+
+def image_signatures(
+    *,
+    decode: Callable[[Any], Any],
+    fit: Callable[[Any], Any],
+    answer: keras.Model,
+    embed: keras.Model,
+    size: int,
+    channels: int,
+    labels: Sequence[str],
+    kind: str,
+) -> dict[str, tuple[Function, list[tf.TensorSpec]]]:
+    """The functions that an adapted picture model serves, with their input specifications.
+
+    Args:
+        decode: encoded picture (scalar string) to uint8 (H, W, C).
+        fit: pixels to float32 (..., size, size, C) in 0..255.
+        answer: from these to probabilities (B, K), or values.
+        embed: from these to embeddings (B, width).
+        size: height and width, pixels.
+        channels: 3 or 1.
+        labels: names of the outputs.
+        kind: kind of the task.
+
+    Returns:
+        ``serving_default``: encoded pictures, string (B,); ``tensor``: pixels, uint8 (B, H, W, C); ``tensor_float``:
+        the same as float32 in 0..255; each gives ``labels``, string (B,), and ``probabilities``, float32 (B, K) (a
+        regression: ``values``). ``features``: encoded pictures to ``features``, float32 (B, width).
+    """
+    names = tf.constant(list(labels))
+
+    def from_bytes(image: Any) -> Any:
+        pictures = tf.map_fn(
+            lambda encoded: fit(decode(encoded)),
+            image,
+            fn_output_signature=tf.TensorSpec((size, size, channels), tf.float32),
+        )
+        return tf.ensure_shape(pictures, (None, size, size, channels))
+
+    def say(pictures: Any) -> dict[str, Any]:
+        outputs = _unless_empty(answer, pictures)
+        if kind == "regression":
+            return {"values": outputs}
+        if kind == "classification":
+            return {"labels": tf.gather(names, tf.argmax(outputs, axis=1)), "probabilities": outputs}
+        return {"labels": _joined(names, outputs >= 0.5), "probabilities": outputs}
+
+    encoded = [tf.TensorSpec((None,), tf.string, name="image")]
+    pixels = (None, None, None, channels)
+    return {
+        "serving_default": (lambda image: say(from_bytes(image)), encoded),
+        "tensor": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.uint8, name="image")]),
+        "tensor_float": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.float32, name="image")]),
+        "features": (lambda image: {"features": _unless_empty(embed, from_bytes(image))}, encoded),
+    }
+
+
+def _unless_empty(model: keras.Model, pictures: Any) -> Any:
+    """The model's output; of no pictures, no output (a convolution of an empty batch is wrong on CPU, TF 2.21)."""
+    width = model.output_shape[-1]
+    return tf.cond(
+        tf.shape(pictures)[0] > 0, lambda: model(pictures, training=False), lambda: tf.zeros((0, width), tf.float32)
+    )
+
+
+def _joined(names: Any, on: Any) -> Any:
+    """The names of the labels that are on, joined by commas, string (B,)."""
+    kept = tf.ragged.boolean_mask(tf.broadcast_to(names, tf.shape(on)), on)
+    return tf.strings.reduce_join(kept, axis=1, separator=",")
+
+
+def sample_pictures(size: int, *, count: int = 3) -> list[bytes]:
+    """Encoded pictures to check an export with: noise of several shapes, as JPEG and PNG; the same each time."""
+    rng = np.random.default_rng(0)
+    shapes = [(size, size), (size * 2 // 3, size), (size, size // 2 + 1)]
+    pictures = []
+    for number in range(count):
+        height, width = shapes[number % len(shapes)]
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        encode = tf.io.encode_jpeg if number % 2 == 0 else tf.io.encode_png
+        pictures.append(encode(pixels).numpy())
+    return pictures

@@ -1,0 +1,1 @@
+"""Values: what a user types, printable and comparable, without Keras."""

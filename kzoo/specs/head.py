@@ -1,0 +1,37 @@
+"""Heads: what is put on a backbone to produce the task's output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+POOLINGS = ("avg", "max", "concat")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Pooling, an optional hidden layer, dropout, and a dense layer of logits.
+
+    Args:
+        pooling: ``"avg"``, ``"max"`` or ``"concat"`` (both, side by side), over height and width.
+        hidden: units of a hidden ReLU layer; 0 for none, which makes the head linear.
+        dropout: rate in [0, 1) before the layer of logits.
+        kind: ``"mlp"``, or a name given to `kzoo.register_head`.
+    """
+
+    pooling: str = "avg"
+    hidden: int = 0
+    dropout: float = 0.2
+    kind: str = "mlp"
+
+    def __post_init__(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}. Got {self.pooling!r}.")
+        if not isinstance(self.hidden, int) or self.hidden < 0:
+            raise ValueError(f"hidden must be an int in [0, inf). Got {self.hidden!r}.")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1). Got {self.dropout!r}.")
+
+    @property
+    def linear(self) -> bool:
+        """Whether the logits are a linear function of the pooled features."""
+        return self.kind == "mlp" and self.hidden == 0

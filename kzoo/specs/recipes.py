@@ -1,0 +1,96 @@
+"""Recipes: functions that return schedules."""
+
+from __future__ import annotations
+
+from kzoo.specs.schedule import Phase, Schedule
+
+
+def linear_probe() -> Schedule:
+    """The head alone, on frozen features, solved to its optimum: the first honest answer to "does it transfer"."""
+    return Schedule((Phase("head", optimizer="lbfgs"),), name="linear_probe")
+
+
+def fine_tune(
+    train: str = "*", *, epochs: int = 10, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 4
+) -> Schedule:
+    """Head and backbone at once, from a random head, at a low rate that decays to 0.
+
+    Args:
+        train: pattern of the groups that train.
+        epochs: passes over the training split.
+        learning_rate: peak rate.
+        augmentation: preset.
+        views: augmented versions of each example.
+    """
+    phase = _tuning(train, epochs, learning_rate, augmentation, views)
+    return Schedule((phase,), name="fine_tune")
+
+
+def gradual(*, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 4) -> Schedule:
+    """Head first, then the last stage, then the last two, each for `epochs` (ULMFiT, arXiv:1801.06146).
+
+    Args:
+        epochs: passes over the training split, a phase.
+        learning_rate: peak rate of the first unfrozen phase; half of it for the next.
+        augmentation: preset.
+        views: augmented versions of each example.
+    """
+    phases = [Phase("head", optimizer="lbfgs")]
+    for stages in (1, 2):
+        phases.append(_tuning(f"last:{stages}", epochs, learning_rate / stages, augmentation, views))
+    return Schedule(tuple(phases), name="gradual")
+
+
+def lp_ft(
+    train: str = "last:1",
+    *,
+    epochs: int = 10,
+    learning_rate: float = 3e-4,
+    augmentation: str = "light",
+    views: int = 4,
+) -> Schedule:
+    """Linear probe, then fine-tuning from it (arXiv:2202.10054): what is unfrozen is not torn up by a random head.
+
+    Args:
+        train: pattern of the groups that train in the second phase.
+        epochs: passes over the training split in the second phase.
+        learning_rate: its peak rate.
+        augmentation: its preset.
+        views: augmented versions of each example.
+    """
+    tuning = _tuning(train, epochs, learning_rate, augmentation, views)
+    return Schedule((Phase("head", optimizer="lbfgs"), tuning), name="lp_ft")
+
+
+def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, views: int) -> Phase:
+    return Phase(
+        train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        layer_decay=0.7,
+        weight_decay=0.01,
+        label_smoothing=0.1,
+        augmentation=augmentation,
+        views=views,
+    )
+
+
+def auto(*, examples: int, parameters: int) -> Schedule:
+    """What `adapt` does unless told otherwise.
+
+    Few examples, or many times fewer than parameters: the probe alone tells more than fine-tuning would. Otherwise the
+    probe, then the last stage from it; with much data the last two.
+
+    Args:
+        examples: in the training split.
+        parameters: of the backbone.
+    """
+    if examples < 50:
+        return linear_probe()
+    stages = 2 if examples >= 500 and parameters < 50e6 else 1
+    epochs = 16 if examples < 20_000 else 6
+    return Schedule(lp_ft(f"last:{stages}", epochs=epochs, views=min(8, epochs)).phases, name="auto")
+
+
+RECIPES = {"linear_probe": linear_probe, "fine_tune": fine_tune, "gradual": gradual, "lp_ft": lp_ft}
+"""Recipes that go by their name wherever a schedule is asked for."""

@@ -1,0 +1,110 @@
+"""The registry: names and cards of backbones, the catalog's and the user's."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.catalog import CATALOG
+from kzoo.tables import Table
+
+_REGISTRY: dict[str, BackboneSpec] = dict(CATALOG)
+
+
+class ModelList(list[str]):
+    """Names of models, that print as a table of their cards."""
+
+    def table(self) -> Table:
+        """One row a model: size, parameters in millions, width, published ImageNet accuracy, source."""
+        rows = []
+        for name in self:
+            card = _REGISTRY[name]
+            millions = None if card.parameters is None else f"{card.parameters / 1e6:.1f} M"
+            weights = "imagenet" if card.weights else ""
+            rows.append((name, card.size, millions, card.width, card.top1, card.top5, weights, card.source))
+        columns = ("model", "size", "parameters", "width", "top-1", "top-5", "weights", "source")
+        return Table(columns, rows, notes=(f"{len(self)} models",))
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
+def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: bool = False) -> ModelList:
+    """Names of the models that match, in alphabetical order.
+
+    Args:
+        pattern: shell wildcards, as ``"mobilenet*"`` or ``"*_v2_*"``.
+        modality: only those of one modality, ``"image"``.
+        pretrained: only those with published ImageNet weights.
+
+    Example:
+        >>> list_models("resnet50*")[0]
+        'resnet50'
+    """
+    return ModelList(
+        name
+        for name, card in sorted(_REGISTRY.items())
+        if fnmatchcase(name, pattern) and modality in (None, card.modality) and (card.weights or not pretrained)
+    )
+
+
+def get_model(name: str) -> BackboneSpec:
+    """The card of the model called `name`.
+
+    Raises:
+        ValueError: there is none; the message names near ones.
+    """
+    if name in _REGISTRY:
+        return _REGISTRY[name]
+    near = difflib.get_close_matches(str(name).lower(), _REGISTRY, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+    raise ValueError(f"Unknown model {name!r}.{hint} All names: kzoo.list_models().")
+
+
+def cards() -> dict[str, BackboneSpec]:
+    """All cards, by name."""
+    return dict(_REGISTRY)
+
+
+def register(name: str, constructor: str | Callable[..., Any], **card: Any) -> BackboneSpec:
+    """Adds a model of the user's own to the registry.
+
+    Args:
+        name: a new name.
+        constructor: function that takes ``input_shape=(S, S, 3)`` (and ``weights=None`` if it likes) and returns a
+            ``keras.Model`` that ends in features; or its dotted path.
+        **card: the other fields of `kzoo.BackboneSpec`: ``size``, ``scaling``, ``arguments``, ``min_size``, ...
+
+    Returns:
+        The card.
+
+    Raises:
+        ValueError: the name is taken, or the constructor cannot be found again by its path.
+    """
+    if name in _REGISTRY:
+        raise ValueError(f"A model named {name!r} is there already: choose another name.")
+    fields = {field.name for field in dataclasses.fields(BackboneSpec)}
+    if unknown := set(card) - fields:
+        raise ValueError(f"Unknown fields {sorted(unknown)}. A card has: {', '.join(sorted(fields))}.")
+    card.setdefault("source", "user")
+    spec = BackboneSpec(name=name, constructor=_path_of(constructor), **card)
+    _REGISTRY[name] = spec
+    return spec
+
+
+def _path_of(constructor: str | Callable[..., Any]) -> str:
+    if isinstance(constructor, str):
+        return constructor
+    qualified = constructor.__qualname__
+    if "<" in qualified:
+        raise ValueError(f"The constructor must be a function of a module, found again by its path. Got {qualified}.")
+    return f"{constructor.__module__}.{qualified}"

@@ -1,0 +1,1 @@
+"""Training: trunk and tail, phases, optimizers, strategies."""

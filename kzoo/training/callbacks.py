@@ -1,0 +1,88 @@
+"""Keras callbacks of the loop: the rate, the best weights, the progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from kzoo.specs.schedule import Phase
+from kzoo.training.losses import rank_of
+from kzoo.training.optimizers import rate_at
+
+
+class Rate(keras.callbacks.Callback):
+    """Sets the learning rate before each step."""
+
+    def __init__(self, phase: Phase, *, steps: int) -> None:
+        super().__init__()
+        self.phase, self.steps, self.step = phase, steps, 0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.optimizer.learning_rate = rate_at(self.step, phase=self.phase, steps=self.steps)
+        self.step += 1
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Measures validation after each epoch, adds it to the logs, and remembers the best weights.
+
+    Args:
+        measure: returns ``val_loss`` and ``val_accuracy``.
+        patience: epochs without a better score before training stops; None: never.
+    """
+
+    def __init__(self, measure: Callable[[], dict[str, float]], *, patience: int | None) -> None:
+        super().__init__()
+        self.measure, self.patience = measure, patience
+        self.best: dict[str, float] = {"val_loss": np.inf}
+        self.weights: list[np.ndarray] | None = None
+        self.history: list[dict[str, Any]] = []
+        self.waited = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        scores = self.measure()
+        logs = logs if logs is not None else {}
+        logs.update(scores, learning_rate=float(self.model.optimizer.learning_rate))
+        self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
+        if rank_of(scores) > rank_of(self.best):
+            self.best, self.weights, self.waited = scores, self.model.get_weights(), 0
+        else:
+            self.waited += 1
+        if not np.isfinite(scores["val_loss"]) or (self.patience and self.waited >= self.patience):
+            self.model.stop_training = True
+
+    def restore(self) -> dict[str, float]:
+        """Puts the best weights back and returns their scores.
+
+        Raises:
+            FloatingPointError: no epoch ended with a finite loss.
+        """
+        if self.weights is None:
+            raise FloatingPointError(
+                "The loss was not a finite number after the first epoch: lower the learning_rate, or look for wrong "
+                "values in the data."
+            )
+        self.model.set_weights(self.weights)
+        return self.best
+
+
+class Progress(keras.callbacks.Callback):
+    """One bar for a phase."""
+
+    def __init__(self, label: str, epochs: int) -> None:
+        super().__init__()
+        self.label, self.epochs = label, epochs
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.bar = tqdm(total=self.epochs, desc=self.label, unit="epoch", leave=False)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        shown = {name: f"{value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"}
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.bar.close()

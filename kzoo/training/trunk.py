@@ -1,0 +1,112 @@
+"""Trunk and tail: what is frozen runs once for each example and view; the rest trains on what it gave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+Arrays = tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A model in two parts that share its layers.
+
+    Args:
+        trunk: from the model's input to the tensors at the cut; None where the cut is the input itself.
+        tail: from the tensors at the cut to the model's output.
+    """
+
+    trunk: keras.Model | None
+    tail: keras.Model
+
+    def bytes_an_example(self) -> int:
+        """Bytes of the float32 activations at the cut, for one example."""
+        return sum(4 * int(np.prod([size or 1 for size in tensor.shape[1:]])) for tensor in self.tail.inputs)
+
+    @cached_property
+    def below(self) -> Callable[..., list[Any]]:
+        """The trunk as a function of a batch of pictures."""
+        return compiled(self.trunk) if self.trunk else lambda pictures: [pictures]
+
+
+def cut(model: keras.Model, tensors: Sequence[Any]) -> Cut:
+    """Splits a model at `tensors`."""
+    tail = keras.Model(pack(tensors), model.output, name="tail")
+    if len(tensors) == 1 and tensors[0] is model.input:
+        return Cut(None, tail)
+    return Cut(keras.Model(model.input, list(tensors), name="trunk"), tail)
+
+
+def compiled(model: keras.Model) -> Callable[..., list[Any]]:
+    """The model without dropout, traced once for all batch sizes: from its inputs to a list of its outputs."""
+    signature = [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
+    return tf.function(
+        lambda *inputs: keras.tree.flatten(model(pack(inputs), training=False)), input_signature=signature
+    )
+
+
+def pack(values: Sequence[Any]) -> Any:
+    """What a model of that many inputs is called with."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def run(
+    below: Callable[..., list[Any]], dataset: tf.data.Dataset, *, total: int, description: str
+) -> tuple[Arrays, np.ndarray | None]:
+    """Activations of a trunk over a dataset, in its order.
+
+    Args:
+        below: from a batch of pictures to the tensors at the cut.
+        dataset: batches of pictures, or of pictures and targets.
+        total: number of examples.
+        description: what the progress bar says.
+
+    Returns:
+        Arrays (total, ...), one for each tensor at the cut, and the targets where the dataset has some.
+    """
+    arrays: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    start = 0
+    with tqdm(total=total, desc=description, unit="picture", leave=False) as progress:
+        for batch in dataset:
+            pictures, wanted = batch if isinstance(batch, tuple) else (batch, None)
+            outputs = [output.numpy() for output in below(pictures)]
+            arrays = arrays or [np.empty((total, *output.shape[1:]), output.dtype) for output in outputs]
+            for array, output in zip(arrays, outputs, strict=True):
+                array[start : start + len(output)] = output
+            start += len(outputs[0])
+            if wanted is not None:
+                targets.append(wanted.numpy())
+            progress.update(len(outputs[0]))
+    if start != total:
+        raise RuntimeError(f"The pipeline gave {start} examples, {total} were wanted.")
+    return tuple(arrays), np.concatenate(targets) if targets else None
+
+
+def forward(call: Callable[..., list[Any]], arrays: Sequence[np.ndarray], *, batch_size: int) -> np.ndarray:
+    """The output of a `compiled` model on arrays, in batches of one size: the last is padded, and cut again.
+
+    So an example's result does not depend on how many others it is asked for with.
+    """
+    outputs = []
+    for start in range(0, len(arrays[0]), batch_size):
+        parts = [array[start : start + batch_size] for array in arrays]
+        missing = batch_size - len(parts[0])
+        if missing:
+            parts = [np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) for part in parts]
+        outputs.append(call(*map(tf.constant, parts))[0].numpy()[: batch_size - missing])
+    return np.concatenate(outputs)
+
+
+def budget() -> int:
+    """Bytes of activations to hold in memory: half of what is free now."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2

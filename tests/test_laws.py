@@ -1,0 +1,138 @@
+"""The three laws of the house, and what else holds of all its files."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kzoo
+
+ROOT = Path(kzoo.__file__).parent
+WORKSHOPS = ("data", "models", "objectives", "training", "evaluation", "serving")
+GROUND = ("kzoo.storage", "kzoo.tables")
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module or "")
+    return found
+
+
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def floor_of(module: str) -> int:
+    """0: values and files; 1: workshops; 2: verbs and records; 3: the entrances."""
+    if module == "kzoo" or module in ("kzoo.cli", "kzoo.demo"):
+        return 3
+    if module in GROUND or room_of(module) == "specs":
+        return 0
+    return 1 if room_of(module) in WORKSHOPS else 2
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_no_workshop_imports_another(path: Path):
+    here = room_of(module_of(path))
+    if here in WORKSHOPS:
+        others = {room_of(name) for name in imports_of(path) if name.startswith("kzoo.")} & set(WORKSHOPS) - {here}
+        assert not others
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_the_ground_floor_knows_neither_keras_nor_tensorflow(path: Path):
+    if floor_of(module_of(path)) == 0:
+        assert not {name.split(".")[0] for name in imports_of(path)} & {"keras", "tensorflow", "keras_cv"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_go_down(path: Path):
+    if module_of(path) == "kzoo":
+        return
+    for name in imports_of(path):
+        if name.startswith("kzoo."):
+            assert floor_of(name) <= floor_of(module_of(path)), name
+
+
+def test_no_circles():
+    edges = {module_of(path): {n for n in imports_of(path) if n.startswith("kzoo.")} for path in FILES}
+    edges["kzoo"] = set()
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join((*way, module))
+        if module not in done:
+            for other in edges.get(module, ()):
+                visit(other, (*way, module))
+            done.add(module)
+
+    for module in edges:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_only_public_keras(path: Path):
+    assert not [name for name in imports_of(path) if name.startswith(("keras.src", "tensorflow.python"))]
+
+
+def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
+    code = (
+        "import sys, kzoo; kzoo.list_models('resnet*'); kzoo.Phase('head'); dir(kzoo); "
+        "print([m for m in ('tensorflow', 'keras', 'keras_cv', 'pandas', 'sklearn') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+PUBLIC = [
+    "Adapted",
+    "BackboneSpec",
+    "Classification",
+    "Evaluation",
+    "Head",
+    "MultiLabel",
+    "Phase",
+    "Plan",
+    "Predictions",
+    "Regression",
+    "Schedule",
+    "adapt",
+    "fine_tune",
+    "get_model",
+    "gradual",
+    "linear_probe",
+    "list_models",
+    "load",
+    "lp_ft",
+    "plan",
+    "register",
+    "register_head",
+    "stages",
+]
+
+
+def test_public_names_are_these():
+    assert kzoo.__all__ == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_are_documented(name: str):
+    value = getattr(kzoo, name)
+    assert value.__doc__
+    assert not value.__doc__.startswith(f"{name}(")
+    assert importlib.import_module(value.__module__).__doc__
