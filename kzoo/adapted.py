@@ -130,10 +130,8 @@ class Adapted:
         """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
         import pandas
 
-        rows = [
-            {"phase": number, **row} for number, phase in enumerate(self.record["phases"]) for row in phase["history"]
-        ]
-        return pandas.DataFrame(rows)
+        phases = enumerate(self.record["phases"], start=1)
+        return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase["history"]])
 
     def finish(self, logits: Any) -> Any:
         """Probabilities, or values, of logits (B, outputs)."""
@@ -220,18 +218,9 @@ class Adapted:
         rows = []
         for number, phase in enumerate(self.record["phases"]):
             scores = phase["scores"]
+            reached = (scores["val_loss"], scores.get("val_accuracy"), f"{phase['seconds']:.1f} s")
             kept = "kept" if number == self.record["kept"] else ""
-            rows.append(
-                (
-                    number,
-                    " ".join(phase["groups"]),
-                    len(phase["history"]),
-                    scores["val_loss"],
-                    scores.get("val_accuracy"),
-                    f"{phase['seconds']:.1f} s",
-                    kept,
-                )
-            )
+            rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, kept))
         columns = ("phase", "trained", "epochs", "val_loss", "val_accuracy", "time", "")
         title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
         return Table(columns, rows, title=title, notes=tuple(self.record["notes"]))
@@ -247,10 +236,9 @@ class Adapted:
 
     def _outputs(self, column: np.ndarray) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
-        parts = []
-        for batch in batches(column, preprocessor=self.preprocessor, batch_size=BATCH):
-            parts.append(forward(self._call, [batch.numpy()], batch_size=BATCH))
-        return np.asarray(self.finish(np.concatenate(parts)))
+        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
+        logits = [forward(self._call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
+        return np.asarray(self.finish(np.concatenate(logits)))
 
     def _answer(self, row: np.ndarray) -> Any:
         if self.kind == "classification":

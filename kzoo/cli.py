@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import kzoo
+from kzoo.quiet import import_tensorflow
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     warnings.simplefilter("ignore", category=UserWarning)
     try:
+        if options.command != "list":
+            import_tensorflow()
         options.run(options)
     except (ValueError, TypeError, OSError, ImportError, RuntimeError, ArithmeticError) as error:
         print(f"kzoo {options.command}: {error}", file=sys.stderr)

@@ -62,7 +62,8 @@ def lay_out(
 ) -> Plan:
     """The plan of a schedule on a model and its data."""
     size = preprocessor.size
-    title = f"{card.name} ({weights or 'random'} weights) at {size} x {size}, {preprocessor.resize}; schedule {schedule.name}"
+    pictures = f"at {size} x {size}, {preprocessor.resize}"
+    title = f"{card.name} ({weights or 'random'} weights) {pictures}; schedule {schedule.name}"
     rows = [_row(phase, assembled, len(splits.train)) for phase in schedule.phases]
     columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "cached")
     phases = Table(columns, rows)

@@ -10,12 +10,12 @@ import warnings
 def import_tensorflow() -> None:
     """Imports TensorFlow and looks for devices, once, with the process's standard error closed meanwhile.
 
-    What is hidden are the notices about CPU features and missing GPUs. Where TF_CPP_MIN_LOG_LEVEL is set, or
+    What is hidden are the notices about CPU features and missing GPUs; what goes wrong raises all the same. Where TF_CPP_MIN_LOG_LEVEL is set, or
     TensorFlow is imported already, nothing is done: the user has decided.
     """
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     kept = os.dup(2)
     try:

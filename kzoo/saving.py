@@ -35,7 +35,7 @@ def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, A
     directory = Path(directory)
     if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
         raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
-    plain = {name: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for name, v in values.items()}
+    plain = {name: v if _is_plain(v) else dataclasses.asdict(v) for name, v in values.items()}
     with atomic_directory(directory) as aside:
         write_json(aside / CARD, {"format": FORMAT, **plain})
         network.save(aside / NETWORK)
@@ -71,6 +71,10 @@ def read(directory: str | Path) -> dict[str, Any]:
         raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
     _import_source(values["card"])
     return values | {"network": read_model(directory / NETWORK)}
+
+
+def _is_plain(value: Any) -> bool:
+    return not dataclasses.is_dataclass(value)
 
 
 def _import_source(spec: BackboneSpec) -> None:

@@ -53,7 +53,10 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
 
 
 def lock(target: str | Path) -> FileLock:
-    """A lock between this user's processes on this machine, for writers of `target`; its file lies in the temporary folder."""
+    """A lock between this user's processes on this machine, for writers of `target`.
+
+    Its file lies in the temporary folder, so that nothing is left beside the target.
+    """
     folder = Path(tempfile.gettempdir()) / f"kzoo-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     name = hashlib.sha256(os.fsencode(Path(target).absolute())).hexdigest()[:32]

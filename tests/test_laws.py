@@ -100,34 +100,14 @@ def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
 
 
 PUBLIC = [
-    "Adapted",
-    "BackboneSpec",
-    "Classification",
-    "Evaluation",
-    "Head",
-    "MultiLabel",
-    "Phase",
-    "Plan",
-    "Predictions",
-    "Regression",
-    "Schedule",
-    "adapt",
-    "fine_tune",
-    "get_model",
-    "gradual",
-    "linear_probe",
-    "list_models",
-    "load",
-    "lp_ft",
-    "plan",
-    "register",
-    "register_head",
-    "stages",
+    *("Adapted", "BackboneSpec", "Classification", "Evaluation", "Head", "MultiLabel", "Phase", "Plan"),
+    *("Predictions", "Regression", "Schedule", "adapt", "fine_tune", "get_model", "gradual", "linear_probe"),
+    *("list_models", "load", "lp_ft", "plan", "register", "register_head", "stages"),
 ]
 
 
 def test_public_names_are_these():
-    assert kzoo.__all__ == sorted(PUBLIC)
+    assert kzoo.__all__ == PUBLIC
 
 
 @pytest.mark.parametrize("name", PUBLIC)

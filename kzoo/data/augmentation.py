@@ -78,7 +78,7 @@ def augment_picture(picture: Any, *, preset: Preset, preprocessor: Preprocessor,
     return picture
 
 
-def batch_augmenter(preset: Preset, *, seed: int, mixable: bool) -> Callable[[Any, Any], tuple[Any, Any]] | None:
+def batch_augmenter(preset: Preset, *, seed: int, mixable: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]] | None:
     """What changes whole batches: RandAugment, MixUp and CutMix, by keras-cv, whose layers are the fast ones.
 
     Args:
@@ -87,7 +87,8 @@ def batch_augmenter(preset: Preset, *, seed: int, mixable: bool) -> Callable[[An
         mixable: whether targets may be mixed, float32 (B, outputs).
 
     Returns:
-        A function of pictures (B, S, S, 3) in 0..255 and targets, or None where the preset changes nothing.
+        A function of the number of the batch, its pictures (B, S, S, 3) in 0..255 and its targets, or None where the
+        preset changes nothing.
     """
     if not preset.operations:
         return None
@@ -103,17 +104,14 @@ def batch_augmenter(preset: Preset, *, seed: int, mixable: bool) -> Callable[[An
         if mixable and preset.mix:
             lot = tf.random.stateless_uniform((), (seed, tf.cast(number, tf.int32)))
             for mixer, below in zip(mixers, (preset.mix / 2, preset.mix), strict=True):
-                inputs = {"images": pictures, "labels": targets}
                 here = (lot >= below - preset.mix / 2) & (lot < below)
-                mixed = tf.cond(
-                    here, lambda m=mixer, i=inputs: _mixed(m, i), lambda i=inputs: (i["images"], i["labels"])
-                )
-                pictures, targets = mixed
+                pair = (pictures, targets)
+                pictures, targets = tf.cond(here, lambda m=mixer, p=pair: _mixed(m, *p), lambda p=pair: p)
         return tf.clip_by_value(pictures, 0.0, 255.0), targets
 
     return change
 
 
-def _mixed(mixer: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-    outputs = mixer(inputs, training=True)
+def _mixed(mixer: Any, pictures: Any, targets: Any) -> tuple[Any, Any]:
+    outputs = mixer({"images": pictures, "labels": targets}, training=True)
     return outputs["images"], outputs["labels"]

@@ -88,9 +88,9 @@ def _augmented(
 
 
 def _decoded(column: np.ndarray, preprocessor: Preprocessor) -> tf.data.Dataset:
-    """Single pictures, (H, W, C)."""
+    """Single pictures, (H, W, C), C as the backbone takes it."""
     if column.dtype != object:
-        return tf.data.Dataset.from_tensor_slices(column)
+        return tf.data.Dataset.from_tensor_slices(column).map(preprocessor.colour)
     is_path = np.asarray([isinstance(value, str) for value in column])
     dataset = tf.data.Dataset.from_tensor_slices((column.tolist(), is_path))
 

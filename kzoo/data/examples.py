@@ -35,11 +35,11 @@ class Examples:
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Examples:
         """The examples at `indices`, in that order."""
-        indices = np.asarray(indices, dtype=np.int64)
+        rows = np.asarray(indices, dtype=np.int64)
         targets = self.targets
-        picked = targets[indices] if isinstance(targets, np.ndarray) else [targets[index] for index in indices]
-        columns = {name: column[indices] for name, column in self.columns.items()}
-        return Examples(columns, picked, [self.names[index] for index in indices])
+        picked = targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return Examples(columns, picked, [str(self.names[int(row)]) for row in rows])
 
 
 @dataclass(frozen=True)

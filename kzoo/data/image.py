@@ -45,12 +45,15 @@ class Preprocessor:
 
     def fit(self, pictures: Any) -> Any:
         """float32 (..., size, size, channels) in 0..255 of pixels (..., H, W, 1 or channels) in 0..255."""
-        pictures = tf.cast(pictures, tf.float32)
+        return self.resizing()(tf.cast(self.colour(pictures), tf.float32))
+
+    def colour(self, pictures: Any) -> Any:
+        """Grey pixels (..., H, W, 1) as RGB, or RGB as grey, where the backbone takes the other."""
         if pictures.shape[-1] == 1 and self.channels == 3:
-            pictures = tf.image.grayscale_to_rgb(pictures)
-        elif pictures.shape[-1] == 3 and self.channels == 1:
-            pictures = tf.image.rgb_to_grayscale(pictures)
-        return self.resizing()(pictures)
+            return tf.image.grayscale_to_rgb(pictures)
+        if pictures.shape[-1] == 3 and self.channels == 1:
+            return tf.image.rgb_to_grayscale(pictures)
+        return pictures
 
     def resizing(self) -> keras.layers.Layer:
         """The Keras layer that resizes."""

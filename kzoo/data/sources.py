@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from kzoo.data.examples import SPLIT_NAMES, Raw
 from kzoo.data.folders import read_folder
 from kzoo.data.records import read_dataset, read_tfds, read_tfrecords
@@ -37,7 +39,7 @@ def _read(data: Any, task: Task) -> Raw:
         return read_frame(data, image=task.image, label=task.label)
     if hasattr(data, "as_dataset") and hasattr(data, "info"):
         return read_tfds(data, image=task.image, label=task.label)
-    if hasattr(data, "element_spec"):
+    if isinstance(data, tf.data.Dataset):
         return read_dataset(data, image=task.image, label=task.label)
     raise TypeError(
         "data must be a folder, a .csv, .tsv or .tfrecord file, 'tfds:NAME', a pair of arrays, a DataFrame, a "

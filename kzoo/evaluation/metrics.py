@@ -79,16 +79,12 @@ class Evaluation:
         """The mistakes that the model was surest of: name, truth, prediction, its probability (classification)."""
         if self.kind != "classification":
             raise ValueError(f"worst() is for a Classification. This is a {self.kind}.")
-        wrong = np.flatnonzero(self.outputs.argmax(axis=1) != self.truth)
-        order = wrong[np.argsort(-self.outputs[wrong].max(axis=1), kind="stable")][:most]
+        best, surest = self.outputs.argmax(axis=1), self.outputs.max(axis=1)
+        wrong = np.flatnonzero(best != self.truth)
+        order = wrong[np.argsort(-surest[wrong], kind="stable")][:most]
         rows = [
-            (
-                self.names[i],
-                self.labels[self.truth[i]],
-                self.labels[self.outputs[i].argmax()],
-                float(self.outputs[i].max()),
-            )
-            for i in order
+            (self.names[row], self.labels[int(self.truth[row])], self.labels[int(best[row])], float(surest[row]))
+            for row in order.tolist()
         ]
         return Table(("example", "is", "taken for", "probability"), rows, title=f"{len(wrong)} mistakes")
 

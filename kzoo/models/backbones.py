@@ -41,10 +41,13 @@ class Source:
 
     def check(self, size: int) -> None:
         """Raises, before any work, where the size does not suit or the weights are not to be had."""
-        if self.model is not None and self.model.input_shape[1] not in (None, size):
-            raise ValueError(
-                f"{self.card.name!r} takes pictures of {self.model.input_shape[1]} pixels. Got size={size}."
-            )
+        fixed = self.model.input_shape[1] if self.model is not None else None
+        if fixed not in (None, size):
+            raise ValueError(f"{self.card.name!r} takes pictures of {fixed} pixels. Got size={size}.")
+        if size < self.card.min_size or size % self.card.multiple:
+            multiple = f", a multiple of {self.card.multiple}" if self.card.multiple > 1 else ""
+            wanted = f"at least {self.card.min_size} pixels{multiple}"
+            raise ValueError(f"size for {self.card.name!r} must be {wanted}. Got {size}.")
         if self.weights == "imagenet":
             find_weights(self.card, size=size)
 
@@ -207,7 +210,9 @@ def _below_top(model: keras.Model, output: Any) -> Any:
     if len(output.shape) != 2:
         return output
     last = [operation for operation in model.operations if operation.output is output]
-    top = last[0] if last else None
+    if not last:
+        return output
+    top: Any = last[0]
     if isinstance(top, keras.layers.Softmax) or _activation(top) in ("softmax", "sigmoid"):
         if isinstance(top, keras.layers.Dense):
             return top.input

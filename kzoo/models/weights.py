@@ -9,6 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import IO, cast
 
 import keras
 from tqdm.auto import tqdm
@@ -97,7 +98,7 @@ def _download(file: WeightFile, path: Path) -> None:
             with os.fdopen(descriptor, "wb") as out, urllib.request.urlopen(file.url, timeout=TIMEOUT) as answer:
                 total = int(answer.headers.get("Content-Length") or 0)
                 with tqdm.wrapattr(out, "write", total=total or None, desc=f"Downloading {file.name}") as sink:
-                    shutil.copyfileobj(answer, sink)
+                    shutil.copyfileobj(answer, cast(IO[bytes], sink))
                 out.flush()
                 os.fsync(out.fileno())
             if total and aside.stat().st_size != total:

@@ -234,5 +234,5 @@ def _by_name(cards: Iterable[BackboneSpec]) -> Mapping[str, BackboneSpec]:
     return dict(sorted(table.items()))
 
 
-CATALOG: dict[str, BackboneSpec] = _by_name([*_KERAS, *CV_CATALOG.values()])
+CATALOG: Mapping[str, BackboneSpec] = _by_name([*_KERAS, *CV_CATALOG.values()])
 """Every built-in backbone by its name, in alphabetical order."""

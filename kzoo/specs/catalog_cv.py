@@ -48,8 +48,8 @@ def _family(common: BackboneSpec, *rows: tuple[str, int, int, int, Mapping[str, 
     ]
 
 
-_RESNET = {"stackwise_filters": (64, 128, 256, 512), "stackwise_strides": (1, 2, 2, 2)}
-_EFFICIENTNET = {
+_RESNET: dict[str, Any] = {"stackwise_filters": (64, 128, 256, 512), "stackwise_strides": (1, 2, 2, 2)}
+_EFFICIENTNET: dict[str, Any] = {
     "stackwise_kernel_sizes": (3, 3, 5, 3, 5, 5, 3),
     "stackwise_num_repeats": (1, 2, 2, 3, 3, 4, 1),
     "stackwise_input_filters": (32, 16, 24, 40, 80, 112, 192),
@@ -57,14 +57,14 @@ _EFFICIENTNET = {
     "stackwise_expansion_ratios": (1, 6, 6, 6, 6, 6, 6),
     "stackwise_strides": (1, 2, 2, 2, 1, 2, 1),
 }
-_EFFICIENTNET_V2_SIX = {
+_EFFICIENTNET_V2_SIX: dict[str, Any] = {
     "stackwise_kernel_sizes": (3, 3, 3, 3, 3, 3),
     "stackwise_expansion_ratios": (1, 4, 4, 4, 6, 6),
     "stackwise_squeeze_and_excite_ratios": (0, 0, 0, 0.25, 0.25, 0.25),
     "stackwise_strides": (1, 2, 2, 2, 1, 2),
     "stackwise_conv_types": ("fused",) * 3 + ("unfused",) * 3,
 }
-_EFFICIENTNET_V2_SEVEN = {
+_EFFICIENTNET_V2_SEVEN: dict[str, Any] = {
     "stackwise_kernel_sizes": (3, 3, 3, 3, 3, 3, 3),
     "stackwise_expansion_ratios": (1, 4, 4, 4, 6, 6, 6),
     "stackwise_squeeze_and_excite_ratios": (0, 0, 0, 0.25, 0.25, 0.25, 0.25),
@@ -91,7 +91,7 @@ _EFFICIENTNET_V2_L = _EFFICIENTNET_V2_SEVEN | {
     "stackwise_input_filters": (32, 32, 64, 96, 192, 224, 384),
     "stackwise_output_filters": (32, 64, 96, 192, 224, 384, 640),
 }
-_MOBILENET_V3_SMALL = {
+_MOBILENET_V3_SMALL: dict[str, Any] = {
     "stackwise_expansion": (1, 72 / 16, 88 / 24, 4, 6, 6, 3, 3, 6, 6, 6),
     "stackwise_filters": (16, 24, 24, 40, 40, 40, 48, 48, 96, 96, 96),
     "stackwise_kernel_size": (3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5),
@@ -99,7 +99,7 @@ _MOBILENET_V3_SMALL = {
     "stackwise_se_ratio": (0.25, None, None) + (0.25,) * 8,
     "stackwise_activation": ("relu",) * 3 + ("hard_swish",) * 8,
 }
-_MOBILENET_V3_LARGE = {
+_MOBILENET_V3_LARGE: dict[str, Any] = {
     "stackwise_expansion": (1, 4, 3, 3, 3, 3, 6, 2.5, 2.3, 2.3, 6, 6, 6, 6, 6),
     "stackwise_filters": (16, 24, 24, 40, 40, 40, 80, 80, 80, 80, 112, 112, 160, 160, 160),
     "stackwise_kernel_size": (3, 3, 3, 5, 5, 5, 3, 3, 3, 3, 3, 3, 5, 5, 5),

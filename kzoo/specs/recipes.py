@@ -35,10 +35,8 @@ def gradual(*, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str =
         augmentation: preset.
         views: augmented versions of each example.
     """
-    phases = [Phase("head", optimizer="lbfgs")]
-    for stages in (1, 2):
-        phases.append(_tuning(f"last:{stages}", epochs, learning_rate / stages, augmentation, views))
-    return Schedule(tuple(phases), name="gradual")
+    tuning = (_tuning(f"last:{n}", epochs, learning_rate / n, augmentation, views) for n in (1, 2))
+    return Schedule((Phase("head", optimizer="lbfgs"), *tuning), name="gradual")
 
 
 def lp_ft(

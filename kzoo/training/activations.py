@@ -73,7 +73,6 @@ class Activations:
             dataset = self.feed.view(augmentation, number)
             description = f"{label}: view {number + 1}"
             arrays, targets = run(self.part(group).below, dataset, total=self.feed.train_size, description=description)
-            assert targets is not None
             self._views[key] = (arrays, targets)
         return self._views[key]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -14,7 +14,16 @@ from kzoo.training.losses import rank_of
 from kzoo.training.optimizers import rate_at
 
 
-class Rate(keras.callbacks.Callback):
+class _OnModel(keras.callbacks.Callback):
+    """A callback that is used only where Keras has given it its model."""
+
+    @property
+    def trained(self) -> keras.Model:
+        """The model in training."""
+        return cast(keras.Model, self.model)
+
+
+class Rate(_OnModel):
     """Sets the learning rate before each step."""
 
     def __init__(self, phase: Phase, *, steps: int) -> None:
@@ -22,11 +31,12 @@ class Rate(keras.callbacks.Callback):
         self.phase, self.steps, self.step = phase, steps, 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        self.model.optimizer.learning_rate = rate_at(self.step, phase=self.phase, steps=self.steps)
+        """Sets the rate of this step."""
+        self.trained.optimizer.learning_rate = rate_at(self.step, phase=self.phase, steps=self.steps)
         self.step += 1
 
 
-class KeepBest(keras.callbacks.Callback):
+class KeepBest(_OnModel):
     """Measures validation after each epoch, adds it to the logs, and remembers the best weights.
 
     Args:
@@ -43,16 +53,17 @@ class KeepBest(keras.callbacks.Callback):
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measures, adds to the logs, remembers."""
         scores = self.measure()
         logs = logs if logs is not None else {}
-        logs.update(scores, learning_rate=float(self.model.optimizer.learning_rate))
+        logs.update(scores, learning_rate=float(self.trained.optimizer.learning_rate))
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         if rank_of(scores) > rank_of(self.best):
-            self.best, self.weights, self.waited = scores, self.model.get_weights(), 0
+            self.best, self.weights, self.waited = scores, self.trained.get_weights(), 0
         else:
             self.waited += 1
         if not np.isfinite(scores["val_loss"]) or (self.patience and self.waited >= self.patience):
-            self.model.stop_training = True
+            self.trained.stop_training = True
 
     def restore(self) -> dict[str, float]:
         """Puts the best weights back and returns their scores.
@@ -65,7 +76,7 @@ class KeepBest(keras.callbacks.Callback):
                 "The loss was not a finite number after the first epoch: lower the learning_rate, or look for wrong "
                 "values in the data."
             )
-        self.model.set_weights(self.weights)
+        self.trained.set_weights(self.weights)
         return self.best
 
 
@@ -77,12 +88,15 @@ class Progress(keras.callbacks.Callback):
         self.label, self.epochs = label, epochs
 
     def on_train_begin(self, logs: Any = None) -> None:
+        """Opens the bar."""
         self.bar = tqdm(total=self.epochs, desc=self.label, unit="epoch", leave=False)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Moves the bar on."""
         shown = {name: f"{value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"}
         self.bar.set_postfix(shown, refresh=False)
         self.bar.update()
 
     def on_train_end(self, logs: Any = None) -> None:
+        """Closes the bar."""
         self.bar.close()

@@ -155,7 +155,7 @@ class _Optimizers:
             with self.strategy.scope():
                 self.made[phase.optimizer] = build_optimizer(phase.optimizer, self.variables)
         factors = {}
-        for distance, name in enumerate(reversed(groups)):
+        for distance, name in enumerate(reversed(list(groups))):
             for operation in groups[name]:
                 for variable in getattr(operation, "trainable_variables", ()):
                     factors[variable.path] = phase.layer_decay**distance

@@ -44,16 +44,14 @@ def solve(
     features, targets, weights = train
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
     standard = (features - mean) / deviation
-    best: Solution | None = None
+    tried: list[Solution] = []
     for strength in tqdm(STRENGTHS, desc="Solving the probe", leave=False):
         kernel, bias = _fit(standard, targets, weights, kind=kind, strength=strength)
         kernel = kernel / deviation[:, None]
         bias = bias - mean @ kernel
         scores = score(kind, validation[0] @ kernel + bias, validation[1])
-        if best is None or rank_of(scores) > rank_of(best.scores):
-            best = Solution(kernel.astype(np.float32), bias.astype(np.float32), strength, scores)
-    assert best is not None
-    return best
+        tried.append(Solution(kernel.astype(np.float32), bias.astype(np.float32), strength, scores))
+    return max(tried, key=lambda solution: rank_of(solution.scores))
 
 
 def _fit(

@@ -61,7 +61,7 @@ def pack(values: Sequence[Any]) -> Any:
 
 def run(
     below: Callable[..., list[Any]], dataset: tf.data.Dataset, *, total: int, description: str
-) -> tuple[Arrays, np.ndarray | None]:
+) -> tuple[Arrays, np.ndarray]:
     """Activations of a trunk over a dataset, in its order.
 
     Args:
@@ -71,7 +71,7 @@ def run(
         description: what the progress bar says.
 
     Returns:
-        Arrays (total, ...), one for each tensor at the cut, and the targets where the dataset has some.
+        Arrays (total, ...), one for each tensor at the cut, and the targets; none of these where the dataset has none.
     """
     arrays: list[np.ndarray] = []
     targets: list[np.ndarray] = []
@@ -89,7 +89,7 @@ def run(
             progress.update(len(outputs[0]))
     if start != total:
         raise RuntimeError(f"The pipeline gave {start} examples, {total} were wanted.")
-    return tuple(arrays), np.concatenate(targets) if targets else None
+    return tuple(arrays), np.concatenate(targets) if targets else np.zeros((0, 0), np.float32)
 
 
 def forward(call: Callable[..., list[Any]], arrays: Sequence[np.ndarray], *, batch_size: int) -> np.ndarray:

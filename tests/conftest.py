@@ -1,0 +1,73 @@
+"""What several tests share: tiny pictures, a tiny backbone, and the way to real data."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kzoo.quiet import import_tensorflow
+
+import_tensorflow()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of real weights and data, see CONTRIBUTING."""
+    folder = Path(os.environ.get("KZOO_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip("no real data: set KZOO_SHARED, see CONTRIBUTING")
+    return folder
+
+
+def picture(rng: np.random.Generator, colour: int, size: tuple[int, int] = (20, 24)) -> np.ndarray:
+    """Noise, uint8 (H, W, 3), in which one channel is bright: a class that anything can learn."""
+    pixels = rng.integers(0, 100, (*size, 3))
+    pixels[..., colour] += 120
+    return pixels.astype(np.uint8)
+
+
+def write_folder(root: Path, classes: dict[str, int], *, seed: int = 0, suffix: str = "png") -> Path:
+    """A folder of class folders: name of the class to number of pictures; the class decides the bright channel."""
+    rng = np.random.default_rng(seed)
+    encode = tf.io.encode_png if suffix == "png" else tf.io.encode_jpeg
+    for colour, (name, count) in enumerate(classes.items()):
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            encoded = encode(picture(rng, colour % 3)).numpy()
+            (root / name / f"{name}{index}.{suffix}").write_bytes(encoded)
+    return root
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 pictures in three classes."""
+    return write_folder(tmp_path_factory.mktemp("data") / "colours", {"blue": 10, "green": 10, "red": 10})
+
+
+@pytest.fixture(scope="session")
+def arrays() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (60, 16, 16, 3) and targets (60,) of three classes."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(60) % 3
+    return np.stack([picture(rng, target, (16, 16)) for target in targets]), targets
+
+
+def tiny_backbone(size: int | None = 16, channels: int = 3) -> keras.Model:
+    """A backbone of three stages with BatchNorm, 16 x 16 to 4 x 4 x 12."""
+    inputs = keras.Input((size, size, channels))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for width in (6, 8, 12):
+        x = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(x)
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        x = keras.layers.ReLU()(x)
+    return keras.Model(inputs, x, name="tiny")
+
+
+@pytest.fixture
+def backbone() -> keras.Model:
+    """A fresh tiny backbone, the same each time."""
+    keras.utils.set_random_seed(0)
+    return tiny_backbone()
