@@ -10,8 +10,8 @@ import warnings
 def import_tensorflow() -> None:
     """Imports TensorFlow and looks for devices, once, with the process's standard error closed meanwhile.
 
-    What is hidden are the notices about CPU features and missing GPUs; what goes wrong raises all the same. Where TF_CPP_MIN_LOG_LEVEL is set, or
-    TensorFlow is imported already, nothing is done: the user has decided.
+    What is hidden are the notices about CPU features and missing GPUs; what goes wrong raises all the same. Where
+    TF_CPP_MIN_LOG_LEVEL is set, or TensorFlow is imported already, nothing is done: the user has decided.
     """
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from kzoo.models.heads import build_head
-from kzoo.models.stages import cut_into_stages, weights_of
+from kzoo.models.stages import crossing, cut_into_stages, weights_of
 from kzoo.specs.head import Head
 
 
@@ -53,17 +53,17 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int) -> Assembled:
     below = {id(layer) for stage in stages for layer in stage.layers}
     top = [operation for operation in model.operations if id(operation) not in below]
     groups = {stage.name: stage.layers for stage in stages} | {"head": tuple(top)}
-    cuts = {stage.name: stage.cut for stage in stages} | {"head": _head_cut(top, backbone.output)}
+    cuts = {stage.name: stage.cut for stage in stages} | {"head": _head_cut(model, below)}
     features = next(layer.name for layer in backbone.operations if layer.output is backbone.output)
     return Assembled(model, groups, cuts, features)
 
 
-def _head_cut(operations: list[Any], features: Any) -> tuple[Any, ...]:
-    """The tensor after the head's leading operations that neither learn nor draw at random (its pooling)."""
-    last = features
-    for operation in operations:
-        single = isinstance(operation.input, type(features)) and operation.input is last
-        if not single or weights_of(operation) or isinstance(operation, keras.layers.Dropout):
-            break
-        last = operation.output
-    return (last,)
+def _head_cut(model: keras.Model, below: set[int]) -> tuple[Any, ...]:
+    """The tensors that enter the first operation of the head that learns or draws at random: above its pooling."""
+    operations = list(model.operations)
+    first = next(
+        position
+        for position, operation in enumerate(operations)
+        if id(operation) not in below and (weights_of(operation) or hasattr(operation, "seed_generator"))
+    )
+    return crossing(operations, first)

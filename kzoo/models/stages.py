@@ -56,7 +56,7 @@ def cut_into_stages(model: keras.Model) -> tuple[Stage, ...]:
     stages = []
     for number, (start, end) in enumerate(zip(borders, [*borders[1:], len(operations)], strict=True)):
         name = f"stage{number}" if number else "stem"
-        stages.append(Stage(name, tuple(operations[start:end]), _crossing(operations, start) or tuple(model.inputs)))
+        stages.append(Stage(name, tuple(operations[start:end]), crossing(operations, start) or tuple(model.inputs)))
     return tuple(stages)
 
 
@@ -115,9 +115,9 @@ def _narrowest(operations: Sequence[Any], position: int, lowest: int) -> int:
     weighted = [place for place, operation in enumerate(operations) if weights_of(operation)]
     first = next((place for place in weighted if place >= lowest), position)
     last = next((place for place in weighted if place >= position), position)
-    best, least = last, _size(_crossing(operations, last))
+    best, least = last, _size(crossing(operations, last))
     for candidate in range(last - 1, first, -1):
-        size = _size(_crossing(operations, candidate))
+        size = _size(crossing(operations, candidate))
         if size < least:
             best, least = candidate, size
         elif best - candidate > LOOK_BACK:
@@ -137,7 +137,7 @@ def _with_weights(operations: Sequence[Any], borders: Sequence[int]) -> list[int
     return kept
 
 
-def _crossing(operations: Sequence[Any], position: int) -> tuple[Any, ...]:
+def crossing(operations: Sequence[Any], position: int) -> tuple[Any, ...]:
     """Tensors made before `position` and used at it or after it, or that are the model's output."""
     made = {id(tensor): tensor for operation in operations[:position] for tensor in _tensors(operation.output)}
     crossing: dict[int, Any] = {}

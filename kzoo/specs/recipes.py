@@ -11,7 +11,7 @@ def linear_probe() -> Schedule:
 
 
 def fine_tune(
-    train: str = "*", *, epochs: int = 10, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 4
+    train: str = "*", *, epochs: int = 10, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 6
 ) -> Schedule:
     """Head and backbone at once, from a random head, at a low rate that decays to 0.
 
@@ -26,7 +26,7 @@ def fine_tune(
     return Schedule((phase,), name="fine_tune")
 
 
-def gradual(*, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 4) -> Schedule:
+def gradual(*, epochs: int = 4, learning_rate: float = 1e-3, augmentation: str = "light", views: int = 6) -> Schedule:
     """Head first, then the last stage, then the last two, each for `epochs` (ULMFiT, arXiv:1801.06146).
 
     Args:
@@ -42,10 +42,10 @@ def gradual(*, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str =
 def lp_ft(
     train: str = "last:1",
     *,
-    epochs: int = 10,
-    learning_rate: float = 3e-4,
+    epochs: int = 18,
+    learning_rate: float = 1e-3,
     augmentation: str = "light",
-    views: int = 4,
+    views: int = 6,
 ) -> Schedule:
     """Linear probe, then fine-tuning from it (arXiv:2202.10054): what is unfrozen is not torn up by a random head.
 
@@ -65,8 +65,6 @@ def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, vi
         train,
         epochs=epochs,
         learning_rate=learning_rate,
-        layer_decay=0.7,
-        weight_decay=0.01,
         label_smoothing=0.1,
         augmentation=augmentation,
         views=views,
@@ -76,18 +74,18 @@ def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, vi
 def auto(*, examples: int, parameters: int) -> Schedule:
     """What `adapt` does unless told otherwise.
 
-    Few examples, or many times fewer than parameters: the probe alone tells more than fine-tuning would. Otherwise the
-    probe, then the last stage from it; with much data the last two.
+    Under 50 examples the probe alone; otherwise the probe, then the last stage from it; from 500 examples on, unless
+    the model is large, the last two.
 
     Args:
         examples: in the training split.
         parameters: of the backbone.
     """
     if examples < 50:
-        return linear_probe()
+        return Schedule(linear_probe().phases, name="auto")
     stages = 2 if examples >= 500 and parameters < 50e6 else 1
-    epochs = 16 if examples < 20_000 else 6
-    return Schedule(lp_ft(f"last:{stages}", epochs=epochs, views=min(8, epochs)).phases, name="auto")
+    epochs = 18 if examples < 20_000 else 6
+    return Schedule(lp_ft(f"last:{stages}", epochs=epochs).phases, name="auto")
 
 
 RECIPES = {"linear_probe": linear_probe, "fine_tune": fine_tune, "gradual": gradual, "lp_ft": lp_ft}

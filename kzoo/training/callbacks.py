@@ -28,12 +28,18 @@ class Rate(_OnModel):
 
     def __init__(self, phase: Phase, *, steps: int) -> None:
         super().__init__()
-        self.phase, self.steps, self.step = phase, steps, 0
+        self.phase, self.steps, self.step, self.rate = phase, steps, 0, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Sets the rate of this step."""
-        self.trained.optimizer.learning_rate = rate_at(self.step, phase=self.phase, steps=self.steps)
+        self.rate = rate_at(self.step, phase=self.phase, steps=self.steps)
+        self.trained.optimizer.learning_rate = self.rate
         self.step += 1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Adds the rate to the logs."""
+        if logs is not None:
+            logs["learning_rate"] = self.rate
 
 
 class KeepBest(_OnModel):
@@ -56,7 +62,7 @@ class KeepBest(_OnModel):
         """Measures, adds to the logs, remembers."""
         scores = self.measure()
         logs = logs if logs is not None else {}
-        logs.update(scores, learning_rate=float(self.trained.optimizer.learning_rate))
+        logs.update(scores)
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         if rank_of(scores) > rank_of(self.best):
             self.best, self.weights, self.waited = scores, self.trained.get_weights(), 0

@@ -1,0 +1,89 @@
+"""What the first bytes of a picture file say."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kzoo.data.headers import trouble
+
+
+def encoded(kind, mode="RGB", size=(7, 5), **options):
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_of(width, height):
+    """A PNG file that claims a size and holds next to nothing."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    body = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+GOOD = {
+    "jpeg": encoded("JPEG"),
+    "progressive jpeg": encoded("JPEG", progressive=True),
+    "grey jpeg": encoded("JPEG", "L"),
+    "jpeg with fill bytes": encoded("JPEG").replace(b"\xff\xdb", b"\xff\xff\xdb", 1),
+    "jpeg with comment": encoded("JPEG", comment=b"\xff\xc0" * 40),
+    "png": encoded("PNG"),
+    "palette png": encoded("PNG", "P"),
+    "gif": encoded("GIF"),
+    "bmp": encoded("BMP"),
+    "webp": encoded("WEBP"),
+    "lossless webp": encoded("WEBP", lossless=True),
+    "extended webp": encoded("WEBP", "RGBA", exif=b"Exif\0\0II"),
+    "a png of 10000 x 10000": png_of(10_000, 10_000),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_what_can_be_used_is_no_trouble(name):
+    assert trouble(GOOD[name]) is None
+
+
+BAD = {
+    "nothing": (b"", "empty file"),
+    "html": (b"<!DOCTYPE html><html>", "not a jpeg, png, gif, bmp or webp"),
+    "text": (b"hello", "not a jpeg"),
+    "tiff": (encoded("TIFF"), "not a jpeg"),
+    "cmyk": (encoded("JPEG", "CMYK"), "CMYK"),
+    "bomb": (png_of(20_000, 20_000), "too large: 20000 x 20000"),
+    "no width": (png_of(0, 5), "no pixels"),
+    "cut png": (GOOD["png"][:20], "cut off within its header"),
+    "cut gif": (GOOD["gif"][:8], "cut off within its header"),
+    "cut bmp": (GOOD["bmp"][:20], "cut off within its header"),
+    "cut jpeg": (GOOD["jpeg"][:30], "cut off within its header"),
+    "two bytes of jpeg": (b"\xff\xd8", "cut off within its header"),
+    "zeros after jpeg": (b"\xff\xd8" + bytes(100), "cut off within its header"),
+    "cut webp": (GOOD["webp"][:24], "cut off within its header"),
+    "cut lossless webp": (GOOD["lossless webp"][:22], "cut off within its header"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_trouble_says_what(name):
+    data, reason = BAD[name]
+    assert reason in str(trouble(data))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {}), ("PNG", {}), ("GIF", {}), ("BMP", {}), ("WEBP", {}), ("WEBP", {"lossless": True})],
+)
+def test_the_size_is_read_from_every_kind(kind, options, monkeypatch):
+    monkeypatch.setattr("kzoo.data.headers.MOST_PIXELS", 300 * 200 - 1)
+    assert "too large: 300 x 200" in str(trouble(encoded(kind, size=(300, 200), **options)))
+
+
+def test_the_size_of_an_extended_webp(monkeypatch):
+    monkeypatch.setattr("kzoo.data.headers.MOST_PIXELS", 300 * 200 - 1)
+    data = encoded("WEBP", "RGBA", size=(300, 200), exif=b"Exif\0\0II")
+    assert data[12:16] == b"VP8X"
+    assert "too large: 300 x 200" in str(trouble(data))

@@ -1,0 +1,210 @@
+"""Pictures: upright, in colour, of one size and in the backbone's own scaling."""
+
+import io
+import struct
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image, ImageOps
+
+from kzoo.data.image import Preprocessor, orientation, upright
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (10, 14, 3), np.uint8)
+
+
+def encoded(picture, kind, **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def exif(value, *, little=True, before=0, tag=0x0112):
+    """An Exif block with `before` other entries in front of the orientation."""
+    order = "<" if little else ">"
+    entries = [struct.pack(order + "HHII", 0x0100 + n, 4, 1, 9) for n in range(before)]
+    entries.append(struct.pack(order + "HHIHH", tag, 3, 1, value, 0))
+    mark = b"II*\0" if little else b"MM\0*"
+    body = b"".join(entries)
+    return b"Exif\0\0" + mark + struct.pack(order + "IH", 8, len(entries)) + body + struct.pack(order + "I", 0)
+
+
+def jpeg(block=b""):
+    return encoded(Image.fromarray(PIXELS), "JPEG", exif=block, quality=95)
+
+
+@pytest.mark.parametrize("little", [True, False], ids=["little", "big"])
+@pytest.mark.parametrize("value", range(1, 9))
+def test_pictures_are_turned_as_pillow_turns_them(value, little):
+    data = jpeg(exif(value, little=little, before=value % 3))
+    plain = Image.fromarray(tf.io.decode_jpeg(data).numpy())
+    plain.getexif()[0x0112] = value
+    expected = np.asarray(ImageOps.exif_transpose(plain))
+    assert Image.open(io.BytesIO(data)).getexif()[0x0112] == value
+    np.testing.assert_array_equal(Preprocessor(8).decode(data), expected)
+
+
+def test_pictures_are_turned_in_a_pipeline_as_outside():
+    data = [jpeg(exif(value)) for value in range(1, 9)]
+    decode = Preprocessor(8).decode
+    inside = tf.data.Dataset.from_tensor_slices(data).map(decode).as_numpy_iterator()
+    for one, other in zip(inside, data, strict=True):
+        np.testing.assert_array_equal(one, decode(other))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg(),
+        jpeg(exif(0)),
+        jpeg(exif(9)),
+        jpeg(exif(6, tag=0x0113)),
+        jpeg(b"Exif\0\0"),
+        jpeg(b"Exif\0\0II*\0"),
+        jpeg(b"Exif\0\0II*\0" + b"\xff" * 4),
+        jpeg(b"Exif\0\0MM\0*" + b"\x7f\xff\xff\xff" * 4),
+        jpeg(b"Exif\0\0" + bytes(40)),
+        b"",
+        b"\xff\xd8",
+        b"no picture" + exif(6),
+        encoded(Image.fromarray(PIXELS), "PNG"),
+    ],
+)
+def test_no_orientation_is_upright(data):
+    assert int(orientation(tf.constant(data))) == 1
+
+
+def test_upright_keeps_what_is_upright():
+    assert upright(tf.constant(PIXELS), 1).numpy().tolist() == PIXELS.tolist()
+
+
+RGB = Image.fromarray(PIXELS)
+DEEP = RNG.integers(0, 65536, (10, 14)).astype(np.uint16)
+KINDS = {
+    "png": (RGB, "PNG"),
+    "grey png": (RGB.convert("L"), "PNG"),
+    "palette png": (RGB.convert("P"), "PNG"),
+    "black and white png": (RGB.convert("1"), "PNG"),
+    "gif": (RGB.convert("P"), "GIF"),
+    "bmp": (RGB, "BMP"),
+    "webp": (RGB, "WEBP", {"lossless": True}),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_lossless_kinds_decode_to_the_same_rgb(name):
+    picture, kind, *options = KINDS[name]
+    decoded = Preprocessor(8).decode(encoded(picture, kind, **(options[0] if options else {})))
+    np.testing.assert_array_equal(decoded, np.asarray(picture.convert("RGB")))
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("RGB", "JPEG"), ("L", "JPEG"), ("RGB", "WEBP")])
+def test_lossy_kinds_decode_to_nearly_the_same_rgb(mode, kind):
+    data = encoded(RGB.convert(mode), kind, quality=95)
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    assert np.abs(Preprocessor(8).decode(data).numpy().astype(int) - expected).mean() < 6
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparency_is_left_out(mode):
+    decoded = Preprocessor(8).decode(encoded(RGB.convert(mode), "PNG"))
+    np.testing.assert_array_equal(decoded, np.asarray(RGB.convert(mode).convert("RGB")))
+
+
+def test_sixteen_bits_become_eight():
+    decoded = Preprocessor(8).decode(encoded(Image.fromarray(DEEP), "PNG")).numpy()
+    assert decoded.shape == (10, 14, 3)
+    assert np.abs(decoded[..., 0].astype(int) - DEEP / 256).max() <= 1
+
+
+def test_the_first_frame_of_an_animation_is_taken():
+    data = encoded(RGB.convert("P"), "GIF", save_all=True, append_images=[RGB.convert("L").convert("P")])
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    np.testing.assert_array_equal(Preprocessor(8).decode(data), np.asarray(RGB.convert("P").convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
+def test_every_kind_decodes_for_a_grey_backbone(kind):
+    decoded = Preprocessor(8, channels=1).decode(encoded(RGB, kind)).numpy().astype(int)
+    assert decoded.shape == (10, 14, 1)
+    assert np.abs(decoded[..., 0] - np.asarray(RGB.convert("L"))).mean() < 12
+
+
+def test_a_damaged_picture_raises():
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        Preprocessor(8).decode(encoded(RGB, "PNG")[:200])
+
+
+@pytest.mark.parametrize("size", [7, 20, 31])
+@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+def test_resizing_is_antialiased_bilinear(resize, size):
+    picture = RNG.uniform(0, 255, (20, 26, 3)).astype(np.float32)
+    square = {"crop": picture[:, 3:23], "pad": np.pad(picture, ((3, 3), (0, 0), (0, 0))), "squash": picture}[resize]
+    expected = tf.image.resize(square, (size, size), antialias=True)
+    np.testing.assert_allclose(Preprocessor(size, resize=resize).fit(picture), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+@pytest.mark.parametrize("shape", [(30, 8), (8, 30), (1, 1), (1, 40), (9, 9)])
+def test_every_shape_becomes_a_square(resize, shape):
+    fitted = Preprocessor(8, resize=resize).fit(np.full((*shape, 3), 200, np.uint8)).numpy()
+    assert (fitted.shape, fitted.dtype) == ((8, 8, 3), np.float32)
+    assert fitted.max() < 200.01
+    assert resize == "pad" or fitted.min() > 199.99
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+def test_a_batch_is_resized_as_its_pictures_are(resize):
+    batch = RNG.integers(0, 256, (4, 12, 17, 3), np.uint8)
+    fit = Preprocessor(8, resize=resize).fit
+    np.testing.assert_allclose(fit(batch), np.stack([fit(picture) for picture in batch]), atol=1e-4)
+
+
+@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+def test_what_fits_is_left_alone(resize):
+    picture = RNG.integers(0, 256, (8, 8, 3), np.uint8)
+    np.testing.assert_array_equal(Preprocessor(8, resize=resize).fit(picture), picture)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_grey_and_rgb_become_each_other(dtype):
+    grey, rgb = PIXELS[..., :1].astype(dtype), PIXELS.astype(dtype)
+    np.testing.assert_array_equal(Preprocessor(8).colour(tf.constant(grey)), np.repeat(grey, 3, axis=-1))
+    mixed = Preprocessor(8, channels=1).colour(tf.constant(rgb)).numpy()
+    assert mixed.shape == (10, 14, 1)
+    np.testing.assert_allclose(mixed[..., 0], rgb @ [0.2989, 0.587, 0.114], atol=1)
+
+
+SCALINGS = {
+    "caffe": keras.applications.resnet50.preprocess_input,
+    "tf": keras.applications.mobilenet_v2.preprocess_input,
+    "torch": keras.applications.densenet.preprocess_input,
+    "none": keras.applications.efficientnet.preprocess_input,
+    "unit": lambda pixels: pixels / 255,
+}
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+def test_scaling_is_that_of_keras(scaling):
+    batch = RNG.uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    scale = Preprocessor(8, scaling).scale
+    expected = SCALINGS[scaling](batch.copy())
+    np.testing.assert_allclose(scale(tf.constant(batch)), expected, rtol=1e-5, atol=1e-4)
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Identity()(scale(inputs)))
+    np.testing.assert_allclose(model(batch), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_a_model_that_scales_can_be_saved_and_read(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, Preprocessor(8, "caffe").scale(inputs))
+    model.save(tmp_path / "m.keras")
+    batch = RNG.uniform(0, 255, (2, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "m.keras")(batch), model(batch))
+
+
+def test_an_unknown_resize_is_refused():
+    with pytest.raises(ValueError, match=r"resize must be one of crop, pad, squash\. Got 'stretch'"):
+        Preprocessor(8, resize="stretch")

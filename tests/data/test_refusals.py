@@ -1,0 +1,113 @@
+"""What is said of data that cannot be read."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from kzoo.data.splits import read
+from kzoo.specs.task import Classification
+
+slices = tf.data.Dataset.from_tensor_slices
+EMPTY = np.zeros((0, 4, 4, 3), np.uint8)
+TWO = np.zeros((2, 4, 4, 3), np.uint8)
+TARGETS = [0, 1]
+
+
+def paired(pictures, targets=TARGETS):
+    return lambda root, folder: (pictures, targets)
+
+
+def unlabelled(root, folder):
+    for path in (folder / "red").iterdir():
+        shutil.copy(path, root)
+    return root
+
+
+def folder_of_splits(root, folder):
+    for name in ("train", "test"):
+        shutil.copytree(folder, root / name)
+    return root
+
+
+def made(name, text=""):
+    def make(root, folder):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+        return root if "/" in name else root / name
+
+    return make
+
+
+REFUSED = {
+    "empty folder": (lambda root, folder: root, ValueError, "neither class folders nor pictures"),
+    "no class folders": (unlabelled, ValueError, "10 pictures but no class folders: they are unlabelled"),
+    "no pictures": (made("red/notes.txt"), ValueError, "No pictures in the class folders of"),
+    "one class": (lambda root, folder: folder.parent, ValueError, "one class only, 'colours'"),
+    "missing path": (lambda root, folder: "/no/such/place", FileNotFoundError, "There is no data at '/no/such/place'"),
+    "no matching records": (lambda root, folder: "/tmp/none*.tfrecord", FileNotFoundError, "No TFRecord files match"),
+    "other file": (made("x.zip"), ValueError, "is a .zip: kzoo reads folders, .csv, .tsv, .tfrecord"),
+    "an empty record": (made("x.tfrecord"), ValueError, "No records in x.tfrecord"),
+    "a number": (lambda root, folder: 3, TypeError, "data must be a folder.*Got int"),
+    "nothing": (lambda root, folder: None, TypeError, "Got NoneType"),
+    "0..1": (paired(TWO.astype("float32") + 0.5), ValueError, r"within 0\.\.1: multiply them by 255"),
+    "rank": (paired(np.zeros((2, 4), np.uint8)), ValueError, r"must have shape \(N, H, W, 3\).* Got \(2, 4\)"),
+    "four channels": (paired(np.zeros((2, 4, 4, 4), np.uint8)), ValueError, r"Got \(2, 4, 4, 4\)"),
+    "lengths": (paired(TWO, [0, 1, 2]), ValueError, "There are 2 pictures but 3 targets"),
+    "empty arrays": (paired(EMPTY, []), ValueError, "There are no pictures: the arrays are empty"),
+    "empty lists": (paired([], []), ValueError, "There are no pictures: the arrays are empty"),
+    "negative integers": (paired(TWO.astype(int) - 5), ValueError, r"must be in 0\.\.255. Got -5\.\.-5"),
+    "too large": (paired(TWO.astype(int) + 256), ValueError, r"must be in 0\.\.255. Got 256\.\.256"),
+    "negative floats": (paired(np.stack([TWO[0] - 128.0, TWO[1] + 127.0])), ValueError, r"must be in 0\.\.255"),
+    "-1..1": (paired(np.stack([TWO[0] - 1.0, TWO[1] + 1.0])), ValueError, r"must be in 0\.\.255"),
+    "floats too large": (paired(TWO + 65535.0), ValueError, r"must be in 0\.\.255"),
+    "sizes": (paired([TWO[0], TWO[1, :2]]), ValueError, r"(?i)pictures.*(size|shape)"),
+    "strange pictures": (paired([{}, {}]), TypeError, "A picture must be a path or encoded bytes. Got dict in row 0"),
+    "endless": (
+        lambda root, folder: slices((TWO, TARGETS)).repeat(),
+        ValueError,
+        r"never ends: take away .repeat\(\)",
+    ),
+    "empty dataset": (lambda root, folder: slices((EMPTY, [])), ValueError, "tf.data.Dataset is empty"),
+    "no targets": (lambda root, folder: slices(TWO), ValueError, r"must give \(picture, target\) or a dict"),
+    "empty frame": (lambda root, folder: pd.DataFrame({"image": [], "label": []}), ValueError, "has no rows"),
+    "header alone": (made("x.csv", "image,label\n"), ValueError, "has no rows below its header"),
+    "no label column": (made("x.csv", "image,colour\na,b\n"), ValueError, r"label=NAME \(none has a usual name\)"),
+    "no image column": (made("x.csv", "photo,label\na,b\n"), ValueError, r"image=NAME .*Columns: photo, label"),
+    "two label columns": (made("x.csv", "image,label,class\na,b,c\n"), ValueError, "several could be it: label, class"),
+    "no train": (lambda root, folder: {"test": folder}, ValueError, "needs a 'train'. Got"),
+    "unknown split": (lambda root, folder: {"train": folder, "dev": folder}, ValueError, r"Got \['train', 'dev'\]"),
+    "a split twice": (
+        lambda root, folder: {"train": folder, "val": folder, "validation": folder},
+        ValueError,
+        "val.*validation",
+    ),
+    "no splits": (lambda root, folder: {}, ValueError, "The splits of a dict are named train, validation and test"),
+    "splits of splits": (
+        lambda root, folder: {"train": folder_of_splits(root, folder)},
+        ValueError,
+        "'train' has splits of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_read_says_why(what, tmp_path, folder):
+    make, kind, message = REFUSED[what]
+    with pytest.raises(kind, match=message):
+        read(Classification(make(tmp_path, folder)))
+
+
+def test_a_column_that_is_not_there():
+    frame = pd.DataFrame({"image": ["a", "b"], "label": ["x", "y"]})
+    with pytest.raises(ValueError, match=r"the DataFrame has no column 'colour'\. Its columns: .*label"):
+        read(Classification(frame, label="colour"))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_too_few_to_split(count):
+    pictures = np.arange(count * 48, dtype=np.uint8).reshape(count, 4, 4, 3)
+    with pytest.raises(ValueError, match="The (validation|test) split is empty: give more data"):
+        read(Classification((pictures, np.arange(count) % 2)))

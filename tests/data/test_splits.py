@@ -1,0 +1,117 @@
+"""Splits: stratified, seeded, disjoint by content."""
+
+import numpy as np
+import pytest
+
+from kzoo.data.splits import read
+from kzoo.specs.task import Classification, MultiLabel, Regression
+
+
+def flat(values):
+    """Pictures (N, 4, 4, 3) that differ by their value only."""
+    values = np.asarray(values)
+    return (
+        np.stack([values % 256, values // 256, np.zeros_like(values)], axis=-1)[:, None, None].repeat(4, 1).repeat(4, 2)
+    )
+
+
+def values_of(examples):
+    pixels = examples.columns["image"][:, 0, 0].astype(int)
+    return (pixels[:, 0] + 256 * pixels[:, 1]).tolist()
+
+
+def parts_of(splits):
+    return splits.train, splits.validation, splits.test
+
+
+HUNDREDS = (flat(np.arange(300)), np.repeat([0, 1, 2], 100))
+
+
+def test_shares_hold_in_every_class():
+    counts = [np.bincount(part.targets).tolist() for part in parts_of(read(Classification(HUNDREDS)))]
+    assert counts == [[80] * 3, [10] * 3, [10] * 3]
+
+
+def test_other_shares():
+    sizes = [len(part) for part in parts_of(read(Classification(HUNDREDS, validation=0.25, test=0.3)))]
+    assert sizes == [135, 75, 90]
+
+
+def test_every_example_is_in_one_split():
+    splits = read(Classification(HUNDREDS))
+    assert sorted(sum((values_of(part) for part in parts_of(splits)), [])) == list(range(300))
+
+
+def test_the_seed_decides():
+    first, same, other = (read(Classification(HUNDREDS, seed=seed)) for seed in (3, 3, 4))
+    assert first.fingerprint() == same.fingerprint() != other.fingerprint()
+    assert values_of(first.test) == values_of(same.test) != values_of(other.test)
+
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    splits = read(Classification((flat(np.arange(20)), [0, 1] * 10), seed=1))
+    assert splits.test.names == ["row 1", "row 16"]
+    assert splits.fingerprint() == "74a2c1aff9f082692eb900746d4c640118ebe73a571e682203595083ed7f67db"
+
+
+def test_copies_stay_together():
+    values = np.arange(300) // 3
+    splits = read(Classification((flat(values), values % 2)))
+    train, validation, test = (set(values_of(part)) for part in parts_of(splits))
+    assert not (train & validation or train & test or validation & test)
+    assert [len(part) for part in parts_of(splits)] == [240, 30, 30]
+    assert any("200 copies" in note for note in splits.audit.notes)
+
+
+@pytest.mark.parametrize("held", ["test", "validation"])
+def test_copies_of_held_out_pictures_leave_train(held):
+    data = {"train": (flat(np.arange(60)), [0, 1] * 30), held: (flat(np.arange(50, 70)), [0, 1] * 10)}
+    splits = read(Classification(data))
+    assert not set(values_of(splits.train)) & set(values_of(getattr(splits, held)))
+    assert len(getattr(splits, held)) == 20
+    reasons = {reason for _, reason in splits.audit.set_aside}
+    assert reasons == {f"in train, but its content is in {held} too"}
+    assert len(splits.audit.set_aside) == 10
+
+
+def test_copies_of_test_pictures_leave_a_given_validation():
+    ranges = {"train": range(20), "validation": range(20, 40), "test": range(30, 50)}
+    splits = read(Classification({name: (flat(list(r)), [0, 1] * 10) for name, r in ranges.items()}))
+    assert [len(part) for part in parts_of(splits)] == [20, 10, 20]
+
+
+def test_a_class_of_one_is_learned_and_named():
+    targets = [0] * 20 + [1] * 20 + [2]
+    splits = read(Classification((flat(np.arange(41)), targets)))
+    assert 40 in values_of(splits.train)
+    assert any(note.startswith("1 classes have one member only") for note in splits.audit.notes)
+
+
+@pytest.mark.parametrize(("members", "expected"), [(1, [1, 0, 0]), (2, [2, 0, 0]), (3, [1, 1, 1]), (9, [7, 1, 1])])
+def test_a_small_class_is_measured_where_it_can_be(members, expected):
+    splits = read(Classification((flat(np.arange(members + 40)), [0] * members + [1] * 40)))
+    assert [int(np.sum(part.targets == 0)) for part in parts_of(splits)] == expected
+
+
+def test_several_labels_are_stratified_by_the_rarest():
+    rng = np.random.default_rng(0)
+    targets = (rng.random((300, 3)) < [0.1, 0.5, 0.9]).astype(int)
+    splits = read(MultiLabel((flat(np.arange(300)), targets)))
+    rare = [part.targets[:, 0].sum() / targets[:, 0].sum() for part in parts_of(splits)]
+    np.testing.assert_allclose(rare, [0.8, 0.1, 0.1], atol=0.03)
+
+
+@pytest.mark.parametrize("count", [30, 60, 300])
+def test_a_regression_keeps_its_shares_and_its_range(count):
+    targets = np.random.default_rng(0).exponential(size=count)
+    splits = read(Regression((flat(np.arange(count)), targets)))
+    sizes = np.asarray([len(part) for part in parts_of(splits)]) / count
+    np.testing.assert_allclose(sizes, [0.8, 0.1, 0.1], atol=0.07)
+    if count == 300:
+        assert abs(splits.test.targets.mean() - targets.mean()) < 0.3
+
+
+def test_the_table_counts():
+    table = read(Classification(HUNDREDS)).table()
+    assert table.rows[0] == ("0", 80, 10, 10)
+    assert table.rows[-1] == ("all", 240, 30, 30)

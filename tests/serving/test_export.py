@@ -1,0 +1,198 @@
+"""What is served is what was trained; a version is whole or not there."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kzoo
+from kzoo.serving.export import ExportError
+
+ANSWER = """
+import json, sys
+sys.modules["kzoo"] = None
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+image = tf.constant([open(path, "rb").read() for path in sys.argv[2:]])
+reply = model.signatures["serving_default"](image=image)
+print(json.dumps([[x.decode() for x in reply["labels"].numpy()], reply["probabilities"].numpy().tolist()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def adapted(folder):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(6, 3, strides=2, use_bias=False)(keras.layers.Rescaling(1 / 255)(inputs))
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    return kzoo.adapt(keras.Model(inputs, x, name="tiny"), folder, schedule="linear_probe")
+
+
+@pytest.fixture(scope="module")
+def version(adapted, tmp_path_factory):
+    return adapted.export(tmp_path_factory.mktemp("served") / "colours")
+
+
+@pytest.fixture(scope="module")
+def served(version):
+    return tf.saved_model.load(str(version))
+
+
+@pytest.fixture(scope="module")
+def paths(folder):
+    return sorted(folder.rglob("*.png"))[::4]
+
+
+def test_the_layout_is_tensorflow_servings(version):
+    assert version.name == "1"
+    assert (version / "saved_model.pb").is_file()
+    assert sorted(os.listdir(version.parent)) == ["1"]
+    extras = sorted(path.name for path in (version / "assets.extra").iterdir())
+    assert extras == ["README.md", "labels.txt", "tf_serving_warmup_requests"]
+
+
+def test_versions_count_up(adapted, tmp_path):
+    (tmp_path / "7").mkdir()
+    assert adapted.export(tmp_path).name == "8"
+
+
+def test_bytes_give_what_predict_gives(adapted, served, paths):
+    reply = served.signatures["serving_default"](image=tf.constant([path.read_bytes() for path in paths]))
+    live = adapted.predict(paths)
+    assert [label.decode() for label in reply["labels"].numpy()] == live.labels
+    np.testing.assert_allclose(reply["probabilities"], live.outputs, rtol=1e-5, atol=1e-6)
+
+
+def test_pixels_give_what_their_bytes_give(served, paths):
+    encoded = [path.read_bytes() for path in paths]
+    pixels = tf.stack([tf.io.decode_png(each) for each in encoded])
+    by_bytes = served.signatures["serving_default"](image=tf.constant(encoded))["probabilities"]
+    by_uint8 = served.signatures["tensor"](image=pixels)["probabilities"]
+    by_float = served.signatures["tensor_float"](image=tf.cast(pixels, tf.float32))["probabilities"]
+    np.testing.assert_allclose(by_uint8, by_bytes, rtol=1e-5, atol=1e-6)
+    assert np.array_equal(by_uint8, by_float)
+
+
+def test_features_are_the_embedding(served, paths):
+    reply = served.signatures["features"](image=tf.constant([paths[0].read_bytes()]))
+    assert reply["features"].shape == (1, 6)
+
+
+def test_an_empty_batch_gives_an_empty_answer(served):
+    reply = served.signatures["serving_default"](image=tf.constant([], tf.string))
+    assert reply["probabilities"].shape == (0, 3)
+
+
+def test_a_process_with_tensorflow_alone_answers(adapted, version, paths):
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWER, str(version), *map(str, paths)], capture_output=True, text=True, check=True
+    )
+    import json
+
+    labels, probabilities = json.loads(done.stdout.splitlines()[-1])
+    assert labels == adapted.predict(paths).labels
+    np.testing.assert_allclose(probabilities, adapted.predict(paths).outputs, rtol=1e-5, atol=1e-6)
+
+
+def test_the_model_card_tells_what_it_reached(version):
+    text = (version / "assets.extra" / "README.md").read_text()
+    assert "accuracy: 1.000 [" in text
+    assert "blue, green, red" in text
+
+
+def test_warm_up_requests_are_what_tensorflow_serving_reads(version, served):
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2", reason="tensorflow-serving-api")
+    path = str(version / "assets.extra" / "tf_serving_warmup_requests")
+    (record,) = tf.data.TFRecordDataset(path).as_numpy_iterator()
+    request = logs.PredictionLog.FromString(record).predict_log.request
+    assert (request.model_spec.name, request.model_spec.signature_name) == ("colours", "serving_default")
+    image = tf.constant(tf.make_ndarray(request.inputs["image"]))
+    assert served.signatures["serving_default"](image=image)["labels"].shape == (1,)
+
+
+def test_an_export_that_answers_otherwise_is_not_kept(adapted, tmp_path, monkeypatch):
+    load = tf.saved_model.load
+
+    def tampered(path):
+        loaded = load(path)
+        for variable in loaded.signatures["serving_default"].variables:
+            if variable.dtype == tf.float32:
+                variable.assign(variable + 1.0)
+        return loaded
+
+    monkeypatch.setattr(tf.saved_model, "load", tampered)
+    with pytest.raises(ExportError, match="not kept"):
+        adapted.export(tmp_path / "served")
+    assert os.listdir(tmp_path / "served") == []
+
+
+def test_a_full_disk_leaves_no_version_and_no_harm(adapted, tmp_path, monkeypatch):
+    adapted.export(tmp_path / "served")
+
+    def full(self, *args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        adapted.export(tmp_path / "served")
+    assert os.listdir(tmp_path / "served") == ["1"]
+
+
+KILLED = """
+import os, signal, sys
+import kzoo
+from kzoo.serving import export
+adapted = kzoo.load(sys.argv[1])
+export._compare = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+adapted.export(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_export_leaves_no_version_and_the_next_one_sweeps(adapted, tmp_path):
+    saved = adapted.save(tmp_path / "saved")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(saved), str(tmp_path / "served")], check=False)
+    assert done.returncode == -9
+    assert not [path for path in (tmp_path / "served").iterdir() if path.name.isdigit()]
+    assert adapted.export(tmp_path / "served").name == "1"
+    assert os.listdir(tmp_path / "served") == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+def test_other_tasks_are_served(adapted, arrays, tmp_path, kind):
+    x, y = arrays
+    if kind == "multi_label":
+        task = kzoo.MultiLabel((x, np.stack([y == 0, y != 2], axis=1).astype(int)), labels=["red", "warm"])
+    else:
+        task = kzoo.Regression((x, 10.0 * y))
+    other = kzoo.adapt(adapted, task, schedule="linear_probe")
+    loaded = tf.saved_model.load(str(other.export(tmp_path / kind)))
+    reply = loaded.signatures["tensor"](image=tf.constant(x[:6]))
+    live = other.predict(x[:6])
+    np.testing.assert_allclose(reply["values" if kind == "regression" else "probabilities"], live.outputs, rtol=1e-4)
+    if kind == "multi_label":
+        assert [tuple(filter(None, text.decode().split(","))) for text in reply["labels"].numpy()] == live.labels
+
+
+@pytest.mark.parametrize("scaling", ["caffe", "torch", "tf", "unit"])
+def test_every_scaling_is_served_as_it_was_trained(arrays, tmp_path, scaling):
+    name = f"scaled_{scaling}"
+    kzoo.register(name, tiny, size=16, min_size=16, scaling=scaling)
+    adapted = kzoo.adapt(name, kzoo.Classification(arrays), schedule="linear_probe")
+    loaded = tf.saved_model.load(str(adapted.export(tmp_path / name)))
+    reply = loaded.signatures["tensor"](image=tf.constant(arrays[0][:6]))
+    np.testing.assert_allclose(reply["probabilities"], adapted.predict(arrays[0][:6]).outputs, rtol=1e-4, atol=1e-6)
+    adapted.model.save(tmp_path / "plain.keras")
+    plain = keras.models.load_model(tmp_path / "plain.keras")
+    np.testing.assert_allclose(plain.predict(arrays[0][:6], verbose=0), reply["probabilities"], rtol=1e-4, atol=1e-6)
+
+
+def tiny(input_shape):
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.layers.Conv2D(6, 3, strides=2, activation="relu")(inputs), name="tiny")

@@ -1,0 +1,121 @@
+"""Phases, schedules, and the recipes that return them."""
+
+import pytest
+
+from kzoo.specs import recipes
+from kzoo.specs.schedule import Phase, Schedule
+
+GROUPS = ("stem", "stage1", "stage2", "stage3", "head")
+
+
+@pytest.mark.parametrize(
+    ("train", "groups"),
+    [
+        ("head", {"head"}),
+        ("stage3", {"stage3"}),
+        ("stage*", {"stage1", "stage2", "stage3"}),
+        ("stage[12]", {"stage1", "stage2"}),
+        ("*", set(GROUPS)),
+        ("last:0", {"head"}),
+        ("last:1", {"stage3", "head"}),
+        ("last:2", {"stage2", "stage3", "head"}),
+        ("last:99", set(GROUPS)),
+        (["head", "stem"], {"stem", "head"}),
+        (("stage*", "stage3"), {"stage1", "stage2", "stage3"}),
+    ],
+)
+def test_patterns_choose_groups_in_their_order(train, groups):
+    assert Phase(train).groups(GROUPS) == tuple(name for name in GROUPS if name in groups)
+
+
+@pytest.mark.parametrize("train", ["stage9", "last:x", "last:", "Head", ("head", "tail")])
+def test_a_pattern_that_matches_nothing_names_the_groups(train):
+    with pytest.raises(ValueError, match=r"matches no group. The groups are: stem, stage1, stage2, stage3, head"):
+        Phase(train).groups(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("train", ()),
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("optimizer", "adamm"),
+        ("batch_size", 0),
+        ("warmup", 1.0),
+        ("warmup", -0.1),
+        ("decay", "linear"),
+        ("layer_decay", 0.0),
+        ("layer_decay", 1.1),
+        ("weight_decay", -1.0),
+        ("label_smoothing", 1.0),
+        ("patience", 0),
+        ("augmentation", "heavy"),
+        ("views", 0),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_came(field, value):
+    with pytest.raises(ValueError, match=rf"^{field} of a phase must be .*\. Got "):
+        Phase(**({"train": "head"} | {field: value}))
+
+
+def test_lbfgs_is_for_the_head_alone():
+    with pytest.raises(ValueError, match="lbfgs.*train must be 'head'"):
+        Phase("*", optimizer="lbfgs")
+
+
+def test_phases_are_comparable_values():
+    assert Phase("head") == Phase(["head"])
+    assert len({Phase("head"), Phase(("head",)), Phase("*")}) == 2
+
+
+def test_one_phase_is_a_schedule():
+    assert Schedule(Phase("head")).phases == (Phase("head"),)
+    assert Schedule([Phase("head")]) == Schedule(Phase("head"))
+
+
+@pytest.mark.parametrize("phases", [(), ["head"]])
+def test_a_schedule_needs_phases(phases):
+    with pytest.raises(ValueError, match=r"A schedule needs one kzoo\.Phase or more"):
+        Schedule(phases)
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_recipes_fit_any_backbone_and_carry_their_name(name):
+    schedule = recipes.RECIPES[name]()
+    assert schedule.name == name
+    assert all(phase.groups(("stem", "head")) for phase in schedule.phases)
+
+
+@pytest.mark.parametrize("name", ["linear_probe", "gradual", "lp_ft"])
+def test_recipes_begin_with_the_probe(name):
+    assert recipes.RECIPES[name]().phases[0] == Phase("head", optimizer="lbfgs")
+
+
+def test_gradual_unfreezes_downwards_at_falling_rates():
+    _, first, second = recipes.gradual(epochs=3, learning_rate=1e-3).phases
+    assert (first.groups(GROUPS), second.groups(GROUPS)) == (GROUPS[-2:], GROUPS[-3:])
+    assert first.learning_rate > second.learning_rate
+    assert {first.epochs, second.epochs} == {3}
+
+
+def test_arguments_of_a_recipe_reach_its_phase():
+    phase = recipes.lp_ft("stage*", epochs=3, learning_rate=0.5, augmentation="strong", views=2).phases[-1]
+    assert (phase.train, phase.epochs, phase.learning_rate) == (("stage*",), 3, 0.5)
+    assert (phase.augmentation, phase.views) == ("strong", 2)
+
+
+@pytest.mark.parametrize(
+    ("examples", "parameters", "train"),
+    [
+        (49, 1e6, [("head",)]),
+        (50, 1e6, [("head",), ("last:1",)]),
+        (500, 1e6, [("head",), ("last:2",)]),
+        (500, 1e9, [("head",), ("last:1",)]),
+    ],
+)
+def test_auto_unfreezes_more_with_more_data(examples, parameters, train):
+    schedule = recipes.auto(examples=examples, parameters=int(parameters))
+    assert [phase.train for phase in schedule.phases] == train

@@ -1,0 +1,59 @@
+"""Tasks and heads: values that refuse what cannot be."""
+
+import pytest
+
+from kzoo.specs.head import Head
+from kzoo.specs.task import Classification, MultiLabel, Regression, Task, as_task
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(Classification, "classification"), (MultiLabel, "multi_label"), (Regression, "regression")]
+)
+def test_kinds(kind, name):
+    assert kind("data").kind == name
+
+
+def test_a_task_by_itself_is_refused():
+    with pytest.raises(TypeError, match="use Classification, MultiLabel or Regression"):
+        Task("data")
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5])
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_shares_are_in_0_1(name, share):
+    with pytest.raises(ValueError, match=rf"{name} must be a share in \(0, 1\). Got"):
+        Classification("data", **{name: share})
+
+
+def test_shares_leave_something_to_train_on():
+    with pytest.raises(ValueError, match=r"must leave something to train on. Got 0\.5 \+ 0\.5"):
+        Classification("data", validation=0.5, test=0.5)
+
+
+def test_options_go_by_keyword():
+    with pytest.raises(TypeError, match="positional"):
+        Classification("data", "image")
+
+
+def test_tasks_are_comparable():
+    assert Classification("data", seed=1) == Classification("data", seed=1) != Classification("data", seed=2)
+
+
+def test_data_alone_is_a_classification():
+    task = Regression("data")
+    assert as_task("data") == Classification("data")
+    assert as_task(task) is task
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("pooling", "sum"), ("hidden", -1), ("hidden", 1.5), ("dropout", 1.0), ("dropout", -0.1)],
+)
+def test_a_head_names_what_is_wrong(field, value):
+    with pytest.raises(ValueError, match=rf"{field} must be .* Got {value!r}"):
+        Head(**{field: value})
+
+
+@pytest.mark.parametrize(("head", "linear"), [(Head(), True), (Head(hidden=8), False), (Head(kind="own"), False)])
+def test_linear(head, linear):
+    assert head.linear is linear

@@ -1,0 +1,252 @@
+"""The main job on tiny data: golden runs, records, saving, and what a user may hand in."""
+
+import json
+
+import keras
+import numpy as np
+import pandas
+import pytest
+
+import kzoo
+from kzoo.storage import DamagedError
+
+QUICK = kzoo.Schedule(
+    (
+        kzoo.Phase("head", optimizer="lbfgs"),
+        kzoo.Phase("last:1", epochs=2, batch_size=8, augmentation="light", views=2),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def adapted(module_backbone, folder):
+    return kzoo.adapt(module_backbone, folder, schedule=QUICK)
+
+
+@pytest.fixture(scope="module")
+def module_backbone():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for width in (6, 12):
+        x = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    return keras.Model(inputs, x, name="tiny")
+
+
+def test_it_learns(adapted):
+    evaluation = adapted.evaluate()
+    assert evaluation.size == 3
+    assert evaluation["accuracy"] == 1.0
+
+
+def test_the_users_model_is_left_as_it_was(module_backbone, folder):
+    before = module_backbone.get_weights()
+    kzoo.adapt(module_backbone, folder, schedule=kzoo.Phase("*", epochs=1, batch_norm=True))
+    assert all(np.array_equal(a, b) for a, b in zip(before, module_backbone.get_weights(), strict=True))
+
+
+def test_the_same_seed_gives_the_same_weights(adapted, module_backbone, folder):
+    again = kzoo.adapt(module_backbone, folder, schedule=QUICK)
+    for ours, theirs in zip(adapted.network.get_weights(), again.network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_frozen_groups_are_bit_for_bit_the_backbones(adapted, module_backbone):
+    for layer in module_backbone.layers[1:5]:
+        ours = adapted.network.get_layer(layer.name).get_weights()
+        assert all(np.array_equal(a, b) for a, b in zip(ours, layer.get_weights(), strict=True))
+
+
+def test_the_better_phase_is_kept(adapted):
+    phases = adapted.record["phases"]
+    ranks = [(phase["scores"]["val_accuracy"], -phase["scores"]["val_loss"]) for phase in phases]
+    assert adapted.record["kept"] == ranks.index(max(ranks))
+
+
+def test_the_history_has_a_row_an_epoch(adapted):
+    history = adapted.history
+    assert isinstance(history, pandas.DataFrame)
+    assert history["phase"].tolist() == [1, 2, 2]
+    assert {"loss", "val_loss", "val_accuracy", "learning_rate"} <= set(history.columns)
+
+
+def test_predict_takes_paths_bytes_folders_and_pixels(adapted, folder):
+    paths = sorted((folder / "red").glob("*.png"))[:2]
+    by_path = adapted.predict(paths)
+    by_bytes = adapted.predict([path.read_bytes() for path in paths])
+    single = adapted.predict(str(paths[0]))
+    assert by_path.labels == ["red", "red"]
+    assert np.array_equal(by_path.outputs, by_bytes.outputs)
+    assert np.array_equal(by_path.outputs[:1], single.outputs)
+    assert len(adapted.predict(folder / "red")) == 10
+    assert len(adapted.predict(np.zeros((5, 9, 3), np.uint8))) == 1
+
+
+def test_predict_names_what_it_cannot_read(adapted, folder, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"<html>")
+    found = adapted.predict([bad, sorted(folder.rglob("*.png"))[0]])
+    assert found.labels[0] is None
+    assert np.isnan(found.outputs[0]).all()
+    assert "not a jpeg" in found.errors[str(bad)]
+    assert found.labels[1] == "blue"
+
+
+def test_model_is_the_plain_keras_model(adapted):
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3)).astype(np.uint8)
+    direct = adapted.model.predict(pixels, verbose=0)
+    np.testing.assert_allclose(direct, adapted.predict(pixels).outputs, rtol=1e-5, atol=1e-6)
+
+
+def test_save_and_load(adapted, tmp_path):
+    again = kzoo.load(adapted.save(tmp_path / "saved"))
+    assert np.array_equal(again.evaluate().outputs, adapted.evaluate().outputs)
+    assert (again.card, again.labels, again.head) == (adapted.card, adapted.labels, adapted.head)
+    assert again.history.equals(adapted.history)
+    assert sorted(path.name for path in (tmp_path / "saved").iterdir()) == ["SHA256SUMS", "card.json", "network.keras"]
+
+
+def test_saving_twice_replaces_and_never_touches_foreign_folders(adapted, tmp_path):
+    adapted.save(tmp_path / "saved")
+    adapted.save(tmp_path / "saved")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    with pytest.raises(FileExistsError, match="choose another directory"):
+        adapted.save(tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "years"
+
+
+@pytest.mark.parametrize("name", ["network.keras", "card.json"])
+def test_a_flipped_bit_is_noticed(adapted, tmp_path, name):
+    path = adapted.save(tmp_path / "saved") / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedError, match=name):
+        kzoo.load(tmp_path / "saved")
+
+
+def test_foreign_folders_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no saved model"):
+        kzoo.load(tmp_path / "nothing")
+    with pytest.raises(DamagedError, match="not a saved kzoo model"):
+        kzoo.load(tmp_path)
+
+
+def test_evaluate_other_data(adapted, folder, tmp_path):
+    assert adapted.evaluate(folder).size == 30
+    (tmp_path / "data" / "green").mkdir(parents=True)
+    (tmp_path / "data" / "green" / "a.png").write_bytes((folder / "green" / "green0.png").read_bytes())
+    assert adapted.evaluate(tmp_path / "data").size == 1
+
+
+def test_a_loaded_model_notices_that_its_data_has_changed(module_backbone, folder, tmp_path):
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    saved = kzoo.adapt(module_backbone, data, schedule="linear_probe").save(tmp_path / "saved")
+    for path in list((data / "red").iterdir())[:5]:
+        path.unlink()
+    with pytest.raises(ValueError, match="has changed since training"):
+        kzoo.load(saved).evaluate()
+
+
+def test_plan_trains_nothing_and_says_what_would_happen(module_backbone, folder):
+    plan = kzoo.plan(module_backbone, folder, schedule=QUICK)
+    text = str(plan)
+    assert "train  validation  test" in text
+    assert [row[0] for row in plan.phases.rows] == ["head", "stage1 head"]
+    assert plan.phases.rows[1][1] == 6 * 9 * 12 + 4 * 12 + 12 * 3 + 3
+    assert json.dumps(plan.as_dict())
+    assert "<table>" in plan._repr_html_()
+
+
+def test_a_pattern_that_matches_no_group_names_the_groups(module_backbone, folder):
+    with pytest.raises(ValueError, match=r"matches no group\. The groups are: stem, stage1, head"):
+        kzoo.adapt(module_backbone, folder, schedule=kzoo.Phase("stage7"))
+
+
+@pytest.mark.parametrize("schedule", ["linear_probe", "fine_tune", "gradual", "lp_ft"])
+def test_every_recipe_runs(module_backbone, arrays, schedule, monkeypatch):
+    from kzoo import adaptation
+
+    recipe = adaptation.RECIPES[schedule]
+    options = {} if schedule == "linear_probe" else {"epochs": 1, "views": 1}
+    monkeypatch.setitem(adaptation.RECIPES, schedule, lambda: recipe(**options))
+    adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)
+    assert adapted.record["schedule"] == schedule
+    assert adapted.evaluate()["accuracy"] > (0.2 if schedule == "fine_tune" else 0.8)
+
+
+def test_multi_label(module_backbone, arrays):
+    x, y = arrays
+    targets = np.stack([y == 0, y != 2], axis=1).astype(int)
+    adapted = kzoo.adapt(module_backbone, kzoo.MultiLabel((x, targets), labels=["red", "not blue"]), schedule=QUICK)
+    assert adapted.evaluate()["exact match"] > 0.8
+    assert adapted.predict(x[:1]).labels == [("red", "not blue")]
+
+
+def test_regression_gives_values_in_their_own_units(module_backbone, arrays):
+    x, y = arrays
+    adapted = kzoo.adapt(module_backbone, kzoo.Regression((x, 1000.0 + 100 * y)), schedule=QUICK)
+    assert adapted.evaluate()["mean absolute error"] < 60
+    assert 900 < adapted.predict(x[:1]).outputs[0, 0] < 1300
+
+
+def test_a_head_with_a_hidden_layer_is_trained_by_steps(module_backbone, arrays):
+    adapted = kzoo.adapt(
+        module_backbone,
+        kzoo.Classification(arrays),
+        head=kzoo.Head(hidden=8, pooling="concat"),
+        schedule="linear_probe",
+    )
+    assert adapted.record["phases"][0]["phase"]["optimizer"] == "adam"
+    assert adapted.embedding.output_shape == (None, 24)
+
+
+def test_class_weights_move_the_answers(module_backbone, arrays):
+    x, y = arrays
+    task = kzoo.Classification((np.zeros_like(x) + np.arange(60, dtype=np.uint8)[:, None, None, None], y))
+    heavy = kzoo.adapt(module_backbone, task, schedule="linear_probe", class_weight={"2": 100.0})
+    assert set(heavy.predict(x).labels) == {"2"}
+
+
+def test_callbacks_see_every_epoch(module_backbone, arrays):
+    seen = []
+    count = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(logs["val_accuracy"]))
+    kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK, callbacks=[count])
+    assert len(seen) == 2
+
+
+def test_a_loss_that_is_not_finite_is_an_error_that_says_where(module_backbone, arrays):
+    wild = kzoo.Phase("*", epochs=2, learning_rate=1e30, optimizer="sgd", warmup=0.0)
+    with pytest.raises(FloatingPointError, match="lower the learning_rate") as raised:
+        kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=wild)
+    assert "phase 1 of 1" in raised.value.__notes__[0]
+
+
+def test_activations_beyond_the_budget_take_the_plain_loop(module_backbone, arrays, monkeypatch):
+    cached = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
+    monkeypatch.setattr("kzoo.training.activations.budget", lambda: 0)
+    streamed = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
+    assert len(streamed.record["phases"][1]["history"]) == 2
+    assert streamed.evaluate().size == cached.evaluate().size
+
+
+def test_adapting_what_was_adapted(adapted, arrays):
+    again = kzoo.adapt(adapted, kzoo.Classification(arrays), schedule="linear_probe")
+    assert again.card.name == "tiny"
+    layer = again.network.layers[2].name
+    assert np.array_equal(
+        again.network.get_layer(layer).get_weights()[0], adapted.network.get_layer(layer).get_weights()[0]
+    )
+
+
+def test_a_catalog_model_with_random_weights(arrays):
+    adapted = kzoo.adapt(
+        "mobilenet_v2_035", kzoo.Classification(arrays), weights=None, size=32, schedule="linear_probe"
+    )
+    assert adapted.embedding.output_shape == (None, 1280)
+    assert adapted.record["weights"] is None

@@ -1,0 +1,43 @@
+"""Scores and losses against each other: NumPy against Keras."""
+
+import keras
+import numpy as np
+import pytest
+
+from kzoo.training.losses import build_loss, rank_of, score
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(20, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "targets"),
+    [
+        ("classification", np.eye(4)[RNG.integers(0, 4, 20)]),
+        ("multi_label", RNG.integers(0, 2, (20, 4))),
+        ("regression", RNG.normal(size=(20, 4))),
+    ],
+)
+def test_the_score_is_the_loss(kind, targets):
+    loss = build_loss(kind)(targets.astype(np.float32), LOGITS)
+    assert score(kind, LOGITS, targets)["val_loss"] == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_accuracy():
+    targets = np.eye(4)[LOGITS.argmax(axis=1)]
+    targets[:5] = np.roll(targets[:5], 1, axis=1)
+    assert score("classification", LOGITS, targets)["val_accuracy"] == 0.75
+
+
+def test_label_smoothing_is_keras_own():
+    targets = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
+    smooth = build_loss("classification", label_smoothing=0.2)(targets, LOGITS)
+    by_hand = keras.losses.CategoricalCrossentropy(from_logits=True)(targets * 0.8 + 0.05, LOGITS)
+    assert float(smooth) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_ranks():
+    better = {"val_accuracy": 0.9, "val_loss": 0.5}
+    assert rank_of(better) > rank_of({"val_accuracy": 0.9, "val_loss": 0.6})
+    assert rank_of(better) > rank_of({"val_accuracy": 0.8, "val_loss": 0.1})
+    assert rank_of({"val_loss": 3.0}) > rank_of({"val_accuracy": 1.0, "val_loss": np.nan})

@@ -1,0 +1,92 @@
+"""The probe against scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from kzoo.training.losses import rank_of, score
+from kzoo.training.probe import STRENGTHS, solve
+
+
+@pytest.fixture(scope="module")
+def features():
+    rng = np.random.default_rng(0)
+    x = rng.normal(2.0, 3.0, (300, 8)).astype(np.float32)
+    logits = x @ rng.normal(size=(8, 3)) + rng.normal(size=(300, 3))
+    return x, logits
+
+
+def split(x, y):
+    return (x[:200], y[:200], np.ones(200, np.float32)), (x[200:], y[200:])
+
+
+def test_classification_finds_the_optimum_that_scikit_learn_finds(features):
+    x, logits = features
+    targets = np.eye(3, dtype=np.float32)[logits.argmax(axis=1)]
+    train, held = split(x, targets)
+    found = solve(train, held, kind="classification")
+    mean, deviation = train[0].mean(axis=0), train[0].std(axis=0)
+    oracle = LogisticRegression(C=found.strength, max_iter=300).fit(
+        (train[0] - mean) / deviation, train[1].argmax(axis=1)
+    )
+    ours = np.exp(held[0] @ found.kernel + found.bias)
+    wanted = oracle.predict_proba((held[0] - mean) / deviation)
+    np.testing.assert_allclose(ours / ours.sum(axis=1, keepdims=True), wanted, atol=1e-3)
+
+
+def test_the_penalty_is_the_best_by_validation(features):
+    x, logits = features
+    targets = np.eye(3, dtype=np.float32)[logits.argmax(axis=1)]
+    train, held = split(x, targets)
+    found = solve(train, held, kind="classification")
+    assert found.strength in STRENGTHS
+    again = score("classification", held[0] @ found.kernel + found.bias, held[1])
+    assert found.scores == pytest.approx(again, rel=1e-5)
+    assert rank_of(found.scores) > rank_of(score("classification", np.zeros((100, 3)), held[1]))
+
+
+def test_two_classes(features):
+    x, logits = features
+    targets = np.eye(2, dtype=np.float32)[(logits[:, 0] > 0).astype(int)]
+    found = solve(*split(x, targets), kind="classification")
+    assert found.kernel.shape == (8, 2)
+    assert found.scores["val_accuracy"] > 0.85
+
+
+def test_a_class_that_was_never_seen_is_never_answered(features):
+    x, logits = features
+    targets = np.eye(4, dtype=np.float32)[logits.argmax(axis=1)]
+    found = solve(*split(x, targets), kind="classification")
+    assert not np.any((x @ found.kernel + found.bias).argmax(axis=1) == 3)
+
+
+def test_multi_label_is_one_against_the_rest_with_constant_columns(features):
+    x, logits = features
+    targets = np.concatenate([logits > 0, np.zeros((300, 1)), np.ones((300, 1))], axis=1).astype(np.float32)
+    found = solve(*split(x, targets), kind="multi_label")
+    outputs = x @ found.kernel + found.bias
+    assert np.all(outputs[:, 3] < 0)
+    assert np.all(outputs[:, 4] > 0)
+    assert found.scores["val_accuracy"] > 0.85
+
+
+def test_regression_is_ridge(features):
+    x, logits = features
+    train, held = split(x, logits.astype(np.float32))
+    found = solve(train, held, kind="regression")
+    mean, deviation = train[0].mean(axis=0), train[0].std(axis=0)
+    oracle = Ridge(alpha=1 / found.strength).fit((train[0] - mean) / deviation, train[1])
+    np.testing.assert_allclose(
+        held[0] @ found.kernel + found.bias, oracle.predict((held[0] - mean) / deviation), rtol=1e-2, atol=1e-2
+    )
+
+
+def test_weights_count(features):
+    x, logits = features
+    targets = np.eye(3, dtype=np.float32)[logits.argmax(axis=1)]
+    (train_x, train_y, _), held = split(x, targets)
+    heavy = (1 + 50 * train_y[:, 0]).astype(np.float32)
+    plain = solve((train_x, train_y, np.ones_like(heavy)), held, kind="classification")
+    weighted = solve((train_x, train_y, heavy), held, kind="classification")
+    answers = [(x @ found.kernel + found.bias).argmax(axis=1) for found in (plain, weighted)]
+    assert np.mean(answers[1] == 0) > np.mean(answers[0] == 0)
