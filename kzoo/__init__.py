@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
-    from kzoo.adapted import Adapted, Predictions, load
+    from kzoo.adapted import Adapted, load
     from kzoo.evaluation.metrics import Evaluation
     from kzoo.inspection import stages
     from kzoo.models.heads import register_head
     from kzoo.planning import Plan
+    from kzoo.predictions import Predictions
     from kzoo.specs.backbone import BackboneSpec
     from kzoo.specs.head import Head
     from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft
@@ -30,7 +31,7 @@ _PUBLIC = {
     "MultiLabel": "kzoo.specs.task",
     "Phase": "kzoo.specs.schedule",
     "Plan": "kzoo.planning",
-    "Predictions": "kzoo.adapted",
+    "Predictions": "kzoo.predictions",
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",

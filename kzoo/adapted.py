@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from kzoo import figures
 from kzoo.data.audit import check_pictures
-from kzoo.data.batches import batches
+from kzoo.data.batches import batches, pictures, view
 from kzoo.data.examples import Splits
-from kzoo.data.image import SUFFIXES, Preprocessor
+from kzoo.data.image import Preprocessor
 from kzoo.data.splits import read, read_labelled
-from kzoo.data.tables import as_column
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
 from kzoo.models.heads import pool
+from kzoo.predictions import Predictions, column_of
 from kzoo.saving import read as read_saved
 from kzoo.saving import write
 from kzoo.specs.backbone import BackboneSpec
@@ -33,47 +34,6 @@ if TYPE_CHECKING:
     import pandas
 
 BATCH = 64
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Answers for some pictures.
-
-    Args:
-        names: what each picture is called.
-        labels: the answer: a label; a tuple of labels for a MultiLabel; None where the picture could not be read.
-        outputs: probabilities, or values of a regression, float32 (N, outputs); NaN where there is none.
-        columns: names of the outputs.
-        errors: why pictures could not be read, by name.
-    """
-
-    names: Sequence[str]
-    labels: Sequence[Any]
-    outputs: np.ndarray
-    columns: Sequence[str]
-    errors: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """`outputs` of a classification."""
-        return self.outputs
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def table(self) -> Table:
-        """One row a picture."""
-        rows = []
-        for name, label, row in zip(self.names, self.labels, self.outputs, strict=True):
-            shown = self.errors.get(name) if label is None else ", ".join(label) if isinstance(label, tuple) else label
-            rows.append((name, shown, *map(float, row)))
-        return Table(("picture", "label", *self.columns), rows)
-
-    def __str__(self) -> str:
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 @dataclass(frozen=True)
@@ -166,7 +126,7 @@ class Adapted:
             pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
                 (H, W, C).
         """
-        column, names = _column(pictures)
+        column, names = column_of(pictures)
         _, errors = check_pictures(column)
         good = [index for index in range(len(column)) if index not in errors]
         outputs = np.full((len(column), len(self.labels)), np.nan, np.float32)
@@ -231,6 +191,57 @@ class Adapted:
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
 
+    def plot(self) -> Any:
+        """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
+        return figures.curves([row for phase in self.record["phases"] for row in phase["history"]])
+
+    def plot_batch(self, *, augmentation: str = "none", count: int = 12) -> Any:
+        """Training pictures as the network gets them, as a matplotlib figure (extra ``viz``).
+
+        Args:
+            augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
+            count: how many.
+        """
+        train = self._splits().train
+        chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
+        numbers = np.arange(len(chosen), dtype=np.float32)[:, None]
+        batch = view(
+            chosen.columns["image"],
+            numbers,
+            preprocessor=self.preprocessor,
+            augmentation=augmentation,
+            seed=self.record["seed"],
+            mixable=False,
+            scaled=False,
+        )
+        pictures, order = next(iter(batch))
+        titles = [self._name(chosen.targets[int(number)]) for number in order.numpy()[:, 0]]
+        return figures.grid(pictures.numpy(), titles)
+
+    def plot_mistakes(self, *, count: int = 8) -> Any:
+        """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
+        test = self._splits().test
+        rows = self.evaluate().worst(count).rows
+        chosen = test.take([list(test.names).index(row[0]) for row in rows])
+        shown = [batch.numpy() for batch in pictures(chosen.columns["image"], preprocessor=self.preprocessor)]
+        titles = [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows]
+        return figures.grid(np.concatenate(shown) if shown else np.zeros((0, 1, 1, 3)), titles)
+
+    def _answer(self, row: np.ndarray) -> Any:
+        if self.kind == "classification":
+            return self.labels[int(row.argmax())]
+        if self.kind == "multi_label":
+            return tuple(label for label, value in zip(self.labels, row, strict=True) if value >= 0.5)
+        return self._name(row)
+
+    def _name(self, target: Any) -> str:
+        """What to call a target in a picture's title."""
+        if self.kind == "classification":
+            return self.labels[int(target)]
+        if self.kind == "multi_label":
+            return ", ".join(self._answer(target))
+        return ", ".join(f"{value:.4g}" for value in target)
+
     def _features(self) -> Any:
         return self.network.get_layer(self.features).output
 
@@ -239,13 +250,6 @@ class Adapted:
         scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
         logits = [forward(self._call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
         return np.asarray(self.finish(np.concatenate(logits)))
-
-    def _answer(self, row: np.ndarray) -> Any:
-        if self.kind == "classification":
-            return self.labels[int(row.argmax())]
-        if self.kind == "multi_label":
-            return tuple(label for label, value in zip(self.labels, row, strict=True) if value >= 0.5)
-        return ", ".join(f"{value:.4g}" for value in row)
 
     def _splits(self) -> Splits:
         if self.data is not None:
@@ -279,17 +283,3 @@ def load(directory: str | Path) -> Adapted:
         DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
     """
     return Adapted(**read_saved(directory))
-
-
-def _column(pictures: Any) -> tuple[np.ndarray, list[str]]:
-    """An image column and names, of what a user has at hand."""
-    if isinstance(pictures, str | Path) and Path(pictures).is_dir():
-        pictures = sorted(path for path in Path(pictures).rglob("*") if path.suffix.lower() in SUFFIXES)
-    if isinstance(pictures, str | bytes | Path):
-        pictures = [pictures]
-    if hasattr(pictures, "ndim") and pictures.ndim == 3 and pictures.shape[-1] in (1, 3):
-        pictures = pictures[None]
-    column = as_column(pictures)
-    if not len(column):
-        raise ValueError("There are no pictures to predict.")
-    return column, [value if isinstance(value, str) else f"picture {index}" for index, value in enumerate(column)]

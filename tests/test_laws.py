@@ -12,7 +12,7 @@ import kzoo
 
 ROOT = Path(kzoo.__file__).parent
 WORKSHOPS = ("data", "models", "objectives", "training", "evaluation", "serving")
-GROUND = ("kzoo.storage", "kzoo.tables")
+GROUND = ("kzoo.storage", "kzoo.tables", "kzoo.figures")
 FILES = sorted(ROOT.rglob("*.py"))
 
 

@@ -60,7 +60,8 @@ def test_a_block_that_raises_keeps_the_old(target, error):
             (aside / "file").write_text("half")
             raise error
 
-    pytest.raises(type(error), fail)
+    with pytest.raises(type(error)):
+        fail()
     assert_untouched(target)
 
 
@@ -132,7 +133,8 @@ def test_after_a_kill_the_next_writer_cleans_up(tmp_path, code, name):
         with atomic_directory(target):
             raise RuntimeError
 
-    pytest.raises(RuntimeError, stop)
+    with pytest.raises(RuntimeError):
+        stop()
     assert_untouched(target)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.stats import binomtest
 from sklearn import metrics
 
+from kzoo import figures
 from kzoo.tables import Table
 
 RESAMPLES = 1000
@@ -87,6 +88,12 @@ class Evaluation:
             for row in order.tolist()
         ]
         return Table(("example", "is", "taken for", "probability"), rows, title=f"{len(wrong)} mistakes")
+
+    def plot(self) -> Any:
+        """The confusion matrix, as a matplotlib figure (extra ``viz``)."""
+        if self.confusion is None:
+            raise ValueError(f"plot() draws the confusion matrix of a Classification. This is a {self.kind}.")
+        return figures.matrix(self.confusion, self.labels)
 
     def as_dict(self) -> dict[str, Any]:
         """The metrics as plain values, for JSON."""

@@ -47,8 +47,10 @@ def export_version(
     with lock(directory / "versions"):
         target = directory / str(next_version(directory))
         with atomic_directory(target) as aside:
+            # Nothing in them is for AutoGraph, which needs their source to read.
             live = {
-                name: tf.function(function, input_signature=list(spec)) for name, (function, spec) in signatures.items()
+                name: tf.function(call, input_signature=list(spec), autograph=False)
+                for name, (call, spec) in signatures.items()
             }
             _write(aside, live, models)
             folder = aside / "assets.extra"

@@ -41,6 +41,7 @@ def image_signatures(
         regression: ``values``). ``features``: encoded pictures to ``features``, float32 (B, width).
     """
     names = tf.constant(list(labels))
+    answered, embedded = (_traced_once(model, size, channels) for model in (answer, embed))
 
     def from_bytes(image: Any) -> Any:
         pictures = tf.map_fn(
@@ -51,7 +52,7 @@ def image_signatures(
         return tf.ensure_shape(pictures, (None, size, size, channels))
 
     def say(pictures: Any) -> dict[str, Any]:
-        outputs = _unless_empty(answer, pictures)
+        outputs = answered(pictures)
         if kind == "regression":
             return {"values": outputs}
         if kind == "classification":
@@ -64,16 +65,24 @@ def image_signatures(
         "serving_default": (lambda image: say(from_bytes(image)), encoded),
         "tensor": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.uint8, name="image")]),
         "tensor_float": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.float32, name="image")]),
-        "features": (lambda image: {"features": _unless_empty(embed, from_bytes(image))}, encoded),
+        "features": (lambda image: {"features": embedded(from_bytes(image))}, encoded),
     }
 
 
-def _unless_empty(model: keras.Model, pictures: Any) -> Any:
-    """The model's output; of no pictures, no output (a convolution of an empty batch is wrong on CPU, TF 2.21)."""
+def _traced_once(model: keras.Model, size: int, channels: int) -> Callable[[Any], Any]:
+    """The model as one function that all signatures call; of no pictures, it gives no output.
+
+    A convolution of an empty batch is wrong on CPU (TensorFlow 2.21).
+    """
     width = model.output_shape[-1]
-    return tf.cond(
-        tf.shape(pictures)[0] > 0, lambda: model(pictures, training=False), lambda: tf.zeros((0, width), tf.float32)
-    )
+
+    @tf.function(input_signature=[tf.TensorSpec((None, size, size, channels), tf.float32)], autograph=False)
+    def call(pictures: Any) -> Any:
+        return tf.cond(
+            tf.shape(pictures)[0] > 0, lambda: model(pictures, training=False), lambda: tf.zeros((0, width), tf.float32)
+        )
+
+    return call
 
 
 def _joined(names: Any, on: Any) -> Any:

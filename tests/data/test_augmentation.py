@@ -34,7 +34,7 @@ def column():
 
 
 def run(column, augmentation="light", **options):
-    options = {"seed": 1, "batch_size": 8, "scaled": False} | options
+    options = {"seed": 1, "batch_size": 3, "scaled": False} | options
     made = view(column, TARGETS, preprocessor=PREPROCESSOR, augmentation=augmentation, **options)
     shown, targets = zip(*made.as_numpy_iterator(), strict=True)
     return np.concatenate(shown), np.concatenate(targets)
@@ -76,12 +76,12 @@ def test_strong_keeps_targets_that_may_not_be_mixed(column):
     assert sorted(map(tuple, targets)) == sorted(map(tuple, TARGETS))
 
 
-def test_strong_mixes_some_batches(column):
-    _, targets = run(column, "strong", batch_size=2)
+def test_strong_mixes_some_batches(views):
+    _, targets = views["strong"][0]
     assert 2 < sum(row.max() < 0.999 for row in targets) < COUNT
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", ["light", "medium"])
 @pytest.mark.parametrize("change", [{"number": 1}, {"seed": 2}], ids=["view", "seed"])
 def test_another_view_or_seed_gives_other_pixels(column, views, name, change):
     assert not np.array_equal(run(column, name, **change)[0], views[name][0][0])

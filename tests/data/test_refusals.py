@@ -109,5 +109,5 @@ def test_a_column_that_is_not_there():
 @pytest.mark.parametrize("count", [2, 4])
 def test_too_few_to_split(count):
     pictures = np.arange(count * 48, dtype=np.uint8).reshape(count, 4, 4, 3)
-    with pytest.raises(ValueError, match="The (validation|test) split is empty: give more data"):
+    with pytest.raises(ValueError, match=r"The (validation|test) split is empty: give more data"):
         read(Classification((pictures, np.arange(count) % 2)))

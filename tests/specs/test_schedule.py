@@ -62,7 +62,7 @@ def test_a_value_out_of_range_is_named_with_what_came(field, value):
 
 
 def test_lbfgs_is_for_the_head_alone():
-    with pytest.raises(ValueError, match="lbfgs.*train must be 'head'"):
+    with pytest.raises(ValueError, match=r"lbfgs.*train must be 'head'"):
         Phase("*", optimizer="lbfgs")
 
 

@@ -1,0 +1,126 @@
+"""The verbs from a shell."""
+
+import json
+
+import pytest
+
+from kzoo.cli import main
+
+
+@pytest.fixture(scope="module")
+def saved(folder, tmp_path_factory):
+    target = tmp_path_factory.mktemp("cli")
+    model = ["mobilenet_v1_025", str(folder), "--weights", "none", "--size", "32", "--schedule", "linear_probe"]
+    code = main(["adapt", *model, "--save", str(target / "saved"), "--export", str(target / "served")])
+    assert code == 0
+    return target
+
+
+def run(capsys, *arguments):
+    code = main([*map(str, arguments)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def test_list(capsys):
+    code, out, _ = run(capsys, "list", "mobilenet_v2*")
+    assert code == 0
+    assert "mobilenet_v2_035" in out
+    assert "6 models" in out
+
+
+def test_list_as_json(capsys):
+    _, out, _ = run(capsys, "list", "resnet50", "--json")
+    (card,) = json.loads(out)
+    assert (card["name"], card["scaling"], card["parameters"]) == ("resnet50", "caffe", 23_587_712)
+
+
+def test_show(capsys):
+    code, out, _ = run(capsys, "show", "mobilenet_v1_025")
+    assert code == 0
+    assert "paper: https://arxiv.org/abs/1704.04861" in out
+    assert "stage4" in out
+
+
+def test_plan(capsys, folder):
+    arguments = ("plan", "mobilenet_v1_025", folder, "--weights", "none", "--size", 32)
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "Random weights: nothing is transferred." in out
+    _, out, _ = run(capsys, *arguments, "--json")
+    assert json.loads(out)["phases"][0]["trains"] == "head"
+
+
+def test_adapt_writes_both(saved):
+    assert (saved / "saved" / "card.json").is_file()
+    assert (saved / "served" / "1" / "saved_model.pb").is_file()
+
+
+def test_evaluate(capsys, saved, folder):
+    code, out, _ = run(capsys, "evaluate", saved / "saved", "--json")
+    assert code == 0
+    assert json.loads(out)["size"] == 3
+    code, out, _ = run(capsys, "evaluate", saved / "saved", folder)
+    assert "30 examples" in out
+
+
+def test_predict(capsys, saved, folder, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"")
+    code, out, _ = run(capsys, "predict", saved / "saved", folder / "red" / "red0.png", bad, "--json")
+    first, second = json.loads(out)
+    assert code == 0
+    assert set(first["outputs"]) == {"blue", "green", "red"}
+    assert (second["label"], second["error"]) == (None, "empty file")
+
+
+def test_predict_fails_where_nothing_can_be_read(capsys, saved, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"")
+    code, _, err = run(capsys, "predict", saved / "saved", tmp_path / "bad.png")
+    assert code == 1
+    assert "no picture could be read" in err
+
+
+def test_export(capsys, saved):
+    code, out, _ = run(capsys, "export", saved / "saved", saved / "served", "--json")
+    assert code == 0
+    assert json.loads(out)["exported"].endswith("/2")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "resnet5"), "Did you mean 'resnet50"),
+        (("adapt", "resnet50", "nowhere/", "--weights", "none"), "no data at 'nowhere/'"),
+        (("evaluate", "nowhere"), "no saved model at nowhere"),
+        (("adapt", "cv_resnet18", "DATA"), "No ImageNet weights are published for 'cv_resnet18'"),
+        (("plan", "mobilenet_v1_025", "DATA", "--weights", "none", "--schedule", "all"), "schedule must be 'auto'"),
+        (("plan", "mobilenet_v1_025", "DATA", "--weights", "none", "--size", "8"), "at least 32 pixels"),
+    ],
+)
+def test_failures_are_one_clear_line_and_exit_code_1(capsys, folder, arguments, message):
+    code, _, err = run(capsys, *(folder if word == "DATA" else word for word in arguments))
+    assert code == 1
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", ["list", "show", "plan", "adapt", "evaluate", "predict", "export", "demo"])
+def test_every_command_has_help(capsys, command):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_no_command_is_a_usage_error(capsys):
+    assert run(capsys)[0] == 2
+
+
+@pytest.mark.slow
+def test_demo(capsys, tmp_path):
+    code, out, _ = run(capsys, "demo", "--json", "--directory", tmp_path / "digits")
+    found = json.loads(out[out.index("{") :])
+    assert code == 0
+    assert found["transferred"] > found["scratch"]
+    assert sum(truth == answer for truth, answer, _ in found["answers"]) >= 3

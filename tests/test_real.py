@@ -1,0 +1,93 @@
+"""Real weights on real pictures: what the README says, again."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def home(shared, tmp_path_factory):
+    """A writable copy of Keras's folder: Keras falls back to another one, without a word, where it cannot write."""
+    import shutil
+
+    target = tmp_path_factory.mktemp("keras_home")
+    shutil.copytree(shared / "keras_home", target, dirs_exist_ok=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def run(shared, home, tmp_path_factory):
+    """The command of the README, on trashnet."""
+    target = tmp_path_factory.mktemp("real")
+    command = [sys.executable, "-m", "kzoo.cli", "adapt", "mobilenet_v2_035", str(shared / "data" / "trashnet")]
+    done = subprocess.run(
+        [*command, "--export", str(target / "served"), "--save", str(target / "saved"), "--json"],
+        env={**os.environ, "KERAS_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout), target, done.stderr
+
+
+def test_trashnet_reaches_88_percent(run):
+    result, _, _ = run
+    accuracy = result["test"]["metrics"]["accuracy"]
+    print(accuracy, [(phase["seconds"], phase["scores"]) for phase in result["phases"]])
+    assert accuracy["value"] >= 0.88
+    assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+
+
+def test_fine_tuning_beats_the_probe_and_is_kept(run):
+    phases = run[0]["phases"]
+    assert run[0]["kept"] == 1
+    assert phases[1]["scores"]["val_accuracy"] > phases[0]["scores"]["val_accuracy"]
+
+
+def test_contradicting_labels_of_trashnet_are_set_aside(run):
+    assert run[0]["set_aside"] == 6
+    assert any("the same picture is labelled glass and metal" in note for note in run[0]["notes"])
+
+
+def test_nothing_of_tensorflows_chatter_is_shown(run):
+    for word in ("oneDNN", "cuda", "absl", "retracing", "Warning"):
+        assert word not in run[2]
+
+
+ANSWER = """
+import json, pathlib, sys
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+image = tf.constant([pathlib.Path(path).read_bytes() for path in sys.argv[2:]])
+print(json.dumps([label.decode() for label in model.signatures["serving_default"](image=image)["labels"].numpy()]))
+"""
+
+
+def test_what_was_exported_predicts_the_same_with_tensorflow_alone(run, shared):
+    import kzoo
+
+    _, target, _ = run
+    paths = sorted((shared / "data" / "trashnet").rglob("*.jpg"))[::60]
+    live = kzoo.load(target / "saved").predict(paths).labels
+    command = [sys.executable, "-c", ANSWER, str(target / "served" / "1"), *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == live
+
+
+def test_imagenet_weights_are_keras_own(shared, home):
+    """The backbone that kzoo builds gives what Keras's own constructor gives with weights='imagenet'."""
+    code = (
+        "import keras, numpy as np; from kzoo.models.backbones import build; from kzoo.specs.registry import get_model;"
+        "x = np.random.default_rng(0).uniform(-1, 1, (2, 224, 224, 3)).astype('float32');"
+        "a = build(get_model('mobilenet_v2_035'), size=224, weights='imagenet')(x, training=False);"
+        "b = keras.applications.MobileNetV2(alpha=0.35, include_top=False, input_shape=(224, 224, 3));"
+        "print(np.array_equal(a, b(x, training=False)))"
+    )
+    env = {**os.environ, "KERAS_HOME": str(home)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("True")
