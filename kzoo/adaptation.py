@@ -38,6 +38,7 @@ def plan(
     task: Any,
     *,
     schedule: str | Schedule | Phase = "auto",
+    augmentation: str | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
@@ -52,7 +53,18 @@ def plan(
     Returns:
         A record that prints splits, phases, parameters, steps and memory.
     """
-    prepared = _prepare(model, task, schedule, weights, head, size, resize, strategy, seed)
+    prepared = _prepare(
+        model,
+        task,
+        schedule=schedule,
+        augmentation=augmentation,
+        weights=weights,
+        head=head,
+        size=size,
+        resize=resize,
+        strategy=strategy,
+        seed=seed,
+    )
     return lay_out(
         prepared.source.card,
         prepared.assembled,
@@ -68,6 +80,7 @@ def adapt(
     task: Any,
     *,
     schedule: str | Schedule | Phase = "auto",
+    augmentation: str | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
@@ -85,6 +98,7 @@ def adapt(
         task: a `kzoo.Classification`, `kzoo.MultiLabel` or `kzoo.Regression`; or its data, for a Classification.
         schedule: ``"auto"`` (by number of examples and model size), the name of a recipe, a `kzoo.Schedule` or a
             `kzoo.Phase`.
+        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``, instead of what the schedule says.
         weights: ``"imagenet"``, a path, or None for random ones; ``"auto"``: ImageNet's for a name, its own for a
             model.
         head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer.
@@ -102,7 +116,18 @@ def adapt(
         ValueError: an argument or the data cannot be used; the message says what to do.
         OSError: weights are missing.
     """
-    prepared = _prepare(model, task, schedule, weights, head, size, resize, strategy, seed)
+    prepared = _prepare(
+        model,
+        task,
+        schedule=schedule,
+        augmentation=augmentation,
+        weights=weights,
+        head=head,
+        size=size,
+        resize=resize,
+        strategy=strategy,
+        seed=seed,
+    )
     feed, scale = _feed(prepared, class_weight, seed)
     results = train(
         prepared.assembled.model,
@@ -135,7 +160,9 @@ class _Prepared:
 def _prepare(
     model: Any,
     task: Any,
+    *,
     schedule: str | Schedule | Phase,
+    augmentation: str | None,
     weights: str | Path | None,
     head: Head | None,
     size: int | None,
@@ -158,6 +185,8 @@ def _prepare(
         assembled = assemble(backbone, head=head, outputs=len(splits.labels))
     preprocessor = Preprocessor(size, source.card.scaling, resize, channels=backbone.input_shape[-1])
     picked = _schedule(schedule, head, examples=len(splits.train), parameters=backbone.count_params())
+    if augmentation is not None:
+        picked = picked.with_augmentation(augmentation)
     for phase in picked.phases:
         phase.groups(list(assembled.groups))
     return _Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen)

@@ -98,6 +98,7 @@ def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--image", help="column of the pictures")
     command.add_argument("--label", action="append", help="column of the target; several times for several")
     command.add_argument("--schedule", default="auto", help="auto, linear_probe, fine_tune, gradual or lp_ft")
+    command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
     command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
     command.add_argument("--size", type=int, help="height and width of the pictures, pixels")
     command.add_argument("--resize", choices=["crop", "pad", "squash"], default="crop")
@@ -181,7 +182,7 @@ def _task(options: argparse.Namespace) -> Any:
 
 def _training(options: argparse.Namespace) -> dict[str, Any]:
     weights = None if options.weights.lower() == "none" else options.weights
-    names = ("schedule", "size", "resize", "strategy", "seed")
+    names = ("schedule", "augmentation", "size", "resize", "strategy", "seed")
     return {"weights": weights, **{name: getattr(options, name) for name in names}}
 
 

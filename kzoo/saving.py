@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from kzoo.data.image import Preprocessor
-from kzoo.models.backbones import read_model
+from kzoo.models.own import read_model
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 from kzoo.specs.head import Head
 from kzoo.storage import DamagedError, atomic_directory, verify_checksums, write_checksums, write_json

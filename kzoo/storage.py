@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -126,9 +127,10 @@ def _swap(aside: Path, target: Path) -> None:
 
 
 def _sweep(target: Path) -> None:
-    for left in target.parent.glob(f".{target.name}.new-*"):
+    name = glob.escape(target.name)
+    for left in target.parent.glob(f".{name}.new-*"):
         shutil.rmtree(left, ignore_errors=True)
-    for left in target.parent.glob(f".{target.name}.old-*"):
+    for left in target.parent.glob(f".{name}.old-*"):
         if target.exists():
             shutil.rmtree(left, ignore_errors=True)
         else:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +42,12 @@ def load(picture: str | bytes) -> bytes:
     return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
 
 
+def sources(pictures: Iterable[str | bytes]) -> tuple[list[bytes], list[bool]]:
+    """Paths and encoded pictures as strings for tf.data, and which of them are paths (of any encoding)."""
+    pictures = list(pictures)
+    return [os.fsencode(picture) for picture in pictures], [isinstance(picture, str) for picture in pictures]
+
+
 def _check_pixels(pixels: np.ndarray) -> tuple[list[str], dict[int, str]]:
     digests = [hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest() for picture in pixels]
     reasons = {}
@@ -52,8 +60,8 @@ def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
     def check(picture: str | bytes) -> tuple[str, str | None]:
         try:
             data = load(picture)
-        except OSError as error:
-            return "", f"could not be read ({error.strerror})"
+        except (OSError, ValueError) as error:
+            return "", f"could not be read ({getattr(error, 'strerror', None) or error})"
         return hashlib.sha256(data).hexdigest(), trouble(data)
 
     with ThreadPoolExecutor() as pool:
@@ -68,17 +76,16 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
         return []
     preprocessor = Preprocessor(size=1)
 
-    def attempt(index: tf.Tensor, picture: tf.Tensor, is_path: tf.Tensor) -> tf.Tensor:
+    def attempt(index: tf.Tensor, picture: tf.Tensor, is_path: tf.Tensor) -> Any:
         encoded = tf.cond(is_path, lambda: tf.io.read_file(picture), lambda: picture)
-        with tf.control_dependencies([preprocessor.decode(encoded)]):
-            return tf.identity(index)
+        # The size is given out as well: TensorFlow prunes a decoding that nobody looks at.
+        return index, tf.size(preprocessor.decode(encoded))
 
-    pictures = [column[index] for index in indices]
-    is_path = [isinstance(picture, str) for picture in pictures]
+    pictures, is_path = sources([column[index] for index in indices])
     dataset = tf.data.Dataset.from_tensor_slices((np.asarray(indices, np.int64), pictures, is_path))
     dataset = dataset.map(attempt, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False).ignore_errors()
     progress = tqdm(dataset.as_numpy_iterator(), total=len(indices), desc="Checking", unit="picture", leave=False)
-    return [int(index) for index in progress]
+    return [int(index) for index, _ in progress]
 
 
 def _why(picture: str | bytes) -> str:
@@ -88,6 +95,3 @@ def _why(picture: str | bytes) -> str:
         text = str(error.message).splitlines()[0]
         return f"damaged: {text.split('} ', 1)[-1][:80]}"
     return "could not be decoded in the pipeline"
-
-
-__all__ = ["check_pictures", "load"]

@@ -1,11 +1,11 @@
 """Augmentation: random change of pictures, for training only, the same again for the same seed.
 
-What is drawn depends on the seed, the view and the example alone, not on the order in which threads run.
+What is drawn depends on the seed, the view and the example alone, not on the order in which threads run. All is
+stateless TensorFlow: keras-cv's layers draw from generators whose state does not come back (0.9.0).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,8 @@ class Preset:
         area: least share of the picture that a random crop keeps.
         aspect: largest change of proportions of the crop, a ratio.
         jitter: largest relative change of brightness, contrast and saturation.
-        operations: RandAugment operations on each picture (arXiv:1909.13719).
+        operations: changes of `OPERATIONS` on each picture (RandAugment, arXiv:1909.13719, without its geometry, which
+            the crop has).
         mix: share of the batches that are mixed, half by MixUp (arXiv:1710.09412), half by CutMix (arXiv:1905.04899).
     """
 
@@ -52,7 +53,7 @@ def augment_picture(picture: Any, *, preset: Preset, preprocessor: Preprocessor,
     Returns:
         float32 (S, S, C) in 0..255.
     """
-    seeds = tf.random.split(seed, 5)
+    seeds = tf.unstack(tf.random.split(seed, 5 + preset.operations))
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         tf.shape(picture),
         tf.zeros((1, 0, 4)),
@@ -71,47 +72,94 @@ def augment_picture(picture: Any, *, preset: Preset, preprocessor: Preprocessor,
         low, high = 1 - preset.jitter, 1 + preset.jitter
         picture *= tf.random.stateless_uniform((), seeds[2], low, high)
         picture = tf.image.stateless_random_contrast(picture, low, high, seed=seeds[3])
-        if channels == 3:
-            grey = tf.reduce_mean(picture, axis=-1, keepdims=True)
-            picture = grey + (picture - grey) * tf.random.stateless_uniform((), seeds[4], low, high)
-        picture = tf.clip_by_value(picture, 0.0, 255.0)
-    return picture
+        picture = _saturate(picture, tf.random.stateless_uniform((), seeds[4], low, high))
+    for drawn in seeds[5:]:
+        picture = _recolour(tf.clip_by_value(picture, 0.0, 255.0), drawn)
+    return tf.clip_by_value(picture, 0.0, 255.0)
 
 
-def batch_augmenter(preset: Preset, *, seed: int, mixable: bool) -> Callable[[Any, Any, Any], tuple[Any, Any]] | None:
-    """What changes whole batches: RandAugment, MixUp and CutMix, by keras-cv, whose layers are the fast ones.
+def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, Any]:
+    """A batch mixed with itself in another order, by MixUp or CutMix, or left alone.
 
     Args:
-        preset: how much.
-        seed: decides what is drawn; the batches must come in a fixed order.
-        mixable: whether targets may be mixed, float32 (B, outputs).
-
-    Returns:
-        A function of the number of the batch, its pictures (B, S, S, 3) in 0..255 and its targets, or None where the
-        preset changes nothing.
+        pictures: float32 (B, S, S, C).
+        targets: float32 (B, outputs).
+        share: of batches that are mixed.
+        seed: int tensor (2,).
     """
-    if not preset.operations:
-        return None
-    import keras_cv
+    seeds = tf.unstack(tf.random.split(seed, 6))
+    lot = tf.random.stateless_uniform((), seeds[0])
+    order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(pictures)[0]), seeds[1])
+    others, other_targets = tf.gather(pictures, order), tf.gather(targets, order)
+    # Beta(0.4, 0.4) for MixUp by two gammas; uniform, which is Beta(1, 1), for CutMix.
+    gammas = tf.random.stateless_gamma((2,), seeds[2], alpha=tf.constant(0.4)) + 1e-6
+    part = gammas[0] / tf.reduce_sum(gammas)
+    mask, kept = _box(tf.shape(pictures)[1], seeds[3])
 
-    draw = keras_cv.layers.RandAugment(
-        value_range=(0, 255), augmentations_per_image=preset.operations, magnitude=0.4, geometric=False, seed=seed
-    )
-    mixers = (keras_cv.layers.MixUp(alpha=0.4, seed=seed + 1), keras_cv.layers.CutMix(alpha=1.0, seed=seed + 2))
+    def mixup() -> tuple[Any, Any]:
+        return part * pictures + (1 - part) * others, part * targets + (1 - part) * other_targets
 
-    def change(number: Any, pictures: Any, targets: Any) -> tuple[Any, Any]:
-        pictures = draw(pictures, training=True)
-        if mixable and preset.mix:
-            lot = tf.random.stateless_uniform((), (seed, tf.cast(number, tf.int32)))
-            for mixer, below in zip(mixers, (preset.mix / 2, preset.mix), strict=True):
-                here = (lot >= below - preset.mix / 2) & (lot < below)
-                pair = (pictures, targets)
-                pictures, targets = tf.cond(here, lambda m=mixer, p=pair: _mixed(m, *p), lambda p=pair: p)
-        return tf.clip_by_value(pictures, 0.0, 255.0), targets
+    def cutmix() -> tuple[Any, Any]:
+        return tf.where(mask, others, pictures), kept * targets + (1 - kept) * other_targets
 
-    return change
+    return tf.cond(lot < share / 2, mixup, lambda: tf.cond(lot < share, cutmix, lambda: (pictures, targets)))
 
 
-def _mixed(mixer: Any, pictures: Any, targets: Any) -> tuple[Any, Any]:
-    outputs = mixer({"images": pictures, "labels": targets}, training=True)
-    return outputs["images"], outputs["labels"]
+def _box(edge: Any, seed: Any) -> tuple[Any, Any]:
+    """A random square as a mask (1, S, S, 1), and the share of the picture outside of it."""
+    drawn = tf.random.stateless_uniform((3,), seed)
+    side = tf.sqrt(drawn[0]) * tf.cast(edge, tf.float32)
+    starts = drawn[1:] * (tf.cast(edge, tf.float32) - side)
+    along = tf.range(tf.cast(edge, tf.float32))
+    rows = (along >= starts[0]) & (along < starts[0] + side)
+    columns = (along >= starts[1]) & (along < starts[1] + side)
+    mask = (rows[:, None] & columns[None, :])[None, :, :, None]
+    return mask, 1 - tf.reduce_mean(tf.cast(mask, tf.float32))
+
+
+def _saturate(picture: Any, factor: Any) -> Any:
+    grey = tf.reduce_mean(picture, axis=-1, keepdims=True)
+    return grey + (picture - grey) * factor
+
+
+def _recolour(picture: Any, seed: Any) -> Any:
+    """One of `OPERATIONS`, at a strength drawn from [0, 1)."""
+    seeds = tf.unstack(tf.random.split(seed, 2))
+    strength = tf.random.stateless_uniform((), seeds[0])
+    which = tf.random.stateless_uniform((), seeds[1], 0, len(OPERATIONS), dtype=tf.int32)
+    changed = tf.switch_case(which, [lambda change=change: change(picture, strength) for change in OPERATIONS])
+    changed.set_shape(picture.shape)
+    return changed
+
+
+def _stretch(picture: Any, strength: Any) -> Any:
+    """Autocontrast, blended with the picture."""
+    low = tf.reduce_min(picture, axis=(0, 1), keepdims=True)
+    high = tf.reduce_max(picture, axis=(0, 1), keepdims=True)
+    full = tf.where(high > low, (picture - low) * 255.0 / tf.maximum(high - low, 1.0), picture)
+    return picture + strength * (full - picture)
+
+
+def _posterize(picture: Any, strength: Any) -> Any:
+    step = tf.pow(2.0, tf.floor(1 + 4 * strength))
+    return tf.floor(picture / step) * step
+
+
+def _solarize(picture: Any, strength: Any) -> Any:
+    return tf.where(picture < 255.0 * (1 - 0.5 * strength), picture, 255.0 - picture)
+
+
+def _gamma(picture: Any, strength: Any) -> Any:
+    return 255.0 * tf.pow(tf.maximum(picture, 0.0) / 255.0, tf.pow(2.0, 2 * strength - 1))
+
+
+def _colour(picture: Any, strength: Any) -> Any:
+    return _saturate(picture, 1.8 * strength + 0.1)
+
+
+def _contrast(picture: Any, strength: Any) -> Any:
+    return tf.image.adjust_contrast(picture, 1.8 * strength + 0.1)
+
+
+OPERATIONS = (_stretch, _posterize, _solarize, _gamma, _colour, _contrast)
+"""Changes of colour that RandAugment draws from."""

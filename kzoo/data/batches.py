@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.augmentation import PRESETS, augment_picture, batch_augmenter
+from kzoo.data.audit import sources
+from kzoo.data.augmentation import PRESETS, augment_picture, mix
 from kzoo.data.image import Preprocessor
 
 
@@ -80,19 +81,21 @@ def _augmented(
 
     dataset = dataset.enumerate().map(change, num_parallel_calls=tf.data.AUTOTUNE)
     dataset = tf.data.Dataset.zip((dataset, labels)).batch(batch_size)
-    change_batch = batch_augmenter(preset, seed=seed[0] * 7919 + seed[1], mixable=mixable)
-    if change_batch is None:
+    if not (preset.mix and mixable):
         return dataset
-    # One batch at a time: keras-cv draws from a generator that has state.
-    return dataset.enumerate().map(lambda number, batch: change_batch(number, *batch), num_parallel_calls=1)
+
+    def mixed(number: Any, batch: Any) -> Any:
+        drawn = start + tf.stack([1 << 20, tf.cast(number, tf.int32)])
+        return mix(*batch, share=preset.mix, seed=drawn)
+
+    return dataset.enumerate().map(mixed, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _decoded(column: np.ndarray, preprocessor: Preprocessor) -> tf.data.Dataset:
     """Single pictures, (H, W, C), C as the backbone takes it."""
     if column.dtype != object:
         return tf.data.Dataset.from_tensor_slices(column).map(preprocessor.colour)
-    is_path = np.asarray([isinstance(value, str) for value in column])
-    dataset = tf.data.Dataset.from_tensor_slices((column.tolist(), is_path))
+    dataset = tf.data.Dataset.from_tensor_slices(sources(column))
 
     def decode(value: Any, path: Any) -> Any:
         encoded = tf.cond(path, lambda: tf.io.read_file(value), lambda: value)

@@ -39,9 +39,9 @@ class Preprocessor:
 
     def decode(self, encoded: Any) -> Any:
         """uint8 (H, W, channels) of one encoded picture (scalar string): the first frame, upright by its EXIF tag."""
-        picture = tf.io.decode_image(encoded, channels=self.channels, expand_animations=False)
-        picture.set_shape((None, None, self.channels))
-        return upright(picture, orientation(encoded))
+        picture = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        picture.set_shape((None, None, 3))
+        return self.colour(upright(picture, orientation(encoded)))
 
     def fit(self, pictures: Any) -> Any:
         """float32 (..., size, size, channels) in 0..255 of pixels (..., H, W, 1 or channels) in 0..255."""

@@ -78,6 +78,8 @@ def _read_splits(data: Mapping[str, Any], task: Task) -> Raw:
         raw = _read(part, task)
         if set(raw.splits) != {"all"}:
             raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")
+        if SPLIT_NAMES[name] in splits:
+            raise ValueError(f"The split {SPLIT_NAMES[name]!r} is there twice: {', '.join(data)}.")
         splits[SPLIT_NAMES[name]] = raw.splits["all"]
         labels = labels or raw.labels
         notes += raw.notes

@@ -14,7 +14,7 @@ from kzoo.data.targets import encode, make_labels
 from kzoo.specs.task import Task
 
 BINS = 10
-"""Bins of equal size by which the targets of a regression are stratified."""
+"""Most bins of equal size by which the targets of a regression are stratified; each has 20 examples or more."""
 
 
 def read(task: Task) -> Splits:
@@ -33,7 +33,9 @@ def read(task: Task) -> Splits:
     aside: list[tuple[str, str]] = list(raw.set_aside)
     digests: dict[str, list[str]] = {}
     for name, examples in splits.items():
-        splits[name], digests[name] = _clean(examples, labels=labels, task=task, aside=aside)
+        splits[name], digests[name] = _clean(
+            examples, labels=labels, positions=bool(raw.labels), task=task, aside=aside
+        )
     notes = list(raw.notes)
     parts = _divide(splits, digests, task=task, aside=aside, notes=notes)
     if aside and task.strict:
@@ -51,7 +53,11 @@ def read_labelled(task: Task, *, labels: Sequence[str]) -> Examples:
     """
     raw = read_source(task)
     aside: list[tuple[str, str]] = list(raw.set_aside)
-    parts = [_clean(examples, labels=labels, task=task, aside=aside)[0] for examples in raw.splits.values()]
+    positions = bool(raw.labels)
+    parts = [
+        _clean(examples, labels=labels, positions=positions, task=task, aside=aside)[0]
+        for examples in raw.splits.values()
+    ]
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     parts = [part for part in parts if len(part)]
@@ -70,10 +76,10 @@ def _join(columns: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _clean(
-    examples: Examples, *, labels: Sequence[str], task: Task, aside: list[tuple[str, str]]
+    examples: Examples, *, labels: Sequence[str], positions: bool, task: Task, aside: list[tuple[str, str]]
 ) -> tuple[Examples, list[str]]:
     """The usable examples with encoded targets, and their digests."""
-    encoded = encode(examples.targets, labels=labels, task=task)
+    encoded = encode(examples.targets, labels=labels, task=task, positions=positions)
     digests, reasons = check_pictures(examples.columns["image"])
     reasons = encoded.reasons | reasons
     if task.kind == "classification":
@@ -184,7 +190,8 @@ def _strata(targets: np.ndarray) -> np.ndarray:
     if set(np.unique(targets)) <= {0.0, 1.0}:
         rarity = np.where(targets > 0, targets.sum(axis=0), np.inf)
         return np.where(targets.any(axis=1), rarity.argmin(axis=1), -1)
-    edges = np.quantile(targets[:, 0], np.linspace(0, 1, BINS + 1)[1:-1])
+    bins = min(BINS, max(1, len(targets) // 20))
+    edges = np.quantile(targets[:, 0], np.linspace(0, 1, bins + 1)[1:-1])
     return np.digitize(targets[:, 0], edges)
 
 

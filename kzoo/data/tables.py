@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.examples import Examples, Raw
+from kzoo.data.targets import is_missing
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
@@ -56,8 +57,12 @@ def as_column(pictures: Any) -> np.ndarray:
     """
     if not hasattr(pictures, "__array__"):
         pictures = list(pictures)
-        if pictures and isinstance(pictures[0], str | bytes | Path):
+        if not pictures:
+            return np.empty(0, dtype=object)
+        if isinstance(pictures[0], str | bytes | Path):
             return _paths_and_bytes(pictures)
+        if len({np.shape(picture) for picture in pictures}) > 1:
+            raise ValueError("Pictures of different sizes cannot be one array: give paths or encoded bytes.")
     column = np.asarray(pictures)
     if column.dtype.kind in "OSU":
         return _paths_and_bytes(column.tolist())
@@ -65,13 +70,14 @@ def as_column(pictures: Any) -> np.ndarray:
         column = column[..., None]
     if column.ndim != 4 or column.shape[-1] not in (1, 3):
         raise ValueError(f"Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W). Got {column.shape}.")
-    if column.dtype.kind == "f" and column.size and np.nanmax(column) <= 1.0:
+    if column.dtype == np.uint8 or not column.size:
+        return column
+    low, high = np.nanmin(column), np.nanmax(column)
+    if column.dtype.kind == "f" and high <= 1.0:
         raise ValueError("Pictures of floats must be in 0..255. These are within 0..1: multiply them by 255.")
-    if column.dtype != np.uint8 and column.dtype.kind in "iub":
-        if column.size and (column.min() < 0 or column.max() > 255):
-            raise ValueError(f"Pictures must be in 0..255. Got {column.min()}..{column.max()}.")
-        column = column.astype(np.uint8)
-    return column if column.dtype == np.uint8 else column.astype(np.float32)
+    if low < 0 or high > 255:
+        raise ValueError(f"Pictures must be in 0..255. Got {low}..{high}.")
+    return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
 
 
 def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], *, what: str, source: str) -> str:
@@ -119,7 +125,7 @@ def _paths_and_bytes(values: Sequence[Any], *, root: Path = Path()) -> np.ndarra
             column[index] = value
         elif isinstance(value, str | Path) and str(value):
             column[index] = str(root / Path(value).expanduser())
-        elif value is None or value == "" or value != value:
+        elif value == "" or is_missing(value):
             column[index] = b""
         else:
             raise TypeError(f"A picture must be a path or encoded bytes. Got {type(value).__name__} in row {index}.")

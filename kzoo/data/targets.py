@@ -52,26 +52,35 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     return labels
 
 
-def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task) -> Encoded:
-    """Targets as numbers by the map `labels`."""
+def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = False) -> Encoded:
+    """Targets as numbers by the map `labels`.
+
+    Args:
+        targets: as they came.
+        labels: names of the outputs.
+        task: what is to be learned.
+        positions: integers are positions in `labels`, which the source named, and not names themselves; so they are
+            where the task names its labels.
+    """
     if task.kind == "classification":
-        return _encode_classes(targets, labels)
+        return _encode_classes(targets, labels, positions=positions or bool(task.labels))
     return _encode_rows(targets, labels, task)
 
 
-def _encode_classes(targets: Sequence[Any], labels: Sequence[str]) -> Encoded:
+def _encode_classes(targets: Sequence[Any], labels: Sequence[str], *, positions: bool) -> Encoded:
     index = {label: number for number, label in enumerate(labels)}
-    by_number = not any(label.isdigit() for label in labels)
+    digits = {str(number): number for number in range(len(labels))}
+    wordy = not any(label.isdigit() for label in labels)
     encoded = np.zeros(len(targets), np.int64)
     reasons: dict[int, str] = {}
     for row, target in enumerate(targets):
         name = _class(target)
+        is_number = not isinstance(target, str | bytes)
+        known = digits if (positions and is_number) or (wordy and name in digits) else index
         if name is None:
             reasons[row] = "no label"
-        elif name in index:
-            encoded[row] = index[name]
-        elif by_number and name.isdigit() and int(name) < len(labels):
-            encoded[row] = int(name)
+        elif name in known:
+            encoded[row] = known[name]
         else:
             reasons[row] = f"label {name!r} is not in the training data"
     return Encoded(encoded, reasons)
@@ -113,12 +122,20 @@ def _class(target: Any) -> str | None:
     if array.size > 1:
         one_hot = array.ndim == 1 and set(np.unique(array)) <= {0, 1} and array.sum() == 1
         return str(int(array.argmax())) if one_hot else None
-    value = array.reshape(-1)[0] if array.size else None
+    value: Any = array.reshape(-1)[0] if array.size else None
     if isinstance(value, bytes | str):
         return _class(value)
-    if value is None or value != value:
+    if is_missing(value):
         return None
     return str(int(value)) if float(value).is_integer() else str(value)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value is None, NaN, NaT or pandas' NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        return True
 
 
 def _multi_labels(targets: Sequence[Any], task: Task) -> list[str]:
@@ -155,7 +172,10 @@ def _numbers(target: Any) -> list[float]:
 
 def _natural(name: str) -> tuple[int, float, str]:
     """Numbers in the order of their values, before words."""
-    return (0, float(name), name) if name.lstrip("-").replace(".", "", 1).isdigit() else (1, 0.0, name)
+    try:
+        return (0, float(name), name)
+    except ValueError:
+        return (1, 0.0, name)
 
 
 def weigh_classes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import tempfile
@@ -82,11 +83,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
 
 
 def _download(file: WeightFile, path: Path) -> None:
-    missing = (
-        f"Weights {file.name} are not in {path.parent} and could not be fetched from {file.url} (%s). Without a "
-        f"network: download that file elsewhere, put it at {path} (or under models/ of another folder and set "
-        f"KERAS_HOME to it), or pass weights=PATH, or weights=None for random weights."
-    )
+    """Fetches a file into the cache, whole and checked, or not at all."""
     aside = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,9 +100,16 @@ def _download(file: WeightFile, path: Path) -> None:
                 os.fsync(out.fileno())
             if total and aside.stat().st_size != total:
                 raise OSError(f"{aside.stat().st_size} of {total} bytes came")
+            if file.digest and not is_published(aside, file):
+                raise OSError(f"something else came: its hash is not {file.digest}")
+            aside.chmod(0o644)
             os.replace(aside, path)
-    except OSError as error:
-        raise WeightsError(missing % error) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise WeightsError(
+            f"Weights {file.name} are not in {path.parent} and could not be fetched from {file.url} ({error}). Without "
+            f"a network: download that file elsewhere, put it at {path} (or under models/ of another folder and set "
+            f"KERAS_HOME to it), or pass weights=PATH, or weights=None for random weights."
+        ) from error
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)

@@ -104,7 +104,7 @@ def register(name: str, constructor: str | Callable[..., Any], **card: Any) -> B
 def _path_of(constructor: str | Callable[..., Any]) -> str:
     if isinstance(constructor, str):
         return constructor
-    qualified = constructor.__qualname__
+    qualified = getattr(constructor, "__qualname__", "<no name>")
     if "<" in qualified:
         raise ValueError(f"The constructor must be a function of a module, found again by its path. Got {qualified}.")
     return f"{constructor.__module__}.{qualified}"

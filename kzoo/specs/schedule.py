@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 OPTIMIZERS = ("lbfgs", "adam", "sgd")
@@ -95,6 +95,11 @@ class Schedule:
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
             raise ValueError(f"A schedule needs one kzoo.Phase or more. Got {self.phases!r}.")
         object.__setattr__(self, "phases", phases)
+
+    def with_augmentation(self, augmentation: str) -> Schedule:
+        """The same schedule with another augmentation in each phase that takes gradient steps."""
+        phases = [p if p.optimizer == "lbfgs" else replace(p, augmentation=augmentation) for p in self.phases]
+        return Schedule(tuple(phases), name=self.name)
 
 
 def _check(phase: Phase, name: str, holds: bool, wanted: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase
 from kzoo.training.trunk import Arrays, Cut, budget, cut, pack, run
@@ -66,32 +67,37 @@ class Activations:
             self._parts[group] = cut(self.model, self.cuts[group])
         return self._parts[group]
 
-    def view(self, group: str, *, augmentation: str, number: int, label: str) -> tuple[Arrays, np.ndarray]:
+    def view(self, group: str, *, augmentation: str, number: int, bar: tqdm) -> tuple[Arrays, np.ndarray]:
         """Activations below `group` of one view of the training examples, and its targets."""
         key = (group, augmentation, number)
         if key not in self._views:
+            bar.set_postfix_str(f"view {number + 1}")
             dataset = self.feed.view(augmentation, number)
-            description = f"{label}: view {number + 1}"
-            arrays, targets = run(self.part(group).below, dataset, total=self.feed.train_size, description=description)
-            self._views[key] = (arrays, targets)
+            self._views[key] = run(self.part(group).below, dataset, total=self.feed.train_size, bar=bar)
         return self._views[key]
 
-    def validation(self, group: str, *, label: str) -> Arrays:
+    def validation(self, group: str, *, bar: tqdm) -> Arrays:
         """Activations below `group` of the validation examples."""
         if group not in self._held:
+            bar.set_postfix_str("validation")
             total = len(self.feed.validation_targets)
-            description = f"{label}: validation"
-            self._held[group], _ = run(
-                self.part(group).below, self.feed.validation, total=total, description=description
-            )
+            self._held[group], _ = run(self.part(group).below, self.feed.validation, total=total, bar=bar)
         return self._held[group]
 
-    def dataset(self, phase: Phase, group: str, *, batch: int, label: str) -> tf.data.Dataset:
+    def pending(self, phase: Phase, group: str) -> int:
+        """How many pictures have to go through the trunk before a phase can begin, as things stand."""
+        held = 0 if group in self._held else len(self.feed.validation_targets)
+        if self._too_large(phase, group):
+            return held
+        missing = [n for n in range(views_of(phase)) if (group, phase.augmentation, n) not in self._views]
+        return held + self.feed.train_size * len(missing)
+
+    def dataset(self, phase: Phase, group: str, *, batch: int, bar: tqdm) -> tf.data.Dataset:
         """Batches of activations, targets and weights, without end: a view an epoch, in a new order each time."""
-        views = views_of(phase)
-        if self.part(group).bytes_an_example() * self.feed.train_size * views > budget():
+        if self._too_large(phase, group):
             return self._stream(phase, group, batch)
-        cached = [self.view(group, augmentation=phase.augmentation, number=n, label=label) for n in range(views)]
+        views = views_of(phase)
+        cached = [self.view(group, augmentation=phase.augmentation, number=n, bar=bar) for n in range(views)]
         held = [(tuple(map(tf.constant, x)), tf.constant(y), self.feed.weights(y)) for x, y in cached]
         size, seed = self.feed.train_size, self.feed.seed
 
@@ -113,6 +119,10 @@ class Activations:
         above = set(names[names.index(group) + 1 :])
         self._views = {key: value for key, value in self._views.items() if key[0] not in above}
         self._held = {key: value for key, value in self._held.items() if key not in above}
+
+    def _too_large(self, phase: Phase, group: str) -> bool:
+        """Whether the activations of a phase's views are beyond the memory budget."""
+        return self.part(group).bytes_an_example() * self.feed.train_size * views_of(phase) > budget()
 
     def _stream(self, phase: Phase, group: str, batch: int) -> tf.data.Dataset:
         """The plain loop, for activations beyond the budget: everything is computed anew each epoch."""

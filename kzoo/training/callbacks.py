@@ -87,22 +87,20 @@ class KeepBest(_OnModel):
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar for a phase."""
+    """Moves the bar of a phase on.
 
-    def __init__(self, label: str, epochs: int) -> None:
+    Args:
+        bar: counts examples.
+        size: examples an epoch.
+        epochs: of the phase.
+    """
+
+    def __init__(self, bar: tqdm, *, size: int, epochs: int) -> None:
         super().__init__()
-        self.label, self.epochs = label, epochs
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Opens the bar."""
-        self.bar = tqdm(total=self.epochs, desc=self.label, unit="epoch", leave=False)
+        self.bar, self.size, self.epochs = bar, size, epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Moves the bar on."""
-        shown = {name: f"{value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"}
-        self.bar.set_postfix(shown, refresh=False)
-        self.bar.update()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Closes the bar."""
-        self.bar.close()
+        """An epoch further, with its scores."""
+        shown = [f"{name} {value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"]
+        self.bar.set_postfix_str(", ".join([f"epoch {epoch + 1} of {self.epochs}", *shown]), refresh=False)
+        self.bar.update(self.size)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.activations import Activations, Feed
@@ -76,13 +77,14 @@ def train(
         try:
             trained = phase.groups(list(groups))
             set_trainable(groups, trained, batch_norm=phase.batch_norm)
-            if phase.optimizer == "lbfgs":
-                scores, history = _solve(groups["head"], activations, label)
-            else:
-                if phase.batch_norm:
-                    refuse_unsynchronized(batch_norms(op for name in trained for op in groups[name]), strategy)
-                optimizer = optimizers.get(phase, groups)
-                scores, history = _fit(phase, trained[0], activations, optimizer, strategy, callbacks, label)
+            with _bar(phase, trained[0], activations, label) as bar:
+                if phase.optimizer == "lbfgs":
+                    scores, history = _solve(groups["head"], activations, bar)
+                else:
+                    if phase.batch_norm:
+                        refuse_unsynchronized(batch_norms(op for name in trained for op in groups[name]), strategy)
+                    optimizer = optimizers.get(phase, groups)
+                    scores, history = _fit(phase, trained[0], activations, optimizer, strategy, callbacks, bar)
         except Exception as error:
             error.add_note(f"while training {model.name!r}, {label}: {phase}")
             raise
@@ -92,14 +94,22 @@ def train(
     return results
 
 
-def _solve(head: Sequence[Any], activations: Activations, label: str) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def _bar(phase: Phase, lowest: str, activations: Activations, label: str) -> tqdm:
+    """The one progress bar of a phase, in pictures: those that go through the trunk, then those of each epoch."""
+    epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
+    total = activations.pending(phase, lowest) + epochs * activations.feed.train_size
+    return tqdm(total=total, desc=label, unit="picture", leave=False)
+
+
+def _solve(head: Sequence[Any], activations: Activations, bar: tqdm) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Solves a linear head on cached features and puts it in."""
     layers = [layer for layer in head if getattr(layer, "weights", ())]
     if len(layers) != 1 or not isinstance(layers[0], keras.layers.Dense):
         raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
     feed = activations.feed
-    (features,), targets = activations.view("head", augmentation="none", number=0, label=label)
-    (held,) = activations.validation("head", label=label)
+    (features,), targets = activations.view("head", augmentation="none", number=0, bar=bar)
+    (held,) = activations.validation("head", bar=bar)
+    bar.set_postfix_str("solving")
     weights = feed.weights(targets).numpy()
     solution = solve((features, targets, weights), (held, feed.validation_targets), kind=feed.kind)
     layers[0].set_weights([solution.kernel, solution.bias])
@@ -113,15 +123,15 @@ def _fit(
     optimizer: keras.optimizers.Optimizer,
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback],
-    label: str,
+    bar: tqdm,
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Fits the tail on the trunk's activations, and leaves it with its best weights by validation."""
     feed = activations.feed
     tail = activations.part(lowest).tail
-    held = activations.validation(lowest, label=label)
+    held = activations.validation(lowest, bar=bar)
     batch = whole_batch(phase.batch_size, feed.train_size, strategy)
     steps = feed.train_size // batch
-    dataset = activations.dataset(phase, lowest, batch=batch, label=label)
+    dataset = activations.dataset(phase, lowest, batch=batch, bar=bar)
     call = compiled(tail)
 
     def measure() -> dict[str, float]:
@@ -131,11 +141,12 @@ def _fit(
     with strategy.scope():
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         tail.compile(optimizer, build_loss(feed.kind, label_smoothing=phase.label_smoothing), jit_compile=False)
+    progress = Progress(bar, size=feed.train_size, epochs=phase.epochs)
     tail.fit(
         dataset,
         epochs=phase.epochs,
         steps_per_epoch=steps,
-        callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks, Progress(label, phase.epochs)],
+        callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks, progress],
         shuffle=False,
         verbose=0,
     )

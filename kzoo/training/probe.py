@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
-from tqdm.auto import tqdm
 
 from kzoo.training.losses import rank_of, score
 
@@ -45,7 +44,7 @@ def solve(
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
     standard = (features - mean) / deviation
     tried: list[Solution] = []
-    for strength in tqdm(STRENGTHS, desc="Solving the probe", leave=False):
+    for strength in STRENGTHS:
         kernel, bias = _fit(standard, targets, weights, kind=kind, strength=strength)
         kernel = kernel / deviation[:, None]
         bias = bias - mean @ kernel

@@ -60,7 +60,7 @@ def pack(values: Sequence[Any]) -> Any:
 
 
 def run(
-    below: Callable[..., list[Any]], dataset: tf.data.Dataset, *, total: int, description: str
+    below: Callable[..., list[Any]], dataset: tf.data.Dataset, *, total: int, bar: tqdm
 ) -> tuple[Arrays, np.ndarray]:
     """Activations of a trunk over a dataset, in its order.
 
@@ -68,7 +68,7 @@ def run(
         below: from a batch of pictures to the tensors at the cut.
         dataset: batches of pictures, or of pictures and targets.
         total: number of examples.
-        description: what the progress bar says.
+        bar: progress, in examples.
 
     Returns:
         Arrays (total, ...), one for each tensor at the cut, and the targets; none of these where the dataset has none.
@@ -76,17 +76,16 @@ def run(
     arrays: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     start = 0
-    with tqdm(total=total, desc=description, unit="picture", leave=False) as progress:
-        for batch in dataset:
-            pictures, wanted = batch if isinstance(batch, tuple) else (batch, None)
-            outputs = [output.numpy() for output in below(pictures)]
-            arrays = arrays or [np.empty((total, *output.shape[1:]), output.dtype) for output in outputs]
-            for array, output in zip(arrays, outputs, strict=True):
-                array[start : start + len(output)] = output
-            start += len(outputs[0])
-            if wanted is not None:
-                targets.append(wanted.numpy())
-            progress.update(len(outputs[0]))
+    for batch in dataset:
+        pictures, wanted = batch if isinstance(batch, tuple) else (batch, None)
+        outputs = [output.numpy() for output in below(pictures)]
+        arrays = arrays or [np.empty((total, *output.shape[1:]), output.dtype) for output in outputs]
+        for array, output in zip(arrays, outputs, strict=True):
+            array[start : start + len(output)] = output
+        start += len(outputs[0])
+        if wanted is not None:
+            targets.append(wanted.numpy())
+        bar.update(len(outputs[0]))
     if start != total:
         raise RuntimeError(f"The pipeline gave {start} examples, {total} were wanted.")
     return tuple(arrays), np.concatenate(targets) if targets else np.zeros((0, 0), np.float32)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.backbones import Source, as_backbone, build, card_of, copy, read_model, resolve
+from kzoo.models.backbones import Source, build, resolve
+from kzoo.models.own import as_backbone, card_of, copy, read_model
 from kzoo.models.weights import WeightsError
 from kzoo.specs import registry
 from kzoo.specs.backbone import BackboneSpec

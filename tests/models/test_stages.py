@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.backbones import as_backbone
+from kzoo.models.own import as_backbone
 from kzoo.models.stages import cut_into_stages, flops, weights_of
 
 SHAPE = (64, 64, 3)

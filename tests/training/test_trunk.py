@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tqdm import tqdm
 
 from kzoo.models.assembly import assemble
 from kzoo.specs.head import Head
@@ -60,7 +61,7 @@ def test_training_the_tail_is_training_the_model(backbone, pictures):
 def test_run_keeps_the_order_and_the_targets(assembled, pictures):
     part = cut(assembled.model, assembled.cuts["stage1"])
     dataset = tf.data.Dataset.from_tensor_slices((pictures, np.arange(10.0))).batch(4)
-    (arrays,), targets = run(part.below, dataset, total=10, description="test")
+    (arrays,), targets = run(part.below, dataset, total=10, bar=tqdm(disable=True))
     np.testing.assert_allclose(arrays, part.below(tf.constant(pictures))[0], rtol=1e-5, atol=1e-6)
     assert targets.tolist() == list(range(10))
 
@@ -68,7 +69,7 @@ def test_run_keeps_the_order_and_the_targets(assembled, pictures):
 def test_run_refuses_a_pipeline_that_lost_examples(assembled, pictures):
     dataset = tf.data.Dataset.from_tensor_slices(pictures).batch(4)
     with pytest.raises(RuntimeError, match="gave 10 examples, 11 were wanted"):
-        run(lambda x: [x], dataset, total=11, description="test")
+        run(lambda x: [x], dataset, total=11, bar=tqdm(disable=True))
 
 
 def test_a_result_does_not_depend_on_its_company(assembled, pictures):

@@ -1,0 +1,144 @@
+"""Models that a user brings: their card, a copy of them, and what is a backbone in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+from kzoo.models.weights import WeightsError, load_weights
+from kzoo.specs.backbone import BackboneSpec
+
+
+def card_of(model: keras.Model) -> BackboneSpec:
+    """The card of a user's own model: pictures come in 0..255, as its input shape says."""
+    backbone = as_backbone(model)
+    shape = backbone.input_shape
+    if len(shape) != 4 or shape[-1] not in (1, 3):
+        raise TypeError(f"A picture backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}.")
+    if shape[1] != shape[2]:
+        raise TypeError(f"Pictures are brought to one square size: {model.name!r} takes {shape}, which is not square.")
+    size = shape[1] or 224
+    return BackboneSpec(
+        name=model.name,
+        constructor="",
+        size=size,
+        min_size=size if shape[1] else 1,
+        parameters=backbone.count_params(),
+        width=backbone.output_shape[-1],
+    )
+
+
+def copy(model: keras.Model, *, size: int, weights: str | Path | None) -> keras.Model:
+    """A copy of the user's model, so that training leaves the original as it is, as a backbone for `size` pixels."""
+    source = as_backbone(model)
+    clone = keras.models.clone_model(source, input_tensors=keras.Input((size, size, source.input_shape[-1])))
+    clone.set_weights(source.get_weights())
+    if weights is not None:
+        load_weights(clone, weights)
+    _finalize(clone)
+    return clone
+
+
+def as_backbone(model: keras.Model) -> keras.Model:
+    """`model` as a functional one whose output is features: a classifying top is taken off.
+
+    Raises:
+        TypeError: it has several inputs or outputs, or is not functional, so that its graph is not known.
+    """
+    if isinstance(model, keras.Sequential) and model.built:
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not hasattr(model, "operations"):
+        if not model.built:
+            raise TypeError(f"{model.name!r} has no input shape yet: build it, beginning with a keras.Input.")
+        raise TypeError(
+            f"{model.name!r} is not a functional model: wrap it, as in keras.Model(x, model(x)) with "
+            "x = keras.Input((224, 224, 3))."
+        )
+    if len(model.inputs) != 1:
+        raise TypeError(f"A backbone needs one input. {model.name!r} has {len(model.inputs)}.")
+    outputs = keras.tree.flatten(model.outputs)
+    if len(outputs) != 1:
+        raise TypeError(f"A backbone needs one output. {model.name!r} has {len(outputs)}.")
+    features = _below_top(model, outputs[0])
+    return keras.Model(model.inputs[0], features, name=model.name)
+
+
+def read_model(path: str | Path) -> keras.Model:
+    """A ``.keras`` file, without running any code that is in it."""
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise ValueError(f"{path} could not be read as a Keras model: {str(error).splitlines()[0][:300]}") from error
+
+
+def card_of_weights(path: str | Path, cards: Iterable[BackboneSpec]) -> BackboneSpec:
+    """The card among `cards` whose number of parameters is that of a weight file.
+
+    Raises:
+        WeightsError: none, or more than one.
+    """
+    found = _count(path)
+    fitting = [card for card in cards if card.parameters == found]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(card.name for card in fitting) or "no model of the catalog"
+    raise WeightsError(
+        f"{path} holds {found:,} parameters, which fits {names}: say which, as in kzoo.adapt(NAME, task, weights=PATH)."
+    )
+
+
+def _count(path: str | Path) -> int:
+    sizes: list[int] = []
+
+    def visit(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and not name.startswith("optimizer"):
+            sizes.append(math.prod(node.shape))
+
+    try:
+        with h5py.File(path) as file:
+            file.visititems(visit)
+    except OSError as error:
+        raise WeightsError(f"{path} could not be read as a weight file: {error}") from error
+    return sum(sizes)
+
+
+def _below_top(model: keras.Model, output: Any) -> Any:
+    """The features under a classifying top, or the output itself.
+
+    A top is a dense layer or a 1x1 convolution with a softmax or sigmoid, in it or after it, and the dropout below.
+    """
+    makers = {id(tensor): each for each in model.operations for tensor in keras.tree.flatten(each.output)}
+    passed = (keras.layers.Softmax, keras.layers.Activation, keras.layers.Flatten, keras.layers.Reshape)
+    tensor, classifies = output, False
+    while len(output.shape) == 2:
+        maker: Any = makers.get(id(tensor))
+        classifies |= isinstance(maker, keras.layers.Softmax) or _activation(maker) in ("softmax", "sigmoid")
+        if isinstance(maker, keras.layers.Dense | keras.layers.Conv2D) and classifies:
+            if getattr(maker, "kernel_size", (1, 1)) != (1, 1):
+                break
+            tensor = maker.input
+            while isinstance(makers.get(id(tensor)), keras.layers.Dropout):
+                tensor = makers[id(tensor)].input
+            return tensor
+        if not isinstance(maker, (*passed, keras.layers.Dropout)):
+            break
+        tensor = maker.input
+    return output
+
+
+def _activation(layer: Any) -> str:
+    return getattr(getattr(layer, "activation", None), "__name__", "")
+
+
+def _finalize(model: keras.Model) -> None:
+    """Makes Normalization layers use weights that they were given: `set_weights` alone does not (Keras 3.15)."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+        elif isinstance(layer, keras.Model):
+            _finalize(layer)
