@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 BATCH = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adapted:
     """A trained model with all that is needed to measure, use, keep and serve it.
 
@@ -188,6 +188,8 @@ class Adapted:
     def __str__(self) -> str:
         return str(self.summary())
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
 
@@ -222,10 +224,12 @@ class Adapted:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
         test = self._splits().test
         rows = self.evaluate().worst(count).rows
+        if not rows:
+            return figures.grid(np.zeros((0, 1, 1, 3)), [])
         chosen = test.take([list(test.names).index(row[0]) for row in rows])
         shown = [batch.numpy() for batch in pictures(chosen.columns["image"], preprocessor=self.preprocessor)]
         titles = [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows]
-        return figures.grid(np.concatenate(shown) if shown else np.zeros((0, 1, 1, 3)), titles)
+        return figures.grid(np.concatenate(shown), titles)
 
     def _answer(self, row: np.ndarray) -> Any:
         if self.kind == "classification":

@@ -78,7 +78,7 @@ def _figure(count: int, *, width: float, height: float, across: int) -> tuple[An
         raise ImportError('Figures need matplotlib: pip install "kzoo[viz]"') from error
     columns = min(count, across)
     rows = math.ceil(count / columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), dpi=72, squeeze=False)
     return figure, list(axes.flat)
 
 

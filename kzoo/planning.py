@@ -14,7 +14,7 @@ from kzoo.tables import Table
 from kzoo.training.trunk import budget
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """What `kzoo.adapt` would do.
 
@@ -35,6 +35,8 @@ class Plan:
     def __str__(self) -> str:
         blocks = [self.title, str(self.splits), str(self.phases), str(self.audit), *self.notes]
         return "\n\n".join(block for block in blocks if block)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         title = Table((), (), title=self.title, notes=(*str(self.audit).splitlines(), *self.notes))

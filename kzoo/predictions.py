@@ -14,7 +14,7 @@ from kzoo.data.tables import as_column
 from kzoo.tables import Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions:
     """Answers for some pictures.
 
@@ -50,6 +50,8 @@ class Predictions:
 
     def __str__(self) -> str:
         return str(self.table())
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

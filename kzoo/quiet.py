@@ -25,6 +25,7 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()
+            tf.get_logger().setLevel("WARNING")
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Rows under named columns, with a line above and lines below.
 
@@ -36,6 +36,8 @@ class Table:
             for row in cells
         ]
         return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)

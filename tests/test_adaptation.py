@@ -250,3 +250,21 @@ def test_a_catalog_model_with_random_weights(arrays):
     )
     assert adapted.embedding.output_shape == (None, 1280)
     assert adapted.record["weights"] is None
+
+
+def test_it_plots_itself(adapted):
+    assert len(adapted.plot().axes) == 2
+    assert [axis.get_title() for axis in adapted.plot_batch(augmentation="strong", count=3).axes]
+    assert adapted.evaluate().plot().axes[0].get_xlabel() == "predicted"
+    assert not adapted.plot_mistakes().axes[0].images
+
+
+def test_augmentation_overrides_the_schedule(module_backbone, folder):
+    plan = kzoo.plan(module_backbone, folder, schedule=QUICK, augmentation="strong")
+    assert [row[6] for row in plan.phases.rows] == ["none", "strong x 2"]
+
+
+def test_results_show_themselves_as_tables(adapted):
+    assert repr(adapted) == str(adapted)
+    assert "val_accuracy" in repr(adapted)
+    assert repr(kzoo.stages("mobilenet_v1_025", size=32)).splitlines()[1].startswith("stage")

@@ -35,7 +35,7 @@ class Metric:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How good predictions are.
 
@@ -72,6 +72,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         return f"{self.table()}\n\n{self.by_label}"
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_() + self.by_label._repr_html_()

@@ -75,7 +75,7 @@ def auto(*, examples: int, parameters: int) -> Schedule:
     """What `adapt` does unless told otherwise.
 
     Under 50 examples the probe alone; otherwise the probe, then the last stage from it; from 500 examples on, unless
-    the model is large, the last two. Models of 5 M parameters and more take a lower rate.
+    the model is large, the last two. Fewer examples and larger models take a lower rate.
 
     Args:
         examples: in the training split.
@@ -85,7 +85,7 @@ def auto(*, examples: int, parameters: int) -> Schedule:
         return Schedule(linear_probe().phases, name="auto")
     stages = 2 if examples >= 500 and parameters < 50e6 else 1
     epochs = 18 if examples < 20_000 else 6
-    rate = 1e-3 if parameters < 5e6 else 3e-4
+    rate = 1e-3 if examples >= 500 and parameters < 5e6 else 3e-4
     return Schedule(lp_ft(f"last:{stages}", epochs=epochs, learning_rate=rate).phases, name="auto")
 
 
