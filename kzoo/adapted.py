@@ -14,7 +14,7 @@ import numpy as np
 
 from kzoo import figures
 from kzoo.data.audit import check_pictures
-from kzoo.data.batches import batches, pictures, view
+from kzoo.data.batches import batches
 from kzoo.data.examples import Splits
 from kzoo.data.image import Preprocessor
 from kzoo.data.splits import read, read_labelled
@@ -24,6 +24,7 @@ from kzoo.models.heads import pool
 from kzoo.predictions import Predictions, column_of
 from kzoo.saving import read as read_saved
 from kzoo.saving import write
+from kzoo.showing import show
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task
@@ -206,30 +207,15 @@ class Adapted:
         """
         train = self._splits().train
         chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
-        numbers = np.arange(len(chosen), dtype=np.float32)[:, None]
-        batch = view(
-            chosen.columns["image"],
-            numbers,
-            preprocessor=self.preprocessor,
-            augmentation=augmentation,
-            seed=self.record["seed"],
-            mixable=False,
-            scaled=False,
-        )
-        pictures, order = next(iter(batch))
-        titles = [self._name(chosen.targets[int(number)]) for number in order.numpy()[:, 0]]
-        return figures.grid(pictures.numpy(), titles)
+        titles = [self._name(target) for target in chosen.targets]
+        return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record["seed"])
 
     def plot_mistakes(self, *, count: int = 8) -> Any:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
         test = self._splits().test
         rows = self.evaluate().worst(count).rows
-        if not rows:
-            return figures.grid(np.zeros((0, 1, 1, 3)), [])
         chosen = test.take([list(test.names).index(row[0]) for row in rows])
-        shown = [batch.numpy() for batch in pictures(chosen.columns["image"], preprocessor=self.preprocessor)]
-        titles = [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows]
-        return figures.grid(np.concatenate(shown), titles)
+        return show(chosen, [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
 
     def _answer(self, row: np.ndarray) -> Any:
         if self.kind == "classification":

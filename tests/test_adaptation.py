@@ -170,11 +170,11 @@ def test_a_pattern_that_matches_no_group_names_the_groups(module_backbone, folde
 
 @pytest.mark.parametrize("schedule", ["linear_probe", "fine_tune", "gradual", "lp_ft"])
 def test_every_recipe_runs(module_backbone, arrays, schedule, monkeypatch):
-    from kzoo import adaptation
+    from kzoo.specs import recipes
 
-    recipe = adaptation.RECIPES[schedule]
+    recipe = recipes.RECIPES[schedule]
     options = {} if schedule == "linear_probe" else {"epochs": 1, "views": 1}
-    monkeypatch.setitem(adaptation.RECIPES, schedule, lambda: recipe(**options))
+    monkeypatch.setitem(recipes.RECIPES, schedule, lambda: recipe(**options))
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)
     assert adapted.record["schedule"] == schedule
     assert adapted.evaluate()["accuracy"] > (0.2 if schedule == "fine_tune" else 0.8)

@@ -19,12 +19,6 @@ def batches(column: np.ndarray, *, preprocessor: Preprocessor, batch_size: int =
     return dataset.prefetch(2)
 
 
-def pictures(column: np.ndarray, *, preprocessor: Preprocessor, batch_size: int = 64) -> tf.data.Dataset:
-    """Batches (B, S, S, C), float32 in 0..255: what a person would look at."""
-    dataset = _decoded(column, preprocessor).map(preprocessor.fit, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.batch(batch_size).prefetch(2)
-
-
 def view(
     column: np.ndarray,
     targets: np.ndarray,

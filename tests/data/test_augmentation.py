@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from kzoo.data.augmentation import PRESETS
-from kzoo.data.batches import batches, pictures, view
+from kzoo.data.batches import batches, view
 from kzoo.data.image import Preprocessor
 
 COUNT = 21
@@ -88,10 +88,10 @@ def test_another_view_or_seed_gives_other_pixels(column, views, name, change):
 
 
 def test_none_is_what_batches_gives_in_another_order(column, views):
-    shown = np.concatenate(list(pictures(column, preprocessor=PREPROCESSOR, batch_size=8).as_numpy_iterator()))
+    shown = np.concatenate(list(batches(column, preprocessor=PREPROCESSOR, batch_size=8).as_numpy_iterator()))
     order = np.random.default_rng((1, 0)).permutation(COUNT)
     assert sorted(order) == list(range(COUNT)) != order.tolist()
-    np.testing.assert_array_equal(views["none"][0][0], shown[order])
+    np.testing.assert_array_equal(run(column, "none", scaled=True)[0], shown[order])
 
 
 def test_views_are_scaled_for_the_backbone(column, views):
@@ -143,7 +143,7 @@ def test_paths_and_bytes_in_one_column(column, tmp_path):
         (tmp_path / f"{index}.png").write_bytes(column[index])
         mixed[index] = str(tmp_path / f"{index}.png")
     pairs = zip(
-        *(pictures(each, preprocessor=PREPROCESSOR).as_numpy_iterator() for each in (mixed, column)), strict=True
+        *(batches(each, preprocessor=PREPROCESSOR).as_numpy_iterator() for each in (mixed, column)), strict=True
     )
     for one, other in pairs:
         np.testing.assert_array_equal(one, other)
