@@ -93,7 +93,8 @@ def adapt(
         resize: ``"crop"``, ``"pad"`` or ``"squash"``.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
-        callbacks: any Keras callbacks; they see each phase that takes gradient steps.
+        callbacks: Keras callbacks (TensorBoard, MLflow, W&B, your own); they see each phase that takes gradient steps,
+            and as their model the part that trains. Those that set the rate or save checkpoints are refused.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
     Returns:
@@ -156,10 +157,11 @@ def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale
         "set_aside": len(splits.audit.set_aside),
         "notes": str(splits.audit).splitlines(),
         "fingerprint": splits.fingerprint(),
+        "seen": splits.seen(),
         "seed": seed,
         "versions": {name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},
     }
-    return Adapted(
+    adapted = Adapted(
         card=prepared.source.card,
         kind=task.kind,
         labels=list(splits.labels),
@@ -171,3 +173,13 @@ def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale
         record=record,
         data=splits,
     )
+    record["test"] = adapted.evaluate().as_dict()
+    return adapted
+
+
+def _address(data: Any) -> str | None:
+    """Where data can be read again: an absolute path, a name; None for what is in memory."""
+    if not isinstance(data, str | Path):
+        return None
+    path = Path(data).expanduser()
+    return str(path.absolute()) if path.exists() else str(data)

@@ -104,21 +104,23 @@ class Adapted:
         return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")(logits)
 
     def evaluate(self, data: Any = None) -> Evaluation:
-        """Measures on the test split, or on all of other labelled data.
+        """Measures on the test split, or on other labelled data.
 
         Args:
-            data: None, or anything that a task takes; its labels must be among the model's.
+            data: None, or anything that a task takes; its labels must be among the model's. Pictures that the model
+                was trained or chosen on are left out, and counted.
 
         Raises:
             ValueError: there is no test split in this process and the data cannot be read again.
         """
         if data is not None:
-            examples = self._read_all(data)
-            outputs = self._outputs(examples.columns["image"])
-            return measure(self.kind, outputs, examples.targets, labels=self.labels, names=examples.names)
-        test = self._splits().test
-        outputs = self._outputs(test.columns["image"])
-        return measure(self.kind, outputs, test.targets, labels=self.labels, names=test.names)
+            task = data if isinstance(data, Task) else self._task(data)
+            examples, audit = read_labelled(task, labels=self.labels, seen=self.record["seen"])
+            notes = str(audit).splitlines()
+        else:
+            examples, notes = self._splits().test, []
+        outputs = self._outputs(examples.columns["image"])
+        return measure(self.kind, outputs, examples.targets, labels=self.labels, names=examples.names, notes=notes)
 
     def predict(self, pictures: Any) -> Predictions:
         """Answers for one or several pictures; what cannot be read is named and does not stop the others.
@@ -149,14 +151,12 @@ class Adapted:
             ExportError: what was written does not answer as this model does.
             OSError: the disk is full, or not writable; no version appears.
         """
-        figures = {name: str(metric) for name, metric in self.evaluate().metrics.items()} if self.data else {}
         description = model_card(
             self.card,
             kind=self.kind,
             labels=self.labels,
             preprocessor=self.preprocessor,
             record=self.record,
-            figures=figures,
         )
         return export(
             directory,
@@ -246,15 +246,11 @@ class Adapted:
             return self.data
         source = self.record["task"]
         if source["data"] is None:
-            raise ValueError("The test split is not in this process: pass data to evaluate().")
+            raise ValueError("The data was in memory, and the test split is not in this process: pass other data.")
         splits = read(self._task(source["data"]))
         if splits.fingerprint() != self.record["fingerprint"]:
-            raise ValueError(f"{source['data']} has changed since training: its test split is another. Pass data.")
+            raise ValueError(f"{source['data']} has changed since training: its test split is another one now.")
         return splits
-
-    def _read_all(self, data: Any) -> Any:
-        task = data if isinstance(data, Task) else self._task(data)
-        return read_labelled(task, labels=self.labels)
 
     def _task(self, data: Any) -> Task:
         """The task it was trained on, with other data."""

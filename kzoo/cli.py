@@ -8,6 +8,7 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import kzoo
@@ -127,10 +128,19 @@ def _plan(options: argparse.Namespace) -> None:
 
 
 def _adapt(options: argparse.Namespace) -> None:
+    from kzoo.saving import refuse_foreign
+
+    # What could not be written should be known before hours of training, not after.
+    if options.save:
+        refuse_foreign(options.save)
+    if options.export:
+        Path(options.export).mkdir(parents=True, exist_ok=True)
     adapted = kzoo.adapt(options.model, _task(options), class_weight=options.class_weight, **_training(options))
     evaluation = adapted.evaluate()
-    values = {**adapted.record, "test": evaluation.as_dict()}
-    lines = [str(adapted), "", "Test split, which chose nothing:", str(evaluation)]
+    if not options.json:
+        print(f"{adapted}\n\nTest split, which chose nothing:\n{evaluation}", flush=True)
+    values = {name: value for name, value in adapted.record.items() if name != "seen"}
+    lines = []
     if options.save:
         values["saved"] = str(adapted.save(options.save))
         lines.append(f"Saved to {options.save}")

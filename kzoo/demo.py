@@ -62,6 +62,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
 
     print("1. Pretraining a small backbone on the digits 0 to 4, from random weights")
     known = Classification((pictures[low], digits[low]), seed=seed)
+    # Mirrored digits are no digits, but teach strokes all the same: here they are better than none for what follows.
     augmented = replace(everything, epochs=8, augmentation="light", views=8)
     first = adapt(small_backbone(), known, schedule=augmented, seed=seed)
     pretrained = first.evaluate()

@@ -66,10 +66,13 @@ def model_card(
     labels: Sequence[str],
     preprocessor: Preprocessor,
     record: Mapping[str, Any],
-    figures: Mapping[str, str],
 ) -> str:
     """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
     sizes = ", ".join(f"{number} {name}" for name, number in record["sizes"].items())
+    figures = [
+        f"- {name}: {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+        for name, found in record["test"]["metrics"].items()
+    ]
     lines = [
         f"# {card.name}, adapted ({kind})",
         "",
@@ -84,7 +87,9 @@ def model_card(
         "",
         "## Test split",
         "",
-        *([f"- {name}: {figure}" for name, figure in figures.items()] or ["- not measured"]),
+        f"{record['test']['size']} examples that chose nothing; 95% intervals.",
+        "",
+        *figures,
         "",
         "## Signatures",
         "",

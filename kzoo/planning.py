@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from kzoo.models.assembly import Assembled
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.tables import Table
+from kzoo.training.activations import views_of
+from kzoo.training.freezing import set_trainable
 from kzoo.training.trunk import budget
 
 
@@ -81,9 +84,10 @@ def lay_out(
 
 def _row(phase: Phase, assembled: Assembled, examples: int) -> tuple[Any, ...]:
     groups = phase.groups(list(assembled.groups))
-    parameters = sum(assembled.parameters(group) for group in groups)
+    set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
+    parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
     cached = f"{_cached(phase, assembled, examples) / 1e6:,.0f} MB"
-    views = f"{phase.augmentation} x {phase.views}" if phase.augmentation != "none" else "none"
+    views = f"{phase.augmentation} x {views_of(phase)}" if phase.augmentation != "none" else "none"
     if phase.optimizer == "lbfgs":
         return (" ".join(groups), parameters, "solved", None, None, None, "none", cached)
     steps = max(examples // phase.batch_size, 1) * phase.epochs
@@ -93,5 +97,4 @@ def _row(phase: Phase, assembled: Assembled, examples: int) -> tuple[Any, ...]:
 def _cached(phase: Phase, assembled: Assembled, examples: int) -> int:
     """Bytes of float32 activations at the cut of a phase, over all its views."""
     lowest = phase.groups(list(assembled.groups))[0]
-    views = 1 if phase.augmentation == "none" else min(phase.views, phase.epochs)
-    return 4 * assembled.cut_size(lowest) * examples * views
+    return 4 * assembled.cut_size(lowest) * examples * views_of(phase)

@@ -25,7 +25,8 @@ from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Task, as_task
 from kzoo.training.activations import Feed
-from kzoo.training.strategies import get_strategy
+from kzoo.training.freezing import batch_norms
+from kzoo.training.strategies import get_strategy, refuse_unsynchronized, whole_batch
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,20 @@ def prepare(
     picked = _schedule(schedule, head, examples=len(splits.train), parameters=backbone.count_params())
     if augmentation is not None:
         picked = picked.with_augmentation(augmentation)
+    if not isinstance(schedule, Schedule | Phase):
+        picked = picked.with_batches_of(chosen.num_replicas_in_sync)
     for phase in picked.phases:
-        phase.groups(list(assembled.groups))
+        _check_phase(phase, assembled, examples=len(splits.train), strategy=chosen)
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen)
+
+
+def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy: tf.distribute.Strategy) -> None:
+    """Raises what training would raise, before anything is trained."""
+    trained = phase.groups(list(assembled.groups))
+    if phase.optimizer != "lbfgs":
+        whole_batch(phase.batch_size, examples, strategy)
+    if phase.batch_norm:
+        refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
 
 
 def _schedule(schedule: str | Schedule | Phase, head: Head, *, examples: int, parameters: int) -> Schedule:
@@ -131,7 +143,7 @@ def make_feed(prepared: Prepared, class_weight: Any, seed: int) -> tuple[Feed, t
             augmentation=augmentation,
             seed=seed,
             number=number,
-            mixable=kind == "classification",
+            mixable=kind != "regression",
         )
 
     feed = Feed(

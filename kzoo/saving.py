@@ -14,7 +14,7 @@ from kzoo.data.image import Preprocessor
 from kzoo.models.own import read_model
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 from kzoo.specs.head import Head
-from kzoo.storage import DamagedError, atomic_directory, verify_checksums, write_checksums, write_json
+from kzoo.storage import DamagedError, atomic_directory, recover, verify_checksums, write_checksums, write_json
 
 FORMAT = 1
 CARD = "card.json"
@@ -33,14 +33,20 @@ def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, A
         FileExistsError: what is there was not written by `write`.
     """
     directory = Path(directory)
-    if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
-        raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
+    refuse_foreign(directory)
     plain = {name: v if _is_plain(v) else dataclasses.asdict(v) for name, v in values.items()}
     with atomic_directory(directory) as aside:
         write_json(aside / CARD, {"format": FORMAT, **plain})
         network.save(aside / NETWORK)
         write_checksums(aside)
     return directory
+
+
+def refuse_foreign(directory: str | Path) -> None:
+    """Raises FileExistsError where a directory holds something else than a saved model."""
+    directory = Path(directory)
+    if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
+        raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
 
 
 def read(directory: str | Path) -> dict[str, Any]:
@@ -51,6 +57,7 @@ def read(directory: str | Path) -> dict[str, Any]:
         DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
     """
     directory = Path(directory)
+    recover(directory)
     if not directory.exists():
         raise FileNotFoundError(f"There is no saved model at {directory}.")
     if not (directory / CARD).is_file():

@@ -53,6 +53,14 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
             shutil.rmtree(aside, ignore_errors=True)
 
 
+def recover(target: str | Path) -> None:
+    """Puts back what a writer, killed between its two renames, had moved away from `target`."""
+    target = Path(target).absolute()
+    if not target.exists() and target.parent.is_dir():
+        with lock(target):
+            _sweep(target)
+
+
 def lock(target: str | Path) -> FileLock:
     """A lock between this user's processes on this machine, for writers of `target`.
 

@@ -1,11 +1,13 @@
 """The main job on tiny data: golden runs, records, saving, and what a user may hand in."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import pandas
 import pytest
+import tensorflow as tf
 
 import kzoo
 from kzoo.storage import DamagedError
@@ -135,10 +137,34 @@ def test_foreign_folders_are_refused(tmp_path):
 
 
 def test_evaluate_other_data(adapted, folder, tmp_path):
-    assert adapted.evaluate(folder).size == 30
-    (tmp_path / "data" / "green").mkdir(parents=True)
-    (tmp_path / "data" / "green" / "a.png").write_bytes((folder / "green" / "green0.png").read_bytes())
-    assert adapted.evaluate(tmp_path / "data").size == 1
+    again = adapted.evaluate(folder)
+    assert again["accuracy"] == adapted.evaluate()["accuracy"]
+    assert (again.size, again.notes) == (3, ["27 pictures left out: the model was trained or chosen on them"])
+    other = tmp_path / "data" / "green"
+    other.mkdir(parents=True)
+    pixels = np.full((9, 9, 3), (20, 200, 20), np.uint8)
+    (other / "a.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    (other / "bad.png").write_bytes(b"")
+    found = adapted.evaluate(tmp_path / "data")
+    assert found.size == 1
+    assert "empty file" in str(found)
+
+
+def test_what_it_was_trained_on_is_not_measured(adapted, folder, tmp_path):
+    train = adapted.data.train.names[0]
+    target = tmp_path / "data" / "blue"
+    target.mkdir(parents=True)
+    (target / "copy.png").write_bytes(Path(train).read_bytes())
+    with pytest.raises(ValueError, match="trained or chosen on them"):
+        adapted.evaluate(tmp_path / "data")
+
+
+def test_a_loaded_model_finds_its_test_split_again(module_backbone, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    first = kzoo.adapt(module_backbone, folder.name, schedule="linear_probe")
+    saved = first.save(tmp_path / "saved")
+    monkeypatch.chdir(tmp_path)
+    assert np.array_equal(kzoo.load(saved).evaluate().outputs, first.evaluate().outputs)
 
 
 def test_a_loaded_model_notices_that_its_data_has_changed(module_backbone, folder, tmp_path):
@@ -158,7 +184,7 @@ def test_plan_trains_nothing_and_says_what_would_happen(module_backbone, folder)
     text = str(plan)
     assert "train  validation  test" in text
     assert [row[0] for row in plan.phases.rows] == ["head", "stage1 head"]
-    assert plan.phases.rows[1][1] == 6 * 9 * 12 + 4 * 12 + 12 * 3 + 3
+    assert plan.phases.rows[1][1] == 6 * 9 * 12 + 12 * 3 + 3
     assert json.dumps(plan.as_dict())
     assert "<table>" in plan._repr_html_()
 
@@ -268,3 +294,27 @@ def test_results_show_themselves_as_tables(adapted):
     assert repr(adapted) == str(adapted)
     assert "val_accuracy" in repr(adapted)
     assert repr(kzoo.stages("mobilenet_v1_025", size=32)).splitlines()[1].startswith("stage")
+
+
+@pytest.mark.parametrize("callback", [keras.callbacks.ReduceLROnPlateau(), keras.callbacks.ModelCheckpoint("x.keras")])
+def test_callbacks_that_would_do_something_else_are_refused(module_backbone, folder, callback):
+    with pytest.raises(ValueError, match=type(callback).__name__):
+        kzoo.adapt(module_backbone, folder, schedule=QUICK, callbacks=[callback])
+
+
+def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays):
+    """A phase that unfreezes the bottom, and then one of the top alone: its activations must be computed anew."""
+    schedule = kzoo.Schedule(
+        [
+            kzoo.Phase("head", optimizer="lbfgs"),
+            kzoo.Phase("*", epochs=1, learning_rate=1e-2),
+            kzoo.Phase("head", optimizer="lbfgs"),
+        ]
+    )
+    adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)
+    last = adapted.record["phases"][2]["scores"]
+    x, y = adapted.data.validation.columns["image"], adapted.data.validation.targets
+    if adapted.record["kept"] == 2:
+        outputs = adapted.predict(x).outputs
+        assert -np.log(outputs[np.arange(len(y)), y]).mean() == pytest.approx(last["val_loss"], rel=1e-3)
+    assert last["val_accuracy"] >= 0.8

@@ -61,7 +61,7 @@ def test_evaluate(capsys, saved, folder):
     assert code == 0
     assert json.loads(out)["size"] == 3
     code, out, _ = run(capsys, "evaluate", saved / "saved", folder)
-    assert "30 examples" in out
+    assert "27 pictures left out" in out
 
 
 def test_predict(capsys, saved, folder, tmp_path):

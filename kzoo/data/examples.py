@@ -24,11 +24,13 @@ class Examples:
             array (N, H, W, C), uint8 or float in 0..255.
         targets: as they came: a list of N labels; encoded: int64 (N,), or float32 (N, outputs).
         names: what each example is called in messages, a path or a row.
+        digests: SHA-256 of each picture's content, once it is checked.
     """
 
     columns: Mapping[str, np.ndarray]
     targets: Any
     names: Sequence[str]
+    digests: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -39,7 +41,8 @@ class Examples:
         targets = self.targets
         picked = targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]
         columns = {name: column[rows] for name, column in self.columns.items()}
-        return Examples(columns, picked, [str(self.names[int(row)]) for row in rows])
+        names = [str(self.names[int(row)]) for row in rows]
+        return Examples(columns, picked, names, [self.digests[int(row)] for row in rows] if self.digests else ())
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,19 @@ class Splits:
         return Table(("label", "train", "validation", "test"), rows)
 
     def fingerprint(self) -> str:
-        """SHA-256 over the names and targets of the test split: the same data, split the same way."""
-        digest = hashlib.sha256()
-        for name, target in zip(self.test.names, self.test.targets, strict=True):
-            digest.update(f"{name}\0{np.asarray(target).tolist()}\0".encode())
-        return digest.hexdigest()
+        """SHA-256 over content and targets of the test split: the same data, split the same way, wherever it lies."""
+        pairs = zip(self.test.digests, self.test.targets, strict=True)
+        lines = sorted(f"{digest} {np.asarray(target).tolist()}" for digest, target in pairs)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def seen(self) -> list[str]:
+        """Short digests of what weights were fitted and choices were made on: no later measurement may use them."""
+        return sorted({short(digest) for part in (self.train, self.validation) for digest in part.digests})
+
+
+def short(digest: str) -> str:
+    """The first 16 digits of a digest: enough to tell pictures apart."""
+    return digest[:16]
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def _read_classes(root: Path) -> tuple[Examples, list[str], list[tuple[str, str]
             notes.append(f"Class folder {folder.name!r} in {root.name}/ has no pictures and is left out")
         paths += map(str, pictures)
         labels += [folder.name] * len(pictures)
-    return Examples({"image": _objects(paths)}, labels, paths), notes, set_aside
+    return Examples({"image": _objects([os.path.abspath(path) for path in paths])}, labels, paths), notes, set_aside
 
 
 def _folders(root: Path) -> list[Path]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from kzoo.data.audit import check_pictures
-from kzoo.data.examples import Audit, Examples, Splits
+from kzoo.data.examples import Audit, Examples, Splits, short
 from kzoo.data.sources import read_source
 from kzoo.data.targets import encode, make_labels
 from kzoo.specs.task import Task
@@ -31,13 +30,12 @@ def read(task: Task) -> Splits:
     learned = splits["train"] if "train" in splits else splits["all"]
     labels = make_labels(learned.targets, task=task, known=raw.labels)
     aside: list[tuple[str, str]] = list(raw.set_aside)
-    digests: dict[str, list[str]] = {}
     for name, examples in splits.items():
-        splits[name], digests[name] = _clean(
-            examples, labels=labels, positions=bool(raw.labels), task=task, aside=aside
+        splits[name] = _clean(
+            examples, labels=labels, positions=bool(task.labels or raw.labels), task=task, aside=aside
         )
     notes = list(raw.notes)
-    parts = _divide(splits, digests, task=task, aside=aside, notes=notes)
+    parts = _divide(splits, task=task, aside=aside, notes=notes)
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     _refuse_empty(parts, aside, task)
@@ -45,40 +43,50 @@ def read(task: Task) -> Splits:
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
 
-def read_labelled(task: Task, *, labels: Sequence[str]) -> Examples:
+def read_labelled(task: Task, *, labels: Sequence[str], seen: Iterable[str] = ()) -> tuple[Examples, Audit]:
     """All clean examples of a task's data, whatever their split, encoded by labels that are known already.
+
+    Args:
+        task: the data.
+        labels: names of the outputs.
+        seen: short digests of pictures that are left out, because a model was trained or chosen on them.
+
+    Returns:
+        The examples, and what was set aside or left out.
 
     Raises:
         ValueError: none is usable, or `task.strict` and something is wrong.
     """
     raw = read_source(task)
     aside: list[tuple[str, str]] = list(raw.set_aside)
-    positions = bool(raw.labels)
+    positions = bool(task.labels or raw.labels)
     parts = [
-        _clean(examples, labels=labels, positions=positions, task=task, aside=aside)[0]
-        for examples in raw.splits.values()
+        _clean(examples, labels=labels, positions=positions, task=task, aside=aside) for examples in raw.splits.values()
     ]
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
-    parts = [part for part in parts if len(part)]
-    if not parts:
-        raise ValueError(f"No example is usable.\n{Audit(aside)}")
-    if aside:
-        warnings.warn(str(Audit(aside)), stacklevel=4)
-    columns = {name: _join([part.columns[name] for part in parts]) for name in parts[0].columns}
-    return Examples(
-        columns, np.concatenate([part.targets for part in parts]), [n for part in parts for n in part.names]
-    )
+    known = set(seen)
+    fresh = [part.take([n for n, d in enumerate(part.digests) if short(d) not in known]) for part in parts]
+    left = sum(map(len, parts)) - sum(map(len, fresh))
+    notes = [f"{left} pictures left out: the model was trained or chosen on them"] if left else []
+    audit = Audit(aside, notes)
+    if not any(map(len, fresh)):
+        raise ValueError(f"No example is left to measure on.\n{audit}")
+    return _join([part for part in fresh if len(part)]), audit
 
 
-def _join(columns: Sequence[np.ndarray]) -> np.ndarray:
-    return columns[0] if len(columns) == 1 else np.concatenate(columns)
+def _join(parts: Sequence[Examples]) -> Examples:
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    names, digests = ([value for part in parts for value in getattr(part, field)] for field in ("names", "digests"))
+    return Examples(columns, np.concatenate([part.targets for part in parts]), names, digests)
 
 
 def _clean(
     examples: Examples, *, labels: Sequence[str], positions: bool, task: Task, aside: list[tuple[str, str]]
-) -> tuple[Examples, list[str]]:
-    """The usable examples with encoded targets, and their digests."""
+) -> Examples:
+    """The usable examples, with encoded targets and digests."""
     encoded = encode(examples.targets, labels=labels, task=task, positions=positions)
     digests, reasons = check_pictures(examples.columns["image"])
     reasons = encoded.reasons | reasons
@@ -86,8 +94,7 @@ def _clean(
         reasons |= _contradictions(digests, encoded.targets, reasons, labels)
     aside += [(examples.names[index], reason) for index, reason in sorted(reasons.items())]
     keep = [index for index in range(len(examples)) if index not in reasons]
-    clean = Examples(examples.columns, encoded.targets, examples.names).take(keep)
-    return clean, [digests[index] for index in keep]
+    return Examples(examples.columns, encoded.targets, examples.names, digests).take(keep)
 
 
 def _contradictions(
@@ -107,7 +114,6 @@ def _contradictions(
 
 def _divide(
     splits: dict[str, Examples],
-    digests: dict[str, list[str]],
     *,
     task: Task,
     aside: list[tuple[str, str]],
@@ -116,13 +122,11 @@ def _divide(
     """Train, validation and test, from whichever of them are there."""
     rng = np.random.default_rng(task.seed)
     name = "train" if "train" in splits else "all"
-    pool, marks = splits[name], digests[name]
-    held = {part: set(digests[part]) for part in ("test", "validation") if part in splits}
-    keep = _outside(pool, marks, held, aside, name)
+    held = {part: set(splits[part].digests) for part in ("test", "validation") if part in splits}
     if "validation" in held and "test" in held:
-        inside = _outside(splits["validation"], digests["validation"], {"test": held["test"]}, aside, "validation")
-        splits["validation"] = splits["validation"].take(inside)
-    pool, marks = pool.take(keep), [marks[index] for index in keep]
+        splits["validation"] = _outside(splits["validation"], {"test": held["test"]}, aside, "validation")
+    pool = _outside(splits[name], held, aside, name)
+    marks = list(pool.digests)
     shares = {part: getattr(task, part) for part in ("test", "validation") if part not in splits}
     chosen = _stratify(_strata(pool.targets), marks, shares, rng, notes)
     duplicates = len(marks) - len(set(marks))
@@ -133,18 +137,16 @@ def _divide(
     }
 
 
-def _outside(
-    examples: Examples, marks: Sequence[str], held: Mapping[str, set[str]], aside: list[tuple[str, str]], name: str
-) -> list[int]:
-    """Indices of examples whose content is in no held-out split; the others are set aside."""
+def _outside(examples: Examples, held: Mapping[str, set[str]], aside: list[tuple[str, str]], name: str) -> Examples:
+    """The examples whose content is in no held-out split; the others are set aside."""
     keep = []
-    for index, mark in enumerate(marks):
+    for index, mark in enumerate(examples.digests):
         where = [part for part, known in held.items() if mark in known]
         if where:
             aside.append((examples.names[index], f"in {name}, but its content is in {where[0]} too"))
         else:
             keep.append(index)
-    return keep
+    return examples.take(keep)
 
 
 def _stratify(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def _paths_and_bytes(values: Sequence[Any], *, root: Path = Path()) -> np.ndarra
         if isinstance(value, bytes):
             column[index] = value
         elif isinstance(value, str | Path) and str(value):
-            column[index] = str(root / Path(value).expanduser())
+            column[index] = os.path.abspath(root / Path(value).expanduser())
         elif value == "" or is_missing(value):
             column[index] = b""
         else:

@@ -52,18 +52,18 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     return labels
 
 
-def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = False) -> Encoded:
+def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = True) -> Encoded:
     """Targets as numbers by the map `labels`.
 
     Args:
         targets: as they came.
         labels: names of the outputs.
         task: what is to be learned.
-        positions: integers are positions in `labels`, which the source named, and not names themselves; so they are
-            where the task names its labels.
+        positions: integers are positions in `labels`, which the task or the source named. False: `labels` were made
+            from such integers, which are names themselves.
     """
     if task.kind == "classification":
-        return _encode_classes(targets, labels, positions=positions or bool(task.labels))
+        return _encode_classes(targets, labels, positions=positions)
     return _encode_rows(targets, labels, task)
 
 
@@ -76,7 +76,7 @@ def _encode_classes(targets: Sequence[Any], labels: Sequence[str], *, positions:
     for row, target in enumerate(targets):
         name = _class(target)
         is_number = not isinstance(target, str | bytes)
-        known = digits if (positions and is_number) or (wordy and name in digits) else index
+        known = digits if positions and (is_number or (wordy and name in digits)) else index
         if name is None:
             reasons[row] = "no label"
         elif name in known:

@@ -50,6 +50,7 @@ class Evaluation:
         names: what each example is called.
         truth: int64 (N,) or float32 (N, outputs).
         outputs: probabilities, or values, float32 (N, outputs).
+        notes: what was left out, and why.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Evaluation:
     names: Sequence[str]
     truth: np.ndarray
     outputs: np.ndarray
+    notes: Sequence[str] = ()
 
     def __getitem__(self, name: str) -> float:
         return self.metrics[name].value
@@ -68,7 +70,7 @@ class Evaluation:
     def table(self) -> Table:
         """One row a metric."""
         rows = [(name, each.value, f"[{each.low:.3f}, {each.high:.3f}]") for name, each in self.metrics.items()]
-        return Table(("metric", "value", "95% interval"), rows, title=f"{self.size} examples")
+        return Table(("metric", "value", "95% interval"), rows, title=f"{self.size} examples", notes=self.notes)
 
     def __str__(self) -> str:
         return f"{self.table()}\n\n{self.by_label}"
@@ -100,11 +102,18 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """The metrics as plain values, for JSON."""
         found = {name: {"value": m.value, "low": m.low, "high": m.high} for name, m in self.metrics.items()}
-        return {"size": self.size, "metrics": found}
+        return {"size": self.size, "metrics": found, "notes": list(self.notes)}
 
 
 def measure(
-    kind: str, outputs: np.ndarray, truth: np.ndarray, *, labels: Sequence[str], names: Sequence[str], seed: int = 0
+    kind: str,
+    outputs: np.ndarray,
+    truth: np.ndarray,
+    *,
+    labels: Sequence[str],
+    names: Sequence[str],
+    notes: Sequence[str] = (),
+    seed: int = 0,
 ) -> Evaluation:
     """Compares predictions with the truth.
 
@@ -114,13 +123,14 @@ def measure(
         truth: int64 (N,) for classification, else float32 (N, outputs).
         labels: names of the outputs.
         names: what each example is called.
+        notes: what was left out, and why.
         seed: of the bootstrap.
     """
     if not len(truth):
         raise ValueError("There are no examples to evaluate on.")
     make = {"classification": _classification, "multi_label": _multi_label, "regression": _regression}[kind]
     found, by_label, confusion = make(outputs, truth, labels, np.random.default_rng(seed))
-    return Evaluation(kind, len(truth), labels, found, by_label, confusion, names, truth, outputs)
+    return Evaluation(kind, len(truth), labels, found, by_label, confusion, names, truth, outputs, notes)
 
 
 def _classification(

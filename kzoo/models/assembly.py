@@ -30,10 +30,6 @@ class Assembled:
     cuts: Mapping[str, tuple[Any, ...]]
     features: str
 
-    def parameters(self, group: str) -> int:
-        """Numbers in a group's weights, moving statistics included."""
-        return sum(math.prod(weight.shape) for layer in self.groups[group] for weight in weights_of(layer))
-
     def cut_size(self, group: str) -> int:
         """Numbers that enter a group for one example."""
         return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in self.cuts[group])
@@ -61,9 +57,7 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int) -> Assembled:
 def _head_cut(model: keras.Model, below: set[int]) -> tuple[Any, ...]:
     """The tensors that enter the first operation of the head that learns or draws at random: above its pooling."""
     operations = list(model.operations)
-    first = next(
-        position
-        for position, operation in enumerate(operations)
-        if id(operation) not in below and (weights_of(operation) or hasattr(operation, "seed_generator"))
-    )
-    return crossing(operations, first)
+    for position, operation in enumerate(operations):
+        if id(operation) not in below and (weights_of(operation) or hasattr(operation, "seed_generator")):
+            return crossing(operations, position)
+    raise ValueError("The head has no layer with weights: there is nothing to train.")

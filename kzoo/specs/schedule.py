@@ -28,7 +28,8 @@ class Phase:
         weight_decay: decoupled decay of kernels (AdamW, arXiv:1711.05101), scaled as the rate is; 0 for none.
         label_smoothing: in [0, 1); classification only.
         batch_norm: train BatchNorm of the groups that train, instead of keeping it frozen.
-        patience: epochs without a better validation loss after which the phase ends; None: never early.
+        patience: epochs without a better score on validation (accuracy, then loss) after which the phase ends; None:
+            never early.
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
         views: augmented versions of each example, drawn once and taken in turn, an epoch each; 1 with ``"none"``.
     """
@@ -95,6 +96,11 @@ class Schedule:
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
             raise ValueError(f"A schedule needs one kzoo.Phase or more. Got {self.phases!r}.")
         object.__setattr__(self, "phases", phases)
+
+    def with_batches_of(self, multiple: int) -> Schedule:
+        """The same schedule with each batch size rounded down to a multiple of `multiple`, but not to 0."""
+        phases = [replace(p, batch_size=max(p.batch_size // multiple, 1) * multiple) for p in self.phases]
+        return Schedule(tuple(phases), name=self.name)
 
     def with_augmentation(self, augmentation: str) -> Schedule:
         """The same schedule with another augmentation in each phase that takes gradient steps."""

@@ -58,7 +58,7 @@ class Activations:
     cuts: Mapping[str, Sequence[Any]]
     feed: Feed
     _parts: dict[str, Cut] = field(default_factory=dict)
-    _views: dict[tuple[str, str, int], tuple[Arrays, np.ndarray]] = field(default_factory=dict)
+    _views: dict[tuple[str, str, int], tuple[tuple[tf.Tensor, ...], tf.Tensor]] = field(default_factory=dict)
     _held: dict[str, Arrays] = field(default_factory=dict)
 
     def part(self, group: str) -> Cut:
@@ -67,13 +67,15 @@ class Activations:
             self._parts[group] = cut(self.model, self.cuts[group])
         return self._parts[group]
 
-    def view(self, group: str, *, augmentation: str, number: int, bar: tqdm) -> tuple[Arrays, np.ndarray]:
-        """Activations below `group` of one view of the training examples, and its targets."""
+    def view(self, group: str, *, augmentation: str, number: int, bar: tqdm) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
+        """Activations below `group` of one view of the training examples, and its targets, in main memory."""
         key = (group, augmentation, number)
         if key not in self._views:
             bar.set_postfix_str(f"view {number + 1}")
             dataset = self.feed.view(augmentation, number)
-            self._views[key] = run(self.part(group).below, dataset, total=self.feed.train_size, bar=bar)
+            arrays, targets = run(self.part(group).below, dataset, total=self.feed.train_size, bar=bar)
+            with tf.device("CPU:0"):
+                self._views[key] = (tuple(map(tf.constant, arrays)), tf.constant(targets))
         return self._views[key]
 
     def validation(self, group: str, *, bar: tqdm) -> Arrays:
@@ -98,7 +100,7 @@ class Activations:
             return self._stream(phase, group, batch)
         views = views_of(phase)
         cached = [self.view(group, augmentation=phase.augmentation, number=n, bar=bar) for n in range(views)]
-        held = [(tuple(map(tf.constant, x)), tf.constant(y), self.feed.weights(y)) for x, y in cached]
+        held = [(arrays, targets, self.feed.weights(targets)) for arrays, targets in cached]
         size, seed = self.feed.train_size, self.feed.seed
 
         def epoch(number: Any) -> tf.data.Dataset:
@@ -120,9 +122,18 @@ class Activations:
         self._views = {key: value for key, value in self._views.items() if key[0] not in above}
         self._held = {key: value for key, value in self._held.items() if key not in above}
 
+    def keep(self, phases: Sequence[Phase]) -> None:
+        """Drops the views that none of the coming phases uses."""
+        names = list(self.cuts)
+        wanted = {
+            (phase.groups(names)[0], "none" if phase.optimizer == "lbfgs" else phase.augmentation) for phase in phases
+        }
+        self._views = {key: value for key, value in self._views.items() if key[:2] in wanted}
+
     def _too_large(self, phase: Phase, group: str) -> bool:
-        """Whether the activations of a phase's views are beyond the memory budget."""
-        return self.part(group).bytes_an_example() * self.feed.train_size * views_of(phase) > budget()
+        """Whether the activations of a phase's views, and of validation, are beyond the memory budget."""
+        examples = self.feed.train_size * views_of(phase) + len(self.feed.validation_targets)
+        return self.part(group).bytes_an_example() * examples > budget()
 
     def _stream(self, phase: Phase, group: str, batch: int) -> tf.data.Dataset:
         """The plain loop, for activations beyond the budget: everything is computed anew each epoch."""
@@ -134,7 +145,8 @@ class Activations:
         def forward(pictures: Any, targets: Any) -> Any:
             return _bare(tuple(below(pictures))), targets, self.feed.weights(targets)
 
-        return dataset.unbatch().repeat().batch(batch, drop_remainder=True).map(forward).prefetch(2)
+        dataset = dataset.unbatch().shuffle(8 * batch, seed=self.feed.seed, reshuffle_each_iteration=True)
+        return dataset.repeat().batch(batch, drop_remainder=True).map(forward).prefetch(2)
 
 
 def views_of(phase: Phase) -> int:

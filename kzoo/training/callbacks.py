@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import keras
@@ -12,6 +12,22 @@ from tqdm.auto import tqdm
 from kzoo.specs.schedule import Phase
 from kzoo.training.losses import rank_of
 from kzoo.training.optimizers import rate_at
+
+
+def refuse_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    """Raises where a callback would do something else here than its name says."""
+    rate = "sets the rate, which a phase sets at each step: use Phase(decay=...)"
+    saving = "would save the part that trains: kzoo keeps the best weights, and Adapted.save all of them"
+    wrong = {
+        keras.callbacks.ReduceLROnPlateau: rate,
+        keras.callbacks.LearningRateScheduler: rate,
+        keras.callbacks.ModelCheckpoint: saving,
+        keras.callbacks.BackupAndRestore: saving,
+    }
+    for callback in callbacks:
+        for kind, reason in wrong.items():
+            if isinstance(callback, kind):
+                raise ValueError(f"The callback {kind.__name__} {reason}.")
 
 
 class _OnModel(keras.callbacks.Callback):

@@ -14,12 +14,12 @@ from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.activations import Activations, Feed
-from kzoo.training.callbacks import KeepBest, Progress, Rate
-from kzoo.training.freezing import batch_norms, set_trainable
+from kzoo.training.callbacks import KeepBest, Progress, Rate, refuse_callbacks
+from kzoo.training.freezing import set_trainable
 from kzoo.training.losses import build_loss, score
 from kzoo.training.optimizers import build_optimizer
 from kzoo.training.probe import solve
-from kzoo.training.strategies import refuse_unsynchronized, whole_batch
+from kzoo.training.strategies import whole_batch
 from kzoo.training.trunk import compiled, forward
 
 Groups = Mapping[str, Sequence[Any]]
@@ -65,8 +65,9 @@ def train(
         feed: the data.
         schedule: the phases.
         strategy: where it runs; the model was built in its scope.
-        callbacks: Keras callbacks, for every phase that takes gradient steps.
+        callbacks: Keras callbacks, for every phase that takes gradient steps; their model is the part that trains.
     """
+    refuse_callbacks(callbacks)
     set_trainable(groups, groups, batch_norm=True)
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
     activations = Activations(model, cuts, feed)
@@ -76,13 +77,12 @@ def train(
         started = time.perf_counter()
         try:
             trained = phase.groups(list(groups))
+            activations.keep(schedule.phases[number - 1 :])
             set_trainable(groups, trained, batch_norm=phase.batch_norm)
             with _bar(phase, trained[0], activations, label) as bar:
                 if phase.optimizer == "lbfgs":
                     scores, history = _solve(groups["head"], activations, bar)
                 else:
-                    if phase.batch_norm:
-                        refuse_unsynchronized(batch_norms(op for name in trained for op in groups[name]), strategy)
                     optimizer = optimizers.get(phase, groups)
                     scores, history = _fit(phase, trained[0], activations, optimizer, strategy, callbacks, bar)
         except Exception as error:
@@ -110,8 +110,8 @@ def _solve(head: Sequence[Any], activations: Activations, bar: tqdm) -> tuple[di
     (features,), targets = activations.view("head", augmentation="none", number=0, bar=bar)
     (held,) = activations.validation("head", bar=bar)
     bar.set_postfix_str("solving")
-    weights = feed.weights(targets).numpy()
-    solution = solve((features, targets, weights), (held, feed.validation_targets), kind=feed.kind)
+    arrays = (features.numpy(), targets.numpy(), feed.weights(targets).numpy())
+    solution = solve(arrays, (held, feed.validation_targets), kind=feed.kind)
     layers[0].set_weights([solution.kernel, solution.bias])
     return solution.scores, [{"epoch": 0, "C": solution.strength, **solution.scores}]
 
