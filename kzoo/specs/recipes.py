@@ -77,6 +77,9 @@ def auto(*, examples: int, parameters: int) -> Schedule:
     Under 50 examples the probe alone; otherwise the probe, then the last stage from it; from 500 examples on, unless
     the model is large, the last two. Fewer examples and larger models take a lower rate.
 
+    TrashNet, mobilenet_v2_035 at 224, seed 0: 0.913 test accuracy, the probe alone 0.841
+    (benchmarks/adapt_pictures.py).
+
     Args:
         examples: in the training split.
         parameters: of the backbone.
