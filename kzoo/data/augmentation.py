@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kzoo.data.image import Preprocessor
+from kzoo.data.image import Preprocessor, divide
 
 
 @dataclass(frozen=True)
@@ -41,41 +41,53 @@ PRESETS = {
 }
 
 
-def augment_picture(picture: Any, *, preset: Preset, preprocessor: Preprocessor, seed: Any) -> Any:
-    """One picture cropped, resized, mirrored and recoloured.
+def augment_views(picture: Any, *, preset: Preset, preprocessor: Preprocessor, seeds: Any) -> Any:
+    """Versions of one picture, cropped, resized, mirrored and recoloured, each from a seed of its own.
+
+    All are cut from the picture in one operation, which resizes and mirrors as well.
 
     Args:
         picture: (H, W, C) in 0..255.
         preset: how much.
-        preprocessor: says the size of the result.
-        seed: int tensor (2,).
+        preprocessor: says the size of the results.
+        seeds: int tensor (V, 2), V known.
 
     Returns:
-        float32 (S, S, C) in 0..255.
+        float32 (V, S, S, C) in 0..255.
     """
-    seeds = tf.unstack(tf.random.split(seed, 5 + preset.operations))
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        tf.shape(picture),
-        tf.zeros((1, 0, 4)),
-        seed=seeds[0],
-        area_range=(preset.area, 1.0),
-        aspect_ratio_range=(1 / preset.aspect, preset.aspect),
-        use_image_if_no_bounding_boxes=True,
-    )
-    channels = picture.shape[-1]
-    crop = tf.slice(picture, begin, size)
-    crop.set_shape((None, None, channels))
     edge = preprocessor.size
-    picture = tf.image.resize(tf.cast(crop, tf.float32), (edge, edge), antialias=True)
-    picture = tf.image.stateless_random_flip_left_right(picture, seed=seeds[1])
-    if preset.jitter:
-        low, high = 1 - preset.jitter, 1 + preset.jitter
-        picture *= tf.random.stateless_uniform((), seeds[2], low, high)
-        picture = tf.image.stateless_random_contrast(picture, low, high, seed=seeds[3])
-        picture = _saturate(picture, tf.random.stateless_uniform((), seeds[4], low, high))
-    for drawn in seeds[5:]:
-        picture = _recolour(tf.clip_by_value(picture, 0.0, 255.0), drawn)
-    return tf.clip_by_value(picture, 0.0, 255.0)
+    picture = shrink(picture, edge)
+    shape = tf.cast(tf.shape(picture), tf.float32)
+    boxes = tf.stack([_crop(seed, preset, shape[0], shape[1]) for seed in tf.unstack(seeds)])
+    views = tf.image.crop_and_resize(picture[None], boxes, tf.zeros(seeds.shape[0], tf.int32), (edge, edge))
+    if not (preset.jitter or preset.operations):
+        return views
+    views = tf.stack([_recolour(*each, preset) for each in zip(tf.unstack(views), tf.unstack(seeds), strict=True)])
+    return tf.clip_by_value(views, 0.0, 255.0)
+
+
+def shrink(picture: Any, edge: int) -> Any:
+    """A picture (H, W, C) as float32, its sides divided by the integer that brings the shorter near 1.4 * `edge`.
+
+    Each pixel is the mean of those it stands for, so that sampling a crop at single points does not alias.
+    """
+    shape = tf.shape(picture)
+    factor = tf.maximum(
+        tf.cast(tf.round(tf.cast(tf.minimum(shape[0], shape[1]), tf.float32) / (1.4 * edge)), tf.int32), 1
+    )
+    picture = tf.cast(picture, tf.float32)
+    return tf.cond(factor > 1, lambda: divide(picture[None], tf.stack([factor, factor]))[0], lambda: picture)
+
+
+def _crop(seed: Any, preset: Preset, height: Any, width: Any) -> Any:
+    """A box (top, left, bottom, right) in shares of the picture; left and right are swapped to mirror."""
+    drawn = tf.random.stateless_uniform((5,), seed)
+    area = height * width * (preset.area + (1 - preset.area) * drawn[0])
+    ratio = tf.pow(preset.aspect, 2 * drawn[1] - 1)
+    tall, wide = tf.minimum(tf.sqrt(area / ratio), height), tf.minimum(tf.sqrt(area * ratio), width)
+    top, left = drawn[2] * (height - tall) / height, drawn[3] * (width - wide) / width
+    bottom, right = top + tall / height, left + wide / width
+    return tf.where(drawn[4] < 0.5, tf.stack([top, left, bottom, right]), tf.stack([top, right, bottom, left]))
 
 
 def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, Any]:
@@ -122,7 +134,20 @@ def _saturate(picture: Any, factor: Any) -> Any:
     return grey + (picture - grey) * factor
 
 
-def _recolour(picture: Any, seed: Any) -> Any:
+def _recolour(picture: Any, seed: Any, preset: Preset) -> Any:
+    """One picture (S, S, C) in other light and colours."""
+    seeds = tf.unstack(tf.random.split(seed, 3 + preset.operations))
+    if preset.jitter:
+        low, high = 1 - preset.jitter, 1 + preset.jitter
+        picture *= tf.random.stateless_uniform((), seeds[0], low, high)
+        picture = tf.image.stateless_random_contrast(picture, low, high, seed=seeds[1])
+        picture = _saturate(picture, tf.random.stateless_uniform((), seeds[2], low, high))
+    for drawn in seeds[3:]:
+        picture = _operate(tf.clip_by_value(picture, 0.0, 255.0), drawn)
+    return picture
+
+
+def _operate(picture: Any, seed: Any) -> Any:
     """One of `OPERATIONS`, at a strength drawn from [0, 1)."""
     seeds = tf.unstack(tf.random.split(seed, 2))
     strength = tf.random.stateless_uniform((), seeds[0])

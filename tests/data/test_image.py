@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from kzoo.data.image import Preprocessor, orientation, upright
+from kzoo.data.image import RESIZES, Preprocessor, orientation, upright
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (10, 14, 3), np.uint8)
@@ -137,16 +137,109 @@ def test_a_damaged_picture_raises():
         Preprocessor(8).decode(encoded(RGB, "PNG")[:200])
 
 
-@pytest.mark.parametrize("size", [7, 20, 31])
-@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
-def test_resizing_is_antialiased_bilinear(resize, size):
-    picture = RNG.uniform(0, 255, (20, 26, 3)).astype(np.float32)
-    square = {"crop": picture[:, 3:23], "pad": np.pad(picture, ((3, 3), (0, 0), (0, 0))), "squash": picture}[resize]
-    expected = tf.image.resize(square, (size, size), antialias=True)
-    np.testing.assert_allclose(Preprocessor(size, resize=resize).fit(picture), expected, atol=1e-3)
+EVERY_RESIZE = pytest.mark.parametrize("resize", RESIZES)
 
 
-@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+def framed(picture, resize):
+    """The square that is resized, in NumPy; all of it where it is squashed."""
+    height, width = picture.shape[:2]
+    if resize == "squash":
+        return picture
+    edge = (min if resize == "crop" else max)(height, width)
+    top, left = abs(height - edge) // 2, abs(width - edge) // 2
+    if resize == "crop":
+        return picture[top : top + edge, left : left + edge]
+    return np.pad(picture, ((top, edge - height - top), (left, edge - width - left), (0, 0)))
+
+
+def resized(picture, size, resize):
+    """Means of whole blocks, then plain bilinear interpolation."""
+    part = framed(picture, resize).astype(np.float32)
+    down, across = (max(side // size, 1) for side in part.shape[:2])
+    rows, columns = part.shape[0] // down, part.shape[1] // across
+    top, left = (part.shape[0] - rows * down) // 2, (part.shape[1] - columns * across) // 2
+    whole = part[top : top + rows * down, left : left + columns * across]
+    blocks = whole.reshape(rows, down, columns, across, 3)
+    return tf.image.resize(blocks.mean(axis=(1, 3)), (size, size)).numpy()
+
+
+SHAPES = [(20, 26), (61, 23), (31, 31), (7, 50), (16, 24)]
+
+
+@pytest.mark.parametrize("size", [7, 8, 20, 31])
+@EVERY_RESIZE
+def test_resizing_is_the_mean_of_blocks_and_then_bilinear(resize, size):
+    fit = Preprocessor(size, resize=resize).fit
+    for shape in SHAPES:
+        pictures = RNG.integers(0, 256, (2, *shape, 3), np.uint8)
+        expected = np.stack([resized(picture, size, resize) for picture in pictures])
+        np.testing.assert_allclose(fit(pictures), expected, atol=1e-3)
+        np.testing.assert_allclose(fit(pictures[1]), expected[1], atol=1e-3)
+
+
+@EVERY_RESIZE
+def test_there_is_little_aliasing(resize):
+    """Stripes that are finer than the result's pixels become grey."""
+    stripes = np.zeros((64, 96, 3), np.uint8)
+    stripes[:, ::2] = 255
+    middle = Preprocessor(8, resize=resize).fit(stripes).numpy()[3:5]
+    np.testing.assert_allclose(middle, 127.5, atol=1)
+
+
+@EVERY_RESIZE
+def test_the_layer_gives_what_fit_gives_and_comes_back_from_its_configuration(resize):
+    preprocessor = Preprocessor(8, "tf", resize)
+    layer = preprocessor.resizing()
+    again = type(layer).from_config(layer.get_config())
+    assert again.preprocessor == preprocessor
+    batch = RNG.integers(0, 256, (3, 21, 34, 3), np.uint8)
+    for each in (layer, again):
+        np.testing.assert_allclose(each(batch), preprocessor.fit(batch), atol=1e-4)
+        assert each.compute_output_shape(batch.shape) == (3, 8, 8, 3)
+
+
+def smooth(height, width):
+    """Slow waves, another in each channel, uint8 (H, W, 3)."""
+    rows, columns = np.meshgrid(np.linspace(0, 2, height), np.linspace(0, 3, width), indexing="ij")
+    waves = [np.sin(rows + columns), np.cos(rows - columns), np.sin(2 * columns)]
+    return (127 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+def long(height, width, kind="JPEG", **options):
+    return encoded(Image.fromarray(smooth(height, width)), kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "ratio"), [((15, 31), 1), ((31, 90), 1), ((40, 32), 2), ((62, 90), 2), ((64, 70), 4), ((200, 128), 8)]
+)
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(shape, ratio):
+    decoded = Preprocessor(8).decode(long(*shape)).numpy()
+    assert decoded.shape == (-(-shape[0] // ratio), -(-shape[1] // ratio), 3)
+    assert ratio == 1 or 16 <= min(decoded.shape[:2]) < 32
+
+
+def test_a_large_jpeg_is_turned_as_its_exif_tag_asks():
+    decoded = Preprocessor(8).decode(long(40, 64, exif=exif(6))).numpy()
+    assert decoded.shape == (32, 20, 3)
+    np.testing.assert_array_equal(np.rot90(decoded), Preprocessor(8).decode(long(40, 64)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF"])
+def test_what_is_no_jpeg_is_decoded_whole(kind):
+    assert Preprocessor(8).decode(long(200, 128, kind)).shape == (200, 128, 3)
+
+
+@pytest.mark.parametrize("shape", [(200, 230), (390, 384), (501, 777)])
+@EVERY_RESIZE
+def test_a_jpeg_decoded_at_a_fraction_fits_as_the_whole_of_it_does(resize, shape):
+    preprocessor = Preprocessor(48, resize=resize)
+    data = long(*shape, quality=95)
+    decoded, whole = preprocessor.decode(data), tf.io.decode_jpeg(data)
+    assert decoded.shape[0] < whole.shape[0]
+    assert np.abs(preprocessor.fit(decoded).numpy() - preprocessor.fit(whole).numpy()).mean() < 4
+
+
+@EVERY_RESIZE
 @pytest.mark.parametrize("shape", [(30, 8), (8, 30), (1, 1), (1, 40), (9, 9)])
 def test_every_shape_becomes_a_square(resize, shape):
     fitted = Preprocessor(8, resize=resize).fit(np.full((*shape, 3), 200, np.uint8)).numpy()
@@ -155,14 +248,14 @@ def test_every_shape_becomes_a_square(resize, shape):
     assert resize == "pad" or fitted.min() > 199.99
 
 
-@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+@EVERY_RESIZE
 def test_a_batch_is_resized_as_its_pictures_are(resize):
-    batch = RNG.integers(0, 256, (4, 12, 17, 3), np.uint8)
+    batch = RNG.integers(0, 256, (4, 21, 34, 3), np.uint8)
     fit = Preprocessor(8, resize=resize).fit
     np.testing.assert_allclose(fit(batch), np.stack([fit(picture) for picture in batch]), atol=1e-4)
 
 
-@pytest.mark.parametrize("resize", ["crop", "pad", "squash"])
+@EVERY_RESIZE
 def test_what_fits_is_left_alone(resize):
     picture = RNG.integers(0, 256, (8, 8, 3), np.uint8)
     np.testing.assert_array_equal(Preprocessor(8, resize=resize).fit(picture), picture)
