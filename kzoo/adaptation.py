@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -12,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
+from kzoo.models.folding import fold
 from kzoo.planning import Plan, lay_out
 from kzoo.preparation import Prepared, make_feed, prepare
 from kzoo.specs.head import Head
@@ -75,6 +77,7 @@ def adapt(
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    profile: str | Path | None = None,
     seed: int = 0,
 ) -> Adapted:
     """Trains a pretrained backbone on a task: a probe, then fine-tuning; keeps whichever is better on validation.
@@ -117,15 +120,17 @@ def adapt(
         seed=seed,
     )
     feed, scale = make_feed(prepared, class_weight, seed)
-    results = train(
-        prepared.assembled.model,
-        groups=prepared.assembled.groups,
-        cuts=prepared.assembled.cuts,
-        feed=feed,
-        schedule=prepared.schedule,
-        strategy=prepared.strategy,
-        callbacks=callbacks,
-    )
+    with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
+        results = train(
+            prepared.assembled.model,
+            groups=prepared.assembled.groups,
+            cuts=prepared.assembled.cuts,
+            feed=feed,
+            schedule=prepared.schedule,
+            fold=fold,
+            strategy=prepared.strategy,
+            callbacks=callbacks,
+        )
     kept = max(range(len(results)), key=lambda number: rank_of(results[number].scores))
     prepared.assembled.model.set_weights(results[kept].weights)
     return _record(prepared, results, kept, scale, seed)
@@ -142,7 +147,10 @@ def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale
             "phase": dataclasses.asdict(result.phase),
             "groups": list(result.groups),
             "scores": result.scores,
+            "views": result.views,
+            "activations": result.place,
             "seconds": result.seconds,
+            "trunk_seconds": result.trunk_seconds,
             "history": result.history,
         }
         for result in results
@@ -175,11 +183,3 @@ def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale
     )
     record["test"] = adapted.evaluate().as_dict()
     return adapted
-
-
-def _address(data: Any) -> str | None:
-    """Where data can be read again: an absolute path, a name; None for what is in memory."""
-    if not isinstance(data, str | Path):
-        return None
-    path = Path(data).expanduser()
-    return str(path.absolute()) if path.exists() else str(data)

@@ -20,6 +20,7 @@ from kzoo.data.image import Preprocessor
 from kzoo.data.splits import read, read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
+from kzoo.models.folding import fold
 from kzoo.models.heads import pool
 from kzoo.predictions import Predictions, column_of
 from kzoo.saving import read as read_saved
@@ -80,11 +81,14 @@ class Adapted:
     @cached_property
     def embedding(self) -> keras.Model:
         """From scaled pictures (B, S, S, 3) to embeddings (B, width)."""
-        return keras.Model(self.network.input, pool(self._features(), self.head.pooling), name="embedding")
+        return keras.Model(
+            self.network.input, pool(self._features(), self.head.pooling, name="embedding"), name="embedding"
+        )
 
     @cached_property
     def _call(self) -> Any:
-        return compiled(self.network)
+        # Folded in each call: someone may have changed the network's weights.
+        return compiled(fold(self.network, live=True))
 
     @property
     def history(self) -> pandas.DataFrame:
@@ -179,10 +183,11 @@ class Adapted:
         rows = []
         for number, phase in enumerate(self.record["phases"]):
             scores = phase["scores"]
-            reached = (scores["val_loss"], scores.get("val_accuracy"), f"{phase['seconds']:.1f} s")
+            times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
+            reached = (scores["val_loss"], scores.get("val_accuracy"), *times)
             kept = "kept" if number == self.record["kept"] else ""
             rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, kept))
-        columns = ("phase", "trained", "epochs", "val_loss", "val_accuracy", "time", "")
+        columns = ("phase", "trained", "epochs", "val_loss", "val_accuracy", "time", "of it trunk", "")
         title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
         return Table(columns, rows, title=title, notes=tuple(self.record["notes"]))
 

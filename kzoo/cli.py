@@ -1,4 +1,4 @@
-"""The verbs from a shell: ``kzoo list | show | plan | adapt | evaluate | predict | export | demo``."""
+"""The verbs from a shell: ``kzoo list | show | plan | adapt | evaluate | predict | export | cache | demo``."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     adapting = _command(commands, "adapt", _adapt, "Train a model on your data, and test it.")
     _add_training(adapting)
     adapting.add_argument("--class-weight", choices=["balanced"], help="weigh classes by inverse frequency")
+    adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
     adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
     adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
 
@@ -79,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     exporting = _command(commands, "export", _export, "Write a saved model as a SavedModel for serving.")
     exporting.add_argument("saved", help="directory of a saved model")
     exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
+
+    cache = _command(
+        commands, "cache", _cache, "Show the activations that are kept for the next training, or clear them."
+    )
+    cache.add_argument("--clear", action="store_true", help="remove them all")
 
     demo = _command(commands, "demo", _demo, "The main job in a minute, on digits that scikit-learn brings.")
     demo.add_argument("--directory", metavar="DIR", help="keep the exported model there")
@@ -135,7 +141,8 @@ def _adapt(options: argparse.Namespace) -> None:
         refuse_foreign(options.save)
     if options.export:
         Path(options.export).mkdir(parents=True, exist_ok=True)
-    adapted = kzoo.adapt(options.model, _task(options), class_weight=options.class_weight, **_training(options))
+    extra = {"class_weight": options.class_weight, "profile": options.profile}
+    adapted = kzoo.adapt(options.model, _task(options), **extra, **_training(options))
     evaluation = adapted.evaluate()
     if not options.json:
         print(f"{adapted}\n\nTest split, which chose nothing:\n{evaluation}", flush=True)
@@ -182,6 +189,17 @@ def _demo(options: argparse.Namespace) -> None:
 
     result = demo(options.directory)
     _print(options, result, result.as_dict())
+
+
+def _cache(options: argparse.Namespace) -> None:
+    from kzoo.training import store
+
+    if options.clear:
+        removed = store.sweep(most=0)
+        _print(options, f"Removed {removed / 1e6:,.0f} MB from {store.folder()}", {"removed": removed})
+        return
+    table = store.table()
+    _print(options, table, [dict(zip(table.columns, row, strict=True)) for row in table.rows])
 
 
 def _task(options: argparse.Namespace) -> Any:

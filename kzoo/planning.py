@@ -6,15 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kzoo.data.examples import Audit, Splits
 from kzoo.data.image import Preprocessor
 from kzoo.models.assembly import Assembled
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.tables import Table
-from kzoo.training.activations import views_of
+from kzoo.training.activations import find_limits
 from kzoo.training.freezing import set_trainable
-from kzoo.training.trunk import budget
+from kzoo.training.holding import Holding, Limits, hold, views_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,32 +71,38 @@ def lay_out(
     size = preprocessor.size
     pictures = f"at {size} x {size}, {preprocessor.resize}"
     title = f"{card.name} ({weights or 'random'} weights) {pictures}; schedule {schedule.name}"
-    rows = [_row(phase, assembled, len(splits.train)) for phase in schedule.phases]
-    columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "cached")
+    available = find_limits()
+    holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
+    rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, strict=True)]
+    columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "activations")
     phases = Table(columns, rows)
     notes = []
     if not weights:
         notes.append("Random weights: nothing is transferred.")
     if card.source == "user" and card.scaling == "none":
         notes.append("Pixels are given to the model in 0..255; kzoo.register(..., scaling=...) changes that.")
-    if any(_cached(phase, assembled, len(splits.train)) > budget() for phase in schedule.phases):
-        notes.append("Activations of some phases do not fit into half of the free memory: these run the plain loop.")
+    for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
+        if holding.views < views_of(phase):
+            notes.append(f"Phase {number} has room for {holding.views} views of each example, not {views_of(phase)}.")
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
 
 
-def _row(phase: Phase, assembled: Assembled, examples: int) -> tuple[Any, ...]:
+def _hold(phase: Phase, assembled: Assembled, splits: Splits, available: Limits) -> Holding:
+    size = assembled.cut_size(phase.groups(list(assembled.groups))[0])
+    return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
+
+
+def _row(phase: Phase, holding: Holding, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
-    cached = f"{_cached(phase, assembled, examples) / 1e6:,.0f} MB"
-    views = f"{phase.augmentation} x {views_of(phase)}" if phase.augmentation != "none" else "none"
+    count = assembled.cut_size(groups[0]) * (holding.views * len(splits.train) + len(splits.validation))
+    place = {"memory": "in memory", "disk": "on the disk"}.get(holding.place)
+    held = f"{count * np.dtype(holding.dtype).itemsize / 1e6:,.0f} MB {place}"
+    if holding.place == "nowhere":
+        held = "none: plain loop"
+    views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"
     if phase.optimizer == "lbfgs":
-        return (" ".join(groups), parameters, "solved", None, None, None, "none", cached)
-    steps = max(examples // phase.batch_size, 1) * phase.epochs
-    return (" ".join(groups), parameters, phase.epochs, steps, phase.batch_size, phase.learning_rate, views, cached)
-
-
-def _cached(phase: Phase, assembled: Assembled, examples: int) -> int:
-    """Bytes of float32 activations at the cut of a phase, over all its views."""
-    lowest = phase.groups(list(assembled.groups))[0]
-    return 4 * assembled.cut_size(lowest) * examples * views_of(phase)
+        return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
+    steps = max(len(splits.train) // phase.batch_size, 1) * phase.epochs
+    return (" ".join(groups), parameters, phase.epochs, steps, phase.batch_size, phase.learning_rate, views, held)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
-from kzoo.data.batches import batches, view
+from kzoo.data.batches import Pictures
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.image import Preprocessor
 from kzoo.data.splits import read
@@ -24,7 +24,7 @@ from kzoo.specs.recipes import RECIPES, auto
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Task, as_task
-from kzoo.training.activations import Feed
+from kzoo.training.feed import Feed, Split
 from kzoo.training.freezing import batch_norms
 from kzoo.training.strategies import get_strategy, refuse_unsynchronized, whole_batch
 
@@ -133,24 +133,16 @@ def make_feed(prepared: Prepared, class_weight: Any, seed: int) -> tuple[Feed, t
             return np.eye(len(prepared.splits.labels), dtype=np.float32)[examples.targets]
         return ((examples.targets - scale[0]) / scale[1]).astype(np.float32) if scale else examples.targets
 
-    targets = dense(train_split)
+    def pictures_of(examples: Examples) -> Pictures:
+        column, preprocessor = examples.columns["image"], prepared.preprocessor
+        return Pictures(column, preprocessor, digests=examples.digests, seed=seed, mixable=kind != "regression")
 
-    def one_view(augmentation: str, number: int) -> tf.data.Dataset:
-        return view(
-            train_split.columns["image"],
-            targets,
-            preprocessor=prepared.preprocessor,
-            augmentation=augmentation,
-            seed=seed,
-            number=number,
-            mixable=kind != "regression",
-        )
-
+    train, valid = pictures_of(train_split), pictures_of(held)
     feed = Feed(
-        view=one_view,
-        validation=batches(held.columns["image"], preprocessor=prepared.preprocessor),
-        train_size=len(train_split),
-        validation_targets=dense(held),
+        train=Split(train.load, train.finish, digests=train_split.digests, targets=dense(train_split)),
+        held=Split(valid.load, valid.finish, digests=held.digests, targets=dense(held)),
+        key=train.key,
+        mixes=train.mixes,
         class_weights=weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels),
         kind=kind,
         seed=seed,

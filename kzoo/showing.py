@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kzoo import figures
-from kzoo.data.batches import view
+from kzoo.data.batches import Pictures
 from kzoo.data.examples import Examples
 from kzoo.data.image import Preprocessor
 
@@ -32,17 +33,8 @@ def show(
     """
     if not len(examples):
         return figures.grid(np.zeros((0, 1, 1, 3)), [])
-    numbers = np.arange(len(examples), dtype=np.float32)[:, None]
-    batch = view(
-        examples.columns["image"],
-        numbers,
-        preprocessor=preprocessor,
-        augmentation=augmentation,
-        seed=seed,
-        mixable=False,
-        batch_size=len(examples),
-        scaled=False,
-    )
-    pictures, order = next(iter(batch))
-    # A view has an order of its own: back to that of the titles.
-    return figures.grid(pictures.numpy()[np.argsort(order.numpy()[:, 0])], titles)
+    pictures = Pictures(examples.columns["image"], preprocessor, digests=examples.digests, seed=seed)
+    shown = [
+        pictures.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy() for index in range(len(examples))
+    ]
+    return figures.grid(np.stack(shown), titles)

@@ -29,7 +29,7 @@ def sha256(path: str | Path) -> str:
 
 
 @contextlib.contextmanager
-def atomic_directory(target: str | Path) -> Iterator[Path]:
+def atomic_directory(target: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """A directory that appears at `target` when the block ends well, and otherwise never.
 
     What is written goes to a hidden directory beside the target, is flushed to the disk and renamed into place.
@@ -38,6 +38,7 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
 
     Args:
         target: path of the directory; its parents are made.
+        durable: whether it has to survive a power failure too, for which the disk is waited for.
     """
     target = Path(target).absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,8 @@ def atomic_directory(target: str | Path) -> Iterator[Path]:
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.new-", dir=target.parent))
         try:
             yield aside
-            _flush(aside)
+            if durable:
+                _flush(aside)
             aside.chmod(0o777 & ~_umask())
             _swap(aside, target)
         finally:

@@ -1,6 +1,7 @@
 """What several tests share: tiny pictures, a tiny backbone, and the way to real data."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -11,6 +12,14 @@ import tensorflow as tf
 from kzoo.quiet import import_tensorflow
 
 import_tensorflow()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Activations are kept in a folder of this run's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

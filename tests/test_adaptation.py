@@ -253,12 +253,16 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where(module_backbone, 
     assert "phase 1 of 1" in raised.value.__notes__[0]
 
 
-def test_activations_beyond_the_budget_take_the_plain_loop(module_backbone, arrays, monkeypatch):
-    cached = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
+@pytest.mark.parametrize(("room", "place"), [(0, "nowhere"), (1 << 30, "disk")])
+def test_activations_beyond_the_budget_go_to_the_disk_or_nowhere(module_backbone, arrays, monkeypatch, room, place):
     monkeypatch.setattr("kzoo.training.activations.budget", lambda: 0)
-    streamed = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
-    assert len(streamed.record["phases"][1]["history"]) == 2
-    assert streamed.evaluate().size == cached.evaluate().size
+    monkeypatch.setattr("kzoo.training.store.room", lambda: room)
+    adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
+    assert [phase["activations"] for phase in adapted.record["phases"]] == ["memory", place]
+    assert len(adapted.record["phases"][1]["history"]) == 2
+    assert adapted.evaluate()["accuracy"] == 1.0
+    plan = kzoo.plan(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
+    assert ("disk" in plan.phases.rows[1][-1]) == (place == "disk")
 
 
 def test_adapting_what_was_adapted(adapted, arrays):

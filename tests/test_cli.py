@@ -1,10 +1,12 @@
 """The verbs from a shell."""
 
 import json
+import shutil
 
 import pytest
 
 from kzoo.cli import main
+from kzoo.training import store
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +50,50 @@ def test_plan(capsys, folder):
     assert code == 0
     assert "Random weights: nothing is transferred." in out
     _, out, _ = run(capsys, *arguments, "--json")
-    assert json.loads(out)["phases"][0]["trains"] == "head"
+    phase = json.loads(out)["phases"][0]
+    assert phase["trains"] == "head"
+    assert phase["activations"].endswith(" MB in memory")
 
 
 def test_adapt_writes_both(saved):
     assert (saved / "saved" / "card.json").is_file()
     assert (saved / "served" / "1" / "saved_model.pb").is_file()
+
+
+@pytest.fixture
+def kept(saved, tmp_path, monkeypatch):
+    """A copy of the activations that the training of `saved` left."""
+    shutil.copytree(store.folder(), tmp_path / "activations")
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
+    return tmp_path / "activations"
+
+
+def test_cache_shows_what_is_kept(capsys, kept):
+    code, out, _ = run(capsys, "cache")
+    assert code == 0
+    assert str(kept) in out
+    assert "mobilenet" in out
+    _, out, _ = run(capsys, "cache", "--json")
+    (row,) = [row for row in json.loads(out) if row["model"].startswith("mobilenet")]
+    assert (row["below"], row["augmentation"], row["rows"]) == ("head", "none", 27)
+
+
+def test_cache_clears_what_is_kept(capsys, kept):
+    size = sum(path.stat().st_size for path in kept.rglob("*") if path.is_file())
+    code, out, _ = run(capsys, "cache", "--clear", "--json")
+    assert (code, json.loads(out)) == (0, {"removed": size})
+    assert not [path for path in kept.rglob("*") if path.is_file()]
+    assert "Nothing is kept." in run(capsys, "cache")[1]
+    assert run(capsys, "cache", "--clear")[:2] == (0, f"Removed 0 MB from {kept}\n")
+
+
+def test_profile_writes_a_trace(capsys, backbone, folder, tmp_path):
+    backbone.save(tmp_path / "tiny.keras")
+    model = ["adapt", tmp_path / "tiny.keras", folder, "--size", 16, "--schedule", "linear_probe"]
+    code, _, err = run(capsys, *model, "--profile", tmp_path / "trace")
+    assert code == 0, err
+    (trace,) = (tmp_path / "trace" / "plugins" / "profile").glob("*/*.xplane.pb")
+    assert trace.stat().st_size > 1000
 
 
 def test_evaluate(capsys, saved, folder):
@@ -105,7 +145,7 @@ def test_failures_are_one_clear_line_and_exit_code_1(capsys, folder, arguments, 
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", ["list", "show", "plan", "adapt", "evaluate", "predict", "export", "demo"])
+@pytest.mark.parametrize("command", ["list", "show", "plan", "adapt", "evaluate", "predict", "export", "cache", "demo"])
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit) as left:
         main([command, "--help"])

@@ -31,7 +31,9 @@ class Assembled:
     features: str
 
     def cut_size(self, group: str) -> int:
-        """Numbers that enter a group for one example."""
+        """Numbers that enter a group for one example; 0 where it is the example itself, and nothing is below."""
+        if self.cuts[group][0] is self.model.input:
+            return 0
         return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in self.cuts[group])
 
 

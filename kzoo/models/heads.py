@@ -45,7 +45,7 @@ def build_head(head: Head, features: Any, *, outputs: int) -> Any:
     return keras.layers.Dense(outputs, dtype="float32", name="head_logits")(x)
 
 
-def pool(features: Any, pooling: str) -> Any:
+def pool(features: Any, pooling: str, *, name: str = "head") -> Any:
     """The embedding (B, C), or (B, 2C) with ``"concat"``, of a backbone's output."""
     rank = len(features.shape)
     if rank == 2:
@@ -55,7 +55,7 @@ def pool(features: Any, pooling: str) -> Any:
     dimensions = "2D" if rank == 4 else "1D"
     parts = []
     if pooling in ("avg", "concat"):
-        parts.append(getattr(keras.layers, f"GlobalAveragePooling{dimensions}")(name="head_avg")(features))
+        parts.append(getattr(keras.layers, f"GlobalAveragePooling{dimensions}")(name=f"{name}_avg")(features))
     if pooling in ("max", "concat"):
-        parts.append(getattr(keras.layers, f"GlobalMaxPooling{dimensions}")(name="head_max")(features))
-    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name="head_concat")(parts)
+        parts.append(getattr(keras.layers, f"GlobalMaxPooling{dimensions}")(name=f"{name}_max")(features))
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=f"{name}_concat")(parts)

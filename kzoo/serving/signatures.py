@@ -17,7 +17,6 @@ def image_signatures(
     decode: Callable[[Any], Any],
     fit: Callable[[Any], Any],
     answer: keras.Model,
-    embed: keras.Model,
     size: int,
     channels: int,
     labels: Sequence[str],
@@ -28,8 +27,7 @@ def image_signatures(
     Args:
         decode: encoded picture (scalar string) to uint8 (H, W, C).
         fit: pixels to float32 (..., size, size, C) in 0..255.
-        answer: from these to probabilities (B, K), or values.
-        embed: from these to embeddings (B, width).
+        answer: from these to probabilities (B, K), or values, and embeddings (B, width).
         size: height and width, pixels.
         channels: 3 or 1.
         labels: names of the outputs.
@@ -41,7 +39,7 @@ def image_signatures(
         regression: ``values``). ``features``: encoded pictures to ``features``, float32 (B, width).
     """
     names = tf.constant(list(labels))
-    answered, embedded = (_traced_once(model, size, channels) for model in (answer, embed))
+    call = _traced_once(answer, size, channels)
 
     def from_bytes(image: Any) -> Any:
         pictures = tf.map_fn(
@@ -52,7 +50,7 @@ def image_signatures(
         return tf.ensure_shape(pictures, (None, size, size, channels))
 
     def say(pictures: Any) -> dict[str, Any]:
-        outputs = answered(pictures)
+        outputs, _ = call(pictures)
         if kind == "regression":
             return {"values": outputs}
         if kind == "classification":
@@ -65,7 +63,7 @@ def image_signatures(
         "serving_default": (lambda image: say(from_bytes(image)), encoded),
         "tensor": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.uint8, name="image")]),
         "tensor_float": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.float32, name="image")]),
-        "features": (lambda image: {"features": embedded(from_bytes(image))}, encoded),
+        "features": (lambda image: {"features": call(from_bytes(image))[1]}, encoded),
     }
 
 
@@ -74,15 +72,18 @@ def _traced_once(model: keras.Model, size: int, channels: int) -> Callable[[Any]
 
     A convolution of an empty batch is wrong on CPU (TensorFlow 2.21).
     """
-    width = model.output_shape[-1]
+    widths = [shape[-1] for shape in model.output_shape]
 
     @tf.function(input_signature=[tf.TensorSpec((None, size, size, channels), tf.float32)], autograph=False)
     def call(pictures: Any) -> Any:
         return tf.cond(
-            tf.shape(pictures)[0] > 0, lambda: model(pictures, training=False), lambda: tf.zeros((0, width), tf.float32)
+            tf.shape(pictures)[0] > 0,
+            lambda: tuple(model(pictures, training=False)),
+            lambda: tuple(tf.zeros((0, width), tf.float32) for width in widths),
         )
 
-    return call
+    # One graph: a function that is traced again by its second caller would hold its constants twice.
+    return call.get_concrete_function()
 
 
 def _joined(names: Any, on: Any) -> Any:

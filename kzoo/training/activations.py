@@ -1,9 +1,12 @@
-"""Activations at the cut of a phase: computed once for each view, kept while nothing below them has changed."""
+"""Activations at the cuts of a schedule: what is frozen is computed once for each example and view."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import itertools
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -12,36 +15,19 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase
-from kzoo.training.trunk import Arrays, Cut, budget, cut, pack, run
+from kzoo.training import store
+from kzoo.training.feed import Feed, read
+from kzoo.training.holding import Holding, Limits, Request, hold, requests
+from kzoo.training.passes import BATCH, Passes
+from kzoo.training.rows import Rows, gathered
+from kzoo.training.trunk import Cut, budget, cut, pack
+
+LOG = logging.getLogger("kzoo")
 
 
-@dataclass(frozen=True)
-class Feed:
-    """The data as the loop needs it.
-
-    Args:
-        view: from augmentation and number of the view to batches of pictures and targets, all training examples once.
-        validation: batches of pictures.
-        train_size: number of training examples.
-        validation_targets: float32 (N, outputs).
-        class_weights: float32 (outputs,), or None for equal ones.
-        kind: kind of the task.
-        seed: of the run.
-    """
-
-    view: Callable[[str, int], tf.data.Dataset]
-    validation: tf.data.Dataset
-    train_size: int
-    validation_targets: np.ndarray
-    class_weights: np.ndarray | None
-    kind: str
-    seed: int
-
-    def weights(self, targets: Any) -> Any:
-        """Weight of each example, float32 (B,), of its targets (B, outputs)."""
-        if self.class_weights is None:
-            return tf.ones(tf.shape(targets)[0])
-        return tf.linalg.matvec(targets, self.class_weights)
+def find_limits() -> Limits:
+    """What activations may take on this machine, now: half of the free memory, and what the store has room for."""
+    return Limits(memory=budget(), disk=store.room())
 
 
 @dataclass
@@ -52,113 +38,143 @@ class Activations:
         model: from scaled pictures to logits.
         cuts: the tensors that enter each group, from input to head.
         feed: the data.
+        fold: from a model to one that gives the same with fewer operations.
+        limits: what they may take.
     """
 
     model: keras.Model
     cuts: Mapping[str, Sequence[Any]]
     feed: Feed
+    fold: Callable[..., keras.Model]
+    limits: Limits = field(default_factory=find_limits)
     _parts: dict[str, Cut] = field(default_factory=dict)
-    _views: dict[tuple[str, str, int], tuple[tuple[tf.Tensor, ...], tf.Tensor]] = field(default_factory=dict)
-    _held: dict[str, Arrays] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
-    def part(self, group: str) -> Cut:
-        """The model, cut below `group`."""
+    def __post_init__(self) -> None:
+        self._passes = self._new_passes()
+
+    def part(self, phase: Phase) -> Cut:
+        """The model, cut below what a phase trains; all of it is above the cut where nothing is held."""
+        group = self._lowest(phase) if self.holding(phase).place != "nowhere" else ""
         if group not in self._parts:
-            self._parts[group] = cut(self.model, self.cuts[group])
+            self._parts[group] = cut(self.model, self.cuts[group] if group else [self.model.input])
         return self._parts[group]
 
-    def view(self, group: str, *, augmentation: str, number: int, bar: tqdm) -> tuple[tuple[tf.Tensor, ...], tf.Tensor]:
-        """Activations below `group` of one view of the training examples, and its targets, in main memory."""
-        key = (group, augmentation, number)
-        if key not in self._views:
-            bar.set_postfix_str(f"view {number + 1}")
-            dataset = self.feed.view(augmentation, number)
-            arrays, targets = run(self.part(group).below, dataset, total=self.feed.train_size, bar=bar)
-            with tf.device("CPU:0"):
-                self._views[key] = (tuple(map(tf.constant, arrays)), tf.constant(targets))
-        return self._views[key]
+    def holding(self, phase: Phase) -> Holding:
+        """How the activations of a phase are held."""
+        tensors = self.cuts[self._lowest(phase)]
+        frozen = tensors[0] is not self.model.input
+        size = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors) if frozen else 0
+        return hold(phase, size=size, train=len(self.feed.train), held=len(self.feed.held), limits=self.limits)
 
-    def validation(self, group: str, *, bar: tqdm) -> Arrays:
-        """Activations below `group` of the validation examples."""
-        if group not in self._held:
-            bar.set_postfix_str("validation")
-            total = len(self.feed.validation_targets)
-            self._held[group], _ = run(self.part(group).below, self.feed.validation, total=total, bar=bar)
-        return self._held[group]
+    def fill(self, phases: Sequence[Phase], *, bar: tqdm) -> None:
+        """Computes what the first of `phases` needs, and in the same passes what later ones need from the same trunk.
 
-    def pending(self, phase: Phase, group: str) -> int:
-        """How many pictures have to go through the trunk before a phase can begin, as things stand."""
-        held = 0 if group in self._held else len(self.feed.validation_targets)
-        if self._too_large(phase, group):
-            return held
-        missing = [n for n in range(views_of(phase)) if (group, phase.augmentation, n) not in self._views]
-        return held + self.feed.train_size * len(missing)
+        Args:
+            phases: those that are still to come; weights have changed since the last call, or not.
+            bar: progress, in pictures.
+        """
+        self._passes = self._new_passes()
+        for attempt in range(3):
+            try:
+                self._fill(phases, bar)
+                break
+            except OverflowError:
+                self.limits = replace(self.limits, half=False)
+            except OSError as error:
+                if attempt == 2 or not self.limits.disk:
+                    raise
+                LOG.warning("Activations cannot be kept in %s (%s): going on without.", store.folder(), error)
+                self.limits = replace(self.limits, disk=0)
+        wanted = {self._passes.key(request) for phase in phases for request in self._requests(phase)}
+        for key in self._rows.keys() - wanted:
+            del self._rows[key]
 
-    def dataset(self, phase: Phase, group: str, *, batch: int, bar: tqdm) -> tf.data.Dataset:
+    def train_rows(self, phase: Phase) -> list[Rows]:
+        """What `fill` computed of each view of the training split."""
+        return [self._rows[self._passes.key(each)] for each in self._requests(phase) if each.split == "train"]
+
+    def held_batches(self, phase: Phase) -> Iterator[tuple[Any, ...]]:
+        """Validation's activations at the cut of a phase, batch by batch, in order."""
+        size = len(self.feed.held)
+        for request in self._requests(phase):
+            if request.split == "held":
+                rows = self._rows[self._passes.key(request)]
+                yield from (rows.take(start, min(start + BATCH, size)) for start in range(0, size, BATCH))
+                return
+        for inputs, _ in read(self.feed.held, np.arange(size), "none", [0], batch=BATCH):
+            yield (inputs,)
+
+    def dataset(self, phase: Phase, *, batch: int) -> tf.data.Dataset:
         """Batches of activations, targets and weights, without end: a view an epoch, in a new order each time."""
-        if self._too_large(phase, group):
-            return self._stream(phase, group, batch)
-        views = views_of(phase)
-        cached = [self.view(group, augmentation=phase.augmentation, number=n, bar=bar) for n in range(views)]
-        held = [(arrays, targets, self.feed.weights(targets)) for arrays, targets in cached]
-        size, seed = self.feed.train_size, self.feed.seed
+        holding = self.holding(phase)
+        if holding.place == "nowhere":
+            return self._pictures(phase, holding.views, batch)
+        held, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
 
         def epoch(number: Any) -> tf.data.Dataset:
-            seeds = tf.stack([seed, tf.cast(number, tf.int32)])
-            order = tf.random.experimental.stateless_shuffle(tf.range(size), seed=seeds)
-            turn = tf.cast(number % views, tf.int32)
+            turn = tf.cast(number % holding.views, tf.int32)
 
             def pick(index: Any) -> Any:
-                return tf.switch_case(turn, [lambda parts=parts: _gather(parts, index) for parts in held])
+                takes = [lambda rows=rows: gathered(rows, index, targets) for rows in held]
+                inputs, wanted = tf.switch_case(turn, takes)
+                return inputs if len(inputs) > 1 else pack(inputs), wanted, self.feed.weights(wanted)
 
-            return tf.data.Dataset.from_tensor_slices(order).batch(batch, drop_remainder=True).map(pick)
+            order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
+            return order.batch(batch, drop_remainder=True).map(pick)
 
         return tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2)
 
-    def forget_above(self, group: str) -> None:
-        """Drops what was computed at cuts above `group`, which has just changed."""
+    def _pictures(self, phase: Phase, views: int, batch: int) -> tf.data.Dataset:
+        """What the whole model takes, in the order and the views that `dataset` takes activations in."""
+        train, targets = self.feed.train, tf.constant(self.feed.train.targets)
+        steps = len(train) // batch
+
+        def epoch(number: Any) -> tf.data.Dataset:
+            chosen = tf.reshape(number % views, (1,))
+
+            def load(index: Any) -> Any:
+                version = train.load(index, phase.augmentation, chosen)
+                return version, tf.gather(targets, index)
+
+            def finish(turn: Any, batched: Any) -> Any:
+                versions, wanted = batched
+                inputs, wanted = train.finish(
+                    versions, wanted, phase.augmentation, numbers=chosen, turn=number * steps + turn
+                )
+                return inputs, wanted, self.feed.weights(wanted)
+
+            order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
+            loaded = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch, drop_remainder=True)
+            return loaded.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+
+        return tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2)
+
+    def _new_passes(self) -> Passes:
+        return Passes(self.model, self.cuts, self.feed, self.fold, self._rows)
+
+    def _fill(self, phases: Sequence[Phase], bar: tqdm) -> None:
+        together: dict[tuple[str, str], list[Request]] = {}
+        for request in self._wanted(phases):
+            if self._passes.key(request) not in self._rows:
+                together.setdefault((request.split, request.augmentation), []).append(request)
+        for each in together.values():
+            self._passes.run(each, use_store=self.limits.disk > 0, bar=bar)
+
+    def _lowest(self, phase: Phase) -> str:
+        return phase.groups(list(self.cuts))[0]
+
+    def _requests(self, phase: Phase) -> list[Request]:
+        return requests(phase, self._lowest(phase), self.holding(phase))
+
+    def _wanted(self, phases: Sequence[Phase]) -> list[Request]:
+        """What the first phase needs, and what later ones need of the same views from what is frozen until then."""
         names = list(self.cuts)
-        above = set(names[names.index(group) + 1 :])
-        self._views = {key: value for key, value in self._views.items() if key[0] not in above}
-        self._held = {key: value for key, value in self._held.items() if key not in above}
-
-    def keep(self, phases: Sequence[Phase]) -> None:
-        """Drops the views that none of the coming phases uses."""
-        names = list(self.cuts)
-        wanted = {
-            (phase.groups(names)[0], "none" if phase.optimizer == "lbfgs" else phase.augmentation) for phase in phases
-        }
-        self._views = {key: value for key, value in self._views.items() if key[:2] in wanted}
-
-    def _too_large(self, phase: Phase, group: str) -> bool:
-        """Whether the activations of a phase's views, and of validation, are beyond the memory budget."""
-        examples = self.feed.train_size * views_of(phase) + len(self.feed.validation_targets)
-        return self.part(group).bytes_an_example() * examples > budget()
-
-    def _stream(self, phase: Phase, group: str, batch: int) -> tf.data.Dataset:
-        """The plain loop, for activations beyond the budget: everything is computed anew each epoch."""
-        below = self.part(group).below
-        dataset = self.feed.view(phase.augmentation, 0)
-        for number in range(1, views_of(phase)):
-            dataset = dataset.concatenate(self.feed.view(phase.augmentation, number))
-
-        def forward(pictures: Any, targets: Any) -> Any:
-            return _bare(tuple(below(pictures))), targets, self.feed.weights(targets)
-
-        dataset = dataset.unbatch().shuffle(8 * batch, seed=self.feed.seed, reshuffle_each_iteration=True)
-        return dataset.repeat().batch(batch, drop_remainder=True).map(forward).prefetch(2)
-
-
-def views_of(phase: Phase) -> int:
-    """How many views of each example a phase goes through."""
-    return 1 if phase.augmentation == "none" else min(phase.views, phase.epochs)
-
-
-def _gather(parts: Any, index: Any) -> Any:
-    arrays, targets, weights = tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), parts)
-    return _bare(arrays), targets, weights
-
-
-def _bare(arrays: tuple[Any, ...]) -> Any:
-    """A tuple, as tf.data wants it, where there are several."""
-    return pack(arrays) if len(arrays) == 1 else arrays
+        wanted = self._requests(phases[0])
+        views = {request.view for request in wanted}
+        lowest = len(names)
+        for before, phase in itertools.pairwise(phases):
+            lowest = min(lowest, names.index(self._lowest(before)))
+            if names.index(self._lowest(phase)) <= lowest:
+                wanted += [each for each in self._requests(phase) if each.view in views and each not in wanted]
+        return wanted

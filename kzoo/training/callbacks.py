@@ -59,24 +59,30 @@ class Rate(_OnModel):
 
 
 class KeepBest(_OnModel):
-    """Measures validation after each epoch, adds it to the logs, and remembers the best weights.
+    """Measures validation after each epoch, adds it to the logs, and decides which weights are kept.
+
+    Those of the last epoch, unless an earlier one was better by more than the standard error of validation: a rate that
+    falls to 0 leaves the best weights at the end, and the highest of many noisy scores is mostly luck (the one standard
+    error rule, Breiman et al. 1984, section 3.4.3).
 
     Args:
-        measure: returns ``val_loss`` and ``val_accuracy``.
+        measure: returns ``val_loss`` and, where there is one, ``val_accuracy``.
+        size: number of examples it is measured on.
         patience: epochs without a better score before training stops; None: never.
     """
 
-    def __init__(self, measure: Callable[[], dict[str, float]], *, patience: int | None) -> None:
+    def __init__(self, measure: Callable[[], dict[str, float]], *, size: int, patience: int | None) -> None:
         super().__init__()
-        self.measure, self.patience = measure, patience
+        self.measure, self.size, self.patience = measure, size, patience
         self.best: dict[str, float] = {"val_loss": np.inf}
+        self.last: dict[str, float] = {"val_loss": np.inf}
         self.weights: list[np.ndarray] | None = None
         self.history: list[dict[str, Any]] = []
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measures, adds to the logs, remembers."""
-        scores = self.measure()
+        scores = self.last = self.measure()
         logs = logs if logs is not None else {}
         logs.update(scores)
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
@@ -88,7 +94,7 @@ class KeepBest(_OnModel):
             self.trained.stop_training = True
 
     def restore(self) -> dict[str, float]:
-        """Puts the best weights back and returns their scores.
+        """Leaves the weights that are kept in the model, and returns their scores.
 
         Raises:
             FloatingPointError: no epoch ended with a finite loss.
@@ -98,8 +104,16 @@ class KeepBest(_OnModel):
                 "The loss was not a finite number after the first epoch: lower the learning_rate, or look for wrong "
                 "values in the data."
             )
+        if self._is_as_good(self.last):
+            return self.last
         self.trained.set_weights(self.weights)
         return self.best
+
+    def _is_as_good(self, scores: dict[str, float]) -> bool:
+        if "val_accuracy" not in scores or not np.isfinite(scores["val_loss"]):
+            return rank_of(scores) >= rank_of(self.best)
+        accuracy = self.best["val_accuracy"]
+        return scores["val_accuracy"] >= accuracy - np.sqrt(accuracy * (1 - accuracy) / self.size)
 
 
 class Progress(keras.callbacks.Callback):

@@ -23,7 +23,7 @@ def set_trainable(groups: Mapping[str, Sequence[Any]], trained: Iterable[str], *
 
 def batch_norms(operations: Iterable[Any]) -> list[Any]:
     """The BatchNormalization layers among operations, and inside them."""
-    layers = [each for operation in operations if isinstance(operation, keras.Layer) for each in _within(operation)]
+    layers = [each for operation in operations if isinstance(operation, keras.Layer) for each in within(operation)]
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
 
 
@@ -36,7 +36,8 @@ def _set(layer: keras.Layer, on: bool, *, batch_norm: bool) -> None:
             inner.trainable = False
 
 
-def _within(layer: keras.Layer) -> Iterator[keras.Layer]:
+def within(layer: Any) -> Iterator[Any]:
+    """A layer and all layers inside of it; an operation that is not a layer, alone."""
     yield layer
     seen = {id(layer)}
     pending = [layer]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,12 +13,16 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase, Schedule
-from kzoo.training.activations import Activations, Feed
+from kzoo.training import store
+from kzoo.training.activations import Activations
 from kzoo.training.callbacks import KeepBest, Progress, Rate, refuse_callbacks
+from kzoo.training.feed import Feed
 from kzoo.training.freezing import set_trainable
 from kzoo.training.losses import build_loss, score
 from kzoo.training.optimizers import build_optimizer
+from kzoo.training.passes import BATCH
 from kzoo.training.probe import solve
+from kzoo.training.runtime import fold_safely
 from kzoo.training.strategies import whole_batch
 from kzoo.training.trunk import compiled, forward
 
@@ -32,17 +36,23 @@ class PhaseResult:
     Args:
         phase: the phase.
         groups: the groups that trained.
+        views: how many views of each example it went through.
+        place: where their activations were: ``"memory"``, ``"disk"``, or ``"nowhere"``.
         scores: on validation, of the weights it kept.
         history: a dict of logs for each epoch.
         seconds: wall time.
+        trunk_seconds: how much of it went into reading pictures and running what is frozen.
         weights: the model's weights after it.
     """
 
     phase: Phase
     groups: tuple[str, ...]
+    views: int
+    place: str
     scores: dict[str, float]
     history: list[dict[str, Any]]
     seconds: float
+    trunk_seconds: float
     weights: list[np.ndarray] = field(repr=False)
 
 
@@ -53,6 +63,7 @@ def train(
     cuts: Groups,
     feed: Feed,
     schedule: Schedule,
+    fold: Callable[..., keras.Model],
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[PhaseResult]:
@@ -64,93 +75,110 @@ def train(
         cuts: the tensors that enter each group.
         feed: the data.
         schedule: the phases.
+        fold: see `kzoo.models.folding.fold`.
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks, for every phase that takes gradient steps; their model is the part that trains.
     """
     refuse_callbacks(callbacks)
     set_trainable(groups, groups, batch_norm=True)
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
-    activations = Activations(model, cuts, feed)
+    activations = Activations(model, cuts, feed, fold)
     results = []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"
         started = time.perf_counter()
         try:
             trained = phase.groups(list(groups))
-            activations.keep(schedule.phases[number - 1 :])
             set_trainable(groups, trained, batch_norm=phase.batch_norm)
-            with _bar(phase, trained[0], activations, label) as bar:
+            epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
+            # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
+            with tqdm(total=epochs * len(feed.train), desc=label, unit="picture", leave=False) as bar:
+                activations.fill(schedule.phases[number - 1 :], bar=bar)
+                filled = time.perf_counter()
                 if phase.optimizer == "lbfgs":
-                    scores, history = _solve(groups["head"], activations, bar)
+                    scores, history = _solve(phase, groups["head"], activations, bar)
                 else:
                     optimizer = optimizers.get(phase, groups)
-                    scores, history = _fit(phase, trained[0], activations, optimizer, strategy, callbacks, bar)
+                    fitting = _Fitting(phase, activations, optimizer, strategy, callbacks)
+                    scores, history = fitting.run(bar)
         except Exception as error:
             error.add_note(f"while training {model.name!r}, {label}: {phase}")
             raise
-        activations.forget_above(trained[0])
-        seconds = time.perf_counter() - started
-        results.append(PhaseResult(phase, trained, scores, history, seconds, model.get_weights()))
+        holding = activations.holding(phase)
+        results.append(
+            PhaseResult(
+                phase,
+                trained,
+                views=holding.views,
+                place=holding.place,
+                scores=scores,
+                history=history,
+                seconds=time.perf_counter() - started,
+                trunk_seconds=filled - started,
+                weights=model.get_weights(),
+            )
+        )
+    store.sweep()
     return results
 
 
-def _bar(phase: Phase, lowest: str, activations: Activations, label: str) -> tqdm:
-    """The one progress bar of a phase, in pictures: those that go through the trunk, then those of each epoch."""
-    epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
-    total = activations.pending(phase, lowest) + epochs * activations.feed.train_size
-    return tqdm(total=total, desc=label, unit="picture", leave=False)
-
-
-def _solve(head: Sequence[Any], activations: Activations, bar: tqdm) -> tuple[dict[str, float], list[dict[str, Any]]]:
+def _solve(
+    phase: Phase, head: Sequence[Any], activations: Activations, bar: tqdm
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Solves a linear head on cached features and puts it in."""
     layers = [layer for layer in head if getattr(layer, "weights", ())]
     if len(layers) != 1 or not isinstance(layers[0], keras.layers.Dense):
         raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
     feed = activations.feed
-    (features,), targets = activations.view("head", augmentation="none", number=0, bar=bar)
-    (held,) = activations.validation("head", bar=bar)
     bar.set_postfix_str("solving")
-    arrays = (features.numpy(), targets.numpy(), feed.weights(targets).numpy())
-    solution = solve(arrays, (held, feed.validation_targets), kind=feed.kind)
+    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
+    held = np.concatenate([batch[0] for batch in activations.held_batches(phase)])
+    weights = np.asarray(feed.weights(tf.constant(feed.train.targets)))
+    arrays = (features, feed.train.targets, weights)
+    solution = solve(arrays, (held, feed.held.targets), kind=feed.kind)
     layers[0].set_weights([solution.kernel, solution.bias])
     return solution.scores, [{"epoch": 0, "C": solution.strength, **solution.scores}]
 
 
-def _fit(
-    phase: Phase,
-    lowest: str,
-    activations: Activations,
-    optimizer: keras.optimizers.Optimizer,
-    strategy: tf.distribute.Strategy,
-    callbacks: Sequence[keras.callbacks.Callback],
-    bar: tqdm,
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Fits the tail on the trunk's activations, and leaves it with its best weights by validation."""
-    feed = activations.feed
-    tail = activations.part(lowest).tail
-    held = activations.validation(lowest, bar=bar)
-    batch = whole_batch(phase.batch_size, feed.train_size, strategy)
-    steps = feed.train_size // batch
-    dataset = activations.dataset(phase, lowest, batch=batch, bar=bar)
-    call = compiled(tail)
+@dataclass(frozen=True)
+class _Fitting:
+    """One phase of gradient steps."""
 
-    def measure() -> dict[str, float]:
-        return score(feed.kind, forward(call, held, batch_size=64), feed.validation_targets)
+    phase: Phase
+    activations: Activations
+    optimizer: keras.optimizers.Optimizer
+    strategy: tf.distribute.Strategy
+    callbacks: Sequence[keras.callbacks.Callback]
 
-    keep = KeepBest(measure, patience=phase.patience)
-    with strategy.scope():
-        # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
-        tail.compile(optimizer, build_loss(feed.kind, label_smoothing=phase.label_smoothing), jit_compile=False)
-    progress = Progress(bar, size=feed.train_size, epochs=phase.epochs)
-    tail.fit(
-        dataset,
-        epochs=phase.epochs,
-        steps_per_epoch=steps,
-        callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks, progress],
-        shuffle=False,
-        verbose=0,
-    )
-    return keep.restore(), keep.history
+    def run(self, bar: tqdm) -> tuple[dict[str, float], list[dict[str, Any]]]:
+        """Fits the tail on the trunk's activations, and leaves it with its best weights by validation."""
+        phase, feed = self.phase, self.activations.feed
+        batch = whole_batch(phase.batch_size, len(feed.train), self.strategy)
+        steps = len(feed.train) // batch
+        with self.strategy.scope():
+            # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
+            tail = fold_safely(self.activations.fold, self.activations.part(phase).tail, live=True)
+            # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
+            loss = build_loss(feed.kind, label_smoothing=phase.label_smoothing)
+            tail.compile(self.optimizer, loss, jit_compile=False)
+        call = compiled(tail)
+
+        def measure() -> dict[str, float]:
+            held = self.activations.held_batches(phase)
+            logits = np.concatenate([forward(call, each, batch_size=BATCH) for each in held])
+            return score(feed.kind, logits, feed.held.targets)
+
+        keep = KeepBest(measure, size=len(feed.held), patience=phase.patience)
+        progress = Progress(bar, size=len(feed.train), epochs=phase.epochs)
+        tail.fit(
+            self.activations.dataset(phase, batch=batch),
+            epochs=phase.epochs,
+            steps_per_epoch=steps,
+            callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *self.callbacks, progress],
+            shuffle=False,
+            verbose=0,
+        )
+        return keep.restore(), keep.history
 
 
 class _Optimizers:

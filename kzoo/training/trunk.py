@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
-Arrays = tuple[np.ndarray, ...]
+from kzoo.training.freezing import within
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,6 @@ class Cut:
     trunk: keras.Model | None
     tail: keras.Model
 
-    def bytes_an_example(self) -> int:
-        """Bytes of the float32 activations at the cut, for one example."""
-        return sum(4 * int(np.prod([size or 1 for size in tensor.shape[1:]])) for tensor in self.tail.inputs)
-
-    @cached_property
-    def below(self) -> Callable[..., list[Any]]:
-        """The trunk as a function of a batch of pictures."""
-        return compiled(self.trunk) if self.trunk else lambda pictures: [pictures]
-
 
 def cut(model: keras.Model, tensors: Sequence[Any]) -> Cut:
     """Splits a model at `tensors`."""
@@ -50,9 +44,11 @@ def cut(model: keras.Model, tensors: Sequence[Any]) -> Cut:
 def compiled(model: keras.Model) -> Callable[..., list[Any]]:
     """The model without dropout, traced once for all batch sizes: from its inputs to a list of its outputs."""
     signature = [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
-    return tf.function(
+    call = tf.function(
         lambda *inputs: keras.tree.flatten(model(pack(inputs), training=False)), input_signature=signature
     )
+    # The graph itself: TensorFlow counts the functions made here, and warns of too many.
+    return call.get_concrete_function()
 
 
 def pack(values: Sequence[Any]) -> Any:
@@ -60,51 +56,71 @@ def pack(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else list(values)
 
 
-def run(
-    below: Callable[..., list[Any]], dataset: tf.data.Dataset, *, total: int, bar: tqdm
-) -> tuple[Arrays, np.ndarray]:
-    """Activations of a trunk over a dataset, in its order.
-
-    Args:
-        below: from a batch of pictures to the tensors at the cut.
-        dataset: batches of pictures, or of pictures and targets.
-        total: number of examples.
-        bar: progress, in examples.
-
-    Returns:
-        Arrays (total, ...), one for each tensor at the cut, and the targets; none of these where the dataset has none.
-    """
-    arrays: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    start = 0
-    for batch in dataset:
-        pictures, wanted = batch if isinstance(batch, tuple) else (batch, None)
-        outputs = [output.numpy() for output in below(pictures)]
-        arrays = arrays or [np.empty((total, *output.shape[1:]), output.dtype) for output in outputs]
-        for array, output in zip(arrays, outputs, strict=True):
-            array[start : start + len(output)] = output
-        start += len(outputs[0])
-        if wanted is not None:
-            targets.append(wanted.numpy())
-        bar.update(len(outputs[0]))
-    if start != total:
-        raise RuntimeError(f"The pipeline gave {start} examples, {total} were wanted.")
-    return tuple(arrays), np.concatenate(targets) if targets else np.zeros((0, 0), np.float32)
-
-
-def forward(call: Callable[..., list[Any]], arrays: Sequence[np.ndarray], *, batch_size: int) -> np.ndarray:
+def forward(call: Callable[..., list[Any]], arrays: Sequence[Any], *, batch_size: int) -> np.ndarray:
     """The output of a `compiled` model on arrays, in batches of one size: the last is padded, and cut again.
 
     So an example's result does not depend on how many others it is asked for with.
     """
     outputs = []
     for start in range(0, len(arrays[0]), batch_size):
-        parts = [array[start : start + batch_size] for array in arrays]
+        parts = [np.asarray(array[start : start + batch_size]) for array in arrays]
         missing = batch_size - len(parts[0])
         if missing:
             parts = [np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) for part in parts]
         outputs.append(call(*map(tf.constant, parts))[0].numpy()[: batch_size - missing])
     return np.concatenate(outputs)
+
+
+def fingerprint(model: keras.Model) -> str:
+    """SHA-256 of all that a model's outputs follow from: its graph, its weights, its code's versions.
+
+    Layers are told apart by their place, not by their name, which differs from one process to the next. Of layers that
+    are not Keras's own, the source is part of it.
+    """
+    digest = hashlib.sha256(_structure(model).encode())
+    digest.update(" ".join(version(name) for name in ("keras", "tensorflow")).encode())
+    layers = [each for operation in model.operations for each in within(operation)]
+    for kind in dict.fromkeys(type(layer) for layer in layers):
+        if not kind.__module__.startswith("keras."):
+            with contextlib.suppress(OSError, TypeError):
+                digest.update(inspect.getsource(kind).encode())
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def _structure(model: keras.Model) -> str:
+    """A model's configuration, with layers numbered instead of named."""
+    try:
+        config = model.get_config()
+    except NotImplementedError:
+        # A layer that does not tell what it is made from: its activations are known in this process only.
+        return f"{os.getpid()} {id(model.operations[0])} {[operation.name for operation in model.operations]}"
+    numbers = {name: f"#{number}" for number, name in enumerate(dict.fromkeys(_names(config)))}
+
+    def plain(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {each: plain(inner, each if each in _REFERENCES else key) for each, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(inner, key) for inner in value]
+        return numbers.get(value, value) if isinstance(value, str) and key else value
+
+    return json.dumps(plain(config), sort_keys=True, default=repr)
+
+
+_REFERENCES = ("name", "keras_history", "input_layers", "output_layers")
+"""Where layers are named in a configuration."""
+
+
+def _names(config: Any) -> Iterator[str]:
+    """The names of a model and of all layers in it, in the order of its configuration."""
+    if isinstance(config, dict):
+        if isinstance(config.get("name"), str):
+            yield config["name"]
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        for value in config:
+            yield from _names(value)
 
 
 def budget() -> int:

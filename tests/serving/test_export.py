@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 import kzoo
 from kzoo.serving.export import ExportError
@@ -82,6 +83,33 @@ def test_pixels_give_what_their_bytes_give(served, paths):
 def test_features_are_the_embedding(served, paths):
     reply = served.signatures["features"](image=tf.constant([paths[0].read_bytes()]))
     assert reply["features"].shape == (1, 6)
+
+
+def operations(version):
+    """The kinds of operations in an exported version's functions."""
+    saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    (graph,) = saved.meta_graphs
+    return {node.op for function in graph.graph_def.library.function for node in function.node_def}
+
+
+def test_no_batch_norm_is_left_after_a_convolution(version):
+    found = operations(version)
+    assert "Conv2D" in found
+    assert not {name for name in found if "BatchNorm" in name or name in ("Rsqrt", "Sqrt")}
+
+
+def test_weights_are_written_once(folder, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(64, 3, strides=4, use_bias=False)(inputs)
+    x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(800, 3, use_bias=False)(x))
+    wide = kzoo.adapt(keras.Model(inputs, x, name="wide"), folder, schedule="linear_probe")
+    weights = sum(4 * weight.size for weight in wide.network.get_weights())
+    version = wide.export(tmp_path / "wide")
+    written = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
+    assert weights > 1_800_000
+    assert weights < written < 1.6 * weights
 
 
 def test_an_empty_batch_gives_an_empty_answer(served):

@@ -107,15 +107,22 @@ def test_arguments_of_a_recipe_reach_its_phase():
     assert (phase.augmentation, phase.views) == ("strong", 2)
 
 
+def test_auto_is_the_probe_alone_for_a_few_examples():
+    assert recipes.auto(examples=49, parameters=10**6).phases == recipes.linear_probe().phases
+
+
 @pytest.mark.parametrize(
-    ("examples", "parameters", "train"),
+    ("examples", "parameters", "stages", "epochs", "rate", "views"),
     [
-        (49, 1e6, [("head",)]),
-        (50, 1e6, [("head",), ("last:1",)]),
-        (500, 1e6, [("head",), ("last:2",)]),
-        (500, 1e9, [("head",), ("last:1",)]),
+        (50, 10**6, 1, 18, 3e-4, 18),
+        (500, 10**6, 2, 18, 1e-3, 18),
+        (2000, 10**6, 2, 18, 1e-3, 8),
+        (2000, 10**9, 1, 18, 3e-4, 8),
+        (19_999, 10**6, 2, 18, 1e-3, 3),
+        (20_000, 10**6, 2, 6, 1e-3, 3),
     ],
 )
-def test_auto_unfreezes_more_with_more_data(examples, parameters, train):
-    schedule = recipes.auto(examples=examples, parameters=int(parameters))
-    assert [phase.train for phase in schedule.phases] == train
+def test_auto_trains_more_stages_with_more_data_and_fewer_views(examples, parameters, stages, epochs, rate, views):
+    schedule = recipes.auto(examples=examples, parameters=parameters)
+    assert schedule.name == "auto"
+    assert schedule.phases == recipes.lp_ft(f"last:{stages}", epochs=epochs, learning_rate=rate, views=views).phases

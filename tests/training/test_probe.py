@@ -26,7 +26,7 @@ def test_classification_finds_the_optimum_that_scikit_learn_finds(features):
     train, held = split(x, targets)
     found = solve(train, held, kind="classification")
     mean, deviation = train[0].mean(axis=0), train[0].std(axis=0)
-    oracle = LogisticRegression(C=found.strength, max_iter=300).fit(
+    oracle = LogisticRegression(C=found.strength, max_iter=1000, tol=1e-6).fit(
         (train[0] - mean) / deviation, train[1].argmax(axis=1)
     )
     ours = np.exp(held[0] @ found.kernel + found.bias)
@@ -43,6 +43,42 @@ def test_the_penalty_is_the_best_by_validation(features):
     again = score("classification", held[0] @ found.kernel + found.bias, held[1])
     assert found.scores == pytest.approx(again, rel=1e-5)
     assert rank_of(found.scores) > rank_of(score("classification", np.zeros((100, 3)), held[1]))
+
+
+def noisy(*, right):
+    """Many features of few examples, whose targets follow from the first: what a weak penalty learns by heart."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 60)).astype(np.float32)
+    classes = (x[:, 0] + (1 - right) * 8 * rng.normal(size=300) > 0).astype(int)
+    targets = np.eye(2, dtype=np.float32)[classes]
+    return (x[:100], targets[:100], np.ones(100, np.float32)), (x[100:], targets[100:])
+
+
+@pytest.mark.parametrize("right", [1.0, 0.8, 0.5])
+def test_the_penalty_is_the_one_of_the_lowest_loss_on_validation(monkeypatch, right):
+    data = noisy(right=right)
+    found = solve(*data, kind="classification")
+    losses = {}
+    for strength in STRENGTHS:
+        monkeypatch.setattr("kzoo.training.probe.STRENGTHS", (strength,))
+        losses[strength] = solve(*data, kind="classification").scores["val_loss"]
+    assert found.strength == min(losses, key=losses.get)
+    assert found.scores["val_loss"] == pytest.approx(losses[found.strength], rel=1e-3)
+
+
+def test_the_search_stops_once_the_loss_rises(monkeypatch):
+    fitted = []
+    fit = LogisticRegression.fit
+
+    def counted(self, *arguments, **options):
+        fitted.append(self.C)
+        return fit(self, *arguments, **options)
+
+    monkeypatch.setattr(LogisticRegression, "fit", counted)
+    found = solve(*noisy(right=0.5), kind="classification")
+    last = STRENGTHS.index(found.strength) + 1
+    assert fitted == list(STRENGTHS[: last + 1])
+    assert len(fitted) < len(STRENGTHS)
 
 
 def test_two_classes(features):

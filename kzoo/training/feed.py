@@ -1,0 +1,92 @@
+"""The feed: the data as the loop takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples that are read by their index, inside of tf.data.
+
+    Args:
+        load: of an index, the name of an augmentation and the numbers of some versions (V,), these versions of the
+            example, (V, ...).
+        finish: of a batch of loaded examples (B, V, ...), its targets (B, outputs), the name of an augmentation, the
+            ``numbers`` of the versions and the ``turn`` of the batch: what the model takes, (B * V, ...), and its
+            targets.
+        digests: what each example is known by, its content's hash.
+        targets: float32 (N, outputs).
+    """
+
+    load: Callable[[Any, str, Any], Any]
+    finish: Callable[..., tuple[Any, Any]]
+    digests: Sequence[str]
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What the loop trains and chooses on.
+
+    Args:
+        train: the training split.
+        held: the validation split.
+        key: of the name of an augmentation, all that a version of an example follows from, besides its content and
+            its number.
+        mixes: of the name of an augmentation, whether it mixes the examples of a batch.
+        class_weights: float32 (outputs,), or None for equal ones.
+        kind: kind of the task.
+        seed: of the run.
+    """
+
+    train: Split
+    held: Split
+    key: Callable[[str], Mapping[str, Any]]
+    mixes: Callable[[str], bool]
+    class_weights: np.ndarray | None
+    kind: str
+    seed: int
+
+    def weights(self, targets: Any) -> Any:
+        """Weight of each example, float32 (B,), of its targets (B, outputs)."""
+        if self.class_weights is None:
+            return tf.ones(tf.shape(targets)[0])
+        return tf.linalg.matvec(targets, self.class_weights)
+
+    def order(self, epoch: Any) -> Any:
+        """The order of the training examples in an epoch, int64 (N,)."""
+        seed = tf.stack([self.seed, tf.cast(epoch, tf.int32)])
+        return tf.random.experimental.stateless_shuffle(tf.range(len(self.train), dtype=tf.int64), seed=seed)
+
+
+def read(split: Split, indices: Any, augmentation: str, numbers: Sequence[int], *, batch: int) -> tf.data.Dataset:
+    """Batches of what the model takes and of targets, (B * V, ...): all versions of an example, then of the next.
+
+    Args:
+        split: the examples.
+        indices: which of them, in that order, int64 (M,).
+        augmentation: name.
+        numbers: of the versions.
+        batch: examples a batch.
+    """
+    targets = tf.constant(split.targets)
+
+    def load(index: Any) -> Any:
+        return split.load(index, augmentation, list(numbers)), tf.gather(targets, index)
+
+    def finish(turn: Any, batched: Any) -> Any:
+        versions, wanted = batched
+        return split.finish(versions, wanted, augmentation, numbers=list(numbers), turn=turn)
+
+    dataset = tf.data.Dataset.from_tensor_slices(indices).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)

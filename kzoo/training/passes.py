@@ -1,0 +1,172 @@
+"""Passes over the data: all activations that are wanted of one split and augmentation, computed together, once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from kzoo.training import store
+from kzoo.training.feed import Feed, Split, read
+from kzoo.training.holding import Request, narrow
+from kzoo.training.rows import Loose, Rows, gathered, joined
+from kzoo.training.runtime import Call, fastest
+from kzoo.training.trunk import fingerprint, pack
+
+BATCH = 64
+"""Pictures that go through the trunk at once."""
+
+SAMPLE = 4
+"""Examples on which runtimes are compared."""
+
+
+@dataclass
+class Passes:
+    """Computes activations while the weights below the cuts stay as they are.
+
+    Args:
+        model: from scaled pictures to logits.
+        cuts: the tensors that enter each group, from input to head.
+        feed: the data.
+        fold: from a model to one that gives the same with fewer operations.
+        rows: what is held, by key; it is added to.
+    """
+
+    model: keras.Model
+    cuts: Mapping[str, Sequence[Any]]
+    feed: Feed
+    fold: Callable[..., keras.Model]
+    rows: dict[tuple[str, str], Rows]
+    _runtimes: dict[tuple[str, ...], Call] = field(default_factory=dict)
+    _prints: dict[str, str] = field(default_factory=dict)
+
+    def key(self, request: Request) -> tuple[str, str]:
+        """A hash of all that activations follow from, besides the content of the examples; and their split."""
+        if request.group not in self._prints:
+            self._prints[request.group] = fingerprint(keras.Model(self.model.input, list(self.cuts[request.group])))
+        values: dict[str, Any] = {
+            "format": store.FORMAT,
+            "trunk": self._prints[request.group],
+            "view": {**self.feed.key(request.augmentation), "number": request.number},
+            "dtype": request.dtype,
+        }
+        if self.feed.mixes(request.augmentation):
+            part = self._part(request)
+            values["mixed"] = hashlib.sha256("".join(part.digests).encode() + part.targets.tobytes()).hexdigest()
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32], request.split
+
+    def run(self, requests: Sequence[Request], *, use_store: bool, bar: tqdm) -> None:
+        """Takes what the store has of requests for one split and augmentation, and computes what it has not.
+
+        While it computes, other processes that want the same wait, and then read it.
+
+        Args:
+            requests: of one split and augmentation.
+            use_store: whether to read from the store and write to it.
+            bar: progress, in pictures.
+        """
+        keys = {request: self.key(request) for request in requests}
+        digests = self._part(requests[0]).digests
+        with contextlib.ExitStack() as locks:
+            blocks: dict[Request, list[Any]] = {request: [] for request in requests}
+            if use_store:
+                bar.set_postfix_str("looking for what is known, or waiting for a run that computes it")
+                for shelf in sorted({key for key, _ in keys.values()}):
+                    locks.enter_context(store.shelf_lock(shelf))
+                blocks = {request: store.find(keys[request][0]) for request in requests}
+            known = {request: {d for block in blocks[request] for d in block.digests} for request in requests}
+            missing = [request for request in requests if not known[request].issuperset(digests)]
+            if missing:
+                wanted = [n for n, d in enumerate(digests) if any(d not in known[request] for request in missing)]
+                made = self._compute(missing, self._order(missing[0], wanted), use_store=use_store, bar=bar)
+                blocks |= {request: [*blocks[request], block] for request, block in made.items()}
+            for request in requests:
+                mapped, mixed = request.place == "disk", self.feed.mixes(request.augmentation)
+                key = keys[request]
+                self.rows[key] = joined(blocks[request], digests, mapped=mapped, mixed=mixed, key=key[0])
+
+    def at_cuts(self, groups: Sequence[str], inputs: Sequence[Any], *, below: str = "") -> dict[str, list[np.ndarray]]:
+        """Activations at the cuts below `groups`, from the model's input, or from those at the cut of a lower group."""
+        name = (below, *groups)
+        if name not in self._runtimes:
+            tensors = [tensor for group in groups for tensor in self.cuts[group]]
+            part = keras.Model(pack(self.cuts[below]) if below else self.model.input, tensors, name="trunk")
+            self._runtimes[name] = fastest(part, fold=self.fold, sample=[each[:SAMPLE] for each in inputs])
+        outputs = iter(self._runtimes[name](*inputs))
+        return {group: [next(outputs) for _ in self.cuts[group]] for group in groups}
+
+    def _part(self, request: Request) -> Split:
+        return getattr(self.feed, request.split)
+
+    def _order(self, request: Request, indices: Sequence[int]) -> np.ndarray:
+        """The order in which examples are computed: at random where batches are mixed, else as they come."""
+        order = np.asarray(indices, np.int64)
+        return (
+            np.random.default_rng(self.feed.seed).permutation(order) if self.feed.mixes(request.augmentation) else order
+        )
+
+    def _compute(
+        self, requests: Sequence[Request], order: np.ndarray, *, use_store: bool, bar: tqdm
+    ) -> dict[Request, Any]:
+        groups = sorted({request.group for request in requests}, key=list(self.cuts).index)
+        numbers = sorted({request.number for request in requests})
+        bar.total += len(order) * len(numbers)
+        bar.set_postfix_str(f"{len(numbers)} views" if len(numbers) > 1 else "features")
+        known = self._part(requests[0]).digests
+        digests: list[str] = [known[int(index)] for index in order]
+        writers: dict[Request, Any] = {request: Loose(digests) for request in requests}
+        with contextlib.ExitStack() as stack:
+            for request in requests if use_store else ():
+                view = f"{request.augmentation} {request.number}"
+                card = {
+                    "model": self.model.name.removesuffix("_adapted"),
+                    "below": request.group,
+                    "view": view,
+                    "examples": len(order),
+                }
+                writing = store.writing(self.key(request)[0], digests=digests, card=card)
+                writers[request] = stack.enter_context(writing)
+            for number, outputs, targets in self._outputs(requests[0], order, groups, numbers):
+                for request in requests:
+                    if request.number == number:
+                        arrays = [narrow(array, request.dtype) for array in outputs[request.group]]
+                        mixed = self.feed.mixes(request.augmentation)
+                        writers[request].append([*arrays, targets] if mixed else arrays)
+                bar.update(len(targets))
+        return {request: writer.block for request, writer in writers.items()}
+
+    def _outputs(
+        self, request: Request, order: np.ndarray, groups: Sequence[str], numbers: Sequence[int]
+    ) -> Iterator[tuple[int, dict[str, list[np.ndarray]], np.ndarray]]:
+        """Batch by batch: number of a view, its activations at the cuts of `groups`, its targets."""
+        part = self._part(request)
+        lower, held = self._lower(request, groups[0], numbers)
+        if lower:
+            for number, rows in zip(numbers, held, strict=True):
+                for start in range(0, len(order), BATCH):
+                    inputs, targets = gathered(rows, order[start : start + BATCH], part.targets)
+                    yield number, self.at_cuts(groups, inputs, below=lower), targets.numpy()
+            return
+        batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
+        for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):
+            found = self.at_cuts(groups, (inputs,))
+            for place, number in enumerate(numbers):
+                span = slice(place, None, len(numbers))
+                yield number, {name: [a[span] for a in arrays] for name, arrays in found.items()}, targets[span].numpy()
+
+    def _lower(self, request: Request, group: str, numbers: Sequence[int]) -> tuple[str | None, list[Rows]]:
+        """The highest cut below `group` at which all these views are held still, and their rows."""
+        names = list(self.cuts)
+        for name in reversed(names[: names.index(group)]):
+            keys = [self.key(dataclasses.replace(request, group=name, number=number)) for number in numbers]
+            if all(key in self.rows for key in keys):
+                return name, [self.rows[key] for key in keys]
+        return None, []

@@ -1,0 +1,93 @@
+"""Where activations are held, by what they take and what there is."""
+
+import numpy as np
+import pytest
+
+from kzoo.specs.schedule import Phase
+from kzoo.training.holding import Holding, Limits, Request, hold, narrow, requests, views_of
+
+PHASE = Phase("last:1", epochs=5, augmentation="light", views=3)
+SIZES = {"size": 100, "train": 10, "held": 4}
+FULL = 100 * (3 * 10 + 4)
+"""Numbers of all three views and of validation; of two and of one it is 2400 and 1400."""
+
+
+@pytest.mark.parametrize(
+    ("limits", "holding"),
+    [
+        (Limits(4 * FULL, 0), Holding("memory", 3)),
+        (Limits(4 * FULL, 9 * FULL), Holding("memory", 3)),
+        (Limits(4 * FULL - 1, 0), Holding("memory", 3, "float16")),
+        (Limits(2 * FULL, 0), Holding("memory", 3, "float16")),
+        (Limits(2 * FULL - 1, 2 * FULL), Holding("disk", 3, "float16")),
+        (Limits(2 * FULL - 1, 2 * FULL - 1), Holding("memory", 2, "float16")),
+        (Limits(4 * 1400, 0), Holding("memory", 2, "float16")),
+        (Limits(2 * 2400 - 1, 0), Holding("memory", 1, "float16")),
+        (Limits(0, 2 * 1400), Holding("disk", 1, "float16")),
+        (Limits(2 * 1400 - 1, 2 * 1400 - 1), Holding("nowhere", 3)),
+        (Limits(0, 0), Holding("nowhere", 3)),
+        (Limits(4 * FULL - 1, 4 * FULL, half=False), Holding("disk", 3)),
+        (Limits(4 * FULL - 1, 4 * FULL - 1, half=False), Holding("memory", 2)),
+        (Limits(0, 4 * 1400 - 1, half=False), Holding("nowhere", 3)),
+    ],
+)
+def test_memory_comes_before_the_disk_and_more_views_before_fewer(limits, holding):
+    assert hold(PHASE, limits=limits, **SIZES) == holding
+
+
+def test_a_probe_is_always_in_memory():
+    probe = Phase("head", optimizer="lbfgs")
+    assert hold(probe, limits=Limits(0, 0), **SIZES) == Holding("memory", 1)
+
+
+def test_where_nothing_is_frozen_nothing_is_held():
+    assert hold(PHASE, size=0, train=10, held=4, limits=Limits(1 << 40, 1 << 40)) == Holding("nowhere", 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "views"),
+    [({"augmentation": "none"}, 1), ({"epochs": 2}, 2), ({}, 3), ({"optimizer": "lbfgs", "train": "head"}, 1)],
+)
+def test_there_are_no_more_views_than_epochs(options, views):
+    options = {"train": "last:1", "epochs": 5, "augmentation": "light", "views": 3} | options
+    if options.get("optimizer") == "lbfgs":
+        options |= {"augmentation": "none"}
+    assert views_of(Phase(**options)) == views
+
+
+def test_a_phase_asks_for_each_view_and_for_validation_as_it_is():
+    found = requests(PHASE, "stage2", Holding("disk", 2, "float16"))
+    assert found == [
+        Request("stage2", "train", "light", 0, "float16", "disk"),
+        Request("stage2", "train", "light", 1, "float16", "disk"),
+        Request("stage2", "held", "none", 0, "float16", "disk"),
+    ]
+    assert requests(PHASE, "stage2", Holding("nowhere", 2)) == []
+
+
+def test_a_probe_is_solved_on_what_is_not_augmented():
+    found = requests(Phase("head", optimizer="lbfgs", augmentation="light"), "head", Holding("memory", 1))
+    assert [each.augmentation for each in found] == ["none", "none"]
+
+
+def test_activations_are_narrowed_to_the_nearest_float16():
+    values = np.array([[1.0, -1 / 3], [65504.0, 1e-9]], np.float32)
+    found = narrow(values, "float16")
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, values.astype(np.float16))
+    assert narrow(values, "float32") is values
+
+
+def test_whole_numbers_are_left_as_they_are():
+    values = np.array([70_000], np.int64)
+    assert narrow(values, "float16") is values
+
+
+@pytest.mark.parametrize("value", [65_520.0, -1e9])
+def test_what_is_beyond_float16_is_refused(value):
+    with pytest.raises(OverflowError, match="too large for float16"):
+        narrow(np.array([1.0, value], np.float32), "float16")
+
+
+def test_what_was_infinite_before_is_not_refused():
+    assert np.isinf(narrow(np.array([np.inf], np.float32), "float16")).all()

@@ -1,0 +1,132 @@
+"""The runtime that is taken gives what Keras gives, whatever the others do."""
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+
+from kzoo.models.folding import fold
+from kzoo.training import runtime
+from kzoo.training.runtime import difference, fastest, graph_call, openvino_call
+
+BATCHES = [1, 5, 17, 33]
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).uniform(0, 255, (33, 16, 16, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def several(backbone):
+    """A model of three outputs, in an order that is not that of its graph."""
+    tensors = [layer.output for layer in backbone.layers if isinstance(layer, keras.layers.ReLU)]
+    return keras.Model(backbone.input, [tensors[2], tensors[0], tensors[1]])
+
+
+@pytest.fixture
+def without_openvino(monkeypatch):
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
+
+
+def assert_alike(call, model, pictures):
+    for size in BATCHES:
+        wanted = keras.tree.flatten(model.predict(pictures[:size], verbose=0))
+        found = call(pictures[:size])
+        assert [each.shape for each in found] == [each.shape for each in wanted]
+        assert difference(found, wanted) < 1e-4
+
+
+def lines(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == "kzoo"]
+
+
+def test_the_fastest_runtime_gives_what_keras_gives(several, pictures, caplog):
+    caplog.set_level(logging.INFO, "kzoo")
+    assert_alike(fastest(several, fold=fold, sample=[pictures[:4]]), several, pictures)
+    assert lines(caplog) == []
+
+
+def test_the_folded_graph_gives_what_keras_gives(several, pictures, without_openvino):
+    assert_alike(fastest(several, fold=fold, sample=[pictures[:4]]), several, pictures)
+    assert_alike(graph_call(fold(several)), several, pictures)
+
+
+def broken(model):
+    raise RuntimeError("no fold today")
+
+
+def wrong(model):
+    """Differs by 1 in 1000, and in the last output alone."""
+    *others, last = model.outputs
+    return keras.Model(model.input, [*others, keras.layers.Rescaling(1.001)(last)])
+
+
+def other_shape(model):
+    return keras.Model(model.input, keras.layers.Flatten()(model.outputs[0]))
+
+
+def undefined(model):
+    return keras.Model(model.input, [keras.ops.log(-1 - keras.ops.abs(each)) for each in model.outputs])
+
+
+@pytest.mark.parametrize(
+    ("folding", "reason"),
+    [
+        (broken, "no fold today"),
+        (wrong, "its results differ by 1.0e-03"),
+        (other_shape, "its outputs have other shapes"),
+        (undefined, "differ by nan"),
+    ],
+)
+def test_what_fails_or_differs_is_passed_over_with_one_line(
+    several, pictures, without_openvino, caplog, folding, reason
+):
+    caplog.set_level(logging.INFO, "kzoo")
+    call = fastest(several, fold=folding, sample=[pictures[:4]])
+    assert_alike(call, several, pictures)
+    (line,) = lines(caplog)
+    assert line.startswith(f"folded is not used for {several.name}: ")
+    assert reason in line
+
+
+def test_every_runtime_that_fails_has_its_line(several, pictures, caplog):
+    pytest.importorskip("openvino")
+    caplog.set_level(logging.INFO, "kzoo")
+    assert_alike(fastest(several, fold=broken, sample=[pictures[:4]]), several, pictures)
+    assert [line.split(" is not")[0] for line in lines(caplog)] == ["folded", "OpenVINO"]
+
+
+def test_openvino_agrees_and_keeps_the_order_of_outputs(several, pictures):
+    pytest.importorskip("openvino")
+    assert_alike(openvino_call(several), several, pictures)
+    assert_alike(openvino_call(fold(several)), several, pictures)
+
+
+def test_openvino_computes_in_float32(pictures):
+    """A sum of many numbers tells bfloat16, which keeps 8 bits, from float32."""
+    pytest.importorskip("openvino")
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 16)(inputs))
+    wanted = keras.ops.convert_to_numpy(model(pictures))
+    assert difference(openvino_call(model)(pictures), [wanted]) < 1e-5
+
+
+def test_a_model_of_two_inputs_runs(backbone, pictures):
+    inputs = [keras.Input((4, 4, 8)), keras.Input((3,))]
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(3, 3)(inputs[0]))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x) + inputs[1])
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(17, *each.shape[1:])).astype(np.float32) for each in inputs]
+    call = fastest(model, fold=fold, sample=[array[:4] for array in arrays])
+    assert difference(call(*arrays), [model.predict(arrays, verbose=0)]) < 1e-4
+
+
+def test_the_difference_is_relative_to_each_output():
+    one, other = np.array([1.0, 100.0]), np.array([1.5, 100.0])
+    assert difference([one, one], [one, other]) == pytest.approx(0.005)
+    assert difference([np.zeros(2)], [np.zeros(2)]) == 0
+    with pytest.raises(ValueError, match="other shapes"):
+        difference([one], [one[:1]])

@@ -1,0 +1,254 @@
+"""The store: blocks that are whole or not there, found by what they follow from, joined by what they hold."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from kzoo.training import store
+from kzoo.training.rows import Loose, gathered, joined
+
+KEY = "a" * 32
+CARD = {"model": "tiny", "below": "stage2", "view": "light 0"}
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path, monkeypatch):
+    """Folder of an empty store."""
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
+    return tmp_path / "activations"
+
+
+def rows_of(digests):
+    """Two tensors whose values follow from the digests, float32 (N, 2, 3) and float16 (N, 4)."""
+    numbers = np.array([int(digest, 16) for digest in digests], np.float32)
+    first = numbers[:, None, None] + np.arange(6, dtype=np.float32).reshape(2, 3) / 10
+    return [first, (numbers[:, None] * np.ones((1, 4))).astype(np.float16)]
+
+
+def write(numbers, *, key=KEY, parts=2, card=CARD):
+    """A block of the examples of these numbers, written in several parts."""
+    digests = [f"{number:02x}" for number in numbers]
+    with store.writing(key, digests=digests, card=card | {"examples": len(digests)}) as writer:
+        for part in np.array_split(np.arange(len(digests)), parts):
+            writer.append([array[part] for array in rows_of(digests)])
+    return writer.block
+
+
+def files(root):
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+def test_a_block_is_found_as_it_was_written():
+    written = write([3, 1, 2])
+    (found,) = store.find(KEY)
+    assert (found.path, list(found.digests)) == (written.path, ["03", "01", "02"])
+    assert [tuple(each) for each in found.tensors] == [((2, 3), "float32"), ((4,), "float16")]
+    for block in (found, written):
+        for array, wanted in zip(block.arrays(), rows_of(found.digests), strict=True):
+            assert array.dtype == wanted.dtype
+            np.testing.assert_array_equal(array, wanted)
+    assert found.card() == CARD | {"examples": 3}
+
+
+def test_a_shelf_holds_its_own_blocks_alone():
+    write([1])
+    assert store.find("b" * 32) == []
+    assert len(store.find(KEY)) == 1
+
+
+@pytest.mark.parametrize("name", ["0.bin", "1.bin", "index.json", "SHA256SUMS"])
+@pytest.mark.parametrize("place", [0, -2], ids=["first", "last"])
+def test_a_flipped_bit_is_noticed_and_the_block_thrown_away(name, place):
+    block, whole = write([1, 2]), write([3])
+    data = bytearray((block.path / name).read_bytes())
+    data[place] ^= 1
+    (block.path / name).write_bytes(data)
+    assert [found.path for found in store.find(KEY)] == [whole.path]
+    assert not block.path.exists()
+
+
+@pytest.mark.parametrize("change", ["missing", "short", "more"])
+def test_a_file_that_is_gone_cut_or_foreign_is_noticed(change):
+    block = write([1, 2])
+    path = block.path / "0.bin"
+    if change == "missing":
+        path.unlink()
+    elif change == "short":
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        (block.path / "2.bin").write_bytes(b"")
+    assert store.find(KEY) == []
+    assert not block.path.exists()
+
+
+def interrupted(error):
+    """Half of a block, and then an error."""
+    with store.writing(KEY, digests=["01", "02"], card=CARD) as writer:
+        writer.append([array[:1] for array in rows_of(["01"])])
+        raise error
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_what_was_not_written_to_its_end_is_not_there(root, error):
+    with pytest.raises(error):
+        interrupted(error)
+    assert store.find(KEY) == []
+    assert files(root) == []
+
+
+def test_writing_a_block_again_replaces_it():
+    write([1, 2])
+    write([1, 2], parts=1)
+    assert len(store.find(KEY)) == 1
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["memory", "mapped"])
+@pytest.mark.parametrize(
+    "wanted", [[5, 1, 4, 2, 3], [4, 1], [2], [3, 2, 1], [5, 4]], ids=["all", "of both", "one", "of one", "of other"]
+)
+def test_two_blocks_join_in_the_order_that_is_asked_for(mapped, wanted):
+    write([1, 2, 3])
+    write([4, 5])
+    digests = [f"{number:02x}" for number in wanted]
+    rows = joined(store.find(KEY), digests, mapped=mapped, mixed=False, key=KEY)
+    assert rows.targets is None
+    first, second = rows_of(digests)
+    found = rows.take(0, len(digests))
+    assert [array.dtype for array in found] == [np.float32, np.float32]
+    np.testing.assert_array_equal(found[0], first)
+    np.testing.assert_array_equal(found[1], second)
+    np.testing.assert_array_equal(rows.take(1, 2)[0], first[1:2])
+    inputs, targets = gathered(rows, np.array([len(digests) - 1, 0]), np.arange(len(digests), dtype=np.float32))
+    np.testing.assert_array_equal(inputs[0], first[[-1, 0]])
+    assert targets.numpy().tolist() == [len(digests) - 1, 0]
+
+
+def test_blocks_that_are_joined_on_the_disk_are_one_block_from_then_on():
+    write([1, 2, 3])
+    write([4, 5])
+    digests = ["05", "01", "04"]
+    joined(store.find(KEY), digests, mapped=True, mixed=False, key=KEY)
+    assert sorted(len(block.digests) for block in store.find(KEY)) == [2, 3, 3]
+    assert digests in [list(block.digests) for block in store.find(KEY)]
+
+
+def test_the_card_of_joined_blocks_counts_their_examples():
+    write([1, 2, 3])
+    write([4, 5])
+    joined(store.find(KEY), ["05", "01", "04", "02"], mapped=True, mixed=False, key=KEY)
+    assert sorted(block.card()["examples"] for block in store.find(KEY)) == [2, 3, 4]
+
+
+def test_what_is_loose_joins_what_is_in_the_store():
+    write([1, 2])
+    loose = Loose(["07", "06"])
+    for part in ([0], [1]):
+        loose.append([array[part] for array in rows_of(loose.digests)])
+    digests = ["06", "02", "07"]
+    rows = joined([*store.find(KEY), loose.block], digests, mapped=False, mixed=False, key=KEY)
+    np.testing.assert_array_equal(rows.take(0, 3)[0], rows_of(digests)[0])
+
+
+def test_the_last_tensor_of_what_was_mixed_is_its_targets():
+    write([1, 2, 3])
+    rows = joined(store.find(KEY), ["03", "01"], mapped=False, mixed=True, key=KEY)
+    assert len(rows.parts) == 1
+    _, targets = gathered(rows, np.array([1, 0]), np.zeros((2, 4), np.float32))
+    np.testing.assert_array_equal(targets, rows_of(["01", "03"])[1])
+
+
+def age(block, days):
+    then = time.time() - days * 86_400
+    os.utime(block.path, (then, then))
+
+
+def size_of(block):
+    return sum(path.stat().st_size for path in block.path.iterdir())
+
+
+def test_what_was_not_used_for_long_is_swept():
+    old, new = write([1]), write([2], key="b" * 32)
+    age(old, 31)
+    age(new, 29)
+    expected = size_of(old)
+    assert store.sweep() == expected
+    assert not old.path.parent.exists()
+    assert new.path.exists()
+
+
+def test_what_was_just_found_is_not_old():
+    old = write([1])
+    age(old, 31)
+    store.find(KEY)
+    assert store.sweep() == 0
+    assert old.path.exists()
+
+
+def test_the_longest_unused_are_swept_until_the_rest_fits():
+    blocks = [write([number]) for number in (1, 2, 3)]
+    for block, days in zip(blocks, (2, 3, 1), strict=True):
+        age(block, days)
+    sizes = list(map(size_of, blocks))
+    assert store.sweep(most=sizes[0] + sizes[2]) == sizes[1]
+    assert [block.path.exists() for block in blocks] == [True, False, True]
+    assert store.sweep(most=0) == sizes[0] + sizes[2]
+    assert store.sweep(most=0) == 0
+
+
+def test_what_a_killed_writer_left_behind_is_swept_after_a_day(root):
+    left, fresh = (root / KEY / f".0123456789abcdef.new-{name}" for name in "xy")
+    for each in (left, fresh):
+        each.mkdir(parents=True)
+        (each / "0.bin").write_bytes(bytes(1000))
+    then = time.time() - 86_400 - 60
+    os.utime(left, (then, then))
+    store.sweep()
+    assert not left.exists()
+    assert fresh.exists()
+
+
+def test_the_table_has_a_row_for_each_model_cut_and_augmentation():
+    assert store.table().notes == ("Nothing is kept.",)
+    blocks = [write([1, 2]), write([3, 4, 5])]
+    other = write([6], key="b" * 32, card=CARD | {"model": "other", "view": "none 0"})
+    age(other, 3)
+    table = store.table()
+    assert table.columns == ("model", "below", "augmentation", "rows", "MB", "last used")
+    assert [row[:4] for row in table.rows] == [("other", "stage2", "none", 1), ("tiny", "stage2", "light", 5)]
+    assert table.rows[1][4] == pytest.approx(sum(map(size_of, blocks)) / 1e6, abs=0.05)
+    assert table.rows[0][5] == time.strftime("%Y-%m-%d %H:%M", time.localtime(other.path.stat().st_mtime))
+    assert not table.notes
+    assert "tiny" in str(table)
+
+
+def test_the_table_shows_a_block_whose_index_cannot_be_read():
+    (write([1]).path / "index.json").write_bytes(b"{")
+    assert [row[:4] for row in store.table().rows] == [("?", "?", "?", 0)]
+
+
+def test_there_is_room_for_a_share_of_the_disk(root):
+    import shutil
+
+    assert 0 < store.room() <= shutil.disk_usage(root).free
+    assert root.is_dir()
+
+
+def test_there_is_no_room_where_the_folder_cannot_be_made(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path / "file" / "cache"))
+    assert store.room() == 0
+    assert store.sweep() == 0
+    assert store.find(KEY) == []
+    assert not store.table().rows
+
+
+def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
+    assert store.folder() == tmp_path / "activations"
+    monkeypatch.delenv("KZOO_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert str(store.folder()) == "/x/kzoo/activations"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/x")
+    assert str(store.folder()) == "/home/x/.cache/kzoo/activations"
