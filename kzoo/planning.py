@@ -17,6 +17,7 @@ from kzoo.tables import Table
 from kzoo.training.activations import find_limits
 from kzoo.training.freezing import set_trainable
 from kzoo.training.holding import Holding, Limits, hold, views_of
+from kzoo.training.trunk import numbers_at
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,7 +89,7 @@ def lay_out(
 
 
 def _hold(phase: Phase, assembled: Assembled, splits: Splits, available: Limits) -> Holding:
-    size = assembled.cut_size(phase.groups(list(assembled.groups))[0])
+    size = numbers_at(assembled.cuts[phase.groups(list(assembled.groups))[0]], assembled.model)
     return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
 
 
@@ -96,7 +97,7 @@ def _row(phase: Phase, holding: Holding, assembled: Assembled, splits: Splits) -
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
-    count = assembled.cut_size(groups[0]) * (holding.views * len(splits.train) + len(splits.validation))
+    count = numbers_at(assembled.cuts[groups[0]], assembled.model) * (holding.views * len(splits.train) + len(splits.validation))
     place = {"memory": "in memory", "disk": "on the disk"}.get(holding.place)
     held = f"{count * np.dtype(holding.dtype).itemsize / 1e6:,.0f} MB {place}"
     if holding.place == "nowhere":

@@ -82,7 +82,7 @@ def prepare(
         backbone = source.build(size)
         assembled = assemble(backbone, head=head, outputs=len(splits.labels))
     preprocessor = Preprocessor(size, source.card.scaling, resize, channels=backbone.input_shape[-1])
-    picked = _schedule(schedule, head, examples=len(splits.train), parameters=backbone.count_params())
+    picked = _schedule(schedule, head, examples=len(splits.train))
     if augmentation is not None:
         picked = picked.with_augmentation(augmentation)
     if not isinstance(schedule, Schedule | Phase):
@@ -101,7 +101,7 @@ def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
 
 
-def _schedule(schedule: str | Schedule | Phase, head: Head, *, examples: int, parameters: int) -> Schedule:
+def _schedule(schedule: str | Schedule | Phase, head: Head, *, examples: int) -> Schedule:
     if isinstance(schedule, Phase):
         return Schedule((schedule,))
     if isinstance(schedule, Schedule):
@@ -110,7 +110,7 @@ def _schedule(schedule: str | Schedule | Phase, head: Head, *, examples: int, pa
         raise ValueError(
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule. Got {schedule!r}."
         )
-    made = auto(examples=examples, parameters=parameters) if schedule == "auto" else RECIPES[schedule]()
+    made = auto(examples=examples) if schedule == "auto" else RECIPES[schedule]()
     if head.linear:
         return made
     # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from kzoo.models.heads import build_head
-from kzoo.models.stages import crossing, cut_into_stages, weights_of
+from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
+from kzoo.models.taps import find_taps
 from kzoo.specs.head import Head
 
 
@@ -30,12 +30,6 @@ class Assembled:
     cuts: Mapping[str, tuple[Any, ...]]
     features: str
 
-    def cut_size(self, group: str) -> int:
-        """Numbers that enter a group for one example; 0 where it is the example itself, and nothing is below."""
-        if self.cuts[group][0] is self.model.input:
-            return 0
-        return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in self.cuts[group])
-
 
 def assemble(backbone: keras.Model, *, head: Head, outputs: int) -> Assembled:
     """Puts `head` on `backbone`; their layers stand side by side in one graph.
@@ -46,14 +40,42 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int) -> Assembled:
         outputs: number of logits.
     """
     stages = cut_into_stages(backbone)
-    logits = build_head(head, backbone.output, outputs=outputs)
+    levels, layers = _levels(backbone, stages) if head.kind == "mlp" and head.levels == "all" else (None, {})
+    logits = build_head(head, backbone.output, levels=levels, outputs=outputs)
     model = keras.Model(backbone.input, logits, name=f"{backbone.name}_adapted")
     below = {id(layer) for stage in stages for layer in stage.layers}
     top = [operation for operation in model.operations if id(operation) not in below]
     groups = {stage.name: stage.layers for stage in stages} | {"head": tuple(top)}
     cuts = {stage.name: stage.cut for stage in stages} | {"head": _head_cut(model, below)}
+    if levels is not None:
+        # Each tap's mean is taken as soon as it can be: it crosses a cut then, and not the map that it is the mean of.
+        order = [operation for stage in stages for operation in (*stage.layers, *layers[stage.name])]
+        for stage in stages[1:]:
+            start = next(place for place, operation in enumerate(order) if operation is stage.layers[0])
+            cuts[stage.name] = crossing([*order, *(each for each in top if each not in order)], start)
     features = next(layer.name for layer in backbone.operations if layer.output is backbone.output)
     return Assembled(model, groups, cuts, features)
+
+
+def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[str, list[Any]]]:
+    """Means of all taps side by side, (B, channels), or None; and the layers that make them, by stage.
+
+    Those of a stage are joined to those of all below it, so that one tensor carries them across each cut.
+    """
+    taps = find_taps(backbone)
+    levels, layers = None, {}
+    for stage in stages:
+        made = {id(tensor) for operation in stage.layers for tensor in keras.tree.flatten(operation.output)}
+        inside = [tensor for tensor in taps if id(tensor) in made]
+        pools = [keras.layers.GlobalAveragePooling2D(name=f"{stage.name}_tap{n}") for n in range(len(inside))]
+        means = [layer(tensor) for layer, tensor in zip(pools, inside, strict=True)]
+        joined = [levels, *means] if levels is not None else means
+        layers[stage.name] = pools
+        if means:
+            join = keras.layers.Concatenate(name=f"{stage.name}_levels")
+            levels = join(joined) if len(joined) > 1 else joined[0]
+            layers[stage.name] = [*pools, join] if len(joined) > 1 else pools
+    return levels, layers
 
 
 def _head_cut(model: keras.Model, below: set[int]) -> tuple[Any, ...]:

@@ -30,19 +30,43 @@ def register_head(name: str, builder: Builder) -> None:
     _HEADS[name] = builder
 
 
-def build_head(head: Head, features: Any, *, outputs: int) -> Any:
-    """Logits (B, outputs), float32, from the backbone's output (B, h, w, C), (B, t, C) or (B, C)."""
+def build_head(head: Head, features: Any, *, outputs: int, levels: Any = None) -> Any:
+    """Logits (B, outputs), float32, from the backbone's output (B, h, w, C), (B, t, C) or (B, C).
+
+    With `levels`, (B, channels), the means of what is below the output, the head sees these as well.
+    """
     if head.kind != "mlp":
         if head.kind not in _HEADS:
             known = ", ".join(["mlp", *_HEADS])
             raise ValueError(f"Unknown head {head.kind!r}. There are: {known}. kzoo.register_head adds one.")
         return _HEADS[head.kind](features, outputs)
     x = pool(features, head.pooling)
+    if levels is not None:
+        x = keras.layers.Concatenate(name="head_levels")([levels, x])
+    x = Standardize(name="head_standard", dtype="float32")(x)
     if head.hidden:
         x = keras.layers.Dense(head.hidden, activation="relu", name="head_hidden")(x)
     if head.dropout:
         x = keras.layers.Dropout(head.dropout, name="head_dropout")(x)
     return keras.layers.Dense(outputs, dtype="float32", name="head_logits")(x)
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class Standardize(keras.layers.Layer):
+    """Features less their mean, divided by their deviation: as they are, until a probe has measured both.
+
+    On features that are not centred, dropout is mostly noise, and all weights of a head pull one way.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Makes mean 0 and deviation 1, which no gradient changes."""
+        shape = (input_shape[-1],)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.deviation = self.add_weight(name="deviation", shape=shape, initializer="ones", trainable=False)
+
+    def call(self, inputs: Any) -> Any:
+        """(B, C) to (B, C)."""
+        return (inputs - self.mean) / self.deviation
 
 
 def pool(features: Any, pooling: str, *, name: str = "head") -> Any:

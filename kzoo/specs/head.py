@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 POOLINGS = ("avg", "max", "concat")
+LEVELS = ("all", "last")
 
 
 @dataclass(frozen=True)
@@ -15,17 +16,22 @@ class Head:
         pooling: ``"avg"``, ``"max"`` or ``"concat"`` (both, side by side), over height and width.
         hidden: units of a hidden ReLU layer; 0 for none, which makes the head linear.
         dropout: rate in [0, 1) before the layer of logits.
+        levels: ``"all"``: beside the backbone's output, the head sees the means of what is below it, all along the
+            backbone (Head2Toe, arXiv:2201.03529); ``"last"``: the output alone.
         kind: ``"mlp"``, or a name given to `kzoo.register_head`.
     """
 
     pooling: str = "avg"
     hidden: int = 0
     dropout: float = 0.2
+    levels: str = "all"
     kind: str = "mlp"
 
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}. Got {self.pooling!r}.")
+        if self.levels not in LEVELS:
+            raise ValueError(f"levels must be one of {', '.join(LEVELS)}. Got {self.levels!r}.")
         if not isinstance(self.hidden, int) or self.hidden < 0:
             raise ValueError(f"hidden must be an int in [0, inf). Got {self.hidden!r}.")
         if not 0 <= self.dropout < 1:

@@ -26,7 +26,7 @@ def fine_tune(
     return Schedule((phase,), name="fine_tune")
 
 
-def gradual(*, epochs: int = 4, learning_rate: float = 1e-3, augmentation: str = "light", views: int = 6) -> Schedule:
+def gradual(*, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 6) -> Schedule:
     """Head first, then the last stage, then the last two, each for `epochs` (ULMFiT, arXiv:1801.06146).
 
     Args:
@@ -42,8 +42,8 @@ def gradual(*, epochs: int = 4, learning_rate: float = 1e-3, augmentation: str =
 def lp_ft(
     train: str = "last:1",
     *,
-    epochs: int = 18,
-    learning_rate: float = 1e-3,
+    epochs: int = 12,
+    learning_rate: float = 3e-4,
     augmentation: str = "light",
     views: int = 6,
 ) -> Schedule:
@@ -71,26 +71,22 @@ def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, vi
     )
 
 
-def auto(*, examples: int, parameters: int) -> Schedule:
+def auto(*, examples: int) -> Schedule:
     """What `adapt` does unless told otherwise.
 
-    Under 50 examples the probe alone; otherwise the probe, then the last stage from it; from 500 examples on, unless
-    the model is large, the last two. Fewer examples and larger models take a lower rate; the fewer examples, the more
+    Under 50 examples the probe alone; otherwise the probe, then the last stage from it: the fewer examples, the more
     views of each.
 
-    TrashNet, mobilenet_v2_035 at 224, seed 0: 0.909 test accuracy, the probe alone 0.833 (``kzoo adapt``, see README).
+    TrashNet, mobilenet_v2_035 at 224: see ``benchmarks/README.md``.
 
     Args:
         examples: in the training split.
-        parameters: of the backbone.
     """
     if examples < 50:
         return Schedule(linear_probe().phases, name="auto")
-    epochs = 18 if examples < 20_000 else 6
-    rate = 1e-3 if examples >= 500 and parameters < 5e6 else 3e-4
-    stages = 2 if examples >= 500 and parameters < 50e6 else 1
-    views = min(epochs, max(3, round(16_000 / examples)))
-    return Schedule(lp_ft(f"last:{stages}", epochs=epochs, learning_rate=rate, views=views).phases, name="auto")
+    epochs = 12 if examples < 20_000 else 6
+    views = min(epochs, max(3, round(12_000 / examples)))
+    return Schedule(lp_ft(epochs=epochs, views=views).phases, name="auto")
 
 
 RECIPES = {"linear_probe": linear_probe, "fine_tune": fine_tune, "gradual": gradual, "lp_ft": lp_ft}

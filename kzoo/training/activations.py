@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,7 +19,7 @@ from kzoo.training.feed import Feed, read
 from kzoo.training.holding import Holding, Limits, Request, hold, requests
 from kzoo.training.passes import BATCH, Passes
 from kzoo.training.rows import Rows, gathered
-from kzoo.training.trunk import Cut, budget, cut, pack
+from kzoo.training.trunk import Cut, budget, cut, numbers_at, pack
 
 LOG = logging.getLogger("kzoo")
 
@@ -62,9 +61,7 @@ class Activations:
 
     def holding(self, phase: Phase) -> Holding:
         """How the activations of a phase are held."""
-        tensors = self.cuts[self._lowest(phase)]
-        frozen = tensors[0] is not self.model.input
-        size = sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors) if frozen else 0
+        size = numbers_at(self.cuts[self._lowest(phase)], self.model)
         return hold(phase, size=size, train=len(self.feed.train), held=len(self.feed.held), limits=self.limits)
 
     def fill(self, phases: Sequence[Phase], *, bar: tqdm) -> None:

@@ -127,7 +127,7 @@ def _solve(
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Solves a linear head on cached features and puts it in."""
     layers = [layer for layer in head if getattr(layer, "weights", ())]
-    if len(layers) != 1 or not isinstance(layers[0], keras.layers.Dense):
+    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
         raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
     feed = activations.feed
     bar.set_postfix_str("solving")
@@ -136,7 +136,8 @@ def _solve(
     weights = np.asarray(feed.weights(tf.constant(feed.train.targets)))
     arrays = (features, feed.train.targets, weights)
     solution = solve(arrays, (held, feed.held.targets), kind=feed.kind)
-    layers[0].set_weights([solution.kernel, solution.bias])
+    layers[0].set_weights([solution.mean, solution.deviation])
+    layers[1].set_weights([solution.kernel, solution.bias])
     return solution.scores, [{"epoch": 0, "C": solution.strength, **solution.scores}]
 
 

@@ -14,25 +14,36 @@ from kzoo.training.losses import score
 SMALL = 30_000_000
 """Features under this number are solved by one thread."""
 
+ROUGH, FINE = 1e-3, 1e-5
+"""Largest component of the gradient at which a penalty is judged, and at which the chosen one counts as solved."""
+
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse L2 penalties that are tried in turn, on standardised features, as scikit-learn's C."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A linear head.
+    """A linear head on standardised features.
 
     Args:
+        mean: of each feature, float32 (C,).
+        deviation: of each feature, float32 (C,).
         kernel: float32 (C, outputs).
         bias: float32 (outputs,).
         strength: the inverse penalty that validation chose.
         scores: its scores on validation.
     """
 
+    mean: np.ndarray
+    deviation: np.ndarray
     kernel: np.ndarray
     bias: np.ndarray
     strength: float
     scores: dict[str, float]
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """Logits (N, outputs) of features (N, C)."""
+        return (features - self.mean) / self.deviation @ self.kernel + self.bias
 
 
 def solve(
@@ -47,45 +58,48 @@ def solve(
     """
     features, targets, weights = train
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
-    standard = (features - mean) / deviation
+    standard, held = ((each - mean) / deviation for each in (features, validation[0]))
     fit = _fitter(kind, outputs=targets.shape[1])
-    tried: list[Solution] = []
-    for strength in STRENGTHS:
+
+    def attempt(strength: float, tolerance: float) -> Solution:
         # On a small problem threads wait for each other more than they work, above all on cores in use.
         with threadpool_limits(1 if features.size < SMALL else None):
-            kernel, bias = fit(standard, targets, weights, strength)
-        kernel = kernel / deviation[:, None]
-        bias = bias - mean @ kernel
-        scores = score(kind, validation[0] @ kernel + bias, validation[1])
-        tried.append(Solution(kernel.astype(np.float32), bias.astype(np.float32), strength, scores))
+            kernel, bias = fit(standard, targets, weights, strength, tolerance)
+        scores = score(kind, held @ kernel + bias, validation[1])
+        return Solution(mean, deviation, kernel.astype(np.float32), bias.astype(np.float32), strength, scores)
+
+    tried: list[Solution] = []
+    for strength in STRENGTHS:
+        tried.append(attempt(strength, ROUGH))
         # The loss falls to its lowest point and then rises: there is nothing better to come.
-        if len(tried) > 1 and scores["val_loss"] > 1.02 * tried[-2].scores["val_loss"]:
+        if len(tried) > 1 and tried[-1].scores["val_loss"] > 1.02 * tried[-2].scores["val_loss"]:
             break
-    return min(tried, key=lambda solution: solution.scores["val_loss"])
+    best = min(tried, key=lambda solution: solution.scores["val_loss"])
+    return attempt(best.strength, FINE)
 
 
 def _fitter(kind: str, *, outputs: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
     """A function of features, targets, weights and strength that gives kernel and bias.
 
-    Called again with a weaker penalty, it goes on from the last solution.
+    Called again with another penalty, it goes on from the last solution.
     """
     if kind == "regression":
         return _ridge
     # As many problems as there are questions: which class (one), or whether each label holds.
     models = [
-        LogisticRegression(max_iter=1000, tol=1e-5, warm_start=True)
+        LogisticRegression(max_iter=1000, warm_start=True)
         for _ in range(1 if kind == "classification" else outputs)
     ]
 
     def fit(
-        features: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float
+        features: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float, tolerance: float
     ) -> tuple[np.ndarray, np.ndarray]:
+        for model in models:
+            model.set_params(C=strength, tol=tolerance)
         if kind == "classification":
-            return _logistic(
-                models[0].set_params(C=strength), features, targets.argmax(axis=1), weights, outputs=outputs
-            )
+            return _logistic(models[0], features, targets.argmax(axis=1), weights, outputs=outputs)
         columns = [
-            _logistic(model.set_params(C=strength), features, column.astype(int), weights, outputs=1)
+            _logistic(model, features, column.astype(int), weights, outputs=1)
             for model, column in zip(models, targets.T, strict=True)
         ]
         return np.concatenate([k for k, _ in columns], axis=1), np.concatenate([b for _, b in columns])
@@ -94,7 +108,7 @@ def _fitter(kind: str, *, outputs: int) -> Callable[..., tuple[np.ndarray, np.nd
 
 
 def _ridge(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float, _tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     model = Ridge(alpha=1 / strength).fit(features, targets, sample_weight=weights)
     return np.atleast_2d(model.coef_).T, np.atleast_1d(model.intercept_)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import inspect
 import json
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ def cut(model: keras.Model, tensors: Sequence[Any]) -> Cut:
     if len(tensors) == 1 and tensors[0] is model.input:
         return Cut(None, tail)
     return Cut(keras.Model(model.input, list(tensors), name="trunk"), tail)
+
+
+def numbers_at(tensors: Sequence[Any], model: keras.Model) -> int:
+    """Numbers that cross a cut for one example; 0 where it is the example itself, and nothing is below."""
+    if tensors[0] is model.input:
+        return 0
+    return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
 
 def compiled(model: keras.Model) -> Callable[..., list[Any]]:

@@ -29,7 +29,7 @@ def test_classification_finds_the_optimum_that_scikit_learn_finds(features):
     oracle = LogisticRegression(C=found.strength, max_iter=1000, tol=1e-6).fit(
         (train[0] - mean) / deviation, train[1].argmax(axis=1)
     )
-    ours = np.exp(held[0] @ found.kernel + found.bias)
+    ours = np.exp(found.logits(held[0]))
     wanted = oracle.predict_proba((held[0] - mean) / deviation)
     np.testing.assert_allclose(ours / ours.sum(axis=1, keepdims=True), wanted, atol=1e-3)
 
@@ -40,7 +40,7 @@ def test_the_penalty_is_the_best_by_validation(features):
     train, held = split(x, targets)
     found = solve(train, held, kind="classification")
     assert found.strength in STRENGTHS
-    again = score("classification", held[0] @ found.kernel + found.bias, held[1])
+    again = score("classification", found.logits(held[0]), held[1])
     assert found.scores == pytest.approx(again, rel=1e-5)
     assert rank_of(found.scores) > rank_of(score("classification", np.zeros((100, 3)), held[1]))
 
@@ -77,8 +77,9 @@ def test_the_search_stops_once_the_loss_rises(monkeypatch):
     monkeypatch.setattr(LogisticRegression, "fit", counted)
     found = solve(*noisy(right=0.5), kind="classification")
     last = STRENGTHS.index(found.strength) + 1
-    assert fitted == list(STRENGTHS[: last + 1])
-    assert len(fitted) < len(STRENGTHS)
+    # Those that were tried, and the chosen one again, to its optimum.
+    assert fitted == [*STRENGTHS[: last + 1], found.strength]
+    assert last + 1 < len(STRENGTHS)
 
 
 def test_two_classes(features):
@@ -93,14 +94,14 @@ def test_a_class_that_was_never_seen_is_never_answered(features):
     x, logits = features
     targets = np.eye(4, dtype=np.float32)[logits.argmax(axis=1)]
     found = solve(*split(x, targets), kind="classification")
-    assert not np.any((x @ found.kernel + found.bias).argmax(axis=1) == 3)
+    assert not np.any((found.logits(x)).argmax(axis=1) == 3)
 
 
 def test_multi_label_is_one_against_the_rest_with_constant_columns(features):
     x, logits = features
     targets = np.concatenate([logits > 0, np.zeros((300, 1)), np.ones((300, 1))], axis=1).astype(np.float32)
     found = solve(*split(x, targets), kind="multi_label")
-    outputs = x @ found.kernel + found.bias
+    outputs = found.logits(x)
     assert np.all(outputs[:, 3] < 0)
     assert np.all(outputs[:, 4] > 0)
     assert found.scores["val_accuracy"] > 0.85
@@ -113,7 +114,7 @@ def test_regression_is_ridge(features):
     mean, deviation = train[0].mean(axis=0), train[0].std(axis=0)
     oracle = Ridge(alpha=1 / found.strength).fit((train[0] - mean) / deviation, train[1])
     np.testing.assert_allclose(
-        held[0] @ found.kernel + found.bias, oracle.predict((held[0] - mean) / deviation), rtol=1e-2, atol=1e-2
+        found.logits(held[0]), oracle.predict((held[0] - mean) / deviation), rtol=1e-2, atol=1e-2
     )
 
 
@@ -124,5 +125,5 @@ def test_weights_count(features):
     heavy = (1 + 50 * train_y[:, 0]).astype(np.float32)
     plain = solve((train_x, train_y, np.ones_like(heavy)), held, kind="classification")
     weighted = solve((train_x, train_y, heavy), held, kind="classification")
-    answers = [(x @ found.kernel + found.bias).argmax(axis=1) for found in (plain, weighted)]
+    answers = [(found.logits(x)).argmax(axis=1) for found in (plain, weighted)]
     assert np.mean(answers[1] == 0) > np.mean(answers[0] == 0)

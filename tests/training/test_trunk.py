@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from kzoo.models.assembly import assemble
 from kzoo.models.folding import fold
+from kzoo.models.taps import find_taps
 from kzoo.specs.head import Head
 from kzoo.training.freezing import set_trainable
-from kzoo.training.trunk import budget, compiled, cut, fingerprint, forward, pack
+from kzoo.training.trunk import budget, compiled, cut, fingerprint, forward, numbers_at, pack
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ def test_a_cut_at_the_input_leaves_no_trunk(assembled):
     assert part.tail.input_shape == assembled.model.input_shape
 
 
-def test_the_cut_at_the_head_is_the_pooled_embedding(assembled):
+def test_the_cut_at_the_head_is_the_pooled_embedding(assembled, backbone):
     part = cut(assembled.model, assembled.cuts["head"])
-    assert part.tail.input_shape == (None, 12)
+    assert part.tail.input_shape == (None, 12 + sum(tensor.shape[-1] for tensor in find_taps(backbone)))
 
 
 @pytest.mark.parametrize(("group", "norms"), [("stage2", False), ("stage1", False), ("stage2", True)])
@@ -63,7 +64,7 @@ def test_training_the_folded_tail_is_training_the_model(backbone, pictures, grou
         set_trainable(assembled.groups, trained, batch_norm=norms)
         part = cut(assembled.model, assembled.cuts[group])
         model = fold(part.tail, live=True) if split else assembled.model
-        inputs = below(part, pictures)[0] if split else pictures
+        inputs = pack(below(part, pictures)) if split else pictures
         model.compile(keras.optimizers.SGD(1e-1), keras.losses.CategoricalCrossentropy(from_logits=True))
         history = model.fit(inputs, targets, batch_size=5, epochs=4, shuffle=False, verbose=0)
         losses.append(history.history["loss"])
