@@ -97,7 +97,9 @@ def _row(phase: Phase, holding: Holding, assembled: Assembled, splits: Splits) -
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
-    count = numbers_at(assembled.cuts[groups[0]], assembled.model) * (holding.views * len(splits.train) + len(splits.validation))
+    count = numbers_at(assembled.cuts[groups[0]], assembled.model) * (
+        holding.views * len(splits.train) + len(splits.validation)
+    )
     place = {"memory": "in memory", "disk": "on the disk"}.get(holding.place)
     held = f"{count * np.dtype(holding.dtype).itemsize / 1e6:,.0f} MB {place}"
     if holding.place == "nowhere":

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from kzoo.data.headers import trouble
 from kzoo.data.image import Preprocessor
+from kzoo.data.pipelines import PARALLEL, untuned
 
 
 def check_pictures(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
@@ -83,7 +84,7 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
 
     pictures, is_path = sources([column[index] for index in indices])
     dataset = tf.data.Dataset.from_tensor_slices((np.asarray(indices, np.int64), pictures, is_path))
-    dataset = dataset.map(attempt, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False).ignore_errors()
+    dataset = untuned(dataset.map(attempt, num_parallel_calls=PARALLEL, deterministic=False).ignore_errors())
     progress = tqdm(dataset.as_numpy_iterator(), total=len(indices), desc="Checking", unit="picture", leave=False)
     return [int(index) for index, _ in progress]
 

@@ -13,16 +13,16 @@ import tensorflow as tf
 from kzoo.data.audit import sources
 from kzoo.data.augmentation import PRESETS, augment_views, mix
 from kzoo.data.image import Preprocessor
+from kzoo.data.pipelines import PARALLEL, untuned
 
 
 def batches(column: np.ndarray, *, preprocessor: Preprocessor, batch_size: int = 64) -> tf.data.Dataset:
     """Batches (B, S, S, C), float32, scaled for the backbone, of an image column, in its order."""
     pictures = Pictures(column, preprocessor=preprocessor)
     dataset = tf.data.Dataset.range(len(column)).map(
-        lambda index: pictures.load(index, "none", [0])[0], num_parallel_calls=tf.data.AUTOTUNE
+        lambda index: pictures.load(index, "none", [0])[0], num_parallel_calls=PARALLEL
     )
-    dataset = dataset.batch(batch_size).map(preprocessor.scale, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.prefetch(2)
+    return untuned(dataset.batch(batch_size).map(preprocessor.scale, num_parallel_calls=PARALLEL).prefetch(2))
 
 
 @dataclass(frozen=True)

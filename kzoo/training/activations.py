@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase
 from kzoo.training import store
-from kzoo.training.feed import Feed, read
+from kzoo.training.feed import PARALLEL, Feed, read, untuned
 from kzoo.training.holding import Holding, Limits, Request, hold, requests
 from kzoo.training.passes import BATCH, Passes
 from kzoo.training.rows import Rows, gathered
@@ -120,7 +120,7 @@ class Activations:
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
             return order.batch(batch, drop_remainder=True).map(pick)
 
-        return tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2)
+        return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
 
     def _pictures(self, phase: Phase, views: int, batch: int) -> tf.data.Dataset:
         """What the whole model takes, in the order and the views that `dataset` takes activations in."""
@@ -142,10 +142,10 @@ class Activations:
                 return inputs, wanted, self.feed.weights(wanted)
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
-            loaded = order.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(batch, drop_remainder=True)
-            return loaded.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+            loaded = order.map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
+            return loaded.enumerate().map(finish, num_parallel_calls=PARALLEL)
 
-        return tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2)
+        return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
 
     def _new_passes(self) -> Passes:
         return Passes(self.model, self.cuts, self.feed, self.fold, self._rows)
@@ -155,8 +155,10 @@ class Activations:
         for request in self._wanted(phases):
             if self._passes.key(request) not in self._rows:
                 together.setdefault((request.split, request.augmentation), []).append(request)
+        # One runtime for all passes of a phase: to make one takes seconds.
+        groups = sorted({request.group for each in together.values() for request in each}, key=list(self.cuts).index)
         for each in together.values():
-            self._passes.run(each, use_store=self.limits.disk > 0, bar=bar)
+            self._passes.run(each, groups, use_store=self.limits.disk > 0, bar=bar)
 
     def _lowest(self, phase: Phase) -> str:
         return phase.groups(list(self.cuts))[0]

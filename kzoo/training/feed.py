@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+PARALLEL = os.cpu_count() or 1
+"""Examples that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,15 @@ def read(split: Split, indices: Any, augmentation: str, numbers: Sequence[int], 
         versions, wanted = batched
         return split.finish(versions, wanted, augmentation, numbers=list(numbers), turn=turn)
 
-    dataset = tf.data.Dataset.from_tensor_slices(indices).map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(batch, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+    dataset = tf.data.Dataset.from_tensor_slices(indices).map(load, num_parallel_calls=PARALLEL).batch(batch)
+    return untuned(dataset.enumerate().map(finish, num_parallel_calls=PARALLEL).prefetch(2))
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset without tf.data's own tuning: whoever ends an iteration waits until its thread wakes up.
+
+    It sleeps for 10 ms, then for twice as long each time, so that 2.8 seconds of work took 5.1 (TensorFlow 2.21).
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

@@ -63,13 +63,14 @@ class Passes:
             values["mixed"] = hashlib.sha256("".join(part.digests).encode() + part.targets.tobytes()).hexdigest()
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32], request.split
 
-    def run(self, requests: Sequence[Request], *, use_store: bool, bar: tqdm) -> None:
+    def run(self, requests: Sequence[Request], groups: Sequence[str], *, use_store: bool, bar: tqdm) -> None:
         """Takes what the store has of requests for one split and augmentation, and computes what it has not.
 
         While it computes, other processes that want the same wait, and then read it.
 
         Args:
             requests: of one split and augmentation.
+            groups: at whose cuts the runtime computes: those of the requests, and of others that it is to serve.
             use_store: whether to read from the store and write to it.
             bar: progress, in pictures.
         """
@@ -86,7 +87,8 @@ class Passes:
             missing = [request for request in requests if not known[request].issuperset(digests)]
             if missing:
                 wanted = [n for n, d in enumerate(digests) if any(d not in known[request] for request in missing)]
-                made = self._compute(missing, self._order(missing[0], wanted), use_store=use_store, bar=bar)
+                order = self._order(missing[0], wanted)
+                made = self._compute(missing, groups, order, use_store=use_store, bar=bar)
                 blocks |= {request: [*blocks[request], block] for request, block in made.items()}
             for request in requests:
                 mapped, mixed = request.place == "disk", self.feed.mixes(request.augmentation)
@@ -114,9 +116,8 @@ class Passes:
         )
 
     def _compute(
-        self, requests: Sequence[Request], order: np.ndarray, *, use_store: bool, bar: tqdm
+        self, requests: Sequence[Request], groups: Sequence[str], order: np.ndarray, *, use_store: bool, bar: tqdm
     ) -> dict[Request, Any]:
-        groups = sorted({request.group for request in requests}, key=list(self.cuts).index)
         numbers = sorted({request.number for request in requests})
         bar.total += len(order) * len(numbers)
         bar.set_postfix_str(f"{len(numbers)} views" if len(numbers) > 1 else "features")
@@ -134,7 +135,7 @@ class Passes:
                 }
                 writing = store.writing(self.key(request)[0], digests=digests, card=card)
                 writers[request] = stack.enter_context(writing)
-            for number, outputs, targets in self._outputs(requests[0], order, groups, numbers):
+            for number, outputs, targets in self._outputs(requests, order, groups, numbers):
                 for request in requests:
                     if request.number == number:
                         arrays = [narrow(array, request.dtype) for array in outputs[request.group]]
@@ -144,16 +145,17 @@ class Passes:
         return {request: writer.block for request, writer in writers.items()}
 
     def _outputs(
-        self, request: Request, order: np.ndarray, groups: Sequence[str], numbers: Sequence[int]
+        self, requests: Sequence[Request], order: np.ndarray, groups: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[tuple[int, dict[str, list[np.ndarray]], np.ndarray]]:
-        """Batch by batch: number of a view, its activations at the cuts of `groups`, its targets."""
-        part = self._part(request)
-        lower, held = self._lower(request, groups[0], numbers)
+        """Batch by batch: number of a view, its activations at the cuts that are requested, its targets."""
+        request, part = requests[0], self._part(requests[0])
+        wanted = sorted({each.group for each in requests}, key=list(self.cuts).index)
+        lower, held = self._lower(request, wanted[0], numbers)
         if lower:
             for number, rows in zip(numbers, held, strict=True):
                 for start in range(0, len(order), BATCH):
                     inputs, targets = gathered(rows, order[start : start + BATCH], part.targets)
-                    yield number, self.at_cuts(groups, inputs, below=lower), targets.numpy()
+                    yield number, self.at_cuts(wanted, inputs, below=lower), targets.numpy()
             return
         batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
         for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):

@@ -87,8 +87,7 @@ def _fitter(kind: str, *, outputs: int) -> Callable[..., tuple[np.ndarray, np.nd
         return _ridge
     # As many problems as there are questions: which class (one), or whether each label holds.
     models = [
-        LogisticRegression(max_iter=1000, warm_start=True)
-        for _ in range(1 if kind == "classification" else outputs)
+        LogisticRegression(max_iter=1000, warm_start=True) for _ in range(1 if kind == "classification" else outputs)
     ]
 
     def fit(

@@ -27,13 +27,19 @@ def cache(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def adapt(backbone, arrays, monkeypatch, cache):
+def runtimes():
+    """The models that a runtime was made for."""
+    return []
+
+
+@pytest.fixture
+def adapt(backbone, arrays, monkeypatch, cache, runtimes):
     """`kzoo.adapt` of the tiny backbone on 48 + 6 + 6 pictures, under limits, without a search for the runtime."""
 
     def run(limits=None, *, model=backbone, data=None, schedule=SCHEDULE, **options):
         limits = limits or Limits(PLENTY, PLENTY)
         monkeypatch.setattr("kzoo.training.loop.Activations", functools.partial(Activations, limits=limits))
-        monkeypatch.setattr(passes, "fastest", lambda part, *, fold, sample: graph_call(part))
+        monkeypatch.setattr(passes, "fastest", lambda part, *, fold, sample: runtimes.append(part) or graph_call(part))
         return kzoo.adapt(model, data or kzoo.Classification(arrays), schedule=schedule, **options)
 
     return run
@@ -57,10 +63,10 @@ def computed(monkeypatch):
     """Digests of what each pass computes, from pictures or from activations."""
     found, plain = [], passes.Passes._compute
 
-    def counted(self, requests, order, **options):
+    def counted(self, requests, groups, order, **options):
         digests = getattr(self.feed, requests[0].split).digests
         found.append({digests[index] for index in order})
-        return plain(self, requests, order, **options)
+        return plain(self, requests, groups, order, **options)
 
     monkeypatch.setattr(passes.Passes, "_compute", counted)
     return found

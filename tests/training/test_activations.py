@@ -5,10 +5,12 @@ import errno
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kzoo
 from kzoo.training import store
 from kzoo.training.activations import Activations
+from kzoo.training.feed import Split, read
 from kzoo.training.holding import Limits
 
 PLENTY = 1 << 30
@@ -78,6 +80,22 @@ def test_the_fastest_runtime_changes_nothing(plain, backbone, arrays, cache):
     found = kzoo.adapt(backbone, kzoo.Classification(arrays), schedule=kzoo.Schedule((HEAD, TUNE)))
     assert places(found) == ["memory", "memory"]
     assert_alike(plain, found, within=1e-2)
+
+
+def test_all_passes_of_a_phase_share_a_runtime(adapt, runtimes):
+    adapt()
+    # The probe's, for both splits and for what tuning wants of the validation split; and that of the views.
+    assert len(runtimes) == 2
+
+
+def test_iterations_do_not_wait_for_the_tuning_of_tf_data():
+    split = Split(
+        lambda index, augmentation, numbers: tf.fill((1, 2), index),
+        lambda loaded, targets, augmentation, **_: (loaded, targets),
+        digests=[],
+        targets=np.zeros((2, 1), np.float32),
+    )
+    assert not read(split, np.arange(2), "none", [0], batch=2).options().autotune.enabled
 
 
 def test_a_disk_that_fills_up_does_not_stop_training(adapt, plain, cache, monkeypatch, caplog):

@@ -22,9 +22,9 @@ from kzoo.training.holding import Limits
 
 computed = []
 plain = passes.Passes._compute
-def counted(self, requests, order, **options):
+def counted(self, requests, groups, order, **options):
     computed.append(len(order))
-    return plain(self, requests, order, **options)
+    return plain(self, requests, groups, order, **options)
 passes.Passes._compute = counted
 
 def backbone(width=12):

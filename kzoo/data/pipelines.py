@@ -1,0 +1,17 @@
+"""Pipelines: how datasets run."""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+PARALLEL = os.cpu_count() or 1
+"""Examples that are read at once."""
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset without tf.data's own tuning, whose thread the end of an iteration waits for (TensorFlow 2.21)."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
