@@ -195,7 +195,10 @@ def split(options: argparse.Namespace, seed: int) -> Splits:
 
 
 def source(options: argparse.Namespace) -> Any:
-    """What a task takes: a folder, or arrays."""
+    """What a task takes: a folder, or arrays; a folder ``val`` is the test split where there is no ``test``."""
+    root = Path(options.data)
+    if (root / "train").is_dir() and (root / "val").is_dir() and not (root / "test").is_dir():
+        return {"train": root / "train", "test": root / "val"}
     if not options.data.startswith("cifar10:"):
         return options.data
     features = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}

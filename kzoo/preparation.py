@@ -77,6 +77,7 @@ def prepare(
     size = size or source.card.size
     source.check(size)
     splits = read(task)
+    head = head.for_examples(len(splits.train))
     keras.utils.set_random_seed(seed)
     with chosen.scope():
         backbone = source.build(size)

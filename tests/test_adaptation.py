@@ -184,8 +184,7 @@ def test_plan_trains_nothing_and_says_what_would_happen(module_backbone, folder)
     text = str(plan)
     assert "train  validation  test" in text
     assert [row[0] for row in plan.phases.rows] == ["head", "stage1 head"]
-    # The last convolution, and the head on its 12 channels and on the 6 that it takes.
-    assert plan.phases.rows[1][1] == 6 * 9 * 12 + (12 + 6) * 3 + 3
+    assert plan.phases.rows[1][1] == 6 * 9 * 12 + 12 * 3 + 3
     assert json.dumps(plan.as_dict())
     assert "<table>" in plan._repr_html_()
 

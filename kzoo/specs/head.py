@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 POOLINGS = ("avg", "max", "concat")
-LEVELS = ("all", "last")
+LEVELS = ("auto", "all", "last")
+
+MANY = 500
+"""Training examples from which on a head can use all levels.
+
+Mean test accuracy of `kzoo.adapt`, mobilenet_v2_035, seeds 0 to 2, last level and all: hymenoptera (221 training
+examples) 0.882 and 0.863; TrashNet (2017) after the probe 0.851 and 0.893.
+"""
 
 
 @dataclass(frozen=True)
@@ -17,14 +24,15 @@ class Head:
         hidden: units of a hidden ReLU layer; 0 for none, which makes the head linear.
         dropout: rate in [0, 1) before the layer of logits.
         levels: ``"all"``: beside the backbone's output, the head sees the means of what is below it, all along the
-            backbone (Head2Toe, arXiv:2201.03529); ``"last"``: the output alone.
+            backbone (Head2Toe, arXiv:2201.03529); ``"last"``: the output alone; ``"auto"``: all of them where there
+            are 500 training examples or more.
         kind: ``"mlp"``, or a name given to `kzoo.register_head`.
     """
 
     pooling: str = "avg"
     hidden: int = 0
     dropout: float = 0.2
-    levels: str = "all"
+    levels: str = "auto"
     kind: str = "mlp"
 
     def __post_init__(self) -> None:
@@ -36,6 +44,10 @@ class Head:
             raise ValueError(f"hidden must be an int in [0, inf). Got {self.hidden!r}.")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1). Got {self.dropout!r}.")
+
+    def for_examples(self, examples: int) -> Head:
+        """The same head with its levels settled, for so many training examples."""
+        return replace(self, levels="all" if examples >= MANY else "last") if self.levels == "auto" else self
 
     @property
     def linear(self) -> bool:

@@ -77,8 +77,8 @@ def auto(*, examples: int) -> Schedule:
     Under 50 examples the probe alone; otherwise the probe, then the last stage from it: the fewer examples, the more
     views of each.
 
-    TrashNet, mobilenet_v2_035 at 224, stretched, mean of seeds 0 to 2: 0.929 test accuracy in 57 s on 2 CPU cores, 0.896
-    after the probe (``benchmarks/time_to_accuracy.py``).
+    TrashNet, mobilenet_v2_035 at 224, stretched, mean of seeds 0 to 2: 0.929 test accuracy in 57 s on 2 CPU cores,
+    0.896 after the probe (``benchmarks/time_to_accuracy.py``).
 
     Args:
         examples: in the training split.

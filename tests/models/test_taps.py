@@ -46,7 +46,7 @@ def test_squeezes_and_inputs_are_no_taps():
 
 def test_the_head_sees_the_mean_of_each_tap_and_the_output():
     backbone = make_backbone()
-    assembled = assemble(backbone, head=Head(dropout=0.0), outputs=3)
+    assembled = assemble(backbone, head=Head(levels="all", dropout=0.0), outputs=3)
     taps = keras.Model(backbone.input, [*find_taps(backbone), backbone.output])
     pictures = np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype(np.float32)
     wanted = np.concatenate([np.mean(each, axis=(1, 2)) for each in taps(pictures)], axis=1)
@@ -55,7 +55,7 @@ def test_the_head_sees_the_mean_of_each_tap_and_the_output():
 
 
 def test_across_a_cut_go_means_and_not_maps():
-    assembled = assemble(make_backbone(), head=Head(), outputs=3)
+    assembled = assemble(make_backbone(), head=Head(levels="all"), outputs=3)
     crossing = {name: [tensor.shape[1:] for tensor in cut] for name, cut in assembled.cuts.items()}
     assert crossing["stage1"] == [(8, 8, 4), (4,)]
     assert crossing["stage2"] == [(4, 4, 6), (4,)]
@@ -66,3 +66,8 @@ def test_a_head_can_see_the_output_alone():
     assembled = assemble(make_backbone(), head=Head(levels="last"), outputs=3)
     assert numbers_at(assembled.cuts["head"], assembled.model) == 32
     assert all(len(cut) == 1 for cut in assembled.cuts.values())
+
+
+def test_many_examples_are_needed_for_all_levels():
+    assert [Head().for_examples(count).levels for count in (499, 500)] == ["last", "all"]
+    assert Head(levels="all").for_examples(10).levels == "all"

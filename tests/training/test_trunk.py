@@ -13,12 +13,12 @@ from kzoo.models.folding import fold
 from kzoo.models.taps import find_taps
 from kzoo.specs.head import Head
 from kzoo.training.freezing import set_trainable
-from kzoo.training.trunk import budget, compiled, cut, fingerprint, forward, numbers_at, pack
+from kzoo.training.trunk import budget, compiled, cut, fingerprint, forward, pack
 
 
 @pytest.fixture
 def assembled(backbone):
-    return assemble(backbone, head=Head(dropout=0.0), outputs=3)
+    return assemble(backbone, head=Head(levels="all", dropout=0.0), outputs=3)
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def test_the_cut_at_the_head_is_the_pooled_embedding(assembled, backbone):
 def test_training_the_folded_tail_is_training_the_model(backbone, pictures, group, norms):
     """Losses and weights after several steps agree to 1e-5 with the unsplit model on the same pictures."""
     targets = np.eye(3, dtype=np.float32)[np.arange(10) % 3]
-    trained = list(assemble(backbone, head=Head(), outputs=3).groups)
+    trained = list(assemble(backbone, head=Head(levels="all"), outputs=3).groups)
     trained = trained[trained.index(group) :]
     losses, weights, start = [], [], None
     for split in (False, True):
-        assembled = assemble(keras.models.clone_model(backbone), head=Head(dropout=0.0), outputs=3)
+        assembled = assemble(keras.models.clone_model(backbone), head=Head(levels="all", dropout=0.0), outputs=3)
         start = start or assembled.model.get_weights()
         assembled.model.set_weights(start)
         set_trainable(assembled.groups, trained, batch_norm=norms)
