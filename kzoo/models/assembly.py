@@ -73,13 +73,13 @@ def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[s
         ]
         flats = [keras.layers.Flatten(name=f"{stage.name}_mean{n}") for n in range(len(inside))]
         means = [flat(pool(tensor)) for flat, pool, tensor in zip(flats, pools, inside, strict=True)]
-        joined = [levels, *means] if levels is not None else means
-        pools += flats
-        layers[stage.name] = pools
-        if means:
+        parts = means if levels is None else [levels, *means]
+        layers[stage.name] = [*pools, *flats]
+        if len(parts) > 1:
             join = keras.layers.Concatenate(name=f"{stage.name}_levels")
-            levels = join(joined) if len(joined) > 1 else joined[0]
-            layers[stage.name] = [*pools, join] if len(joined) > 1 else pools
+            layers[stage.name].append(join)
+            parts = [join(parts)]
+        levels = parts[0] if parts else None
     return levels, layers
 
 

@@ -19,7 +19,7 @@ from kzoo.training.feed import PARALLEL, Feed, read, untuned
 from kzoo.training.holding import Holding, Limits, Request, hold, requests
 from kzoo.training.passes import BATCH, Passes
 from kzoo.training.rows import Rows, gathered
-from kzoo.training.trunk import Cut, budget, cut, numbers_at, pack
+from kzoo.training.trunk import Cut, budget, cut, numbers_at
 
 LOG = logging.getLogger("kzoo")
 
@@ -97,7 +97,7 @@ class Activations:
         for request in self._requests(phase):
             if request.split == "held":
                 rows = self._rows[self._passes.key(request)]
-                yield from (rows.take(start, min(start + BATCH, size)) for start in range(0, size, BATCH))
+                yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
                 return
         for inputs, _ in read(self.feed.held, np.arange(size), "none", [0], batch=BATCH):
             yield (inputs,)
@@ -115,7 +115,7 @@ class Activations:
             def pick(index: Any) -> Any:
                 takes = [lambda rows=rows: gathered(rows, index, targets) for rows in held]
                 inputs, wanted = tf.switch_case(turn, takes)
-                return inputs if len(inputs) > 1 else pack(inputs), wanted, self.feed.weights(wanted)
+                return inputs[0] if len(inputs) == 1 else inputs, wanted, self.feed.weights(wanted)
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
             return order.batch(batch, drop_remainder=True).map(pick)
