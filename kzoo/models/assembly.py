@@ -67,7 +67,7 @@ def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[s
     for stage in stages:
         made = {id(tensor) for operation in stage.layers for tensor in keras.tree.flatten(operation.output)}
         inside = [tensor for tensor in taps if id(tensor) in made]
-        # One pooling window over all of it: OpenVINO takes a quarter longer for global pooling, on a large map.
+        # One pooling window over all of it: OpenVINO takes longer for global pooling.
         pools = [
             keras.layers.AveragePooling2D(each.shape[1:3], name=f"{stage.name}_tap{n}") for n, each in enumerate(inside)
         ]

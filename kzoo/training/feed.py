@@ -98,7 +98,7 @@ def read(split: Split, indices: Any, augmentation: str, numbers: Sequence[int], 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The dataset without tf.data's own tuning: whoever ends an iteration waits until its thread wakes up.
 
-    It sleeps for 10 ms, then for twice as long each time, so that 2.8 seconds of work took 5.1 (TensorFlow 2.21).
+    It sleeps for 10 ms, then for twice as long each time (TensorFlow 2.21).
     """
     options = tf.data.Options()
     options.autotune.enabled = False
