@@ -13,16 +13,15 @@ import keras
 import numpy as np
 
 from kzoo import figures
-from kzoo.data.audit import check_pictures
 from kzoo.data.batches import batches
 from kzoo.data.examples import Splits
-from kzoo.data.image import Preprocessor
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.splits import read, read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
 from kzoo.models.folding import fold
 from kzoo.models.heads import pool
-from kzoo.predictions import Predictions, column_of
+from kzoo.predictions import Predictions
 from kzoo.saving import read as read_saved
 from kzoo.saving import write
 from kzoo.showing import show
@@ -47,7 +46,7 @@ class Adapted:
         kind: kind of the task.
         labels: names of the outputs.
         head: the head's description.
-        preprocessor: raw pictures to the network's input.
+        preprocessor: raw pictures or texts to the network's input.
         network: Keras model from scaled pictures to logits.
         features: name of the layer whose output is the backbone's.
         scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
@@ -59,7 +58,7 @@ class Adapted:
     kind: str
     labels: Sequence[str]
     head: Head
-    preprocessor: Preprocessor
+    preprocessor: Any
     network: keras.Model
     features: str
     scale: tuple[Sequence[float], Sequence[float]] | None
@@ -68,9 +67,8 @@ class Adapted:
 
     @cached_property
     def model(self) -> keras.Model:
-        """The plain Keras model, from pixels in 0..255 (B, H, W, 3) to probabilities (B, K), or values."""
-        raw = keras.Input((None, None, self.preprocessor.channels), name="image")
-        x = self.preprocessor.scale(self.preprocessor.resizing()(raw))
+        """The plain Keras model, from pixels in 0..255 (B, H, W, 3) or token ids (B, T) to probabilities or values."""
+        raw, x = self.preprocessor.raw()
         return keras.Model(raw, self.finish(self.network(x)), name=f"{self.card.name}_adapted")
 
     @cached_property
@@ -119,28 +117,35 @@ class Adapted:
         """
         if data is not None:
             task = data if isinstance(data, Task) else self._task(data)
-            examples, audit = read_labelled(task, labels=self.labels, seen=self.record["seen"])
+            examples, audit = read_labelled(
+                task, self.preprocessor.modality, labels=self.labels, seen=self.record["seen"]
+            )
             notes = str(audit).splitlines()
         else:
             examples, notes = self._splits().test, []
-        outputs = self._outputs(examples.columns["image"])
+        outputs = self._outputs(examples.columns[self.preprocessor.modality])
         return measure(self.kind, outputs, examples.targets, labels=self.labels, names=examples.names, notes=notes)
 
-    def predict(self, pictures: Any) -> Predictions:
-        """Answers for one or several pictures; what cannot be read is named and does not stop the others.
+    def predict(self, inputs: Any) -> Predictions:
+        """Answers for one or several pictures or texts; what cannot be read is named and does not stop the others.
 
         Args:
-            pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
-                (H, W, C).
+            inputs: pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
+                (H, W, C). Or a text, or a list of texts.
         """
-        column, names = column_of(pictures)
-        _, errors = check_pictures(column)
+        modality = MODALITIES[self.preprocessor.modality]
+        column, names = modality.ask(inputs)
+        if not len(column):
+            raise ValueError(f"There are no {modality.noun}s to predict.")
+        checked = modality.check(column)
+        column, errors = checked.column, checked.reasons
         good = [index for index in range(len(column)) if index not in errors]
         outputs = np.full((len(column), len(self.labels)), np.nan, np.float32)
         if good:
             outputs[good] = self._outputs(column[good])
         labels = [None if index in errors else self._answer(outputs[index]) for index in range(len(column))]
-        return Predictions(names, labels, outputs, self.labels, {names[index]: why for index, why in errors.items()})
+        reasons = {names[index]: why for index, why in errors.items()}
+        return Predictions(names, labels, outputs, self.labels, reasons, modality.noun)
 
     def export(self, directory: str | Path) -> Path:
         """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
@@ -252,7 +257,7 @@ class Adapted:
         source = self.record["task"]
         if source["data"] is None:
             raise ValueError("The data was in memory, and the test split is not in this process: pass other data.")
-        splits = read(self._task(source["data"]))
+        splits = read(self._task(source["data"]), self.preprocessor.modality)
         if splits.fingerprint() != self.record["fingerprint"]:
             raise ValueError(f"{source['data']} has changed since training: its test split is another one now.")
         return splits

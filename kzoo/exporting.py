@@ -8,11 +8,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kzoo.data.image import Preprocessor
+from kzoo.data.text import TextPreprocessor
 from kzoo.models.folding import fold
 from kzoo.serving.export import export_version
 from kzoo.serving.signatures import image_signatures, sample_pictures
+from kzoo.serving.texts import SAMPLE_TEXTS, text_signatures
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
 
@@ -23,7 +26,7 @@ def export(
     network: keras.Model,
     embedding: keras.Model,
     finish: Callable[[Any], Any],
-    preprocessor: Preprocessor,
+    preprocessor: Any,
     labels: Sequence[str],
     kind: str,
     description: str,
@@ -44,7 +47,16 @@ def export(
         Path of the version.
     """
     joint = _fast(keras.Model(network.input, [network.output, embedding.output]))
-    pixels = keras.Input((preprocessor.size, preprocessor.size, preprocessor.channels), name="pixels")
+    signatures, model, samples = SIGNERS[preprocessor.modality](joint, finish, preprocessor, labels=labels, kind=kind)
+    extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in labels)}
+    return export_version(directory, signatures=signatures, models=[model], samples=samples, extras=extras)
+
+
+def _sign_pictures(
+    joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Preprocessor, *, labels: Sequence[str], kind: str
+) -> tuple[Any, keras.Model, Any]:
+    """Signatures, what they call, and inputs to check each with."""
+    pixels = keras.Input(preprocessor.shape, name="pixels")
     logits, features = joint(preprocessor.scale(pixels))
     answer = keras.Model(pixels, [finish(logits), features], name="answer")
     signatures = image_signatures(
@@ -56,15 +68,43 @@ def export(
         labels=labels,
         kind=kind,
     )
-    extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in labels)}
-    samples = sample_pictures(preprocessor.size)
-    return export_version(directory, signatures=signatures, models=[answer], samples=samples, extras=extras)
+    encoded, decoded = sample_pictures(preprocessor.size, channels=preprocessor.channels)
+    samples = {"serving_default": encoded, "features": encoded, "tensor": decoded, "tensor_float": decoded}
+    return signatures, answer, {name: {"image": inputs} for name, inputs in samples.items()}
+
+
+def _sign_texts(
+    joint: keras.Model,
+    finish: Callable[[Any], Any],
+    preprocessor: TextPreprocessor,
+    *,
+    labels: Sequence[str],
+    kind: str,
+) -> tuple[Any, keras.Model, Any]:
+    """Signatures, what they call, and inputs to check each with."""
+    ids = keras.Input(preprocessor.shape, dtype="int32", name="tokens")
+    logits, features = joint(ids)
+    answer = keras.Model(ids, [finish(logits), features], name="answer")
+    signatures = text_signatures(
+        tokenize=preprocessor.tokenize, answer=answer, size=preprocessor.size, labels=labels, kind=kind
+    )
+    tokens = preprocessor.tokenize(tf.constant(SAMPLE_TEXTS)).numpy()
+    samples = {
+        "serving_default": {"text": SAMPLE_TEXTS},
+        "tokens": {"tokens": tokens},
+        "features": {"text": SAMPLE_TEXTS},
+    }
+    return signatures, answer, samples
+
+
+SIGNERS = {"image": _sign_pictures, "text": _sign_texts}
+"""What signs a model, by modality."""
 
 
 def _fast(model: keras.Model) -> keras.Model:
     """The model with BatchNorm folded into its convolutions, where that gives the same on some noise."""
     folded = fold_safely(fold, model)
-    if folded is model:
+    if folded is model or model.input.dtype != "float32":
         return model
     noise = np.random.default_rng(0).normal(size=(4, *model.input_shape[1:])).astype(np.float32)
     found, wanted = ([np.asarray(each) for each in one(noise, training=False)] for one in (folded, model))
@@ -75,12 +115,27 @@ def _fast(model: keras.Model) -> keras.Model:
     return model
 
 
+SIGNATURES = {
+    "image": (
+        "- `serving_default`: `image`, encoded pictures (jpeg, png, gif, bmp, webp), string (B,)",
+        "- `tensor`, `tensor_float`: `image`, pixels in 0..255, uint8 or float32 (B, H, W, C)",
+        "- `features`: `image`, encoded pictures; returns `features`, the embedding",
+    ),
+    "text": (
+        "- `serving_default`: `text`, string (B,)",
+        "- `tokens`: `tokens`, token ids, int32 (B, T), for servers without TensorFlow Text",
+        "- `features`: `text`; returns `features`, the embedding",
+    ),
+}
+"""What a model card says of them, by modality."""
+
+
 def model_card(
     card: BackboneSpec,
     *,
     kind: str,
     labels: Sequence[str],
-    preprocessor: Preprocessor,
+    preprocessor: Any,
     record: Mapping[str, Any],
 ) -> str:
     """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
@@ -94,7 +149,7 @@ def model_card(
         "",
         f"- Backbone: {card.name}, licence {card.licence}, {card.paper or 'no paper'}",
         f"- Start weights: {record['weights'] or 'random'}",
-        f"- Input: pictures of {preprocessor.size} x {preprocessor.size} pixels, resized by {preprocessor.resize}",
+        f"- Input: {preprocessor}",
         f"- Outputs: {', '.join(labels)}",
         f"- Data: {record['task']['data'] or 'given in memory'}: {sizes}; {record['set_aside']} set aside",
         f"- Schedule: {record['schedule']}, seed {record['seed']}",
@@ -109,9 +164,7 @@ def model_card(
         "",
         "## Signatures",
         "",
-        "- `serving_default`: `image`, encoded pictures (jpeg, png, gif, bmp, webp), string (B,)",
-        "- `tensor`, `tensor_float`: `image`, pixels in 0..255, uint8 or float32 (B, H, W, C)",
-        "- `features`: `image`, encoded pictures; returns `features`, the embedding",
+        *SIGNATURES[preprocessor.modality],
         "",
     ]
     return "\n".join(lines)

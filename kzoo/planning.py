@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.examples import Audit, Splits
-from kzoo.data.image import Preprocessor
 from kzoo.models.assembly import Assembled
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
@@ -65,13 +64,11 @@ def lay_out(
     splits: Splits,
     schedule: Schedule,
     *,
-    preprocessor: Preprocessor,
+    preprocessor: Any,
     weights: str | None,
 ) -> Plan:
     """The plan of a schedule on a model and its data."""
-    size = preprocessor.size
-    pictures = f"at {size} x {size}, {preprocessor.resize}"
-    title = f"{card.name} ({weights or 'random'} weights) {pictures}; schedule {schedule.name}"
+    title = f"{card.name} ({weights or 'random'} weights) on {preprocessor}; schedule {schedule.name}"
     available = find_limits()
     holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
     rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, strict=True)]

@@ -1,29 +1,27 @@
-"""Predictions: answers for pictures, and the forms in which pictures are asked about."""
+"""Predictions: answers for pictures or texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kzoo.data.image import SUFFIXES
-from kzoo.data.tables import as_column
 from kzoo.tables import Table
 
 
 @dataclass(frozen=True, repr=False)
 class Predictions:
-    """Answers for some pictures.
+    """Answers for some pictures or texts.
 
     Args:
-        names: what each picture is called.
-        labels: the answer: a label; a tuple of labels for a MultiLabel; None where the picture could not be read.
+        names: what each is called.
+        labels: the answer: a label; a tuple of labels for a MultiLabel; None where there is nothing to answer.
         outputs: probabilities, or values of a regression, float32 (N, outputs); NaN where there is none.
         columns: names of the outputs.
-        errors: why pictures could not be read, by name.
+        errors: why some could not be read, by name.
+        noun: what one of them is called.
     """
 
     names: Sequence[str]
@@ -31,6 +29,7 @@ class Predictions:
     outputs: np.ndarray
     columns: Sequence[str]
     errors: Mapping[str, str] = field(default_factory=dict)
+    noun: str = "picture"
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -41,12 +40,12 @@ class Predictions:
         return len(self.names)
 
     def table(self) -> Table:
-        """One row a picture."""
+        """One row each."""
         rows = []
         for name, label, row in zip(self.names, self.labels, self.outputs, strict=True):
             shown = self.errors.get(name) if label is None else ", ".join(label) if isinstance(label, tuple) else label
             rows.append((name, shown, *map(float, row)))
-        return Table(("picture", "label", *self.columns), rows)
+        return Table((self.noun, "label", *self.columns), rows)
 
     def __str__(self) -> str:
         return str(self.table())
@@ -55,17 +54,3 @@ class Predictions:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
-
-
-def column_of(pictures: Any) -> tuple[np.ndarray, list[str]]:
-    """An image column and names, of what a user has at hand."""
-    if isinstance(pictures, str | Path) and Path(pictures).is_dir():
-        pictures = sorted(path for path in Path(pictures).rglob("*") if path.suffix.lower() in SUFFIXES)
-    if isinstance(pictures, str | bytes | Path):
-        pictures = [pictures]
-    if hasattr(pictures, "ndim") and pictures.ndim == 3 and pictures.shape[-1] in (1, 3):
-        pictures = pictures[None]
-    column = as_column(pictures)
-    if not len(column):
-        raise ValueError("There are no pictures to predict.")
-    return column, [value if isinstance(value, str) else f"picture {index}" for index, value in enumerate(column)]

@@ -12,9 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
-from kzoo.data.batches import Pictures
 from kzoo.data.examples import Examples, Splits
-from kzoo.data.image import Preprocessor
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled, assemble
@@ -38,7 +37,7 @@ class Prepared:
         source: the backbone, its card and weights.
         splits: the data, checked and split.
         head: description of the head.
-        preprocessor: raw pictures to the backbone's input.
+        preprocessor: raw pictures or texts to the backbone's input.
         assembled: backbone and head, built.
         schedule: the phases.
         strategy: where it runs.
@@ -48,7 +47,7 @@ class Prepared:
     source: Source
     splits: Splits
     head: Head
-    preprocessor: Preprocessor
+    preprocessor: Any
     assembled: Assembled
     schedule: Schedule
     strategy: tf.distribute.Strategy
@@ -70,20 +69,20 @@ def prepare(
     """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`."""
     task = as_task(task)
     head = head or Head()
-    source = resolve(model.backbone if isinstance(model, Adapted) else model, weights=weights, cards=cards())
-    if isinstance(model, Adapted):
-        source = dataclasses.replace(source, card=dataclasses.replace(source.card, scaling=model.preprocessor.scaling))
+    source = _source_of(model) if isinstance(model, Adapted) else resolve(model, weights=weights, cards=cards())
+    modality = MODALITIES[source.card.modality]
     chosen = get_strategy(strategy)
-    size = size or source.card.size
-    source.check(size)
-    splits = read(task)
+    source.check(size or source.card.size)
+    splits = read(task, modality.name)
     head = head.for_examples(len(splits.train))
+    column = splits.train.columns[modality.name]
+    preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
+    splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=[*splits.audit.notes, *notes]))
     keras.utils.set_random_seed(seed)
     with chosen.scope():
-        backbone = source.build(size)
+        backbone = source.build(preprocessor.size)
         assembled = assemble(backbone, head=head, outputs=len(splits.labels))
-    preprocessor = Preprocessor(size, source.card.scaling, resize, channels=backbone.input_shape[-1])
-    picked = _schedule(schedule, head, examples=len(splits.train))
+    picked = _schedule(schedule, head, source, examples=len(splits.train))
     if augmentation is not None:
         picked = picked.with_augmentation(augmentation)
     if not isinstance(schedule, Schedule | Phase):
@@ -91,6 +90,13 @@ def prepare(
     for phase in picked.phases:
         _check_phase(phase, assembled, examples=len(splits.train), strategy=chosen)
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen)
+
+
+def _source_of(adapted: Adapted) -> Source:
+    """The backbone of an adapted model, to adapt again."""
+    size = adapted.preprocessor.size
+    card = dataclasses.replace(adapted.card, size=size, min_size=size, multiple=1, weights=(), source="user")
+    return Source(card, None, adapted.backbone)
 
 
 def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy: tf.distribute.Strategy) -> None:
@@ -102,7 +108,7 @@ def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
 
 
-def _schedule(schedule: str | Schedule | Phase, head: Head, *, examples: int) -> Schedule:
+def _schedule(schedule: str | Schedule | Phase, head: Head, source: Source, *, examples: int) -> Schedule:
     if isinstance(schedule, Phase):
         return Schedule((schedule,))
     if isinstance(schedule, Schedule):
@@ -111,7 +117,8 @@ def _schedule(schedule: str | Schedule | Phase, head: Head, *, examples: int) ->
         raise ValueError(
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule. Got {schedule!r}."
         )
-    made = auto(examples=examples) if schedule == "auto" else RECIPES[schedule]()
+    weights = source.weights_name is not None
+    made = auto(source.card, examples=examples, weights=weights) if schedule == "auto" else RECIPES[schedule]()
     if head.linear:
         return made
     # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.
@@ -134,11 +141,12 @@ def make_feed(prepared: Prepared, class_weight: Any, seed: int) -> tuple[Feed, t
             return np.eye(len(prepared.splits.labels), dtype=np.float32)[examples.targets]
         return ((examples.targets - scale[0]) / scale[1]).astype(np.float32) if scale else examples.targets
 
-    def pictures_of(examples: Examples) -> Pictures:
-        column, preprocessor = examples.columns["image"], prepared.preprocessor
-        return Pictures(column, preprocessor, digests=examples.digests, seed=seed, mixable=kind != "regression")
+    def reader_of(examples: Examples) -> Any:
+        modality, preprocessor = MODALITIES[prepared.preprocessor.modality], prepared.preprocessor
+        options: dict[str, Any] = {"digests": examples.digests, "seed": seed, "mixable": kind != "regression"}
+        return modality.reader(examples.columns[modality.name], preprocessor, **options)
 
-    train, valid = pictures_of(train_split), pictures_of(held)
+    train, valid = reader_of(train_split), reader_of(held)
     feed = Feed(
         train=Split(train.load, train.finish, digests=train_split.digests, targets=dense(train_split)),
         held=Split(valid.load, valid.finish, digests=held.digests, targets=dense(held)),

@@ -10,7 +10,8 @@ from typing import Any
 
 import keras
 
-from kzoo.data.image import Preprocessor
+from kzoo.data.modalities import MODALITIES
+from kzoo.data.tokens import restore
 from kzoo.models.own import read_model
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 from kzoo.specs.head import Head
@@ -71,9 +72,13 @@ def read(directory: str | Path) -> dict[str, Any]:
             )
         card = dict(values["card"])
         card["weights"] = tuple(WeightFile(**file) for file in card["weights"])
+        card["scripts"] = tuple(card["scripts"])
         values["card"] = BackboneSpec(**card)
         values["head"] = Head(**values["head"])
-        values["preprocessor"] = Preprocessor(**values["preprocessor"])
+        kind = MODALITIES[values["card"].modality].preprocessor
+        values["preprocessor"] = kind(
+            **{n: restore(v) if n == "tokenizer" else v for n, v in values["preprocessor"].items()}
+        )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
     _import_source(values["card"])
@@ -88,3 +93,7 @@ def _import_source(spec: BackboneSpec) -> None:
     """Makes the layers of a source known to Keras, so that a file that names them can be read."""
     if spec.source == "keras_cv":
         import keras_cv  # noqa: F401
+    if "preset" in spec.reads:
+        import keras_hub  # noqa: F401
+    if spec.modality == "text":
+        import kzoo.models.text  # noqa: F401

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo import figures
-from kzoo.data.batches import Pictures
 from kzoo.data.examples import Examples
 from kzoo.data.image import Preprocessor
+from kzoo.data.views import Pictures
 
 
 def show(
@@ -31,6 +31,10 @@ def show(
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; nothing is mixed.
         seed: of the augmentation.
     """
+    if preprocessor.modality != "image":
+        raise TypeError(
+            f"Only pictures can be drawn. This model reads {preprocessor}: print(adapted.evaluate().worst())."
+        )
     if not len(examples):
         return figures.grid(np.zeros((0, 1, 1, 3)), [])
     pictures = Pictures(examples.columns["image"], preprocessor, digests=examples.digests, seed=seed)

@@ -13,29 +13,23 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.data.examples import Checked
 from kzoo.data.headers import trouble
 from kzoo.data.image import Preprocessor
 from kzoo.data.pipelines import PARALLEL, untuned
 
 
-def check_pictures(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
-    """Opens every picture of a column.
-
-    Args:
-        column: object array (N,) of paths and bytes, or pixels (N, H, W, C).
-
-    Returns:
-        SHA-256 of each picture's content ("" where unreadable), and the reasons against some, by index.
-    """
+def check_pictures(column: np.ndarray) -> Checked:
+    """Opens every picture of a column: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
     if column.dtype != object:
-        return _check_pixels(column)
+        return Checked(column, *_check_pixels(column))
     digests, reasons = _check_headers(column)
     good = [index for index in range(len(column)) if index not in reasons]
     decodable = set(_decodable(column, good))
     for index in good:
         if index not in decodable:
             reasons[index] = _why(column[index])
-    return digests, reasons
+    return Checked(column, digests, reasons)
 
 
 def load(picture: str | bytes) -> bytes:

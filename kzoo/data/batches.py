@@ -2,124 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.audit import sources
-from kzoo.data.augmentation import PRESETS, augment_views, mix
-from kzoo.data.image import Preprocessor
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.pipelines import PARALLEL, untuned
 
 
-def batches(column: np.ndarray, *, preprocessor: Preprocessor, batch_size: int = 64) -> tf.data.Dataset:
-    """Batches (B, S, S, C), float32, scaled for the backbone, of an image column, in its order."""
-    pictures = Pictures(column, preprocessor=preprocessor)
+def batches(column: np.ndarray, *, preprocessor: Any, batch_size: int = 64) -> tf.data.Dataset:
+    """Batches of a column, in its order, as the backbone takes them: (B, S, S, C) float32, or (B, T) int32."""
+    reader = MODALITIES[preprocessor.modality].reader(column, preprocessor)
     dataset = tf.data.Dataset.range(len(column)).map(
-        lambda index: pictures.load(index, "none", [0])[0], num_parallel_calls=PARALLEL
+        lambda index: reader.load(index, "none", [0])[0], num_parallel_calls=PARALLEL
     )
     return untuned(dataset.batch(batch_size).map(preprocessor.scale, num_parallel_calls=PARALLEL).prefetch(2))
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """An image column whose pictures are read, decoded once and augmented, by index, inside of tf.data.
-
-    Args:
-        column: of N examples, see `kzoo.data.examples.Examples`.
-        preprocessor: the backbone's.
-        digests: SHA-256 of each picture; what is drawn for a picture follows from its content. Empty: from its index.
-        seed: of the run.
-        mixable: whether targets can be mixed, as one-hot ones can.
-    """
-
-    column: np.ndarray
-    preprocessor: Preprocessor
-    digests: Sequence[str] = ()
-    seed: int = 0
-    mixable: bool = True
-
-    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
-        """Versions of one picture, float32 (V, S, S, C) in 0..255.
-
-        Args:
-            index: int64 scalar.
-            augmentation: a name of `PRESETS`, or ``"none"``, which gives one version.
-            numbers: of the versions, int (V,), V known.
-        """
-        picture = self._decode(index)
-        if augmentation == "none":
-            return self.preprocessor.fit(picture)[None]
-        mark = tf.gather(self._marks, index)
-        seeds = [tf.stack([self._start + tf.cast(number, tf.int32), mark]) for number in _items(numbers)]
-        preset = PRESETS[augmentation]
-        return augment_views(picture, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
-
-    def finish(self, pictures: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
-        """A batch of `load` as the backbone takes it, (B * V, S, S, C), and its targets, mixed where the preset does.
-
-        Args:
-            pictures: float32 (B, V, S, S, C) in 0..255, V known.
-            targets: float32 (B, outputs).
-            augmentation: a name of `PRESETS`, or ``"none"``.
-            numbers: of the versions, int (V,).
-            turn: int scalar, another for each batch.
-        """
-        versions = pictures.shape[1]
-        targets = tf.repeat(targets[:, None], versions, axis=1)
-        if self.mixes(augmentation):
-            share = PRESETS[augmentation].mix
-            mixed = [
-                mix(pictures[:, place], targets[:, place], share=share, seed=self._lot(turn, number))
-                for place, number in enumerate(_items(numbers))
-            ]
-            pictures, targets = (tf.stack(parts, axis=1) for parts in zip(*mixed, strict=True))
-        shape = (-1, *pictures.shape[2:])
-        return self.preprocessor.scale(tf.reshape(pictures, shape)), tf.reshape(targets, (-1, targets.shape[-1]))
-
-    def mixes(self, augmentation: str) -> bool:
-        """Whether an augmentation mixes the pictures of a batch with each other."""
-        return self.mixable and augmentation != "none" and PRESETS[augmentation].mix > 0
-
-    def key(self, augmentation: str) -> dict[str, Any]:
-        """What a version of a picture follows from, besides its content and number, as plain values."""
-        preset = asdict(PRESETS[augmentation]) if augmentation != "none" else None
-        return {"preprocessor": asdict(self.preprocessor), "preset": preset, "seed": self.seed if preset else None}
-
-    def _decode(self, index: Any) -> Any:
-        if self.column.dtype != object:
-            return self.preprocessor.colour(tf.gather(self._values, index))
-        value = tf.gather(self._values, index)
-        encoded = tf.cond(tf.gather(self._is_path, index), lambda: tf.io.read_file(value), lambda: value)
-        return self.preprocessor.decode(encoded)
-
-    def _lot(self, turn: Any, number: Any) -> Any:
-        return tf.stack([self._start + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
-
-    @property
-    def _start(self) -> Any:
-        return tf.constant(np.int64(self.seed * 7919).astype(np.int32))
-
-    @cached_property
-    def _values(self) -> Any:
-        with tf.init_scope():
-            return tf.constant(self.column if self.column.dtype != object else sources(self.column)[0])
-
-    @cached_property
-    def _is_path(self) -> Any:
-        with tf.init_scope():
-            return tf.constant(sources(self.column)[1], tf.bool)
-
-    @cached_property
-    def _marks(self) -> Any:
-        marks = [int(digest[:8], 16) & 0x3FFFFFFF for digest in self.digests] or range(len(self.column))
-        with tf.init_scope():
-            return tf.constant(list(marks), tf.int32)
-
-
-def _items(numbers: Any) -> Sequence[Any]:
-    return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)

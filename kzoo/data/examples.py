@@ -11,7 +11,14 @@ import numpy as np
 
 from kzoo.tables import Table
 
-SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
+SPLIT_NAMES = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
 """Names that splits go by, and their own."""
 
 
@@ -21,10 +28,10 @@ class Examples:
 
     Args:
         columns: ``"image"`` holds paths (str) and encoded pictures (bytes) in an object array (N,), or pixels in an
-            array (N, H, W, C), uint8 or float in 0..255.
+            array (N, H, W, C), uint8 or float in 0..255; ``"text"`` holds strings in an object array (N,).
         targets: as they came: a list of N labels; encoded: int64 (N,), or float32 (N, outputs).
         names: what each example is called in messages, a path or a row.
-        digests: SHA-256 of each picture's content, once it is checked.
+        digests: SHA-256 of each one's content, once it is checked.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -60,6 +67,23 @@ class Raw:
     labels: Sequence[str] | None = None
     notes: Sequence[str] = ()
     set_aside: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A column that was opened once, example by example.
+
+    Args:
+        column: as it came, or brought to one form.
+        digests: SHA-256 of each content; "" where there is none.
+        reasons: why some cannot be used, by index.
+        notes: what a reader should know.
+    """
+
+    column: np.ndarray
+    digests: list[str]
+    reasons: dict[int, str]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +155,7 @@ class Splits:
 
 
 def short(digest: str) -> str:
-    """The first 16 digits of a digest: enough to tell pictures apart."""
+    """The first 16 digits of a digest: enough to tell examples apart."""
     return digest[:16]
 
 

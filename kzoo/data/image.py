@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
+
+from kzoo.specs.backbone import BackboneSpec
 
 RESIZES = ("crop", "pad", "squash")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
@@ -33,6 +35,8 @@ class Preprocessor:
     scaling: str = "none"
     resize: str = "crop"
     channels: int = 3
+
+    modality: ClassVar[str] = "image"
 
     def __post_init__(self) -> None:
         if self.resize not in RESIZES:
@@ -97,15 +101,31 @@ class Preprocessor:
             return tf.image.rgb_to_grayscale(pictures)
         return pictures
 
-    def resizing(self) -> keras.layers.Layer:
-        """`fit` as a Keras layer."""
-        return Resize(**dataclasses.asdict(self), name="resize", dtype="float32")
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        return (self.size, self.size, self.channels)
+
+    def __str__(self) -> str:
+        return f"pictures of {self.size} x {self.size} pixels, {self.resize}"
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for pixels in 0..255 (B, H, W, channels), and what the network takes of it."""
+        pixels = keras.Input((None, None, self.channels), name="image")
+        return pixels, self.scale(Resize(**dataclasses.asdict(self), name="resize", dtype="float32")(pixels))
 
     def scale(self, pictures: Any) -> Any:
         """Pixels in 0..255 (B, size, size, channels) in the backbone's own scaling; tensors or Keras tensors."""
         for layer in _scaling_layers(self.scaling):
             pictures = layer(pictures)
         return pictures
+
+
+def fit_pictures(
+    card: BackboneSpec, column: Any, *, size: int | None, resize: str, channels: int
+) -> tuple[Preprocessor, list[str]]:
+    """The preprocessor of a card, for pictures of `size` pixels or of its native ones; and no notes."""
+    return Preprocessor(size or card.size, card.scaling, resize, channels=channels), []
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

@@ -12,36 +12,38 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
-from kzoo.data.tables import IMAGE_NAMES, LABEL_NAMES, as_column, find_column
+from kzoo.data.modalities import Wanted
+from kzoo.data.pictures import collect_pictures
+from kzoo.data.tables import LABEL_NAMES, find_column
 
-_RECORD_IMAGE = ("image", "image/encoded", "image_raw", "encoded", "picture")
+_RECORD_INPUT = ("image/encoded", "image_raw", "encoded")
 _RECORD_LABEL = (*LABEL_NAMES, "image/class/label", "image/class/text", "image/object/class/label")
 
 
-def read_dataset(dataset: tf.data.Dataset, *, image: str | None, label: str | Sequence[str] | None) -> Raw:
-    """A finite dataset of ``(picture, target)`` or of dicts, batched or not.
+def read_dataset(dataset: tf.data.Dataset, wanted: Wanted) -> Raw:
+    """A finite dataset of ``(input, target)`` or of dicts, batched or not.
 
     Pixels are kept as lossless PNG where their sizes differ.
     """
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("The tf.data.Dataset never ends: take away .repeat(), kzoo repeats by itself.")
-    pick = _picker(dataset.element_spec, image=image, label=label)
-    picture_spec = pick(dataset.element_spec)[0]
-    if picture_spec.shape.rank == (1 if picture_spec.dtype == tf.string else 4):
+    pick = _picker(dataset.element_spec, wanted)
+    spec = pick(dataset.element_spec)[0]
+    if spec.shape.rank == (1 if spec.dtype == tf.string else 4):
         dataset = dataset.unbatch()
-    pictures: list[Any] = []
+    inputs: list[Any] = []
     targets: list[Any] = []
     for element in tqdm(dataset.as_numpy_iterator(), desc="Reading", unit="example", leave=False):
-        picture, target = pick(element)
-        pictures.append(picture)
+        value, target = pick(element)
+        inputs.append(value)
         targets.append(target)
-    if not pictures:
+    if not inputs:
         raise ValueError("The tf.data.Dataset is empty.")
-    names = [f"element {index}" for index in range(len(pictures))]
-    return Raw({"all": Examples({"image": _column(pictures)}, targets, names)})
+    names = [f"element {index}" for index in range(len(inputs))]
+    return Raw({"all": Examples({wanted.modality.name: _column(inputs, wanted)}, targets, names)})
 
 
-def read_tfds(name: Any, *, image: str | None, label: str | Sequence[str] | None) -> Raw:
+def read_tfds(name: Any, wanted: Wanted) -> Raw:
     """A data set of TensorFlow Datasets, by name or as a builder; downloaded where it is not prepared yet."""
     import tensorflow_datasets as tfds
 
@@ -51,20 +53,15 @@ def read_tfds(name: Any, *, image: str | None, label: str | Sequence[str] | None
             _find_network(builder)
         builder.download_and_prepare()
     features = builder.info.features or {}
-    picture = find_column(list(features), image, IMAGE_NAMES, what="image", source=f"tfds:{builder.name}")
-    target = find_column(
-        list(features),
-        label if isinstance(label, str) else None,
-        LABEL_NAMES,
-        what="label",
-        source=f"tfds:{builder.name}",
-    )
+    source, label = f"tfds:{builder.name}", wanted.label if isinstance(wanted.label, str) else None
+    value = find_column(list(features), wanted.input, wanted.modality.usual, what=wanted.modality.name, source=source)
+    target = find_column(list(features), label, LABEL_NAMES, what="label", source=source)
     labels = getattr(features[target], "names", None)
-    decoders = {picture: tfds.decode.SkipDecoding()}
+    decoders = {value: tfds.decode.SkipDecoding()} if isinstance(features[value], tfds.features.Image) else None
     splits = {}
     for split in builder.info.splits:
         dataset = builder.as_dataset(split=split, decoders=decoders)
-        examples = read_dataset(dataset, image=picture, label=target).splits["all"]
+        examples = read_dataset(dataset, Wanted(wanted.modality, value, target)).splits["all"]
         splits[SPLIT_NAMES.get(split, split)] = examples
     unused = [split for split in splits if split not in ("train", "validation", "test")]
     notes = [f"Splits of tfds:{builder.name} that are not used: {', '.join(unused)}"] if unused else []
@@ -84,8 +81,8 @@ def _find_network(builder: Any) -> None:
         ) from error
 
 
-def read_tfrecords(paths: Sequence[Path], *, source: str, image: str | None, label: str | Sequence[str] | None) -> Raw:
-    """TFRecords of tf.train.Example, with an encoded picture and a label in each.
+def read_tfrecords(paths: Sequence[Path], wanted: Wanted, *, source: str) -> Raw:
+    """TFRecords of tf.train.Example, with an encoded picture, or a text, and a label in each.
 
     Files named after splits (``train-00000-of-00004``) become these; a ``labels.txt`` beside them names the classes.
     """
@@ -98,17 +95,16 @@ def read_tfrecords(paths: Sequence[Path], *, source: str, image: str | None, lab
         groups = {"all": list(paths)}
     splits, aside = {}, []
     for split, files in groups.items():
-        splits[split], more = _read_records(files, image=image, label=label)
+        splits[split], more = _read_records(files, wanted)
         aside += more
     names = paths[0].parent / "labels.txt"
     labels = names.read_text(encoding="utf-8").split("\n") if names.is_file() else None
     return Raw(splits, [line.strip() for line in labels if line.strip()] if labels else None, (), aside)
 
 
-def _read_records(
-    paths: Sequence[Path], *, image: str | None, label: str | Sequence[str] | None
-) -> tuple[Examples, list[tuple[str, str]]]:
-    pictures, targets, names, aside = [], [], [], []
+def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list[tuple[str, str]]]:
+    inputs, targets, names, aside = [], [], [], []
+    usual, label = (*wanted.modality.usual, *_RECORD_INPUT), wanted.label if isinstance(wanted.label, str) else None
     keys: tuple[str, str] | None = None
     for path in paths:
         records = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
@@ -124,18 +120,18 @@ def _read_records(
                 break
             features = example.features.feature
             if keys is None:
-                wanted = label if isinstance(label, str) else None
+                what = wanted.modality.name
                 keys = (
-                    find_column(sorted(features), image, _RECORD_IMAGE, what="image", source=path.name),
-                    find_column(sorted(features), wanted, _RECORD_LABEL, what="label", source=path.name),
+                    find_column(sorted(features), wanted.input, usual, what=what, source=path.name),
+                    find_column(sorted(features), label, _RECORD_LABEL, what="label", source=path.name),
                 )
             encoded = features[keys[0]].bytes_list.value
-            pictures.append(encoded[0] if encoded else b"")
+            inputs.append(encoded[0] if encoded else b"")
             targets.append(_value(features[keys[1]]))
             names.append(f"{path.name} record {index}")
-    if not pictures:
+    if not inputs:
         raise ValueError(f"No records in {', '.join(path.name for path in paths)}.")
-    return Examples({"image": _column(pictures)}, targets, names), aside
+    return Examples({wanted.modality.name: _column(inputs, wanted)}, targets, names), aside
 
 
 def _value(feature: Any) -> Any:
@@ -146,25 +142,26 @@ def _value(feature: Any) -> Any:
     return None if not values else values[0] if len(values) == 1 else values
 
 
-def _picker(spec: Any, *, image: str | None, label: str | Sequence[str] | None) -> Any:
-    """A function from an element to its picture and its target."""
+def _picker(spec: Any, wanted: Wanted) -> Any:
+    """A function from an element to its input and its target."""
     if isinstance(spec, Mapping):
-        picture = find_column(list(spec), image, IMAGE_NAMES, what="image", source="the tf.data.Dataset")
-        wanted = label if isinstance(label, str) else None
-        target = find_column(list(spec), wanted, LABEL_NAMES, what="label", source="the tf.data.Dataset")
-        return lambda element: (element[picture], element[target])
+        source, label = "the tf.data.Dataset", wanted.label if isinstance(wanted.label, str) else None
+        modality = wanted.modality
+        value = find_column(list(spec), wanted.input, modality.usual, what=modality.name, source=source)
+        target = find_column(list(spec), label, LABEL_NAMES, what="label", source=source)
+        return lambda element: (element[value], element[target])
     if isinstance(spec, tuple) and len(spec) in (2, 3):
         return lambda element: (element[0], element[1])
-    raise ValueError(f"A tf.data.Dataset must give (picture, target) or a dict: it has no labels. Got {spec}.")
+    raise ValueError(f"A tf.data.Dataset must give (input, target) or a dict: it has no labels. Got {spec}.")
 
 
-def _column(pictures: Sequence[Any]) -> np.ndarray:
-    first = pictures[0]
-    if not isinstance(first, bytes) and len({picture.shape for picture in pictures}) == 1:
-        return as_column(np.stack(pictures))
-    column = np.empty(len(pictures), dtype=object)
-    column[:] = [picture if isinstance(picture, bytes) else _encode(picture) for picture in pictures]
-    return column
+def _column(values: Sequence[Any], wanted: Wanted) -> np.ndarray:
+    """A column of the values; arrays of several sizes become encoded pictures."""
+    if not hasattr(values[0], "shape"):
+        return wanted.modality.collect(values)
+    if len({value.shape for value in values}) == 1:
+        return collect_pictures(np.stack(values))
+    return wanted.modality.collect([_encode(picture) for picture in values])
 
 
 def _encode(picture: np.ndarray) -> bytes:

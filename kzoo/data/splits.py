@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from kzoo.data.audit import check_pictures
 from kzoo.data.examples import Audit, Examples, Splits, short
+from kzoo.data.modalities import MODALITIES, Modality
 from kzoo.data.sources import read_source
 from kzoo.data.targets import encode, make_labels
 from kzoo.specs.task import Task
@@ -16,7 +17,7 @@ BINS = 10
 """Most bins of equal size by which the targets of a regression are stratified; each has 20 examples or more."""
 
 
-def read(task: Task) -> Splits:
+def read(task: Task, modality: str = "image") -> Splits:
     """Reads, checks, encodes and splits the data of a task.
 
     Dirty examples are set aside, with a name and a reason each; ``strict=True`` raises instead. Copies of one
@@ -25,16 +26,15 @@ def read(task: Task) -> Splits:
     Raises:
         ValueError: nothing is left to learn from, or `strict` and something is wrong.
     """
-    raw = read_source(task)
+    raw = read_source(task, MODALITIES[modality])
     splits = dict(raw.splits)
     learned = splits["train"] if "train" in splits else splits["all"]
     labels = make_labels(learned.targets, task=task, known=raw.labels)
     aside: list[tuple[str, str]] = list(raw.set_aside)
-    for name, examples in splits.items():
-        splits[name] = _clean(
-            examples, labels=labels, positions=bool(task.labels or raw.labels), task=task, aside=aside
-        )
     notes = list(raw.notes)
+    clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
+    for name, examples in splits.items():
+        splits[name] = clean(examples)
     parts = _divide(splits, task=task, aside=aside, notes=notes)
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
@@ -43,13 +43,16 @@ def read(task: Task) -> Splits:
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
 
-def read_labelled(task: Task, *, labels: Sequence[str], seen: Iterable[str] = ()) -> tuple[Examples, Audit]:
+def read_labelled(
+    task: Task, modality: str = "image", *, labels: Sequence[str], seen: Iterable[str] = ()
+) -> tuple[Examples, Audit]:
     """All clean examples of a task's data, whatever their split, encoded by labels that are known already.
 
     Args:
         task: the data.
+        modality: of its inputs.
         labels: names of the outputs.
-        seen: short digests of pictures that are left out, because a model was trained or chosen on them.
+        seen: short digests of examples that are left out, because a model was trained or chosen on them.
 
     Returns:
         The examples, and what was set aside or left out.
@@ -57,18 +60,17 @@ def read_labelled(task: Task, *, labels: Sequence[str], seen: Iterable[str] = ()
     Raises:
         ValueError: none is usable, or `task.strict` and something is wrong.
     """
-    raw = read_source(task)
+    raw = read_source(task, MODALITIES[modality])
     aside: list[tuple[str, str]] = list(raw.set_aside)
-    positions = bool(task.labels or raw.labels)
-    parts = [
-        _clean(examples, labels=labels, positions=positions, task=task, aside=aside) for examples in raw.splits.values()
-    ]
+    notes: list[str] = []
+    clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
+    parts = [clean(examples) for examples in raw.splits.values()]
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     known = set(seen)
     fresh = [part.take([n for n, d in enumerate(part.digests) if short(d) not in known]) for part in parts]
     left = sum(map(len, parts)) - sum(map(len, fresh))
-    notes = [f"{left} pictures left out: the model was trained or chosen on them"] if left else []
+    notes += [f"{left} {clean.modality.noun}s left out: the model was trained or chosen on them"] if left else []
     audit = Audit(aside, notes)
     if not any(map(len, fresh)):
         raise ValueError(f"No example is left to measure on.\n{audit}")
@@ -83,22 +85,32 @@ def _join(parts: Sequence[Examples]) -> Examples:
     return Examples(columns, np.concatenate([part.targets for part in parts]), names, digests)
 
 
-def _clean(
-    examples: Examples, *, labels: Sequence[str], positions: bool, task: Task, aside: list[tuple[str, str]]
-) -> Examples:
-    """The usable examples, with encoded targets and digests."""
-    encoded = encode(examples.targets, labels=labels, task=task, positions=positions)
-    digests, reasons = check_pictures(examples.columns["image"])
-    reasons = encoded.reasons | reasons
-    if task.kind == "classification":
-        reasons |= _contradictions(digests, encoded.targets, reasons, labels)
-    aside += [(examples.names[index], reason) for index, reason in sorted(reasons.items())]
-    keep = [index for index in range(len(examples)) if index not in reasons]
-    return Examples(examples.columns, encoded.targets, examples.names, digests).take(keep)
+@dataclass(frozen=True)
+class _Cleaning:
+    """From examples as they came to usable ones, with encoded targets and digests; `aside` and `notes` are added to."""
+
+    modality: Modality
+    task: Task
+    labels: Sequence[str]
+    positions: bool
+    aside: list[tuple[str, str]]
+    notes: list[str]
+
+    def __call__(self, examples: Examples) -> Examples:
+        encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
+        checked = self.modality.check(examples.columns[self.modality.name])
+        reasons = encoded.reasons | checked.reasons
+        if self.task.kind == "classification":
+            reasons |= _contradictions(checked.digests, encoded.targets, reasons, self.labels, self.modality.noun)
+        self.aside.extend((examples.names[index], reason) for index, reason in sorted(reasons.items()))
+        self.notes.extend(checked.notes)
+        keep = [index for index in range(len(examples)) if index not in reasons]
+        columns = {self.modality.name: checked.column}
+        return Examples(columns, encoded.targets, examples.names, checked.digests).take(keep)
 
 
 def _contradictions(
-    digests: Sequence[str], targets: np.ndarray, reasons: Mapping[int, str], labels: Sequence[str]
+    digests: Sequence[str], targets: np.ndarray, reasons: Mapping[int, str], labels: Sequence[str], noun: str
 ) -> dict[int, str]:
     """Examples of one content that have different labels."""
     seen: dict[str, set[int]] = {}
@@ -106,7 +118,7 @@ def _contradictions(
         if index not in reasons:
             seen.setdefault(digest, set()).add(int(targets[index]))
     return {
-        index: f"the same picture is labelled {' and '.join(labels[t] for t in sorted(seen[digest]))}"
+        index: f"the same {noun} is labelled {' and '.join(labels[t] for t in sorted(seen[digest]))}"
         for index, digest in enumerate(digests)
         if index not in reasons and len(seen[digest]) > 1
     }
@@ -131,7 +143,7 @@ def _divide(
     chosen = _stratify(_strata(pool.targets), marks, shares, rng, notes)
     duplicates = len(marks) - len(set(marks))
     if duplicates:
-        notes.append(f"{duplicates} copies of other pictures: each stays in the split of its original")
+        notes.append(f"{duplicates} copies of others: each stays in the split of its original")
     return {part: splits.get(part, pool.take(chosen.get(part, []))) for part in ("validation", "test")} | {
         "train": pool.take(chosen["train"])
     }

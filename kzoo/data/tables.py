@@ -1,84 +1,146 @@
-"""Tables and arrays: CSV, DataFrame, NumPy."""
+"""Tables and arrays: CSV, JSON lines, Parquet, DataFrame, NumPy."""
 
 from __future__ import annotations
 
 import csv
-import os
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kzoo.data.examples import Examples, Raw
-from kzoo.data.targets import is_missing
+from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
+from kzoo.data.modalities import TEXT_NAMES, Wanted
 
-IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
 
 
-def read_csv(path: Path, *, image: str | None, label: str | Sequence[str] | None) -> Raw:
-    """A table with a header; paths are relative to its folder. UTF-8, with or without a mark."""
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        rows = list(reader)
-        columns = list(reader.fieldnames or [])
-    if not rows:
+def read_table(path: Path, wanted: Wanted) -> Raw:
+    """A file of rows: ``.csv`` or ``.tsv`` with a header (UTF-8, with or without a mark), ``.jsonl``, ``.parquet``.
+
+    Paths are relative to its folder. A ``.tsv`` of two columns without a header is a text and its label.
+    """
+    table = _READERS[path.suffix.lower()](path)
+    if not table or not len(next(iter(table.values()))):
         raise ValueError(f"{path} has no rows below its header.")
-    table = {name: [row.get(name) for row in rows] for name in columns}
-    return _read_columns(table, image=image, label=label, root=path.parent, source=str(path))
+    return _read_columns(table, wanted, root=path.parent, source=str(path), first=2)
 
 
-def read_frame(frame: Any, *, image: str | None, label: str | Sequence[str] | None) -> Raw:
+def read_frame(frame: Any, wanted: Wanted) -> Raw:
     """A DataFrame; paths are relative to the working directory."""
     if not len(frame):
         raise ValueError("The DataFrame has no rows.")
     table = {str(name): frame[name].tolist() for name in frame.columns}
-    return _read_columns(table, image=image, label=label, root=Path(), source="the DataFrame")
+    return _read_columns(table, wanted, root=Path(), source="the DataFrame", first=2)
 
 
-def read_arrays(pictures: Any, targets: Any) -> Raw:
-    """Pictures (N, H, W, C) or (N, H, W), or N paths or encoded pictures, and N targets."""
-    column = as_column(pictures)
+def read_arrays(inputs: Any, targets: Any, wanted: Wanted) -> Raw:
+    """N inputs of any kind that the modality has, and N targets."""
+    column = wanted.modality.collect(inputs)
+    nouns = wanted.modality.noun + "s"
     targets = list(np.asarray(targets)) if hasattr(targets, "__array__") else list(targets)
     if len(column) != len(targets):
-        raise ValueError(f"There are {len(column)} pictures but {len(targets)} targets.")
+        raise ValueError(f"There are {len(column)} {nouns} but {len(targets)} targets.")
     if not len(column):
-        raise ValueError("There are no pictures: the arrays are empty.")
-    names = [str(x) if isinstance(x, str) else f"row {index}" for index, x in enumerate(column)]
-    return Raw({"all": Examples({"image": column}, targets, names)})
+        raise ValueError(f"There are no {nouns}: the arrays are empty.")
+    names = [x if isinstance(x, str) and len(x) < 200 else f"row {index}" for index, x in enumerate(column)]
+    return Raw({"all": Examples({wanted.modality.name: column}, targets, names)})
 
 
-def as_column(pictures: Any) -> np.ndarray:
-    """Pictures as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
+def read_split_files(folder: Path, wanted: Wanted) -> Raw | None:
+    """A folder of tables named after splits, or of pairs ``train_text.txt`` and ``train_labels.txt``; None for others.
 
-    Raises:
-        ValueError: the pixels have another rank, or are floats within 0..1.
-        TypeError: they are neither pixels, nor paths, nor bytes.
+    In a pair, each line is a text or its label; a ``mapping.txt`` beside them, of lines ``number TAB name``, names the
+    labels.
     """
-    if not hasattr(pictures, "__array__"):
-        pictures = list(pictures)
-        if not pictures:
-            return np.empty(0, dtype=object)
-        if isinstance(pictures[0], str | bytes | Path):
-            return _paths_and_bytes(pictures)
-        if len({np.shape(picture) for picture in pictures}) > 1:
-            raise ValueError("Pictures of different sizes cannot be one array: give paths or encoded bytes.")
-    column = np.asarray(pictures)
-    if column.dtype.kind in "OSU":
-        return _paths_and_bytes(column.tolist())
-    if column.ndim == 3:
-        column = column[..., None]
-    if column.ndim != 4 or column.shape[-1] not in (1, 3):
-        raise ValueError(f"Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W). Got {column.shape}.")
-    if column.dtype == np.uint8 or not column.size:
-        return column
-    low, high = np.nanmin(column), np.nanmax(column)
-    if column.dtype.kind == "f" and high <= 1.0:
-        raise ValueError("Pictures of floats must be in 0..255. These are within 0..1: multiply them by 255.")
-    if low < 0 or high > 255:
-        raise ValueError(f"Pictures must be in 0..255. Got {low}..{high}.")
-    return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
+    splits: dict[str, Examples] = {}
+    labels, notes = None, []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in TABLES and (split := SPLIT_NAMES.get(path.stem.lower())):
+            raw = read_table(path, wanted)
+        elif path.name.endswith("_text.txt") and (
+            split := SPLIT_NAMES.get(path.name.removesuffix("_text.txt").lower())
+        ):
+            raw = _read_pair(path, path.with_name(path.name.replace("_text.txt", "_labels.txt")), wanted)
+        else:
+            continue
+        if split in splits:
+            raise ValueError(f"The split {split!r} of {folder} is there twice: {path.name} is one of them.")
+        splits[split], labels = raw.splits["all"], labels or raw.labels
+        notes += [f"{path.name}: {note}" for note in raw.notes]
+    if "train" not in splits:
+        return None
+    mapping = folder / "mapping.txt"
+    if mapping.is_file():
+        rows = [line.split("\t") for line in mapping.read_text(encoding="utf-8-sig").splitlines() if "\t" in line]
+        labels = [name.strip() for _, name in sorted(rows, key=lambda row: int(row[0]))]
+    return Raw(splits, labels, notes)
+
+
+def _read_pair(texts: Path, labels: Path, wanted: Wanted) -> Raw:
+    if not labels.is_file():
+        raise FileNotFoundError(f"{texts} has no labels: {labels} is not there.")
+    columns = []
+    for path in (texts, labels):
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+        columns.append(lines[:-1] if lines[-1] == "" else lines)
+    if len(columns[0]) != len(columns[1]):
+        raise ValueError(f"{texts} has {len(columns[0])} lines, {labels.name} has {len(columns[1])}.")
+    names = [f"{texts.name} line {number}: {line[:60]}" for number, line in enumerate(columns[0], start=1)]
+    targets = [int(label) if label.strip().isdigit() else label for label in columns[1]]
+    return Raw({"all": Examples({wanted.modality.name: wanted.modality.collect(columns[0])}, targets, names)})
+
+
+def _read_rows(path: Path) -> dict[str, list[Any]]:
+    tabs = path.suffix.lower() == ".tsv"
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        # Texts have quotes of their own, which mean nothing where tabs part the columns.
+        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+        csv.field_size_limit(1 << 30)
+        rows = [row for row in csv.reader(file, delimiter="\t" if tabs else ",", quoting=quoting) if row]
+    if tabs:
+        rows = [[_unquoted(cell) for cell in row] for row in rows]
+    if not rows:
+        return {}
+    header, rows = rows[0], rows[1:]
+    if tabs and len(header) == 2 and not {name.lower().strip() for name in header} & {*TEXT_NAMES, *LABEL_NAMES}:
+        header, rows = ["text", "label"], [header, *rows]
+    return {name: [row[place] if place < len(row) else None for row in rows] for place, name in enumerate(header)}
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
+
+
+def _read_lines(path: Path) -> dict[str, list[Any]]:
+    """A JSON object a line; what a line lacks is None."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"Line {number} of {path} is no JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"Line {number} of {path} is no JSON object: each line must be one, with named values."
+                )
+            rows.append(row)
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+
+
+def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    import pandas
+
+    frame = pandas.read_parquet(path)
+    return {str(name): frame[name].tolist() for name in frame.columns}
+
+
+_READERS = {".csv": _read_rows, ".tsv": _read_rows, ".jsonl": _read_lines, ".parquet": _read_parquet}
+
+TABLES = tuple(_READERS)
+"""Suffixes of the files of rows that are read."""
 
 
 def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], *, what: str, source: str) -> str:
@@ -96,38 +158,22 @@ def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], 
     )
 
 
-def _read_columns(
-    table: dict[str, list[Any]], *, image: str | None, label: str | Sequence[str] | None, root: Path, source: str
-) -> Raw:
-    names = list(table)
-    picture = find_column(names, image, IMAGE_NAMES, what="image", source=source)
+def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, source: str, first: int) -> Raw:
+    names, modality, label = list(table), wanted.modality, wanted.label
+    column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
     notes = []
     labels = None
     if label is None or isinstance(label, str):
-        target = find_column([n for n in names if n != picture], label, LABEL_NAMES, what="label", source=source)
+        target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
         targets = table[target]
-        if image is None or label is None:
-            notes.append(f"Pictures from column {picture!r}, labels from column {target!r}")
+        if wanted.input is None or label is None:
+            notes.append(f"{modality.noun.capitalize()}s from column {column!r}, labels from column {target!r}")
     else:
         targets = [
             list(row)
             for row in zip(*(table[find_column(names, n, (), what="label", source=source)] for n in label), strict=True)
         ]
         labels = list(label)
-    column = _paths_and_bytes(table[picture], root=root)
-    shown = [f"row {index + 2}: {value}" for index, value in enumerate(table[picture])]
-    return Raw({"all": Examples({"image": column}, targets, shown)}, labels, notes)
-
-
-def _paths_and_bytes(values: Sequence[Any], *, root: Path = Path()) -> np.ndarray:
-    column = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        if isinstance(value, bytes):
-            column[index] = value
-        elif isinstance(value, str | Path) and str(value):
-            column[index] = os.path.abspath(root / Path(value).expanduser())
-        elif value == "" or is_missing(value):
-            column[index] = b""
-        else:
-            raise TypeError(f"A picture must be a path or encoded bytes. Got {type(value).__name__} in row {index}.")
-    return column
+    shown = [f"row {index + first}: {str(value)[:200]}" for index, value in enumerate(table[column])]
+    values = modality.collect(table[column], root=root)
+    return Raw({"all": Examples({modality.name: values}, targets, shown)}, labels, notes)

@@ -16,7 +16,13 @@ import numpy as np
 from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.catalog_text import card_of_folder, find_package
 from kzoo.specs.registry import get_model
+
+MADE = ("own", "preset")
+"""Weights that a constructor puts in itself."""
+
+UNITS = {"image": "pixels", "text": "tokens"}
 
 
 @dataclass(frozen=True)
@@ -40,18 +46,25 @@ class Source:
 
     def check(self, size: int) -> None:
         """Raises, before any work, where the size does not suit or the weights are not to be had."""
-        fixed = self.model.input_shape[1] if self.model is not None else None
+        fixed, unit = self.model.input_shape[1] if self.model is not None else None, UNITS[self.card.modality]
         if fixed not in (None, size):
-            raise ValueError(f"{self.card.name!r} takes pictures of {fixed} pixels. Got size={size}.")
+            raise ValueError(f"{self.card.name!r} takes {fixed} {unit}. Got size={size}.")
+        if self.card.modality == "text" and size > self.card.size:
+            raise ValueError(f"size for {self.card.name!r} must be at most {self.card.size} {unit}. Got {size}.")
         if size < self.card.min_size or size % self.card.multiple:
             multiple = f", a multiple of {self.card.multiple}" if self.card.multiple > 1 else ""
-            wanted = f"at least {self.card.min_size} pixels{multiple}"
+            wanted = f"at least {self.card.min_size} {unit}{multiple}"
             raise ValueError(f"size for {self.card.name!r} must be {wanted}. Got {size}.")
         if self.weights == "imagenet":
             find_weights(self.card, size=size)
 
+    @property
+    def channels(self) -> int:
+        """Of the pictures that it takes."""
+        return self.model.input_shape[-1] if self.model is not None else 3
+
     def build(self, size: int) -> keras.Model:
-        """The backbone for pictures of `size` pixels, with its weights."""
+        """The backbone for pictures of `size` pixels, or texts of `size` tokens, with its weights."""
         if self.model is None:
             return build(self.card, size=size, weights=self.weights)
         return copy(self.model, size=size, weights=self.weights)
@@ -61,16 +74,20 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
     """Finds out what a user means by `model`.
 
     Args:
-        model: a name among `cards`, a card, a ``keras.Model``, or a path to a ``.keras`` or a weight file.
+        model: a name among `cards`, a card, a ``keras.Model``, a path to a ``.keras`` or a weight file, or
+            ``"hf_dir:PATH"``, a text encoder in Hugging Face's form.
         weights: ``"auto"``, ``"imagenet"``, a path, or None.
         cards: the registry.
     """
     if isinstance(model, keras.Model):
         return Source(card_of(model), None if weights == "auto" else weights, model)
     if isinstance(model, BackboneSpec):
+        model = find_package(model)
         return Source(model, _default(model) if weights == "auto" else weights)
     if isinstance(model, str) and model in cards:
         return resolve(cards[model], weights=weights, cards=cards)
+    if isinstance(model, str) and model.startswith("hf_dir:"):
+        return resolve(card_of_folder(Path(model.removeprefix("hf_dir:"))), weights=weights, cards=cards)
     if isinstance(model, str | Path) and str(model).endswith((".keras", ".h5")):
         if not Path(model).is_file():
             raise FileNotFoundError(f"There is no model file {model}.")
@@ -83,21 +100,22 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
 
 
 def build(spec: BackboneSpec, *, size: int, weights: str | Path | None) -> keras.Model:
-    """The backbone of a card, for pictures (B, size, size, 3).
+    """The backbone of a card, for pictures (B, size, size, 3) or token ids (B, size).
 
     Args:
         spec: its card.
-        size: input height and width, pixels.
-        weights: ``"imagenet"``, a path, or None for random ones.
+        size: input height and width, pixels; or tokens.
+        weights: ``"imagenet"``, ``"preset"``, a path, or None for random ones.
 
     Raises:
         WeightsError: the weights are not there or do not fit.
     """
-    path = find_weights(spec, size=size) if weights == "imagenet" else None if weights == "own" else weights
+    path = find_weights(spec, size=size) if weights == "imagenet" else None if weights in MADE else weights
     constructor = _resolve(spec.constructor)
-    arguments: dict[str, Any] = {"input_shape": (size, size, 3), **spec.arguments}
+    shape = (size, size, 3) if spec.modality == "image" else (size,)
+    arguments: dict[str, Any] = {"input_shape": shape, **spec.arguments}
     if "weights" in inspect.signature(constructor).parameters:
-        arguments["weights"] = None
+        arguments["weights"] = "preset" if weights == "preset" else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = constructor(**arguments)
@@ -117,9 +135,9 @@ def _resolve(path: str) -> Callable[..., keras.Model]:
         raise ImportError(f"The constructor {path!r} could not be imported: {error}") from error
 
 
-def _default(card: BackboneSpec) -> str:
-    """The weights of a card, unless told otherwise: ImageNet's, or those that the user's own constructor puts in."""
-    return "imagenet" if card.weights or card.source != "user" else "own"
+def _default(card: BackboneSpec) -> str | None:
+    """The weights of a card, unless told otherwise; None for a model that is meant to be trained from the start."""
+    return card.pretrained or {"user": "own", "kzoo": None}.get(card.source, "imagenet")
 
 
 def _match_published(model: keras.Model, spec: BackboneSpec) -> None:

@@ -19,7 +19,10 @@ def card_of(model: keras.Model) -> BackboneSpec:
     backbone = as_backbone(model)
     shape = backbone.input_shape
     if len(shape) != 4 or shape[-1] not in (1, 3):
-        raise TypeError(f"A picture backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}.")
+        raise TypeError(
+            f"A picture backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}. For texts, register "
+            "what makes it: kzoo.register(NAME, constructor, modality='text', reads=...)."
+        )
     if shape[1] != shape[2]:
         raise TypeError(f"Pictures are brought to one square size: {model.name!r} takes {shape}, which is not square.")
     size = shape[1] or 224
@@ -34,9 +37,10 @@ def card_of(model: keras.Model) -> BackboneSpec:
 
 
 def copy(model: keras.Model, *, size: int, weights: str | Path | None) -> keras.Model:
-    """A copy of the user's model, so that training leaves the original as it is, as a backbone for `size` pixels."""
+    """A copy of the user's model, so that training leaves the original as it is, for `size` pixels or tokens."""
     source = as_backbone(model)
-    clone = keras.models.clone_model(source, input_tensors=keras.Input((size, size, source.input_shape[-1])))
+    shape = (size, size, source.input_shape[-1]) if len(source.input_shape) == 4 else (size,)
+    clone = keras.models.clone_model(source, input_tensors=keras.Input(shape, dtype=source.input.dtype))
     clone.set_weights(source.get_weights())
     if weights is not None:
         load_weights(clone, weights)

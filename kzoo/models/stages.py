@@ -9,8 +9,8 @@ A stage is a run of layers whose pictures have one height. Two rules make that e
   belongs to the stage below, the expansion in front of a strided depthwise convolution to its own block, and what
   has to be kept of a frozen part is small.
 
-A model that keeps one height throughout (a vision transformer, a dense network) has a stage for each of its layers
-that has weights.
+A model that keeps one height throughout (a transformer, a dense network) has a stage for each of its blocks, the
+layers that have several layers inside; without these, for each of its layers that has weights.
 """
 
 from __future__ import annotations
@@ -90,9 +90,15 @@ def _borders(operations: Sequence[Any]) -> list[int]:
             borders.append(_narrowest(operations, position, borders[-1]))
             current = height
     if len(borders) == 1:
-        borders = [position for position, operation in enumerate(operations) if weights_of(operation)] or [0]
-        borders[0] = 0
+        weighted = [position for position, operation in enumerate(operations) if weights_of(operation)]
+        blocks = [position for position in weighted if _is_block(operations[position])]
+        borders = [0, *blocks] if len(blocks) > 1 else [0, *weighted[1:]]
     return _with_weights(operations, sorted(set(borders)))
+
+
+def _is_block(operation: Any) -> bool:
+    """Whether an operation has layers with weights inside of it, as a transformer's block has."""
+    return sum(isinstance(inner, keras.Layer) and bool(inner.weights) for inner in vars(operation).values()) > 1
 
 
 def _heights(operations: Sequence[Any]) -> list[int]:

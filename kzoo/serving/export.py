@@ -23,16 +23,16 @@ def export_version(
     *,
     signatures: Mapping[str, tuple[Callable[..., Any], Sequence[tf.TensorSpec]]],
     models: Sequence[keras.Model],
-    samples: Sequence[bytes],
+    samples: Mapping[str, Mapping[str, Any]],
     extras: Mapping[str, str],
 ) -> Path:
     """Writes ``directory/<next integer>/`` in TensorFlow Serving's layout.
 
     Args:
         directory: of the model; made where it is missing.
-        signatures: functions and their input specifications, by name; ``serving_default`` takes encoded pictures.
+        signatures: functions and their input specifications, by name; ``serving_default`` takes strings.
         models: what the functions call.
-        samples: encoded pictures on which the reloaded model is compared with the live one.
+        samples: inputs of each signature, on which the reloaded model is compared with the live one.
         extras: text files for ``assets.extra/``, by name.
 
     Returns:
@@ -57,7 +57,8 @@ def export_version(
             folder.mkdir()
             for name, text in extras.items():
                 (folder / name).write_text(text, encoding="utf-8")
-            write_warmup(folder, model=directory.name, pictures=samples[:1])
+            (name, strings), *_ = samples["serving_default"].items()
+            write_warmup(folder, model=directory.name, name=name, strings=strings[:1])
             _compare(aside, live, samples)
     return target
 
@@ -76,18 +77,17 @@ def _write(directory: Path, functions: Mapping[str, Any], models: Sequence[keras
     archive.write_out(str(directory), verbose=False)
 
 
-def _compare(directory: Path, live: Mapping[str, Any], samples: Sequence[bytes]) -> None:
+def _compare(directory: Path, live: Mapping[str, Any], samples: Mapping[str, Mapping[str, Any]]) -> None:
     """Raises unless each signature, read from the disk, gives bit for bit what the live function gives."""
     loaded = tf.saved_model.load(str(directory))
     for name, wanted in live.items():
-        spec = wanted.input_signature[0]
-        image = tf.constant(list(samples)) if spec.dtype == tf.string else _pixels(samples, spec)
-        ours, theirs = wanted(image), loaded.signatures[name](image=image)
+        inputs = {
+            spec.name: tf.constant(samples[name][spec.name])
+            if spec.dtype == tf.string
+            else tf.cast(samples[name][spec.name], spec.dtype)
+            for spec in wanted.input_signature
+        }
+        ours, theirs = wanted(**inputs), loaded.signatures[name](**inputs)
         for key, value in ours.items():
             if not np.array_equal(value.numpy(), theirs[key].numpy()):
                 raise ExportError(f"The exported signature {name!r} gives other {key} than the live model: not kept.")
-
-
-def _pixels(samples: Sequence[bytes], spec: tf.TensorSpec) -> Any:
-    picture = tf.io.decode_image(samples[0], channels=spec.shape[-1], expand_animations=False)
-    return tf.cast(picture[None], spec.dtype)

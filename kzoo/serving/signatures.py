@@ -39,7 +39,7 @@ def image_signatures(
         regression: ``values``). ``features``: encoded pictures to ``features``, float32 (B, width).
     """
     names = tf.constant(list(labels))
-    call = _traced_once(answer, size, channels)
+    call = traced_once(answer, (size, size, channels), tf.float32)
 
     def from_bytes(image: Any) -> Any:
         pictures = tf.map_fn(
@@ -50,12 +50,7 @@ def image_signatures(
         return tf.ensure_shape(pictures, (None, size, size, channels))
 
     def say(pictures: Any) -> dict[str, Any]:
-        outputs, _ = call(pictures)
-        if kind == "regression":
-            return {"values": outputs}
-        if kind == "classification":
-            return {"labels": tf.gather(names, tf.argmax(outputs, axis=1)), "probabilities": outputs}
-        return {"labels": _joined(names, outputs >= 0.5), "probabilities": outputs}
+        return named(call(pictures)[0], names, kind=kind)
 
     encoded = [tf.TensorSpec((None,), tf.string, name="image")]
     pixels = (None, None, None, channels)
@@ -67,18 +62,27 @@ def image_signatures(
     }
 
 
-def _traced_once(model: keras.Model, size: int, channels: int) -> Callable[[Any], Any]:
-    """The model as one function that all signatures call; of no pictures, it gives no output.
+def named(outputs: Any, names: Any, *, kind: str) -> dict[str, Any]:
+    """Outputs (B, K) as a signature gives them: labels and probabilities, or values."""
+    if kind == "regression":
+        return {"values": outputs}
+    if kind == "classification":
+        return {"labels": tf.gather(names, tf.argmax(outputs, axis=1)), "probabilities": outputs}
+    return {"labels": _joined(names, outputs >= 0.5), "probabilities": outputs}
+
+
+def traced_once(model: keras.Model, shape: Sequence[int], dtype: Any) -> Callable[[Any], Any]:
+    """The model as one function that all signatures call; of no examples, it gives no output.
 
     A convolution of an empty batch is wrong on CPU (TensorFlow 2.21).
     """
-    widths = [shape[-1] for shape in model.output_shape]
+    widths = [each[-1] for each in model.output_shape]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, size, size, channels), tf.float32)], autograph=False)
-    def call(pictures: Any) -> Any:
+    @tf.function(input_signature=[tf.TensorSpec((None, *shape), dtype)], autograph=False)
+    def call(inputs: Any) -> Any:
         return tf.cond(
-            tf.shape(pictures)[0] > 0,
-            lambda: tuple(model(pictures, training=False)),
+            tf.shape(inputs)[0] > 0,
+            lambda: tuple(model(inputs, training=False)),
             lambda: tuple(tf.zeros((0, width), tf.float32) for width in widths),
         )
 
@@ -92,8 +96,12 @@ def _joined(names: Any, on: Any) -> Any:
     return tf.strings.reduce_join(kept, axis=1, separator=",")
 
 
-def sample_pictures(size: int, *, count: int = 3) -> list[bytes]:
-    """Encoded pictures to check an export with: noise of several shapes, as JPEG and PNG; the same each time."""
+def sample_pictures(size: int, *, channels: int = 3, count: int = 3) -> tuple[list[bytes], np.ndarray]:
+    """Pictures to check an export with, the same each time.
+
+    Returns:
+        Noise of several shapes, as JPEG and PNG; and the pixels of the first, uint8 (1, H, W, channels).
+    """
     rng = np.random.default_rng(0)
     shapes = [(size, size), (size * 2 // 3, size), (size, size // 2 + 1)]
     pictures = []
@@ -102,4 +110,5 @@ def sample_pictures(size: int, *, count: int = 3) -> list[bytes]:
         pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         encode = tf.io.encode_jpeg if number % 2 == 0 else tf.io.encode_png
         pictures.append(encode(pixels).numpy())
-    return pictures
+    decoded = tf.io.decode_image(pictures[0], channels=channels, expand_animations=False)
+    return pictures, decoded[None].numpy()

@@ -10,16 +10,16 @@ import tensorflow as tf
 NAME = "tf_serving_warmup_requests"
 
 
-def write_warmup(folder: Path, *, model: str, pictures: Sequence[bytes]) -> None:
-    """Writes a TFRecord of ``tensorflow.serving.PredictionLog``, one request of one picture each.
+def write_warmup(folder: Path, *, model: str, name: str, strings: Sequence[bytes | str]) -> None:
+    """Writes a TFRecord of ``tensorflow.serving.PredictionLog``, one request of one string each.
 
     The messages are put together by hand, from the field numbers of tensorflow_serving/apis/prediction_log.proto,
     predict.proto and model.proto, so that writing them needs no package of TensorFlow Serving.
     """
     with tf.io.TFRecordWriter(str(folder / NAME)) as writer:
-        for picture in pictures:
-            tensor = tf.make_tensor_proto([picture]).SerializeToString()
-            entry = _field(1, b"image") + _field(2, tensor)
+        for string in strings:
+            tensor = tf.make_tensor_proto([string]).SerializeToString()
+            entry = _field(1, name.encode()) + _field(2, tensor)
             request = _field(1, _field(1, model.encode()) + _field(3, b"serving_default")) + _field(2, entry)
             writer.write(_field(6, _field(1, request)))
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+MODALITIES = ("image", "text")
+
 SCALINGS = ("caffe", "tf", "torch", "unit", "none")
 """How a backbone wants its pixels, given values in 0..255:
 
@@ -41,13 +43,16 @@ class BackboneSpec:
 
     Args:
         name: the name that a user types.
-        constructor: dotted path of a function that returns a ``keras.Model`` from (B, S, S, 3) float32
-            to a (B, s, s, width) feature map.
+        constructor: dotted path of a function that returns a ``keras.Model``: from pictures (B, S, S, 3) float32 to a
+            feature map (B, s, s, width); from token ids (B, T) int32 to features (B, width).
         arguments: keyword arguments of the constructor, apart from the input shape and the weights.
-        modality: ``"image"``.
-        size: native input height and width, pixels.
-        min_size: smallest input height and width that the constructor accepts, pixels.
-        multiple: input height and width must be a multiple of it, pixels.
+        modality: ``"image"`` or ``"text"``.
+        size: native input: height and width in pixels, or the longest text in tokens.
+        min_size: smallest input that the constructor accepts, in the same unit.
+        multiple: the input must be a multiple of it, in the same unit.
+        reads: how raw text becomes its input, see `kzoo.data.tokens.find_tokenizer`.
+        scripts: the scripts that it was trained on, by ISO 15924, as ``"Latn"`` or ``"Hani"``; none: any.
+        rate: peak learning rate at which its own weights are tuned; None: by its size.
         scaling: one of `SCALINGS`.
         parameters: parameters of the backbone without its top, moving statistics included.
         width: channels of the embedding after global average pooling.
@@ -56,7 +61,7 @@ class BackboneSpec:
         weights: the files of ImageNet weights that exist.
         licence: SPDX name.
         paper: address of the paper.
-        source: ``"keras"``, ``"keras_cv"`` or ``"user"``.
+        source: ``"keras"``, ``"keras_cv"``, ``"keras_hub"``, ``"kzoo"`` or ``"user"``.
     """
 
     name: str
@@ -67,6 +72,9 @@ class BackboneSpec:
     min_size: int = 32
     multiple: int = 1
     scaling: str = "none"
+    reads: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    scripts: tuple[str, ...] = ()
+    rate: float | None = None
     parameters: int | None = None
     width: int | None = None
     top1: float | None = None
@@ -77,10 +85,19 @@ class BackboneSpec:
     source: str = "user"
 
     def __post_init__(self) -> None:
+        if self.modality not in MODALITIES:
+            raise ValueError(
+                f"modality of {self.name!r} must be one of {', '.join(MODALITIES)}. Got {self.modality!r}."
+            )
         if self.scaling not in SCALINGS:
             raise ValueError(f"scaling of {self.name!r} must be one of {', '.join(SCALINGS)}. Got {self.scaling!r}.")
         if not 1 <= self.min_size <= self.size:
             raise ValueError(f"min_size of {self.name!r} must be in [1, size={self.size}]. Got {self.min_size}.")
+
+    @property
+    def pretrained(self) -> str:
+        """The name of its published weights: ``"imagenet"``, ``"preset"``, or "" where there are none."""
+        return "imagenet" if self.weights else "preset" if self.source == "keras_hub" else ""
 
     def weight_file(self, size: int) -> WeightFile | None:
         """The file whose resolution is nearest to `size` on a log scale (the larger of two), or None."""

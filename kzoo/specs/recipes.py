@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 
 
@@ -71,20 +72,29 @@ def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, vi
     )
 
 
-def auto(*, examples: int) -> Schedule:
+def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     """What `adapt` does unless told otherwise.
 
-    Under 50 examples the probe alone; otherwise the probe, then the last stage from it: the fewer examples, the more
-    views of each.
+    A card with a rate of its own is tuned whole at that rate: for a few epochs, from the probe; or, without weights,
+    for more of them, from the start. Otherwise, under 50 examples the probe alone; from 50 on the probe, then the last
+    stage from it: the fewer examples, the more views of each.
 
     TrashNet, mobilenet_v2_035 at 224, stretched, mean of seeds 0 to 2: 0.929 test accuracy in 57 s on 2 CPU cores,
     0.896 after the probe (``benchmarks/time_to_accuracy.py``).
 
     Args:
+        card: the backbone's.
         examples: in the training split.
+        weights: whether it has pretrained ones.
     """
+    if card.rate and not weights:
+        epochs = min(max(round(60_000 / examples), 5), 40)
+        return Schedule((Phase("*", epochs=epochs, learning_rate=card.rate, patience=5),), name="auto")
     if examples < 50:
         return Schedule(linear_probe().phases, name="auto")
+    if card.rate:
+        tuning = Phase("*", epochs=4, learning_rate=card.rate, layer_decay=0.9, weight_decay=0.01, batch_size=32)
+        return Schedule((*linear_probe().phases, tuning), name="auto")
     epochs = 12 if examples < 20_000 else 6
     views = min(epochs, max(3, round(12_000 / examples)))
     return Schedule(lp_ft(epochs=epochs, views=views).phases, name="auto")

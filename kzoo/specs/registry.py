@@ -24,8 +24,7 @@ class ModelList(list[str]):
         for name in self:
             card = _REGISTRY[name]
             millions = None if card.parameters is None else f"{card.parameters / 1e6:.1f} M"
-            weights = "imagenet" if card.weights else ""
-            rows.append((name, card.size, millions, card.width, card.top1, card.top5, weights, card.source))
+            rows.append((name, card.size, millions, card.width, card.top1, card.top5, card.pretrained, card.source))
         columns = ("model", "size", "parameters", "width", "top-1", "top-5", "weights", "source")
         return Table(columns, rows, notes=(f"{len(self)} models",))
 
@@ -43,8 +42,8 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
 
     Args:
         pattern: shell wildcards, as ``"mobilenet*"`` or ``"*_v2_*"``.
-        modality: only those of one modality, ``"image"``.
-        pretrained: only those with published ImageNet weights.
+        modality: only those of one modality, ``"image"`` or ``"text"``.
+        pretrained: only those with published weights.
 
     Example:
         >>> list_models("resnet50*")[0]
@@ -53,7 +52,7 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
     return ModelList(
         name
         for name, card in sorted(_REGISTRY.items())
-        if fnmatchcase(name, pattern) and modality in (None, card.modality) and (card.weights or not pretrained)
+        if fnmatchcase(name, pattern) and modality in (None, card.modality) and (card.pretrained or not pretrained)
     )
 
 

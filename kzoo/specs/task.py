@@ -14,16 +14,19 @@ class Task:
     Args:
         data: one of
 
-            - a folder of class folders, or of ``train``, ``validation`` (or ``val``, ``valid``) and ``test``
+            - a folder of class folders, or of ``train``, ``validation`` (or ``val``, ``valid``, ``dev``) and ``test``
               folders of class folders;
-            - a ``.csv`` or ``.tsv`` file, or a pandas DataFrame, with a column of paths (relative to the file);
-            - a pair ``(pictures, targets)`` of arrays; pictures uint8, or float in 0..255, (N, H, W, 3), (N, H, W, 1)
-              or (N, H, W);
-            - a ``tf.data.Dataset`` of ``(picture, target)``, batched or not;
+            - a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a pandas DataFrame, with a column of texts, or
+              of paths (relative to the file);
+            - a folder of such files, or of pairs ``train_text.txt`` and ``train_labels.txt``, named after the splits;
+            - a pair ``(inputs, targets)`` of arrays; pictures uint8, or float in 0..255, (N, H, W, 3), (N, H, W, 1)
+              or (N, H, W); texts;
+            - a ``tf.data.Dataset`` of ``(input, target)``, batched or not;
             - ``"tfds:NAME"`` or a ``tfds`` builder;
             - a ``.tfrecord`` file, a pattern of them, or a folder of them;
             - a dict of splits, ``{"train": ..., "validation": ..., "test": ...}``, each one of the above.
         image: name of the column, or of the feature, that holds the picture. None: found when unambiguous.
+        text: the same for texts.
         label: name of the column, or of the feature, that holds the target. None: found when unambiguous.
         labels: names of the classes in order, for integer targets.
         validation: share of the training data held out for choosing, in (0, 1), where no split is given.
@@ -34,6 +37,7 @@ class Task:
 
     data: Any
     image: str | None = field(default=None, kw_only=True)
+    text: str | None = field(default=None, kw_only=True)
     label: str | Sequence[str] | None = field(default=None, kw_only=True)
     labels: Sequence[str] | None = field(default=None, kw_only=True)
     validation: float = field(default=0.1, kw_only=True)

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from kzoo.data.augmentation import PRESETS, Preset, augment_views, shrink
-from kzoo.data.batches import Pictures, batches
+from kzoo.data.batches import batches
 from kzoo.data.image import Preprocessor, divide
+from kzoo.data.views import Pictures
 from kzoo.training.feed import Split, read
 
 COUNT = 21

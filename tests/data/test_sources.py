@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kzoo.data.audit import load
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.sources import read_source
 from kzoo.data.splits import read
 from kzoo.data.targets import encode, make_labels
@@ -134,7 +135,7 @@ NAMED |= {"categories", "paths", "path objects", "bytes", "tf.data of bytes"}
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_all_pictures_with_their_labels(form, tmp_path, folder, files, pixels):
     task = Classification(FORMS[form](tmp_path, folder, files, pixels))
-    raw = read_source(task)
+    raw = read_source(task, MODALITIES["image"])
     labels = make_labels(next(iter(raw.splits.values())).targets, task=task, known=raw.labels)
     assert sum(map(len, raw.splits.values())) == 30
     assert list(labels) == (list(NAMES) if form in NAMED else ["0", "1", "2"])

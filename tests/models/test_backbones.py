@@ -185,7 +185,7 @@ def test_a_size_that_does_not_suit_is_refused(own, size, message):
 def test_a_model_of_one_size_takes_no_other(backbone):
     source = resolve(backbone, weights="auto", cards={})
     source.check(16)
-    with pytest.raises(ValueError, match=r"'tiny' takes pictures of 16 pixels\. Got size=32"):
+    with pytest.raises(ValueError, match=r"'tiny' takes 16 pixels\. Got size=32"):
         source.check(32)
 
 

@@ -28,7 +28,7 @@ def test_names_are_sorted_and_match_the_pattern():
 @pytest.mark.parametrize(
     ("arguments", "keep"),
     [
-        ({"pretrained": True}, lambda card: bool(card.weights)),
+        ({"pretrained": True}, lambda card: bool(card.weights) or bool(card.pretrained)),
         ({"modality": "image"}, lambda card: card.modality == "image"),
         ({"modality": "smell"}, lambda card: False),
     ],

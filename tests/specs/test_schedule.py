@@ -3,8 +3,10 @@
 import pytest
 
 from kzoo.specs import recipes
+from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 
+CARD = BackboneSpec("vgg", "keras.applications.VGG16")
 GROUPS = ("stem", "stage1", "stage2", "stage3", "head")
 
 
@@ -108,7 +110,7 @@ def test_arguments_of_a_recipe_reach_its_phase():
 
 
 def test_auto_is_the_probe_alone_for_a_few_examples():
-    assert recipes.auto(examples=49).phases == recipes.linear_probe().phases
+    assert recipes.auto(CARD, examples=49, weights=True).phases == recipes.linear_probe().phases
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,6 @@ def test_auto_is_the_probe_alone_for_a_few_examples():
     [(50, 12, 12), (1000, 12, 12), (2000, 12, 6), (4000, 12, 3), (19_999, 12, 3), (20_000, 6, 3)],
 )
 def test_auto_takes_fewer_views_of_more_examples(examples, epochs, views):
-    schedule = recipes.auto(examples=examples)
+    schedule = recipes.auto(CARD, examples=examples, weights=True)
     assert schedule.name == "auto"
     assert schedule.phases == recipes.lp_ft("last:1", epochs=epochs, views=views).phases

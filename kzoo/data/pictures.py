@@ -1,0 +1,80 @@
+"""Image columns: pictures as a user has them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kzoo.data.image import SUFFIXES
+from kzoo.data.targets import is_missing
+
+
+def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
+    """Pictures as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
+
+    Args:
+        pictures: pixels, or paths and encoded pictures; None and the like where there is none.
+        root: what paths are relative to.
+
+    Raises:
+        ValueError: the pixels have another rank, or are floats within 0..1.
+        TypeError: they are neither pixels, nor paths, nor bytes.
+    """
+    if not hasattr(pictures, "__array__"):
+        pictures = list(pictures)
+        if not pictures:
+            return np.empty(0, dtype=object)
+        if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
+            return _paths_and_bytes(pictures, root=root)
+        if len({np.shape(picture) for picture in pictures}) > 1:
+            raise ValueError("Pictures of different sizes cannot be one array: give paths or encoded bytes.")
+    column = np.asarray(pictures)
+    if column.dtype.kind in "OSU":
+        return _paths_and_bytes(column.tolist(), root=root)
+    if column.ndim == 3:
+        column = column[..., None]
+    if column.ndim != 4 or column.shape[-1] not in (1, 3):
+        raise ValueError(f"Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W). Got {column.shape}.")
+    if column.dtype == np.uint8 or not column.size:
+        return column
+    low, high = np.nanmin(column), np.nanmax(column)
+    if column.dtype.kind == "f" and high <= 1.0:
+        raise ValueError("Pictures of floats must be in 0..255. These are within 0..1: multiply them by 255.")
+    if low < 0 or high > 255:
+        raise ValueError(f"Pictures must be in 0..255. Got {low}..{high}.")
+    return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
+
+
+def open_picture(path: Path) -> str:
+    """A file, as a path."""
+    return os.path.abspath(path)
+
+
+def ask_pictures(pictures: Any) -> tuple[np.ndarray, list[str]]:
+    """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these."""
+    if isinstance(pictures, str | Path) and Path(pictures).is_dir():
+        pictures = sorted(path for path in Path(pictures).rglob("*") if path.suffix.lower() in SUFFIXES)
+    if isinstance(pictures, str | bytes | Path):
+        pictures = [pictures]
+    if hasattr(pictures, "ndim") and pictures.ndim == 3 and pictures.shape[-1] in (1, 3):
+        pictures = pictures[None]
+    column = collect_pictures(pictures)
+    return column, [value if isinstance(value, str) else f"picture {index}" for index, value in enumerate(column)]
+
+
+def _paths_and_bytes(values: Sequence[Any], *, root: Path) -> np.ndarray:
+    column = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):
+        if isinstance(value, bytes):
+            column[index] = value
+        elif isinstance(value, str | Path) and str(value):
+            column[index] = os.path.abspath(root / Path(value).expanduser())
+        elif value == "" or is_missing(value):
+            column[index] = b""
+        else:
+            raise TypeError(f"A picture must be a path or encoded bytes. Got {type(value).__name__} in row {index}.")
+    return column

@@ -1,0 +1,211 @@
+"""Texts: from strings to token ids of one length, the same way in training and in serving."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.tokens import Hashed, Subwords, find_tokenizer
+from kzoo.specs.backbone import BackboneSpec
+
+SHARE = 0.95
+"""Share of the training texts that the chosen length holds whole."""
+
+MOST_UNKNOWN = 0.2
+"""Share of unknown tokens above which a reader is warned."""
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class TextPreprocessor:
+    """Texts to token ids, int32 (B, size). Deterministic; made of TensorFlow operations alone.
+
+    Args:
+        size: tokens; a longer text is cut, a shorter one padded.
+        tokenizer: see `kzoo.data.tokens`.
+    """
+
+    size: int
+    tokenizer: Hashed | Subwords
+
+    modality: ClassVar[str] = "text"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        return (self.size,)
+
+    def __str__(self) -> str:
+        return f"texts of {self.size} tokens"
+
+    def tokenize(self, texts: Any) -> Any:
+        """Token ids, int32 (B, size), of texts, string (B,); what ends a text is kept when it is cut."""
+        ids = self.tokenizer.ids(texts)
+        lengths = tf.minimum(tf.cast(ids.row_lengths(), tf.int32), self.size)
+        dense = ids.to_tensor(default_value=self.tokenizer.pad, shape=(None, self.size))
+        if self.tokenizer.last is None:
+            return dense
+        ends = tf.one_hot(lengths - 1, self.size, on_value=True, off_value=False)
+        return tf.where(ends & (lengths > 0)[:, None], self.tokenizer.last, dense)
+
+    def scale(self, ids: Any) -> Any:
+        """Ids are what the network takes."""
+        return ids
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for token ids, int32 (B, size), which the network takes as they are."""
+        ids = keras.Input((self.size,), dtype="int32", name="tokens")
+        return ids, ids
+
+
+def fit_texts(
+    card: BackboneSpec, column: np.ndarray, *, size: int | None, resize: str, channels: int
+) -> tuple[TextPreprocessor, list[str]]:
+    """The preprocessor of a card, of a length that holds most texts of a column, and notes about it."""
+    tokenizer = find_tokenizer(card.reads)
+    length, unknown = measure_texts(column, tokenizer, most=card.size)
+    notes = (
+        [] if size else [f"Texts are cut to {length} tokens: {SHARE:.0%} of them are not longer, or no more are read"]
+    )
+    if unknown > MOST_UNKNOWN:
+        scripts = f" It knows {', '.join(card.scripts)}." if card.scripts else ""
+        notes.append(
+            f"WARNING: {unknown:.0%} of the tokens are unknown to {card.name}.{scripts} Take another backbone."
+        )
+    return TextPreprocessor(size or length, tokenizer), notes
+
+
+def measure_texts(column: np.ndarray, tokenizer: Hashed | Subwords, *, most: int) -> tuple[int, float]:
+    """The length that holds most texts whole, in tokens, and the share of tokens that are unknown.
+
+    Args:
+        column: texts, object array (N,).
+        tokenizer: how they are cut.
+        most: the longest that the backbone takes.
+    """
+    lengths: list[int] = []
+    unknown: list[float] = []
+    for start in range(0, len(column), BATCH):
+        ids = tokenizer.ids(tf.constant(list(column[start : start + BATCH])))
+        lengths += ids.row_lengths().numpy().tolist()
+        unknown += tokenizer.unknown(ids).numpy().tolist()
+    return int(min(max(np.ceil(np.quantile(lengths, SHARE)), 4), most)), float(np.average(unknown, weights=lengths))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A text column whose texts are cut into tokens and augmented, by index, inside of tf.data.
+
+    Args:
+        column: texts, object array (N,).
+        preprocessor: the backbone's.
+        digests: SHA-256 of each text; what is drawn for it follows from its content. Empty: from its index.
+        seed: of the run.
+        mixable: not used: texts are not mixed.
+    """
+
+    column: np.ndarray
+    preprocessor: TextPreprocessor
+    digests: Sequence[str] = ()
+    seed: int = 0
+    mixable: bool = True
+
+    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Versions of one text, token ids int32 (V, size); see `kzoo.data.views.Pictures.load`."""
+        if augmentation == "none":
+            return tf.gather(self._ids, index)[None]
+        return self.preprocessor.tokenize(self.versions(index, augmentation, numbers))
+
+    def versions(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Versions of one text, string (V,)."""
+        text, mark = tf.gather(self._texts, index), tf.gather(self._marks, index)
+        start = tf.constant(np.int64(self.seed * 7919).astype(np.int32))
+        numbers = tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
+        seeds = [tf.stack([start + tf.cast(number, tf.int32), mark]) for number in numbers]
+        return tf.stack([augment_text(text, preset=TEXT_PRESETS[augmentation], seed=seed) for seed in seeds])
+
+    def finish(self, ids: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+        """A batch of `load`, (B, V, size), as the backbone takes it, (B * V, size), and its targets."""
+        targets = tf.repeat(targets, ids.shape[1], axis=0)
+        return tf.reshape(ids, (-1, self.preprocessor.size)), targets
+
+    def mixes(self, augmentation: str) -> bool:
+        """Texts are not mixed with each other."""
+        return False
+
+    def key(self, augmentation: str) -> dict[str, Any]:
+        """What a version of a text follows from, besides its content and number, as plain values."""
+        plain = json.dumps(dataclasses.asdict(self.preprocessor), sort_keys=True, default=repr)
+        preset = dataclasses.asdict(TEXT_PRESETS[augmentation]) if augmentation != "none" else None
+        return {
+            "preprocessor": hashlib.sha256(plain.encode()).hexdigest(),
+            "preset": preset,
+            "seed": self.seed if preset else None,
+        }
+
+    @cached_property
+    def _ids(self) -> Any:
+        with tf.init_scope():
+            parts = [
+                self.preprocessor.tokenize(tf.constant(list(self.column[start : start + BATCH])))
+                for start in range(0, len(self.column), BATCH)
+            ]
+            return tf.concat(parts, axis=0)
+
+    @cached_property
+    def _texts(self) -> Any:
+        with tf.init_scope():
+            return tf.constant(list(self.column))
+
+    @cached_property
+    def _marks(self) -> Any:
+        marks = [int(digest[:8], 16) & 0x3FFFFFFF for digest in self.digests] or range(len(self.column))
+        with tf.init_scope():
+            return tf.constant(list(marks), tf.int32)
+
+
+@dataclass(frozen=True)
+class TextPreset:
+    """How much a text is changed (EDA, arXiv:1901.11196).
+
+    Args:
+        delete: share of its words, or of its characters where they are words, that are left out.
+        swap: share of its words that change places with the next one.
+    """
+
+    delete: float
+    swap: float = 0.0
+
+
+TEXT_PRESETS = {
+    "light": TextPreset(delete=0.05),
+    "medium": TextPreset(delete=0.1, swap=0.05),
+    "strong": TextPreset(delete=0.2, swap=0.1),
+}
+
+
+def augment_text(text: Any, *, preset: TextPreset, seed: Any) -> Any:
+    """A text (scalar string) with words left out and swapped; one word at least stays.
+
+    KerasHub's layers for this draw from generators whose state does not come back (0.32).
+    """
+    words = tf.strings.split(tf.strings.regex_replace(text, r"\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai}", r" \0 "))
+    seeds = tf.unstack(tf.random.split(seed, 2))
+    count = tf.shape(words)[0]
+    lots = tf.random.stateless_uniform([count], seeds[0])
+    # The word with the highest lot always stays.
+    words = tf.boolean_mask(words, (lots >= preset.delete) | (lots >= tf.reduce_max(lots)))
+    places = tf.cast(tf.range(tf.shape(words)[0]), tf.float32)
+    jumps = tf.cast(tf.random.stateless_uniform(tf.shape(words), seeds[1]) < preset.swap, tf.float32)
+    words = tf.gather(words, tf.argsort(places + 1.5 * jumps, stable=True))
+    return tf.strings.reduce_join(words, separator=" ")

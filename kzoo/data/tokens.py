@@ -1,0 +1,157 @@
+"""Tokenizers: from strings to token ids, in TensorFlow operations, so that they are exported with the model."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+_ALONE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{P}\p{S}]"
+"""Characters that are tokens by themselves: those of scripts that put no spaces, and punctuation."""
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Words, or characters of scripts without spaces, and what they are made of, as hashes: no vocabulary at all.
+
+    Args:
+        buckets: number of ids; 0 is padding. Two words share an id by chance, once in so many.
+        ngrams: lengths of runs of tokens, as (1, 2): words and pairs of words (arXiv:1607.01759).
+        pieces: lengths of runs of characters within a word, as (3, 4, 5) (arXiv:1607.04606); none: whole words only.
+    """
+
+    buckets: int = 1 << 16
+    ngrams: Sequence[int] = (1,)
+    pieces: Sequence[int] = ()
+
+    pad: ClassVar[int] = 0
+    last: ClassVar[int | None] = None
+
+    def ids(self, texts: Any) -> Any:
+        """Ragged int32 (B, None) of texts, string (B,)."""
+        words = split_words(texts)
+        parts = [words] if 1 in self.ngrams else []
+        longer = [length for length in self.ngrams if length > 1]
+        if longer:
+            parts.append(tf.strings.ngrams(words, longer, separator=" "))
+        if self.pieces:
+            letters = tf.strings.unicode_split(tf.strings.join(["<", words, ">"]), "UTF-8")
+            runs = tf.strings.ngrams(letters, list(self.pieces), separator="")
+            parts.append(tf.strings.join(["#", runs.merge_dims(1, 2)]))
+        found = parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
+        return tf.cast(tf.strings.to_hash_bucket_fast(found, self.buckets - 1), tf.int32) + 1
+
+    def unknown(self, ids: Any) -> Any:
+        """Share of tokens that are not known: none, where each word has a hash."""
+        return tf.zeros(tf.shape(ids.row_lengths())[0])
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """A tokenizer of KerasHub's, by its configuration and its files (extra ``text``).
+
+    Args:
+        config: what `keras.saving.serialize_keras_object` says of it.
+        files: its vocabulary, by file name, in base64.
+        first, last: ids before and after each text, or None.
+        pad: id of padding.
+        unk: id of what is not known, or None where all is.
+    """
+
+    config: Mapping[str, Any] = field(hash=False)
+    files: Mapping[str, str] = field(hash=False, repr=False)
+    first: int | None
+    last: int | None
+    pad: int
+    unk: int | None
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> Subwords:
+        """The description of a KerasHub tokenizer."""
+        with tempfile.TemporaryDirectory() as folder:
+            tokenizer.save_assets(folder)
+            files = {path.name: base64.b64encode(path.read_bytes()).decode() for path in Path(folder).iterdir()}
+        name = getattr(tokenizer, "oov_token", None) or getattr(tokenizer, "unk_token", None)
+        return cls(
+            config=keras.saving.serialize_keras_object(tokenizer),
+            files=files,
+            first=getattr(tokenizer, "start_token_id", None),
+            last=getattr(tokenizer, "end_token_id", None),
+            pad=tokenizer.pad_token_id,
+            unk=tokenizer.token_to_id(name) if name else None,
+        )
+
+    def ids(self, texts: Any) -> Any:
+        """Ragged int32 (B, None) of texts, string (B,), with what begins and ends each."""
+        found = tf.cast(_subwords(json.dumps(self.config), tuple(self.files.items()))(texts), tf.int32)
+        rows = found.nrows()
+        ends = [tf.fill((rows, 1), end) if end is not None else None for end in (self.first, self.last)]
+        return tf.concat([each for each in (ends[0], found, ends[1]) if each is not None], axis=1)
+
+    def unknown(self, ids: Any) -> Any:
+        """Share of a text's tokens, float32 (B,), that the vocabulary does not know."""
+        if self.unk is None:
+            return tf.zeros(tf.shape(ids.row_lengths())[0])
+        return tf.math.divide_no_nan(
+            tf.reduce_sum(tf.cast(ids == self.unk, tf.float32), axis=1), tf.cast(ids.row_lengths(), tf.float32)
+        )
+
+
+def restore(values: Mapping[str, Any]) -> Hashed | Subwords:
+    """The tokenizer of its fields as plain values, as JSON has them."""
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Subwords(**plain) if "config" in plain else Hashed(**plain)
+
+
+def find_tokenizer(reads: Mapping[str, Any]) -> Hashed | Subwords:
+    """The tokenizer that a card asks for.
+
+    Args:
+        reads: the fields of `Hashed`; or ``preset``, a preset of KerasHub's or a folder in Hugging Face's form, and
+            arguments of its tokenizer.
+
+    Raises:
+        ImportError: KerasHub is not installed.
+        OSError: the preset is not there and cannot be fetched.
+    """
+    if "preset" not in reads:
+        return restore(reads)
+    return _find_subwords(json.dumps(dict(reads), sort_keys=True))
+
+
+@functools.lru_cache(maxsize=8)
+def _find_subwords(reads: str) -> Subwords:
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise ImportError("Text encoders need KerasHub: pip install 'kzoo[text]'") from error
+    arguments = json.loads(reads)
+    return Subwords.of(keras_hub.models.Tokenizer.from_preset(arguments.pop("preset"), **arguments))
+
+
+@functools.lru_cache(maxsize=8)
+def _subwords(config: str, files: tuple[tuple[str, str], ...]) -> Any:
+    """From texts to ragged ids, by the tokenizer of a description, made once in a process, outside of all graphs."""
+    import keras_hub  # noqa: F401
+
+    with tf.init_scope(), tempfile.TemporaryDirectory() as folder:
+        for name, content in files:
+            (Path(folder) / Path(name).name).write_bytes(base64.b64decode(content))
+        tokenizer = keras.saving.deserialize_keras_object(json.loads(config))
+        tokenizer.load_assets(folder)
+        # KerasHub gives lists where it is called eagerly (0.32).
+        return tf.function(tokenizer.tokenize, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+
+
+def split_words(texts: Any) -> Any:
+    """Ragged words in lower case, string (B, None): cut at spaces; punctuation and spaceless characters stand alone."""
+    lowered = tf.strings.lower(texts, encoding="utf-8")
+    return tf.strings.split(tf.strings.regex_replace(lowered, _ALONE, r" \0 "))

@@ -1,0 +1,154 @@
+"""Text backbones: from token ids (B, T), int32, to one vector a text (B, width)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kzoo.models.weights import WeightsError
+
+ops = keras.ops
+
+
+def ngram_bag(input_shape: tuple[int, ...], *, buckets: int, width: int) -> keras.Model:
+    """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759)."""
+    ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
+    return keras.Model(ids, MaskedMean(name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
+
+
+def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int) -> keras.Model:
+    """Convolutions over 2, 3 and 4 tokens, and the largest of each (arXiv:1408.5882)."""
+    ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
+    x = keras.layers.SpatialDropout1D(0.2, name="drop")(x)
+    parts = []
+    for size in (2, 3, 4):
+        y = keras.layers.Conv1D(width, size, padding="same", activation="relu", name=f"conv{size}")(x)
+        parts.append(keras.layers.GlobalMaxPooling1D(name=f"max{size}")(y))
+    return keras.Model(ids, keras.layers.Concatenate(name="features")(parts), name="text_cnn")
+
+
+def encoder(
+    input_shape: tuple[int, ...], *, preset: str, pooling: str = "mean", exact_gelu: bool = False, weights: Any = None
+) -> keras.Model:
+    """A text encoder of KerasHub's (extra ``text``), whose layers stand in a plain functional model of one input.
+
+    Args:
+        input_shape: (T,).
+        preset: name of a preset, or a folder in Hugging Face's form.
+        pooling: ``"mean"`` over the tokens that are there, or ``"cls"``, the first one.
+        exact_gelu: the activation as the original has it, instead of KerasHub's approximation by tanh.
+        weights: ``"preset"``, or None for random ones.
+
+    Raises:
+        ImportError: KerasHub is not installed.
+        WeightsError: the preset is neither here nor to be had.
+    """
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise ImportError("Text encoders need KerasHub: pip install 'kzoo[text]'") from error
+    try:
+        original = keras_hub.models.Backbone.from_preset(preset, load_weights=weights == "preset")
+        pad = keras_hub.models.Tokenizer.from_preset(preset).pad_token_id
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0][:200]
+        raise WeightsError(
+            f"The preset {preset!r} of KerasHub could not be read or fetched ({reason}). Without a network: bring a "
+            "folder in Hugging Face's form (config.json, model.safetensors, vocabulary) and name it 'hf_dir:PATH'."
+        ) from error
+    ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    mask = PaddingMask(pad, name="mask")(ids)
+    feeds = {"token_ids": ids, "padding_mask": mask}
+    if "segment_ids" in original.input:
+        feeds["segment_ids"] = Zeros(name="segments")(ids)
+    states = _rewired(original, feeds, exact_gelu=exact_gelu)
+    features = MaskedMean(name="pooled")([states, mask]) if pooling == "mean" else First(name="pooled")(states)
+    return keras.Model(ids, features, name="encoder")
+
+
+def _rewired(original: keras.Model, feeds: dict[str, Any], *, exact_gelu: bool) -> Any:
+    """The sequence output of new layers like those of a model, with their weights, called on `feeds`."""
+    output = original.output["sequence_output"] if isinstance(original.output, dict) else original.output
+    wanted = next(
+        each.name for each in original.operations if any(t is output for t in keras.tree.flatten(each.output))
+    )
+    made: dict[str, Any] = {}
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
+            config["activation"] = "gelu"
+        return layer.__class__.from_config(config)
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        made[layer.name] = layer(*arguments, **options)
+        return made[layer.name]
+
+    copied = keras.models.clone_model(original, input_tensors=feeds, clone_function=clone, call_function=call)
+    copied.set_weights(original.get_weights())
+    return made[wanted]
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class PaddingMask(keras.layers.Layer):
+    """1 where there is a token, 0 where there is padding: int32 (B, T) of ids (B, T)."""
+
+    def __init__(self, pad: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.pad = pad
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return ops.cast(ops.not_equal(inputs, self.pad), "int32")
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """(B, T), int32."""
+        return keras.KerasTensor(inputs.shape, dtype="int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "pad": self.pad}
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class Zeros(keras.layers.Layer):
+    """The segment of each token where there is one segment: zeros like the ids (B, T)."""
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return ops.zeros_like(inputs)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """(B, T), int32."""
+        return keras.KerasTensor(inputs.shape, dtype="int32")
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class MaskedMean(keras.layers.Layer):
+    """The mean (B, C) over those of (B, T, C) that a mask (B, T) is 1 for; zeros where there is none."""
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        states, mask = inputs
+        weights = ops.expand_dims(ops.cast(mask, states.dtype), -1)
+        return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, C)."""
+        return (input_shape[0][0], input_shape[0][-1])
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class First(keras.layers.Layer):
+    """The state (B, C) of the first token of (B, T, C)."""
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return inputs[:, 0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, C)."""
+        return (input_shape[0], input_shape[-1])
