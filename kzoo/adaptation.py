@@ -139,9 +139,11 @@ def adapt(
 def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale: Any, seed: int) -> Adapted:
     splits, task = prepared.splits, prepared.task
     source = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
-    source["data"] = (
-        str(Path(task.data).absolute()) if isinstance(task.data, str | Path) and Path(task.data).exists() else None
-    )
+    on_disk = isinstance(task.data, str | Path) and Path(task.data).exists()
+    source["data"] = str(Path(task.data).absolute()) if on_disk else None
+    if callable(task.label) or not isinstance(task.groups, str | None):
+        # A function is no plain value: what it read cannot be read again.
+        source |= {"data": None, "label": None, "groups": None, "validation": 0.1, "test": 0.1}
     phases = [
         {
             "phase": dataclasses.asdict(result.phase),

@@ -13,14 +13,15 @@ import keras
 import numpy as np
 
 from kzoo import figures
+from kzoo.asking import ask
 from kzoo.data.batches import batches
-from kzoo.data.examples import Splits
-from kzoo.data.modalities import MODALITIES
+from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.splits import read, read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
 from kzoo.models.folding import fold
 from kzoo.models.heads import pool
+from kzoo.neighbors import Neighbors, normalize, search
 from kzoo.predictions import Predictions
 from kzoo.saving import read as read_saved
 from kzoo.saving import write
@@ -88,6 +89,10 @@ class Adapted:
         # Folded in each call: someone may have changed the network's weights.
         return compiled(fold(self.network, live=True))
 
+    @cached_property
+    def _embed(self) -> Any:
+        return compiled(fold(self.embedding, live=True))
+
     @property
     def history(self) -> pandas.DataFrame:
         """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
@@ -116,36 +121,66 @@ class Adapted:
             ValueError: there is no test split in this process and the data cannot be read again.
         """
         if data is not None:
-            task = data if isinstance(data, Task) else self._task(data)
-            examples, audit = read_labelled(
-                task, self.preprocessor.modality, labels=self.labels, seen=self.record["seen"]
-            )
+            examples, audit = self._labelled(data, seen=self.record["seen"])
             notes = str(audit).splitlines()
         else:
             examples, notes = self._splits().test, []
         outputs = self._outputs(examples.columns[self.preprocessor.modality])
-        return measure(self.kind, outputs, examples.targets, labels=self.labels, names=examples.names, notes=notes)
+        return measure(
+            self.kind,
+            outputs,
+            examples.targets,
+            labels=self.labels,
+            names=examples.names,
+            notes=notes,
+            groups=examples.groups,
+        )
 
     def predict(self, inputs: Any) -> Predictions:
-        """Answers for one or several pictures or texts; what cannot be read is named and does not stop the others.
+        """Answers for one or several pictures, texts or recordings; what cannot be read is named, and stops nothing.
 
         Args:
             inputs: pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
-                (H, W, C). Or a text, or a list of texts.
+                (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder, encoded bytes, a pair
+                ``(rate, samples)``, or a list of these.
         """
-        modality = MODALITIES[self.preprocessor.modality]
-        column, names = modality.ask(inputs)
-        if not len(column):
-            raise ValueError(f"There are no {modality.noun}s to predict.")
-        checked = modality.check(column)
-        column, errors = checked.column, checked.reasons
-        good = [index for index in range(len(column)) if index not in errors]
-        outputs = np.full((len(column), len(self.labels)), np.nan, np.float32)
-        if good:
-            outputs[good] = self._outputs(column[good])
-        labels = [None if index in errors else self._answer(outputs[index]) for index in range(len(column))]
-        reasons = {names[index]: why for index, why in errors.items()}
-        return Predictions(names, labels, outputs, self.labels, reasons, modality.noun)
+        asked = ask(self.preprocessor.modality, inputs)
+        outputs = asked.fill(lambda column: np.asarray(self._outputs(column)), len(self.labels))
+        labels = [None if index in asked.errors else self._answer(outputs[index]) for index in range(len(asked.names))]
+        return Predictions(asked.names, labels, outputs, self.labels, asked.reasons, asked.noun)
+
+    def embed(self, inputs: Any) -> np.ndarray:
+        """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.
+
+        Args:
+            inputs: as of `predict`.
+        """
+        asked = ask(self.preprocessor.modality, inputs)
+        return asked.fill(self._embeddings, self.embedding.output_shape[-1])
+
+    def neighbors(self, inputs: Any, k: int = 5, *, among: Any = None) -> Neighbors:
+        """The labelled examples that lie nearest to some inputs, by the cosine of their embeddings.
+
+        Args:
+            inputs: as of `predict`; what cannot be read is left out.
+            k: how many for each.
+            among: None for the training split; or a task, or other labelled data, to search.
+
+        Raises:
+            ValueError: `k` is larger than what is searched, or there is nothing to search.
+        """
+        asked = ask(self.preprocessor.modality, inputs)
+        if among is None:
+            known, embedded = self._splits().train, self._train_embeddings
+        else:
+            known, _ = self._labelled(among, seen=())
+            embedded = self._embeddings(known.columns[self.preprocessor.modality])
+        names = [asked.names[index] for index in asked.good]
+        if not names:
+            raise ValueError(f"Nothing can be read of what is asked about: {asked.reasons}")
+        titles = [self._name(target) for target in known.targets]
+        found = self._embeddings(asked.column[asked.good])
+        return search(found, embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
 
     def export(self, directory: str | Path) -> Path:
         """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
@@ -251,12 +286,28 @@ class Adapted:
         logits = [forward(self._call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
         return np.asarray(self.finish(np.concatenate(logits)))
 
+    def _embeddings(self, column: np.ndarray) -> np.ndarray:
+        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
+        return normalize(np.concatenate([forward(self._embed, [x.numpy()], batch_size=BATCH) for x in scaled]))
+
+    @cached_property
+    def _train_embeddings(self) -> np.ndarray:
+        return self._embeddings(self._splits().train.columns[self.preprocessor.modality])
+
+    def _labelled(self, data: Any, *, seen: Sequence[str]) -> tuple[Examples, Audit]:
+        """Labelled data of a user's, with the labels of this model."""
+        task = data if isinstance(data, Task) else self._task(data)
+        return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)
+
     def _splits(self) -> Splits:
         if self.data is not None:
             return self.data
         source = self.record["task"]
         if source["data"] is None:
-            raise ValueError("The data was in memory, and the test split is not in this process: pass other data.")
+            raise ValueError(
+                "The data was in memory, or a function of yours read it, and the test split is not in this process: "
+                "pass other data."
+            )
         splits = read(self._task(source["data"]), self.preprocessor.modality)
         if splits.fingerprint() != self.record["fingerprint"]:
             raise ValueError(f"{source['data']} has changed since training: its test split is another one now.")

@@ -10,10 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.data.audio import AudioPreprocessor
 from kzoo.data.image import Preprocessor
 from kzoo.data.text import TextPreprocessor
 from kzoo.models.folding import fold
 from kzoo.serving.export import export_version
+from kzoo.serving.recordings import audio_signatures, sample_recordings
 from kzoo.serving.signatures import image_signatures, sample_pictures
 from kzoo.serving.texts import SAMPLE_TEXTS, text_signatures
 from kzoo.specs.backbone import BackboneSpec
@@ -97,7 +99,32 @@ def _sign_texts(
     return signatures, answer, samples
 
 
-SIGNERS = {"image": _sign_pictures, "text": _sign_texts}
+def _sign_recordings(
+    joint: keras.Model,
+    finish: Callable[[Any], Any],
+    preprocessor: AudioPreprocessor,
+    *,
+    labels: Sequence[str],
+    kind: str,
+) -> tuple[Any, keras.Model, Any]:
+    """Signatures, what they call, and inputs to check each with."""
+    shape = preprocessor.front.shape(preprocessor.samples)
+    heard = keras.Input(shape, name="features")
+    logits, features = joint(preprocessor.scale(heard))
+    answer = keras.Model(heard, [finish(logits), features], name="answer")
+    signatures = audio_signatures(
+        decode=preprocessor.decode, fit=preprocessor.fit, answer=answer, shape=shape, labels=labels, kind=kind
+    )
+    encoded, wave = sample_recordings(preprocessor.front.rate, preprocessor.samples)
+    samples = {
+        "serving_default": {"audio": encoded},
+        "waveform": {"waveform": wave},
+        "features": {"audio": encoded},
+    }
+    return signatures, answer, samples
+
+
+SIGNERS = {"image": _sign_pictures, "text": _sign_texts, "audio": _sign_recordings}
 """What signs a model, by modality."""
 
 
@@ -125,6 +152,11 @@ SIGNATURES = {
         "- `serving_default`: `text`, string (B,)",
         "- `tokens`: `tokens`, token ids, int32 (B, T), for servers without TensorFlow Text",
         "- `features`: `text`; returns `features`, the embedding",
+    ),
+    "audio": (
+        "- `serving_default`: `audio`, wav files of 16 bits, of any rate, string (B,)",
+        "- `waveform`: `waveform`, samples in [-1, 1] at the rate of the input, float32 (B, T)",
+        "- `features`: `audio`; returns `features`, the embedding",
     ),
 }
 """What a model card says of them, by modality."""

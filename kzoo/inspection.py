@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kzoo.data.modalities import shape_of
 from kzoo.models.backbones import resolve
 from kzoo.models.stages import cut_into_stages, flops
 from kzoo.specs.registry import cards
@@ -15,14 +16,15 @@ def stages(model: Any, *, size: int | None = None) -> Table:
 
     Args:
         model: a name, a card, a ``keras.Model`` or a path, as for `kzoo.adapt`.
-        size: height and width of the pictures, pixels. None: the card's native size.
+        size: height and width of the pictures, pixels; or length, in tokens or samples. None: the card's native size.
 
     Returns:
         One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.
     """
     source = resolve(model, weights=None, cards=cards())
     size = size or source.card.size
-    backbone = source.build(size)
+    shape = shape_of(source.card, size, channels=source.channels)
+    backbone = source.build(shape)
     found = cut_into_stages(backbone)
     costs = [sum(flops(layer) for layer in stage.layers) for stage in found]
     rows = []
@@ -30,5 +32,5 @@ def stages(model: Any, *, size: int | None = None) -> Table:
         shapes = " + ".join("x".join(map(str, tensor.shape[1:])) for tensor in stage.cut)
         share = f"{100 * cost / sum(costs):.0f}%" if sum(costs) else ""
         rows.append((stage.name, len(stage.layers), stage.parameters, share, shapes))
-    title = f"{source.card.name} at {size} x {size}: {sum(costs) / 1e9:.2f} GFLOPs a picture"
+    title = f"{source.card.name} at {' x '.join(map(str, shape))}: {sum(costs) / 1e9:.2f} GFLOPs"
     return Table(("stage", "layers", "parameters", "FLOPs", "enters"), rows, title=title)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from kzoo.adapted import Adapted
 from kzoo.data.examples import Examples, Splits
-from kzoo.data.modalities import MODALITIES
+from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled, assemble
@@ -70,7 +70,7 @@ def prepare(
     task = as_task(task)
     head = head or Head()
     source = _source_of(model) if isinstance(model, Adapted) else resolve(model, weights=weights, cards=cards())
-    modality = MODALITIES[source.card.modality]
+    modality = modality_for(source.card, task)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
     splits = read(task, modality.name)
@@ -80,7 +80,7 @@ def prepare(
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=[*splits.audit.notes, *notes]))
     keras.utils.set_random_seed(seed)
     with chosen.scope():
-        backbone = source.build(preprocessor.size)
+        backbone = source.build(preprocessor.shape)
         assembled = assemble(backbone, head=head, outputs=len(splits.labels))
     picked = _schedule(schedule, head, source, examples=len(splits.train))
     if augmentation is not None:

@@ -11,7 +11,6 @@ from typing import Any
 import keras
 
 from kzoo.data.modalities import MODALITIES
-from kzoo.data.tokens import restore
 from kzoo.models.own import read_model
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 from kzoo.specs.head import Head
@@ -37,7 +36,7 @@ def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, A
     refuse_foreign(directory)
     plain = {name: v if _is_plain(v) else dataclasses.asdict(v) for name, v in values.items()}
     with atomic_directory(directory) as aside:
-        write_json(aside / CARD, {"format": FORMAT, **plain})
+        write_json(aside / CARD, {"format": FORMAT, "modality": values["preprocessor"].modality, **plain})
         network.save(aside / NETWORK)
         write_checksums(aside)
     return directory
@@ -75,10 +74,8 @@ def read(directory: str | Path) -> dict[str, Any]:
         card["scripts"] = tuple(card["scripts"])
         values["card"] = BackboneSpec(**card)
         values["head"] = Head(**values["head"])
-        kind = MODALITIES[values["card"].modality].preprocessor
-        values["preprocessor"] = kind(
-            **{n: restore(v) if n == "tokenizer" else v for n, v in values["preprocessor"].items()}
-        )
+        modality = values.pop("modality")
+        values["preprocessor"] = MODALITIES[modality].preprocessor.restore(values["preprocessor"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
     _import_source(values["card"])
@@ -95,5 +92,6 @@ def _import_source(spec: BackboneSpec) -> None:
         import keras_cv  # noqa: F401
     if "preset" in spec.reads:
         import keras_hub  # noqa: F401
-    if spec.modality == "text":
+    if spec.modality != "image":
+        import kzoo.models.audio
         import kzoo.models.text  # noqa: F401

@@ -32,12 +32,14 @@ class Examples:
         targets: as they came: a list of N labels; encoded: int64 (N,), or float32 (N, outputs).
         names: what each example is called in messages, a path or a row.
         digests: SHA-256 of each one's content, once it is checked.
+        groups: what each one belongs to, or none.
     """
 
     columns: Mapping[str, np.ndarray]
     targets: Any
     names: Sequence[str]
     digests: Sequence[str] = ()
+    groups: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -48,8 +50,11 @@ class Examples:
         targets = self.targets
         picked = targets[rows] if isinstance(targets, np.ndarray) else [targets[row] for row in rows]
         columns = {name: column[rows] for name, column in self.columns.items()}
-        names = [str(self.names[int(row)]) for row in rows]
-        return Examples(columns, picked, names, [self.digests[int(row)] for row in rows] if self.digests else ())
+        names, digests, groups = (
+            [str(values[row]) for row in rows.tolist()] if len(values) else ()
+            for values in (self.names, self.digests, self.groups)
+        )
+        return Examples(columns, picked, names, digests, groups)
 
 
 @dataclass(frozen=True)

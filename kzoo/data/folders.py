@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
-from kzoo.data.modalities import Modality
+from kzoo.data.grouping import find_groups, of_paths
+from kzoo.data.modalities import Wanted
 
 
-def read_folder(root: Path, modality: Modality) -> Raw:
+def read_folder(root: Path, wanted: Wanted) -> Raw:
     """A folder of class folders, or of split folders of class folders; files at any depth below a class.
 
-    Hidden files are passed over; files of other kinds are set aside.
+    Hidden files are passed over; files of other kinds are set aside. With a function for the label, files may lie
+    anywhere.
 
     Raises:
         ValueError: there are no class folders, or nothing of the modality in them.
     """
-    children = _folders(root)
+    children, modality = _folders(root), wanted.modality
     splits = {SPLIT_NAMES[child.name.lower()]: child for child in children if child.name.lower() in SPLIT_NAMES}
     if "train" in splits:
-        found = {split: _read_classes(folder, modality) for split, folder in splits.items()}
+        found = {split: _read_classes(folder, wanted) for split, folder in splits.items()}
         ignored = [child.name for child in children if child.name.lower() not in SPLIT_NAMES]
         notes = [f"Folders beside the splits are not used: {', '.join(ignored)}"] if ignored else []
     else:
-        found, notes = {"all": _read_classes(root, modality)}, []
+        found, notes = {"all": _read_classes(root, wanted)}, []
     merged = {split: examples for split, (examples, _, _) in found.items()}
     if not any(len(examples) for examples in merged.values()):
         kinds = ", ".join(modality.suffixes)
@@ -33,8 +36,11 @@ def read_folder(root: Path, modality: Modality) -> Raw:
     return Raw(merged, None, notes, [x for _, _, aside in found.values() for x in aside])
 
 
-def _read_classes(root: Path, modality: Modality) -> tuple[Examples, list[str], list[tuple[str, str]]]:
+def _read_classes(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list[tuple[str, str]]]:
     """Examples, notes, and files set aside, of one folder of class folders."""
+    modality = wanted.modality
+    if callable(wanted.label):
+        return _read_files(root, wanted)
     classes, nouns = _folders(root), modality.noun + "s"
     loose = [path for path in root.iterdir() if path.suffix.lower() in modality.suffixes and path.is_file()]
     if not classes:
@@ -43,23 +49,49 @@ def _read_classes(root: Path, modality: Modality) -> tuple[Examples, list[str], 
             if loose
             else f"neither class folders nor {nouns}"
         )
-        raise ValueError(f"{root} holds {kind}. Put the {nouns} of each class into a folder named after it.")
+        raise ValueError(f"{root} holds {kind}. {_hint(root, nouns)}")
     paths: list[Path] = []
     labels: list[str] = []
     notes = [f"{len(loose)} {nouns} directly in {root.name}/ have no label and are not used"] if loose else []
     set_aside: list[tuple[str, str]] = []
     for folder in classes:
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
-        found = [path for path in files if path.suffix.lower() in modality.suffixes]
-        others = [path for path in files if path.suffix.lower() not in modality.suffixes]
-        what = f"not a kind of {modality.noun} that is read"
-        set_aside += [(str(path), f"{what}: {path.suffix or path.name}") for path in others]
+        found, others = _files(folder, wanted)
+        set_aside += others
         if not found:
             notes.append(f"Class folder {folder.name!r} in {root.name}/ has no {nouns} and is left out")
         paths += found
         labels += [folder.name] * len(found)
-    column = modality.collect([modality.open(path) for path in paths])
-    return Examples({modality.name: column}, labels, list(map(str, paths))), notes, set_aside
+    return _examples(paths, labels, wanted, root), notes, set_aside
+
+
+def _read_files(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list[tuple[str, str]]]:
+    """All files below a folder, with the labels that a user's function gives them."""
+    paths, set_aside = _files(root, wanted)
+    return _examples(paths, of_paths(wanted.label, paths, what="label"), wanted, root), [], set_aside
+
+
+def _files(folder: Path, wanted: Wanted) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Files of the modality below a folder, in order; and the others, with a reason."""
+    modality = wanted.modality
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    what = f"not a kind of {modality.noun} that is read"
+    found = [path for path in files if path.suffix.lower() in modality.suffixes]
+    others = [path for path in files if path.suffix.lower() not in modality.suffixes]
+    return found, [(str(path), f"{what}: {path.suffix or path.name}") for path in others]
+
+
+def _examples(paths: list[Path], labels: list[Any], wanted: Wanted, root: Path) -> Examples:
+    column = wanted.modality.collect([wanted.modality.open(path) for path in paths])
+    groups = find_groups(wanted, columns={}, paths=paths, source=f"The folder {root.name}")
+    return Examples({wanted.modality.name: column}, labels, list(map(str, paths)), groups=groups)
+
+
+def _hint(root: Path, nouns: str) -> str:
+    sounds = next((path for path in root.rglob("*") if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3")), None)
+    other = f" There are recordings, as {sounds.name}: say audio=True." if sounds and nouns == "pictures" else ""
+    return (
+        f"Put the {nouns} of each class into a folder named after it, or give label= as a function of the path.{other}"
+    )
 
 
 def _folders(root: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -101,6 +101,11 @@ class Preprocessor:
             return tf.image.rgb_to_grayscale(pictures)
         return pictures
 
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> Preprocessor:
+        """The preprocessor of its fields as plain values."""
+        return cls(**values)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Of what the network takes, without the batch."""
@@ -116,7 +121,7 @@ class Preprocessor:
 
     def scale(self, pictures: Any) -> Any:
         """Pixels in 0..255 (B, size, size, channels) in the backbone's own scaling; tensors or Keras tensors."""
-        for layer in _scaling_layers(self.scaling):
+        for layer in scaling_layers(self.scaling):
             pictures = layer(pictures)
         return pictures
 
@@ -203,7 +208,7 @@ def upright(picture: Any, orientation: Any) -> Any:
     return result
 
 
-def _scaling_layers(scaling: str) -> Sequence[keras.layers.Layer]:
+def scaling_layers(scaling: str) -> Sequence[keras.layers.Layer]:
     """Keras layers that do what `preprocess_input` of a backbone's module does."""
     if scaling == "tf":
         return (keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale"),)

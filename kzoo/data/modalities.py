@@ -1,4 +1,4 @@
-"""Modalities: all that differs between pictures and texts until they are what a backbone takes."""
+"""Modalities: all that differs between pictures, texts and recordings until they are what a backbone takes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.data.audio import AudioPreprocessor, Recordings, fit_recordings
 from kzoo.data.audit import check_pictures
 from kzoo.data.examples import Checked
+from kzoo.data.fronts import Front
 from kzoo.data.image import SUFFIXES, Preprocessor, fit_pictures
 from kzoo.data.pictures import ask_pictures, collect_pictures, open_picture
+from kzoo.data.recordings import SUFFIXES as SOUND_SUFFIXES
+from kzoo.data.recordings import ask_recordings, check_recordings, collect_recordings
 from kzoo.data.text import TextPreprocessor, Texts, fit_texts
 from kzoo.data.texts import ask_texts, check_texts, collect_texts, open_text
 from kzoo.data.views import Pictures
+from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.task import Task
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "message", "question")
+
+AUDIO_NAMES = ("audio", "path", "file", "filename", "filepath", "file_name", "file_path", "recording", "wav", "speech")
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Modality:
         fit: from a card and the training column, with what the user wants, to a preprocessor and notes for a reader.
         preprocessor: the class of what `fit` gives.
         reader: from a column and a preprocessor to examples by their index, see `kzoo.data.views.Pictures`.
+        feeds: modalities of the backbones that take it.
     """
 
     name: str
@@ -50,6 +59,7 @@ class Modality:
     fit: Callable[..., tuple[Any, list[str]]]
     preprocessor: type
     reader: Callable[..., Any]
+    feeds: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,14 @@ class Wanted:
     Args:
         modality: of the inputs.
         input: name of their column, or None for one with a usual name.
-        label: name of the column of the target, or several; None for one with a usual name.
+        label: name of the column of the target, or several, or a function of a path; None for a usual name.
+        groups: see `kzoo.specs.task.Task`.
     """
 
     modality: Modality
     input: str | None = None
-    label: str | Sequence[str] | None = None
+    label: str | Sequence[str] | Callable[[Any], Any] | None = None
+    groups: str | Sequence[Any] | Callable[[Any], Any] | None = None
 
 
 MODALITIES = {
@@ -80,6 +92,7 @@ MODALITIES = {
         fit_pictures,
         Preprocessor,
         Pictures,
+        ("image",),
     ),
     "text": Modality(
         "text",
@@ -93,6 +106,43 @@ MODALITIES = {
         fit_texts,
         TextPreprocessor,
         Texts,
+        ("text",),
+    ),
+    "audio": Modality(
+        "audio",
+        "recording",
+        AUDIO_NAMES,
+        SOUND_SUFFIXES,
+        open_picture,
+        collect_recordings,
+        ask_recordings,
+        check_recordings,
+        fit_recordings,
+        AudioPreprocessor,
+        Recordings,
+        ("audio", "image"),
     ),
 }
 """All modalities, by name."""
+
+
+def modality_for(card: BackboneSpec, task: Task) -> Modality:
+    """What a backbone is fed with: what the task names, else what the backbone is made for.
+
+    Raises:
+        ValueError: the backbone cannot take it.
+    """
+    named = [each for each in MODALITIES.values() if getattr(task, each.name)] or [MODALITIES[card.modality]]
+    if len(named) > 1 or card.modality not in named[0].feeds:
+        nouns = " and ".join(f"{each.noun}s" for each in named)
+        wanted = [each for each in MODALITIES.values() if card.modality in each.feeds]
+        takes = " or ".join(f"{each.noun}s ({each.name}=)" for each in wanted)
+        raise ValueError(f"{card.name!r} takes {takes}; the task has {nouns}.")
+    return named[0]
+
+
+def shape_of(card: BackboneSpec, size: int, *, channels: int = 3) -> tuple[int, ...]:
+    """The input of a backbone, without the batch, for its own modality: pixels, tokens, or features of samples."""
+    if card.modality == "audio":
+        return Front(**card.reads).shape(size)
+    return (size, size, channels) if card.modality == "image" else (size,)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kzoo.data.image import SUFFIXES
 from kzoo.data.targets import is_missing
@@ -15,6 +16,8 @@ from kzoo.data.targets import is_missing
 
 def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
     """Pictures as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
+
+    Pixels of several sizes are kept as lossless PNG.
 
     Args:
         pictures: pixels, or paths and encoded pictures; None and the like where there is none.
@@ -31,7 +34,7 @@ def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
         if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
             return _paths_and_bytes(pictures, root=root)
         if len({np.shape(picture) for picture in pictures}) > 1:
-            raise ValueError("Pictures of different sizes cannot be one array: give paths or encoded bytes.")
+            return _paths_and_bytes([_encode(np.asarray(picture)) for picture in pictures], root=root)
     column = np.asarray(pictures)
     if column.dtype.kind in "OSU":
         return _paths_and_bytes(column.tolist(), root=root)
@@ -78,3 +81,11 @@ def _paths_and_bytes(values: Sequence[Any], *, root: Path) -> np.ndarray:
         else:
             raise TypeError(f"A picture must be a path or encoded bytes. Got {type(value).__name__} in row {index}.")
     return column
+
+
+def _encode(picture: np.ndarray) -> bytes:
+    if picture.dtype != np.uint8 and not np.array_equal(picture, np.round(picture)):
+        raise ValueError("Pictures of different sizes must be uint8, or floats that are whole numbers in 0..255.")
+    if picture.size and (picture.min() < 0 or picture.max() > 255):
+        raise ValueError(f"Pictures must be in 0..255. Got {picture.min()}..{picture.max()}.")
+    return tf.io.encode_png(picture.astype(np.uint8)).numpy()

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
+from kzoo.data.grouping import find_groups
 from kzoo.data.modalities import Wanted
-from kzoo.data.pictures import collect_pictures
 from kzoo.data.tables import LABEL_NAMES, find_column
 
 _RECORD_INPUT = ("image/encoded", "image_raw", "encoded")
@@ -29,18 +28,25 @@ def read_dataset(dataset: tf.data.Dataset, wanted: Wanted) -> Raw:
         raise ValueError("The tf.data.Dataset never ends: take away .repeat(), kzoo repeats by itself.")
     pick = _picker(dataset.element_spec, wanted)
     spec = pick(dataset.element_spec)[0]
-    if spec.shape.rank == (1 if spec.dtype == tf.string else 4):
+    batched = spec.shape.rank == (1 if spec.dtype == tf.string else 4)
+    if batched:
         dataset = dataset.unbatch()
     inputs: list[Any] = []
     targets: list[Any] = []
+    columns: dict[str, list[Any]] = {}
     for element in tqdm(dataset.as_numpy_iterator(), desc="Reading", unit="example", leave=False):
         value, target = pick(element)
         inputs.append(value)
         targets.append(target)
+        if isinstance(wanted.groups, str) and isinstance(element, Mapping) and wanted.groups in element:
+            columns.setdefault(wanted.groups, []).append(element[wanted.groups])
     if not inputs:
         raise ValueError("The tf.data.Dataset is empty.")
     names = [f"element {index}" for index in range(len(inputs))]
-    return Raw({"all": Examples({wanted.modality.name: _column(inputs, wanted)}, targets, names)})
+    groups = find_groups(wanted, columns=columns, paths=inputs, source="the tf.data.Dataset")
+    return Raw(
+        {"all": Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=groups)}
+    )
 
 
 def read_tfds(name: Any, wanted: Wanted) -> Raw:
@@ -61,7 +67,7 @@ def read_tfds(name: Any, wanted: Wanted) -> Raw:
     splits = {}
     for split in builder.info.splits:
         dataset = builder.as_dataset(split=split, decoders=decoders)
-        examples = read_dataset(dataset, Wanted(wanted.modality, value, target)).splits["all"]
+        examples = read_dataset(dataset, Wanted(wanted.modality, value, target, wanted.groups)).splits["all"]
         splits[SPLIT_NAMES.get(split, split)] = examples
     unused = [split for split in splits if split not in ("train", "validation", "test")]
     notes = [f"Splits of tfds:{builder.name} that are not used: {', '.join(unused)}"] if unused else []
@@ -103,7 +109,7 @@ def read_tfrecords(paths: Sequence[Path], wanted: Wanted, *, source: str) -> Raw
 
 
 def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list[tuple[str, str]]]:
-    inputs, targets, names, aside = [], [], [], []
+    inputs, targets, names, aside, groups = [], [], [], [], []
     usual, label = (*wanted.modality.usual, *_RECORD_INPUT), wanted.label if isinstance(wanted.label, str) else None
     keys: tuple[str, str] | None = None
     for path in paths:
@@ -129,9 +135,13 @@ def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list
             inputs.append(encoded[0] if encoded else b"")
             targets.append(_value(features[keys[1]]))
             names.append(f"{path.name} record {index}")
+            if isinstance(wanted.groups, str) and wanted.groups in features:
+                groups.append(_value(features[wanted.groups]))
     if not inputs:
         raise ValueError(f"No records in {', '.join(path.name for path in paths)}.")
-    return Examples({wanted.modality.name: _column(inputs, wanted)}, targets, names), aside
+    columns = {str(wanted.groups): groups} if len(groups) == len(inputs) else {}
+    found = find_groups(wanted, columns=columns, paths=inputs, source=paths[0].name)
+    return Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=found), aside
 
 
 def _value(feature: Any) -> Any:
@@ -153,23 +163,6 @@ def _picker(spec: Any, wanted: Wanted) -> Any:
     if isinstance(spec, tuple) and len(spec) in (2, 3):
         return lambda element: (element[0], element[1])
     raise ValueError(f"A tf.data.Dataset must give (input, target) or a dict: it has no labels. Got {spec}.")
-
-
-def _column(values: Sequence[Any], wanted: Wanted) -> np.ndarray:
-    """A column of the values; arrays of several sizes become encoded pictures."""
-    if not hasattr(values[0], "shape"):
-        return wanted.modality.collect(values)
-    if len({value.shape for value in values}) == 1:
-        return collect_pictures(np.stack(values))
-    return wanted.modality.collect([_encode(picture) for picture in values])
-
-
-def _encode(picture: np.ndarray) -> bytes:
-    if picture.dtype != np.uint8 and not np.array_equal(picture, np.round(picture)):
-        raise ValueError("Pictures of different sizes must be uint8, or floats that are whole numbers in 0..255.")
-    if picture.size and (picture.min() < 0 or picture.max() > 255):
-        raise ValueError(f"Pictures must be in 0..255. Got {picture.min()}..{picture.max()}.")
-    return tf.io.encode_png(picture.astype(np.uint8)).numpy()
 
 
 def _split_of(name: str) -> str:

@@ -24,7 +24,8 @@ def read_source(task: Task, modality: Modality) -> Raw:
         FileNotFoundError: the path is not there.
         ValueError: there is nothing to learn from in it.
     """
-    wanted = Wanted(modality, getattr(task, modality.name), task.label)
+    name = getattr(task, modality.name)
+    wanted = Wanted(modality, name if isinstance(name, str) else None, task.label, task.groups)
     if isinstance(task.data, Mapping):
         return _read_splits(task.data, wanted)
     return _read(task.data, wanted)
@@ -59,7 +60,7 @@ def _read_path(data: str, wanted: Wanted) -> Raw:
         records = sorted([*path.glob("*.tfrecord"), *path.glob("*.tfrecord-*")])
         if records:
             return read_tfrecords(records, wanted, source=data)
-        return read_split_files(path, wanted) or read_folder(path, wanted.modality)
+        return read_split_files(path, wanted) or read_folder(path, wanted)
     if path.suffix.lower() in TABLES:
         return read_table(path, wanted)
     if ".tfrecord" in path.name:
@@ -77,6 +78,8 @@ def _read_splits(data: Mapping[str, Any], wanted: Wanted) -> Raw:
         raise ValueError(f"A dict of splits needs a 'train'. Got {list(data)}.")
     splits, labels, notes, set_aside = {}, None, [], []
     for name, part in data.items():
+        if not (wanted.groups is None or isinstance(wanted.groups, str) or callable(wanted.groups)):
+            raise ValueError("groups of a dict of splits must be the name of a column, or a function of a path.")
         raw = _read(part, wanted)
         if set(raw.splits) != {"all"}:
             raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kzoo.data.examples import Audit, Examples, Splits, short
+from kzoo.data.grouping import deal
 from kzoo.data.modalities import MODALITIES, Modality
 from kzoo.data.sources import read_source
 from kzoo.data.targets import encode, make_labels
@@ -81,8 +83,11 @@ def _join(parts: Sequence[Examples]) -> Examples:
     if len(parts) == 1:
         return parts[0]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-    names, digests = ([value for part in parts for value in getattr(part, field)] for field in ("names", "digests"))
-    return Examples(columns, np.concatenate([part.targets for part in parts]), names, digests)
+    targets = np.concatenate([part.targets for part in parts])
+    fields = ("names", "digests", "groups")
+    return Examples(
+        columns, targets, *([value for part in parts for value in getattr(part, field)] for field in fields)
+    )
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class _Cleaning:
         self.notes.extend(checked.notes)
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}
-        return Examples(columns, encoded.targets, examples.names, checked.digests).take(keep)
+        return Examples(columns, encoded.targets, examples.names, checked.digests, examples.groups).take(keep)
 
 
 def _contradictions(
@@ -134,28 +139,42 @@ def _divide(
     """Train, validation and test, from whichever of them are there."""
     rng = np.random.default_rng(task.seed)
     name = "train" if "train" in splits else "all"
-    held = {part: set(splits[part].digests) for part in ("test", "validation") if part in splits}
+    held = {part: {*splits[part].digests, *splits[part].groups} for part in ("test", "validation") if part in splits}
     if "validation" in held and "test" in held:
         splits["validation"] = _outside(splits["validation"], {"test": held["test"]}, aside, "validation")
     pool = _outside(splits[name], held, aside, name)
     marks = list(pool.digests)
     shares = {part: getattr(task, part) for part in ("test", "validation") if part not in splits}
+    if pool.groups:
+        return splits | _divide_groups(pool, shares, rng, aside)
     chosen = _stratify(_strata(pool.targets), marks, shares, rng, notes)
     duplicates = len(marks) - len(set(marks))
     if duplicates:
         notes.append(f"{duplicates} copies of others: each stays in the split of its original")
-    return {part: splits.get(part, pool.take(chosen.get(part, []))) for part in ("validation", "test")} | {
-        "train": pool.take(chosen["train"])
-    }
+    return splits | {part: pool.take(rows) for part, rows in chosen.items()}
+
+
+def _divide_groups(
+    pool: Examples, shares: Mapping[str, Any], rng: np.random.Generator, aside: list[tuple[str, str]]
+) -> dict[str, Examples]:
+    """The same with groups that stay whole; an example of whose content a copy is in a held-out part leaves."""
+    parts = {part: pool.take(rows) for part, rows in deal(_strata(pool.targets), pool.groups, shares, rng).items()}
+    held: dict[str, set[str]] = {}
+    for name in ("test", "validation", "train"):
+        if name in parts:
+            parts[name] = _outside(parts[name], dict(held), aside, name)
+            held[name] = set(parts[name].digests)
+    return parts
 
 
 def _outside(examples: Examples, held: Mapping[str, set[str]], aside: list[tuple[str, str]], name: str) -> Examples:
-    """The examples whose content is in no held-out split; the others are set aside."""
+    """The examples whose content and group are in no held-out split; the others are set aside."""
     keep = []
-    for index, mark in enumerate(examples.digests):
-        where = [part for part, known in held.items() if mark in known]
-        if where:
-            aside.append((examples.names[index], f"in {name}, but its content is in {where[0]} too"))
+    for index in range(len(examples)):
+        marks = {"content": examples.digests[index], "group": examples.groups[index] if examples.groups else None}
+        found = [(what, part) for part, known in held.items() for what, mark in marks.items() if mark in known]
+        if found:
+            aside.append((examples.names[index], f"in {name}, but its {found[0][0]} is in {found[0][1]} too"))
         else:
             keep.append(index)
     return examples.take(keep)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
+from kzoo.data.grouping import find_groups, of_paths
 from kzoo.data.modalities import TEXT_NAMES, Wanted
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
@@ -45,7 +46,8 @@ def read_arrays(inputs: Any, targets: Any, wanted: Wanted) -> Raw:
     if not len(column):
         raise ValueError(f"There are no {nouns}: the arrays are empty.")
     names = [x if isinstance(x, str) and len(x) < 200 else f"row {index}" for index, x in enumerate(column)]
-    return Raw({"all": Examples({wanted.modality.name: column}, targets, names)})
+    groups = find_groups(wanted, columns={}, paths=column, source="the arrays")
+    return Raw({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)})
 
 
 def read_split_files(folder: Path, wanted: Wanted) -> Raw | None:
@@ -163,7 +165,9 @@ def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, so
     column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
     notes = []
     labels = None
-    if label is None or isinstance(label, str):
+    if callable(label):
+        targets = of_paths(label, table[column], what="label")
+    elif label is None or isinstance(label, str):
         target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
         targets = table[target]
         if wanted.input is None or label is None:
@@ -176,4 +180,5 @@ def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, so
         labels = list(label)
     shown = [f"row {index + first}: {str(value)[:200]}" for index, value in enumerate(table[column])]
     values = modality.collect(table[column], root=root)
-    return Raw({"all": Examples({modality.name: values}, targets, shown)}, labels, notes)
+    groups = find_groups(wanted, columns=table, paths=table[column], source=source)
+    return Raw({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,7 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.tokens import Hashed, Subwords, find_tokenizer
+from kzoo.data.draws import marks, seeds_of
+from kzoo.data.tokens import Hashed, Subwords, find_tokenizer, restore
 from kzoo.specs.backbone import BackboneSpec
 
 SHARE = 0.95
@@ -39,6 +40,11 @@ class TextPreprocessor:
     tokenizer: Hashed | Subwords
 
     modality: ClassVar[str] = "text"
+
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> TextPreprocessor:
+        """The preprocessor of its fields as plain values."""
+        return cls(**{**values, "tokenizer": restore(values["tokenizer"])})
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -128,10 +134,7 @@ class Texts:
 
     def versions(self, index: Any, augmentation: str, numbers: Any) -> Any:
         """Versions of one text, string (V,)."""
-        text, mark = tf.gather(self._texts, index), tf.gather(self._marks, index)
-        start = tf.constant(np.int64(self.seed * 7919).astype(np.int32))
-        numbers = tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
-        seeds = [tf.stack([start + tf.cast(number, tf.int32), mark]) for number in numbers]
+        text, seeds = tf.gather(self._texts, index), seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         return tf.stack([augment_text(text, preset=TEXT_PRESETS[augmentation], seed=seed) for seed in seeds])
 
     def finish(self, ids: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
@@ -153,6 +156,10 @@ class Texts:
             "seed": self.seed if preset else None,
         }
 
+    def picture(self, index: int, augmentation: str) -> np.ndarray:
+        """A text has none."""
+        raise TypeError("Texts cannot be drawn: print(adapted.evaluate().worst()) shows them.")
+
     @cached_property
     def _ids(self) -> Any:
         with tf.init_scope():
@@ -169,9 +176,7 @@ class Texts:
 
     @cached_property
     def _marks(self) -> Any:
-        marks = [int(digest[:8], 16) & 0x3FFFFFFF for digest in self.digests] or range(len(self.column))
-        with tf.init_scope():
-            return tf.constant(list(marks), tf.int32)
+        return marks(self.digests, len(self.column))
 
 
 @dataclass(frozen=True)
@@ -201,8 +206,7 @@ def augment_text(text: Any, *, preset: TextPreset, seed: Any) -> Any:
     """
     words = tf.strings.split(tf.strings.regex_replace(text, r"\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai}", r" \0 "))
     seeds = tf.unstack(tf.random.split(seed, 2))
-    count = tf.shape(words)[0]
-    lots = tf.random.stateless_uniform([count], seeds[0])
+    lots = tf.random.stateless_uniform(tf.shape(words), seeds[0])
     # The word with the highest lot always stays.
     words = tf.boolean_mask(words, (lots >= preset.delete) | (lots >= tf.reduce_max(lots)))
     places = tf.cast(tf.range(tf.shape(words)[0]), tf.float32)

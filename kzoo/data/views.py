@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kzoo.data.audit import sources
 from kzoo.data.augmentation import PRESETS, augment_views, mix
+from kzoo.data.draws import first, items, marks, seeds_of
 from kzoo.data.image import Preprocessor
 
 
@@ -44,8 +45,7 @@ class Pictures:
         picture = self._decode(index)
         if augmentation == "none":
             return self.preprocessor.fit(picture)[None]
-        mark = tf.gather(self._marks, index)
-        seeds = [tf.stack([self._start + tf.cast(number, tf.int32), mark]) for number in _items(numbers)]
+        seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         preset = PRESETS[augmentation]
         return augment_views(picture, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
 
@@ -65,7 +65,7 @@ class Pictures:
             share = PRESETS[augmentation].mix
             mixed = [
                 mix(pictures[:, place], targets[:, place], share=share, seed=self._lot(turn, number))
-                for place, number in enumerate(_items(numbers))
+                for place, number in enumerate(items(numbers))
             ]
             pictures, targets = (tf.stack(parts, axis=1) for parts in zip(*mixed, strict=True))
         shape = (-1, *pictures.shape[2:])
@@ -80,6 +80,10 @@ class Pictures:
         preset = asdict(PRESETS[augmentation]) if augmentation != "none" else None
         return {"preprocessor": asdict(self.preprocessor), "preset": preset, "seed": self.seed if preset else None}
 
+    def picture(self, index: int, augmentation: str) -> np.ndarray:
+        """A picture as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
+        return self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
+
     def _decode(self, index: Any) -> Any:
         if self.column.dtype != object:
             return self.preprocessor.colour(tf.gather(self._values, index))
@@ -88,11 +92,7 @@ class Pictures:
         return self.preprocessor.decode(encoded)
 
     def _lot(self, turn: Any, number: Any) -> Any:
-        return tf.stack([self._start + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
-
-    @property
-    def _start(self) -> Any:
-        return tf.constant(np.int64(self.seed * 7919).astype(np.int32))
+        return tf.stack([first(self.seed) + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
 
     @cached_property
     def _values(self) -> Any:
@@ -106,10 +106,4 @@ class Pictures:
 
     @cached_property
     def _marks(self) -> Any:
-        marks = [int(digest[:8], 16) & 0x3FFFFFFF for digest in self.digests] or range(len(self.column))
-        with tf.init_scope():
-            return tf.constant(list(marks), tf.int32)
-
-
-def _items(numbers: Any) -> Sequence[Any]:
-    return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
+        return marks(self.digests, len(self.column))

@@ -51,6 +51,7 @@ class Evaluation:
         truth: int64 (N,) or float32 (N, outputs).
         outputs: probabilities, or values, float32 (N, outputs).
         notes: what was left out, and why.
+        by_group: the first metric for each group of examples, the worst first; None where there are no groups.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Evaluation:
     truth: np.ndarray
     outputs: np.ndarray
     notes: Sequence[str] = ()
+    by_group: Table | None = None
 
     def __getitem__(self, name: str) -> float:
         return self.metrics[name].value
@@ -73,12 +75,15 @@ class Evaluation:
         return Table(("metric", "value", "95% interval"), rows, title=f"{self.size} examples", notes=self.notes)
 
     def __str__(self) -> str:
-        return f"{self.table()}\n\n{self.by_label}"
+        return "\n\n".join(map(str, self._tables()))
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.table()._repr_html_() + self.by_label._repr_html_()
+        return "".join(table._repr_html_() for table in self._tables())
+
+    def _tables(self) -> list[Table]:
+        return [table for table in (self.table(), self.by_label, self.by_group) if table is not None]
 
     def worst(self, most: int = 9) -> Table:
         """The mistakes that the model was surest of: name, truth, prediction, its probability (classification)."""
@@ -113,6 +118,7 @@ def measure(
     labels: Sequence[str],
     names: Sequence[str],
     notes: Sequence[str] = (),
+    groups: Sequence[str] = (),
     seed: int = 0,
 ) -> Evaluation:
     """Compares predictions with the truth.
@@ -124,13 +130,29 @@ def measure(
         labels: names of the outputs.
         names: what each example is called.
         notes: what was left out, and why.
+        groups: what each example belongs to, or none.
         seed: of the bootstrap.
     """
     if not len(truth):
         raise ValueError("There are no examples to evaluate on.")
     make = {"classification": _classification, "multi_label": _multi_label, "regression": _regression}[kind]
     found, by_label, confusion = make(outputs, truth, labels, np.random.default_rng(seed))
-    return Evaluation(kind, len(truth), labels, found, by_label, confusion, names, truth, outputs, notes)
+    by_group = _by_group(kind, outputs, truth, groups) if len(groups) else None
+    return Evaluation(kind, len(truth), labels, found, by_label, confusion, names, truth, outputs, notes, by_group)
+
+
+def _by_group(kind: str, outputs: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> Table:
+    """Accuracy, exact match, or mean absolute error, of each group, the worst first."""
+    if kind == "regression":
+        name, scores = "mean absolute error", np.abs(outputs - truth).mean(axis=1)
+    elif kind == "multi_label":
+        name, scores = "exact match", ((outputs >= 0.5) == (truth >= 0.5)).all(axis=1)
+    else:
+        name, scores = "accuracy", outputs.argmax(axis=1) == truth
+    members = np.asarray(groups, dtype=object)
+    rows = [(group, float(scores[members == group].mean()), int((members == group).sum())) for group in set(groups)]
+    worst = -1 if kind == "regression" else 1
+    return Table(("group", name, "examples"), sorted(rows, key=lambda row: (worst * row[1], row[0])))
 
 
 def _classification(

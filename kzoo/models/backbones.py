@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from kzoo.specs.registry import get_model
 MADE = ("own", "preset")
 """Weights that a constructor puts in itself."""
 
-UNITS = {"image": "pixels", "text": "tokens"}
+UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Source:
         fixed, unit = self.model.input_shape[1] if self.model is not None else None, UNITS[self.card.modality]
         if fixed not in (None, size):
             raise ValueError(f"{self.card.name!r} takes {fixed} {unit}. Got size={size}.")
-        if self.card.modality == "text" and size > self.card.size:
+        if self.card.modality != "image" and size > self.card.size:
             raise ValueError(f"size for {self.card.name!r} must be at most {self.card.size} {unit}. Got {size}.")
         if size < self.card.min_size or size % self.card.multiple:
             multiple = f", a multiple of {self.card.multiple}" if self.card.multiple > 1 else ""
@@ -63,11 +63,11 @@ class Source:
         """Of the pictures that it takes."""
         return self.model.input_shape[-1] if self.model is not None else 3
 
-    def build(self, size: int) -> keras.Model:
-        """The backbone for pictures of `size` pixels, or texts of `size` tokens, with its weights."""
+    def build(self, shape: Sequence[int]) -> keras.Model:
+        """The backbone for inputs of a shape, (S, S, 3), (T,) or (steps, values), with its weights."""
         if self.model is None:
-            return build(self.card, size=size, weights=self.weights)
-        return copy(self.model, size=size, weights=self.weights)
+            return build(self.card, shape=shape, weights=self.weights)
+        return copy(self.model, size=shape[0], weights=self.weights)
 
 
 def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec]) -> Source:
@@ -99,21 +99,20 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
     raise TypeError(f"model must be a name, a card, a keras.Model or a path. Got {type(model).__name__}.")
 
 
-def build(spec: BackboneSpec, *, size: int, weights: str | Path | None) -> keras.Model:
-    """The backbone of a card, for pictures (B, size, size, 3) or token ids (B, size).
+def build(spec: BackboneSpec, *, shape: Sequence[int], weights: str | Path | None) -> keras.Model:
+    """The backbone of a card, for pictures (B, S, S, 3), token ids (B, T), or features of sound (B, steps, values).
 
     Args:
         spec: its card.
-        size: input height and width, pixels; or tokens.
+        shape: of the input, without the batch.
         weights: ``"imagenet"``, ``"preset"``, a path, or None for random ones.
 
     Raises:
         WeightsError: the weights are not there or do not fit.
     """
-    path = find_weights(spec, size=size) if weights == "imagenet" else None if weights in MADE else weights
+    path = find_weights(spec, size=shape[0]) if weights == "imagenet" else None if weights in MADE else weights
     constructor = _resolve(spec.constructor)
-    shape = (size, size, 3) if spec.modality == "image" else (size,)
-    arguments: dict[str, Any] = {"input_shape": shape, **spec.arguments}
+    arguments: dict[str, Any] = {"input_shape": tuple(shape), **spec.arguments}
     if "weights" in inspect.signature(constructor).parameters:
         arguments["weights"] = "preset" if weights == "preset" else None
     with warnings.catch_warnings():

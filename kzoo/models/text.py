@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from kzoo.models.weights import WeightsError
+from kzoo.models.hub import load, rewire
 
 ops = keras.ops
 
@@ -46,50 +46,24 @@ def encoder(
         ImportError: KerasHub is not installed.
         WeightsError: the preset is neither here nor to be had.
     """
-    try:
-        import keras_hub
-    except ImportError as error:
-        raise ImportError("Text encoders need KerasHub: pip install 'kzoo[text]'") from error
-    try:
-        original = keras_hub.models.Backbone.from_preset(preset, load_weights=weights == "preset")
-        pad = keras_hub.models.Tokenizer.from_preset(preset).pad_token_id
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise WeightsError(
-            f"The preset {preset!r} of KerasHub could not be read or fetched ({reason}). Without a network: bring a "
-            "folder in Hugging Face's form (config.json, model.safetensors, vocabulary) and name it 'hf_dir:PATH'."
-        ) from error
+    original = load(preset, weights=weights, extra="text")
+    pad = _padding(preset)
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
     mask = PaddingMask(pad, name="mask")(ids)
     feeds = {"token_ids": ids, "padding_mask": mask}
     if "segment_ids" in original.input:
         feeds["segment_ids"] = Zeros(name="segments")(ids)
-    states = _rewired(original, feeds, exact_gelu=exact_gelu)
+    output = "sequence_output" if isinstance(original.output, dict) else ""
+    states = rewire(original, feeds, output=output, exact_gelu=exact_gelu)
     features = MaskedMean(name="pooled")([states, mask]) if pooling == "mean" else First(name="pooled")(states)
     return keras.Model(ids, features, name="encoder")
 
 
-def _rewired(original: keras.Model, feeds: dict[str, Any], *, exact_gelu: bool) -> Any:
-    """The sequence output of new layers like those of a model, with their weights, called on `feeds`."""
-    output = original.output["sequence_output"] if isinstance(original.output, dict) else original.output
-    wanted = next(
-        each.name for each in original.operations if any(t is output for t in keras.tree.flatten(each.output))
-    )
-    made: dict[str, Any] = {}
+def _padding(preset: str) -> int:
+    """The id of padding in a preset's vocabulary."""
+    import keras_hub
 
-    def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
-            config["activation"] = "gelu"
-        return layer.__class__.from_config(config)
-
-    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
-        made[layer.name] = layer(*arguments, **options)
-        return made[layer.name]
-
-    copied = keras.models.clone_model(original, input_tensors=feeds, clone_function=clone, call_function=call)
-    copied.set_weights(original.get_weights())
-    return made[wanted]
+    return keras_hub.models.Tokenizer.from_preset(preset).pad_token_id
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MODALITIES = ("image", "text")
+MODALITIES = ("image", "text", "audio")
 
 SCALINGS = ("caffe", "tf", "torch", "unit", "none")
 """How a backbone wants its pixels, given values in 0..255:
@@ -44,13 +44,16 @@ class BackboneSpec:
     Args:
         name: the name that a user types.
         constructor: dotted path of a function that returns a ``keras.Model``: from pictures (B, S, S, 3) float32 to a
-            feature map (B, s, s, width); from token ids (B, T) int32 to features (B, width).
+            feature map (B, s, s, width); from token ids (B, T) int32, or features of sound (B, steps, values) float32,
+            to features (B, width) or such a map.
         arguments: keyword arguments of the constructor, apart from the input shape and the weights.
-        modality: ``"image"`` or ``"text"``.
-        size: native input: height and width in pixels, or the longest text in tokens.
+        modality: ``"image"``, ``"text"`` or ``"audio"``.
+        size: native input: height and width in pixels, or the longest text in tokens; or the longest
+            recording in samples.
         min_size: smallest input that the constructor accepts, in the same unit.
         multiple: the input must be a multiple of it, in the same unit.
-        reads: how raw text becomes its input, see `kzoo.data.tokens.find_tokenizer`.
+        reads: how raw text becomes its input, see `kzoo.data.tokens.find_tokenizer`; or raw sound, the fields of
+            `kzoo.data.fronts.Front` (of a backbone for pictures: how it is to hear).
         scripts: the scripts that it was trained on, by ISO 15924, as ``"Latn"`` or ``"Hani"``; none: any.
         rate: peak learning rate at which its own weights are tuned; None: by its size.
         scaling: one of `SCALINGS`.

