@@ -73,9 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluating.add_argument("saved", help="directory of a saved model")
     evaluating.add_argument("data", nargs="?", help="labelled data; without it, the test split")
 
-    predicting = _command(commands, "predict", _predict, "Answer for pictures.")
+    predicting = _command(commands, "predict", _predict, "Answer for pictures, texts or recordings.")
     predicting.add_argument("saved", help="directory of a saved model")
-    predicting.add_argument("pictures", nargs="+", help="paths of pictures, or one folder")
+    predicting.add_argument("pictures", nargs="+", help="paths of pictures or recordings, or one folder; or texts")
 
     exporting = _command(commands, "export", _export, "Write a saved model as a SavedModel for serving.")
     exporting.add_argument("saved", help="directory of a saved model")
@@ -100,14 +100,17 @@ def _command(commands: Any, name: str, run: Any, text: str) -> argparse.Argument
 
 def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", help="name of a model, or path of a .keras or weight file")
-    command.add_argument("data", help="folder, .csv, .tsv, .tfrecord, or tfds:NAME")
+    command.add_argument("data", help="folder, .csv, .tsv, .jsonl, .parquet, .tfrecord, or tfds:NAME")
     command.add_argument("--task", choices=["classification", "multi-label", "regression"], default="classification")
     command.add_argument("--image", help="column of the pictures")
+    command.add_argument("--text", help="column of the texts")
+    command.add_argument("--audio", nargs="?", const=True, help="the data are recordings; or their column")
+    command.add_argument("--groups", help="column of what stays on one side of a split, as a speaker")
     command.add_argument("--label", action="append", help="column of the target; several times for several")
     command.add_argument("--schedule", default="auto", help="auto, linear_probe, fine_tune, gradual or lp_ft")
     command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
     command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
-    command.add_argument("--size", type=int, help="height and width of the pictures, pixels")
+    command.add_argument("--size", type=int, help="of the pictures, pixels; of texts, tokens; of sound, samples")
     command.add_argument("--resize", choices=["crop", "pad", "squash"], default="crop")
     command.add_argument("--strategy", choices=["auto", "one", "mirrored"], default="auto")
     command.add_argument("--seed", type=int, default=0)
@@ -167,7 +170,7 @@ def _predict(options: argparse.Namespace) -> None:
     found = kzoo.load(options.saved).predict(pictures)
     rows = [
         {
-            "picture": name,
+            found.noun: name,
             "label": label,
             "outputs": None if label is None else dict(zip(found.columns, map(float, row), strict=True)),
             "error": found.errors.get(name),
@@ -205,7 +208,8 @@ def _cache(options: argparse.Namespace) -> None:
 def _task(options: argparse.Namespace) -> Any:
     kinds = {"classification": kzoo.Classification, "multi-label": kzoo.MultiLabel, "regression": kzoo.Regression}
     label = options.label[0] if options.label and len(options.label) == 1 else options.label
-    return kinds[options.task](options.data, image=options.image, label=label, strict=options.strict)
+    columns = {name: getattr(options, name) for name in ("image", "text", "audio", "groups")}
+    return kinds[options.task](options.data, label=label, strict=options.strict, **columns)
 
 
 def _training(options: argparse.Namespace) -> dict[str, Any]:

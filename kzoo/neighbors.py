@@ -80,5 +80,5 @@ def search(
         raise ValueError(f"k must be in 1..{len(known)}, the size of the labelled set. Got {k}.")
     angles, indices = NearestNeighbors(n_neighbors=k, metric="cosine").fit(known).kneighbors(asked)
     found = [[str(of.names[place]) for place in row] for row in indices.tolist()]
-    labels = [[titles[place] for place in row] for row in indices.tolist()]
+    labels = [[titles[int(place)] for place in row] for row in indices.tolist()]
     return Neighbors(list(names), found, labels, (1 - angles).astype(np.float32), indices, noun)

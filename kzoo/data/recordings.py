@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,7 +95,7 @@ def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None]:
         return recording, digest, "empty file"
     try:
         samples, rate, plain = decode(data)
-    except (ValueError, EOFError, ImportError, RuntimeError, TypeError) as error:
+    except (ValueError, EOFError, struct.error, ImportError, RuntimeError, TypeError) as error:
         return recording, digest, f"could not be decoded: {(str(error) or repr(error)).splitlines()[0][:100]}"
     reason = trouble(samples, rate)
     return (recording if plain or reason else encode_wav(samples, rate=rate)), digest, reason

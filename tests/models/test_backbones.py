@@ -99,7 +99,7 @@ def test_a_model_without_a_size_is_copied_for_any():
 def test_a_saved_model_is_read(backbone, tmp_path):
     backbone.save(tmp_path / "m.keras")
     source = resolve(tmp_path / "m.keras", weights="auto", cards={})
-    np.testing.assert_array_equal(source.build(16)(PICTURES), backbone(PICTURES))
+    np.testing.assert_array_equal(source.build((16, 16, 3))(PICTURES), backbone(PICTURES))
     assert source.card.size == 16
     assert source.weights_name == "own"
 
@@ -108,7 +108,7 @@ def test_weights_are_put_into_a_users_model(backbone, tmp_path):
     other = copy(backbone, size=16, weights=None)
     other.set_weights([weight + 1 for weight in other.get_weights()])
     other.save_weights(tmp_path / "w.weights.h5")
-    built = resolve(backbone, weights=tmp_path / "w.weights.h5", cards={}).build(16)
+    built = resolve(backbone, weights=tmp_path / "w.weights.h5", cards={}).build((16, 16, 3))
     np.testing.assert_array_equal(built(PICTURES), other(PICTURES))
 
 
@@ -142,7 +142,7 @@ def own(monkeypatch):
 def test_a_registered_model_is_built_with_its_own_weights(own):
     source = resolve("own", weights="auto", cards=registry.cards())
     assert source.weights_name == "own"
-    np.testing.assert_array_equal(source.build(16)(PICTURES), make((16, 16, 3))(PICTURES))
+    np.testing.assert_array_equal(source.build((16, 16, 3))(PICTURES), make((16, 16, 3))(PICTURES))
     assert resolve(own, weights="auto", cards={}) == source
 
 
@@ -155,7 +155,7 @@ def test_a_weight_file_tells_its_model_by_its_parameters(own, tmp_path, trained)
     model.save_weights(tmp_path / "w.weights.h5")
     source = resolve(tmp_path / "w.weights.h5", weights="auto", cards=registry.cards())
     assert source.card is own
-    np.testing.assert_array_equal(source.build(16)(PICTURES), model(PICTURES))
+    np.testing.assert_array_equal(source.build((16, 16, 3))(PICTURES), model(PICTURES))
 
 
 @pytest.mark.parametrize(("names", "told"), [([], "no model of the catalog"), (["a", "b"], "a, b")])
@@ -250,12 +250,12 @@ def test_a_file_that_is_not_there_is_named():
 
 def test_a_constructor_that_is_gone_is_named():
     with pytest.raises(ImportError, match=r"The constructor 'os\.gone' could not be imported"):
-        build(BackboneSpec("x", "os.gone"), size=32, weights=None)
+        build(BackboneSpec("x", "os.gone"), shape=(32, 32, 3), weights=None)
 
 
 def test_a_name_is_built_at_any_size():
     source = resolve("mobilenet_v1_025", weights=None, cards=CATALOG)
-    model = source.build(64)
+    model = source.build((64, 64, 3))
     assert model.input_shape == (None, 64, 64, 3)
     assert model.count_params() == source.card.parameters
     assert source.weights_name is None

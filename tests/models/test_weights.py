@@ -222,7 +222,7 @@ def test_published_weights_of_efficientnet_divide_by_the_root_of_the_deviations(
     digest = hashlib.md5(path.read_bytes()).hexdigest() if weights != "other path" else "0" * 32
     card = CATALOG["efficientnet_b0"]
     card = BackboneSpec(card.name, card.constructor, card.arguments, weights=(WeightFile("b0.weights.h5", "", digest),))
-    built = build(card, size=32, weights="imagenet" if weights == "imagenet" else path)
+    built = build(card, shape=(32, 32, 3), weights="imagenet" if weights == "imagenet" else path)
     pixels = np.random.default_rng(0).uniform(0, 1, (2, 32, 32, 3)).astype(np.float32)
     root = np.sqrt(np.float32([0.229, 0.224, 0.225])) if weights != "other path" else 1
     found = next(layer for layer in built.layers if isinstance(layer, keras.layers.Normalization))
