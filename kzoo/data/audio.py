@@ -146,8 +146,6 @@ class Recordings:
         heard = self.preprocessor.fit(
             tf.stack([augment_sound(wave, samples=samples, preset=preset, seed=seed) for seed in seeds])
         )
-        if self.preprocessor.front.kind == "wave":
-            return heard
         return tf.stack(
             [hide(one, preset=preset, seed=seed) for one, seed in zip(tf.unstack(heard), seeds, strict=True)]
         )

@@ -48,31 +48,3 @@ def whisper(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -
     features = keras.Input(input_shape, name="features")
     states = rewire(original, {"encoder_features": features}, output="encoder_sequence_output")
     return keras.Model(features, L.GlobalAveragePooling1D(name="pooled")(states), name="whisper")
-
-
-def moonshine(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -> keras.Model:
-    """The encoder of a Moonshine of KerasHub's (arXiv:2410.15608), its states averaged over time.
-
-    Args:
-        input_shape: (samples, 1), of the waveform.
-        preset: name of a preset, or its folder.
-        weights: ``"preset"``, or None for random ones.
-    """
-    original = load(preset, weights=weights, extra="audio")
-    wave = keras.Input(input_shape, name="waveform")
-    feeds = {"encoder_input_values": wave, "encoder_padding_mask": Heard(name="heard")(wave)}
-    states = rewire(original, feeds, output="encoder_sequence_output")
-    return keras.Model(wave, L.GlobalAveragePooling1D(name="pooled")(states), name="moonshine")
-
-
-@keras.saving.register_keras_serializable(package="kzoo")
-class Heard(keras.layers.Layer):
-    """True for each sample of waveforms (B, T, 1): bool (B, T)."""
-
-    def call(self, inputs: Any) -> Any:
-        """See the class."""
-        return keras.ops.ones_like(inputs[..., 0], dtype="bool")
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """(B, T), bool."""
-        return keras.KerasTensor(inputs.shape[:-1], dtype="bool")

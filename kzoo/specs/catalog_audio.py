@@ -6,34 +6,24 @@ their presets; widths and rates are those of their published configurations.
 
 from __future__ import annotations
 
-from typing import Any
-
 from kzoo.specs.backbone import BackboneSpec
 
 
-def _whisper(key: str, *, width: int, mels: int = 80) -> BackboneSpec:
-    return _hub(
-        f"whisper_{key}",
-        "whisper",
-        width=width,
-        seconds=30,
-        reads={"kind": "whisper", "rate": 16_000, "frame": 400, "hop": 160, "mels": mels, "low": 0.0, "high": 8_000.0},
-        paper="https://arxiv.org/abs/2212.04356",
-        licence="MIT",
-    )
-
-
-def _hub(name: str, kind: str, *, seconds: int, **more: Any) -> BackboneSpec:
+def _whisper(key: str, *, width: int) -> BackboneSpec:
+    """The card of a preset of KerasHub's."""
     return BackboneSpec(
-        name=name,
-        constructor=f"kzoo.models.audio.{kind}",
-        arguments={"preset": name},
+        name=f"whisper_{key}",
+        constructor="kzoo.models.audio.whisper",
+        arguments={"preset": f"whisper_{key}"},
         modality="audio",
-        size=seconds * 16_000,
+        size=30 * 16_000,
         min_size=3_200,
+        reads={"kind": "whisper", "rate": 16_000, "frame": 400, "hop": 160, "mels": 80, "low": 0.0, "high": 8_000.0},
         rate=5e-5,
+        width=width,
+        licence="MIT",
+        paper="https://arxiv.org/abs/2212.04356",
         source="keras_hub",
-        **more,
     )
 
 
@@ -53,31 +43,19 @@ _CARDS = [
         source="kzoo",
     ),
     *(
-        _whisper(key, width=width, mels=mels)
-        for key, width, mels in (
-            ("tiny_en", 384, 80),
-            ("tiny_multi", 384, 80),
-            ("base_en", 512, 80),
-            ("base_multi", 512, 80),
-            ("small_en", 768, 80),
-            ("small_multi", 768, 80),
-            ("medium_en", 1024, 80),
-            ("medium_multi", 1024, 80),
-            ("large_multi", 1280, 80),
-            ("large_multi_v2", 1280, 80),
+        _whisper(key, width=width)
+        for key, width in (
+            ("tiny_en", 384),
+            ("tiny_multi", 384),
+            ("base_en", 512),
+            ("base_multi", 512),
+            ("small_en", 768),
+            ("small_multi", 768),
+            ("medium_en", 1024),
+            ("medium_multi", 1024),
+            ("large_multi", 1280),
+            ("large_multi_v2", 1280),
         )
-    ),
-    *(
-        _hub(
-            f"moonshine_{key}_en",
-            "moonshine",
-            width=width,
-            seconds=60,
-            reads={"kind": "wave", "rate": 16_000},
-            paper="https://arxiv.org/abs/2410.15608",
-            licence="MIT",
-        )
-        for key, width in (("tiny", 288), ("base", 416))
     ),
 ]
 
