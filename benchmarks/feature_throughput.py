@@ -55,7 +55,7 @@ def main() -> None:
 
 def measure(name: str, size: int, rounds: int) -> tuple[Any, ...]:
     """One row of the table."""
-    model = build(get_model(name), size=size, weights=None)
+    model = build(get_model(name), shape=(size, size, 3), weights=None)
     operations = sum(flops(operation) for operation in model.operations)
     model = keras.Model(model.input, keras.layers.GlobalAveragePooling2D()(model.output))
     model.trainable = False

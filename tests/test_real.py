@@ -84,7 +84,7 @@ def test_imagenet_weights_are_keras_own(shared, home):
     code = (
         "import keras, numpy as np; from kzoo.models.backbones import build; from kzoo.specs.registry import get_model;"
         "x = np.random.default_rng(0).uniform(-1, 1, (2, 224, 224, 3)).astype('float32');"
-        "a = build(get_model('mobilenet_v2_035'), size=224, weights='imagenet')(x, training=False);"
+        "a = build(get_model('mobilenet_v2_035'), shape=(224, 224, 3), weights='imagenet')(x, training=False);"
         "b = keras.applications.MobileNetV2(alpha=0.35, include_top=False, input_shape=(224, 224, 3));"
         "print(np.array_equal(a, b(x, training=False)))"
     )
