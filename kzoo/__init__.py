@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from kzoo.models.heads import register_head
     from kzoo.planning import Plan
     from kzoo.predictions import Predictions
+    from kzoo.pretrained import Pretrained
     from kzoo.specs.backbone import BackboneSpec
     from kzoo.specs.head import Head
     from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft
     from kzoo.specs.registry import get_model, list_models, register
     from kzoo.specs.schedule import Phase, Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
+    from kzoo.static_embeddings import distill_static
 
 __version__ = "0.1.0"
 
@@ -32,9 +34,11 @@ _PUBLIC = {
     "Phase": "kzoo.specs.schedule",
     "Plan": "kzoo.planning",
     "Predictions": "kzoo.predictions",
+    "Pretrained": "kzoo.pretrained",
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
+    "distill_static": "kzoo.static_embeddings",
     "fine_tune": "kzoo.specs.recipes",
     "get_model": "kzoo.specs.registry",
     "gradual": "kzoo.specs.recipes",
@@ -58,9 +62,11 @@ __all__ = [
     "Phase",
     "Plan",
     "Predictions",
+    "Pretrained",
     "Regression",
     "Schedule",
     "adapt",
+    "distill_static",
     "fine_tune",
     "get_model",
     "gradual",

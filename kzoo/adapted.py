@@ -327,6 +327,10 @@ def load(directory: str | Path) -> Adapted:
 
     Raises:
         FileNotFoundError: there is nothing.
+        ValueError: it holds a backbone, which is not adapted yet.
         DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
     """
-    return Adapted(**read_saved(directory))
+    values = read_saved(directory)
+    if "head" not in values:
+        raise ValueError(f"{directory} holds a pretrained backbone: kzoo.adapt({str(directory)!r}, task).")
+    return Adapted(**values)

@@ -18,6 +18,7 @@ from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, resolve
+from kzoo.pretrained import Pretrained, load_pretrained
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import RECIPES, auto
 from kzoo.specs.registry import cards
@@ -69,7 +70,7 @@ def prepare(
     """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`."""
     task = as_task(task)
     head = head or Head()
-    source = _source_of(model) if isinstance(model, Adapted) else resolve(model, weights=weights, cards=cards())
+    source = source_of(model, weights=weights)
     modality = modality_for(source.card, task)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
@@ -92,11 +93,22 @@ def prepare(
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen)
 
 
-def _source_of(adapted: Adapted) -> Source:
-    """The backbone of an adapted model, to adapt again."""
-    size = adapted.preprocessor.size
-    card = dataclasses.replace(adapted.card, size=size, min_size=size, multiple=1, weights=(), source="user")
-    return Source(card, None, adapted.backbone)
+def source_of(model: Any, *, weights: str | Path | None) -> Source:
+    """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
+
+    Args:
+        model: see `kzoo.adapt`.
+        weights: likewise.
+    """
+    if isinstance(model, Adapted):
+        size = model.preprocessor.size
+        card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
+        return Source(card, None, model.backbone)
+    if isinstance(model, str | Path) and Path(model).is_dir():
+        model = load_pretrained(model)
+    if isinstance(model, Pretrained):
+        return Source(model.card, None if weights == "auto" else weights, model.backbone)
+    return resolve(model, weights=weights, cards=cards())
 
 
 def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy: tf.distribute.Strategy) -> None:

@@ -27,16 +27,18 @@ def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, A
     Args:
         directory: where to.
         network: the Keras model.
-        values: the other fields of an `Adapted`; dataclasses and plain values.
+        values: the other fields of an `Adapted`, or of a `Pretrained`; dataclasses and plain values.
 
     Raises:
         FileExistsError: what is there was not written by `write`.
     """
     directory = Path(directory)
     refuse_foreign(directory)
-    plain = {name: v if _is_plain(v) else dataclasses.asdict(v) for name, v in values.items()}
+    plain = {name: dataclasses.asdict(v) if hasattr(v, "__dataclass_fields__") else v for name, v in values.items()}
+    if "preprocessor" in values:
+        plain["modality"] = values["preprocessor"].modality
     with atomic_directory(directory) as aside:
-        write_json(aside / CARD, {"format": FORMAT, "modality": values["preprocessor"].modality, **plain})
+        write_json(aside / CARD, {"format": FORMAT, **plain})
         network.save(aside / NETWORK)
         write_checksums(aside)
     return directory
@@ -50,7 +52,7 @@ def refuse_foreign(directory: str | Path) -> None:
 
 
 def read(directory: str | Path) -> dict[str, Any]:
-    """The fields of an `Adapted` that `write` wrote. No code runs that is in the files.
+    """The fields of an `Adapted`, or of a `Pretrained`, that `write` wrote. No code runs that is in the files.
 
     Raises:
         FileNotFoundError: there is nothing.
@@ -69,21 +71,18 @@ def read(directory: str | Path) -> dict[str, Any]:
             raise DamagedError(
                 f"{directory} was written by another format of kzoo; this one reads {FORMAT}: upgrade it."
             )
+        modality = values.pop("modality", "")
         card = dict(values["card"])
         card["weights"] = tuple(WeightFile(**file) for file in card["weights"])
         card["scripts"] = tuple(card["scripts"])
         values["card"] = BackboneSpec(**card)
-        values["head"] = Head(**values["head"])
-        modality = values.pop("modality")
-        values["preprocessor"] = MODALITIES[modality].preprocessor.restore(values["preprocessor"])
+        if modality:
+            values["head"] = Head(**values["head"])
+            values["preprocessor"] = MODALITIES[modality].preprocessor.restore(values["preprocessor"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
     _import_source(values["card"])
     return values | {"network": read_model(directory / NETWORK)}
-
-
-def _is_plain(value: Any) -> bool:
-    return not dataclasses.is_dataclass(value)
 
 
 def _import_source(spec: BackboneSpec) -> None:
@@ -92,6 +91,5 @@ def _import_source(spec: BackboneSpec) -> None:
         import keras_cv  # noqa: F401
     if "preset" in spec.reads:
         import keras_hub  # noqa: F401
-    if spec.modality != "image":
-        import kzoo.models.audio
+    if spec.modality == "text":
         import kzoo.models.text  # noqa: F401

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kzoo
 from kzoo.quiet import import_tensorflow
 
 import_tensorflow()
@@ -80,3 +81,12 @@ def backbone() -> keras.Model:
     """A fresh tiny backbone, the same each time."""
     keras.utils.set_random_seed(0)
     return tiny_backbone()
+
+
+@pytest.fixture(scope="session")
+def text_task() -> kzoo.Classification:
+    """120 texts of two classes, each told by one word; numbers are groups."""
+    words = {"good": ["lovely", "great", "fine", "很好"], "bad": ["awful", "poor", "dull", "很差"]}
+    texts = [f"a {word} film, number {n}" for n in range(15) for of_class in words.values() for word in of_class]
+    labels = [label for _ in range(15) for label, of_class in words.items() for _ in of_class]
+    return kzoo.Classification((texts, labels), groups=[str(n) for n in range(15) for _ in range(8)])

@@ -11,15 +11,8 @@ import kzoo
 from kzoo.data.recordings import encode_wav
 
 RNG = np.random.default_rng(0)
-WORDS = {"good": ["lovely", "great", "fine", "很好"], "bad": ["awful", "poor", "dull", "很差"]}
 TUNING = kzoo.Phase("*", epochs=3, learning_rate=1e-2, batch_norm=True, batch_size=16)
 LISTENING = dataclasses.replace(TUNING, epochs=15)
-
-
-def text_task():
-    texts = [f"a {word} film, number {n}" for n in range(15) for words in WORDS.values() for word in words]
-    labels = [label for _ in range(15) for label, words in WORDS.items() for _ in words]
-    return kzoo.Classification((texts, labels), groups=[str(n) for n in range(15) for _ in range(8)])
 
 
 def sounds(count=60):
@@ -44,9 +37,9 @@ def of_cards(name, **changes):
 
 
 @pytest.fixture(scope="module")
-def told():
+def told(text_task):
     """A model of texts: of n-grams."""
-    return kzoo.adapt(of_cards("ngrams", buckets=1 << 17, width=8), text_task(), schedule=TUNING)
+    return kzoo.adapt(of_cards("ngrams", buckets=1 << 17, width=8), text_task, schedule=TUNING)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.draws import marks, seeds_of
-from kzoo.data.tokens import Hashed, Subwords, find_tokenizer, restore
+from kzoo.data.tokens import Tokenizer, find_tokenizer, restore
 from kzoo.specs.backbone import BackboneSpec
 
 SHARE = 0.95
@@ -37,7 +37,7 @@ class TextPreprocessor:
     """
 
     size: int
-    tokenizer: Hashed | Subwords
+    tokenizer: Tokenizer
 
     modality: ClassVar[str] = "text"
 
@@ -91,7 +91,7 @@ def fit_texts(
     return TextPreprocessor(size or length, tokenizer), notes
 
 
-def measure_texts(column: np.ndarray, tokenizer: Hashed | Subwords, *, most: int) -> tuple[int, float]:
+def measure_texts(column: np.ndarray, tokenizer: Tokenizer, *, most: int) -> tuple[int, float]:
     """The length that holds most texts whole, in tokens, and the share of tokens that are unknown.
 
     Args:

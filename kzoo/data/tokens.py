@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
-_ALONE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{P}\p{S}]"
-"""Characters that are tokens by themselves: those of scripts that put no spaces, and punctuation."""
+from kzoo.data.vocabulary import Vocabulary
+from kzoo.data.words import split_words
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Subwords:
         first, last: ids before and after each text, or None.
         pad: id of padding.
         unk: id of what is not known, or None where all is.
+        lower: whether texts are brought to lower case first. KerasHub's own way folds more than case (0.32): it makes
+            full-width punctuation, which Chinese is written with, narrow.
     """
 
     config: Mapping[str, Any] = field(hash=False)
@@ -72,6 +74,7 @@ class Subwords:
     last: int | None
     pad: int
     unk: int | None
+    lower: bool = False
 
     @classmethod
     def of(cls, tokenizer: Any) -> Subwords:
@@ -79,22 +82,31 @@ class Subwords:
         with tempfile.TemporaryDirectory() as folder:
             tokenizer.save_assets(folder)
             files = {path.name: base64.b64encode(path.read_bytes()).decode() for path in Path(folder).iterdir()}
+        config = keras.saving.serialize_keras_object(tokenizer)
+        lower = bool(config["config"].get("lowercase"))
         name = getattr(tokenizer, "oov_token", None) or getattr(tokenizer, "unk_token", None)
         return cls(
-            config=keras.saving.serialize_keras_object(tokenizer),
+            config={**config, "config": {**config["config"], "lowercase": False}} if lower else config,
             files=files,
             first=getattr(tokenizer, "start_token_id", None),
             last=getattr(tokenizer, "end_token_id", None),
             pad=tokenizer.pad_token_id,
             unk=tokenizer.token_to_id(name) if name else None,
+            lower=lower,
         )
 
     def ids(self, texts: Any) -> Any:
         """Ragged int32 (B, None) of texts, string (B,), with what begins and ends each."""
+        texts = tf.strings.lower(texts, encoding="utf-8") if self.lower else texts
         found = tf.cast(_subwords(json.dumps(self.config), tuple(self.files.items()))(texts), tf.int32)
         rows = found.nrows()
         ends = [tf.fill((rows, 1), end) if end is not None else None for end in (self.first, self.last)]
         return tf.concat([each for each in (ends[0], found, ends[1]) if each is not None], axis=1)
+
+    def entries(self) -> dict[int, str]:
+        """The vocabulary, as the tokenizer writes it, by id."""
+        tokenizer = _tokenizer(json.dumps(self.config), tuple(self.files.items()))
+        return {number: str(tokenizer.id_to_token(number)) for number in range(tokenizer.vocabulary_size())}
 
     def unknown(self, ids: Any) -> Any:
         """Share of a text's tokens, float32 (B,), that the vocabulary does not know."""
@@ -105,18 +117,22 @@ class Subwords:
         )
 
 
-def restore(values: Mapping[str, Any]) -> Hashed | Subwords:
+Tokenizer = Hashed | Vocabulary | Subwords
+
+
+def restore(values: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer of its fields as plain values, as JSON has them."""
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return Subwords(**plain) if "config" in plain else Hashed(**plain)
+    kind = Subwords if "config" in plain else Vocabulary if "entries" in plain else Hashed
+    return kind(**plain)
 
 
-def find_tokenizer(reads: Mapping[str, Any]) -> Hashed | Subwords:
+def find_tokenizer(reads: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer that a card asks for.
 
     Args:
-        reads: the fields of `Hashed`; or ``preset``, a preset of KerasHub's or a folder in Hugging Face's form, and
-            arguments of its tokenizer.
+        reads: the fields of `Hashed` or of `kzoo.data.vocabulary.Vocabulary`; or ``preset``, a preset of KerasHub's or
+            a folder in Hugging Face's form, and arguments of its tokenizer.
 
     Raises:
         ImportError: KerasHub is not installed.
@@ -139,19 +155,21 @@ def _find_subwords(reads: str) -> Subwords:
 
 @functools.lru_cache(maxsize=8)
 def _subwords(config: str, files: tuple[tuple[str, str], ...]) -> Any:
-    """From texts to ragged ids, by the tokenizer of a description, made once in a process, outside of all graphs."""
+    """From texts to ragged ids, by the tokenizer of a description."""
+    tokenize = _tokenizer(config, files).tokenize
+    with tf.init_scope():
+        # KerasHub gives lists where it is called eagerly (0.32).
+        return tf.function(tokenize, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
+
+
+@functools.lru_cache(maxsize=8)
+def _tokenizer(config: str, files: tuple[tuple[str, str], ...]) -> Any:
+    """The tokenizer of a description, made once in a process, outside of all graphs."""
     import keras_hub  # noqa: F401
 
     with tf.init_scope(), tempfile.TemporaryDirectory() as folder:
         for name, content in files:
             (Path(folder) / Path(name).name).write_bytes(base64.b64decode(content))
-        tokenizer = keras.saving.deserialize_keras_object(json.loads(config))
+        tokenizer: Any = keras.saving.deserialize_keras_object(json.loads(config))
         tokenizer.load_assets(folder)
-        # KerasHub gives lists where it is called eagerly (0.32).
-        return tf.function(tokenizer.tokenize, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
-
-
-def split_words(texts: Any) -> Any:
-    """Ragged words in lower case, string (B, None): cut at spaces; punctuation and spaceless characters stand alone."""
-    lowered = tf.strings.lower(texts, encoding="utf-8")
-    return tf.strings.split(tf.strings.regex_replace(lowered, _ALONE, r" \0 "))
+        return tokenizer

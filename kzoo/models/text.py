@@ -11,7 +11,7 @@ from kzoo.models.hub import load, rewire
 ops = keras.ops
 
 
-def ngram_bag(input_shape: tuple[int, ...], *, buckets: int, width: int) -> keras.Model:
+def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int) -> keras.Model:
     """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759)."""
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
     x = keras.layers.Embedding(buckets, width, name="embedding")(ids)

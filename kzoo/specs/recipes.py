@@ -97,7 +97,11 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     if examples < 50:
         return Schedule(linear_probe().phases, name="auto")
     if card.rate:
-        tuning = Phase("*", epochs=4, learning_rate=card.rate, layer_decay=0.9, weight_decay=0.01, batch_size=32)
+        # What is tuned at a high rate is a table of embeddings, each step of which costs the same for any batch.
+        batch_size = 256 if card.rate >= 1e-3 else 32
+        tuning = Phase(
+            "*", epochs=4, learning_rate=card.rate, layer_decay=0.9, weight_decay=0.01, batch_size=batch_size
+        )
         return Schedule((*linear_probe().phases, tuning), name="auto")
     epochs = 12 if examples < 20_000 else 6
     views = min(epochs, max(3, round(12_000 / examples)))

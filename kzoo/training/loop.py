@@ -92,7 +92,7 @@ def train(
             set_trainable(groups, trained, batch_norm=phase.batch_norm)
             epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
             # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
-            with tqdm(total=epochs * len(feed.train), desc=label, unit="picture", leave=False) as bar:
+            with tqdm(total=epochs * len(feed.train), desc=label, unit="example", leave=False) as bar:
                 activations.fill(schedule.phases[number - 1 :], bar=bar)
                 filled = time.perf_counter()
                 if phase.optimizer == "lbfgs":
