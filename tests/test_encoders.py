@@ -10,7 +10,7 @@ import tensorflow as tf
 import kzoo
 
 pytest.importorskip("keras_hub")
-TUNING = kzoo.Phase("*", epochs=6, learning_rate=3e-2, batch_size=16)
+TUNING = kzoo.Phase("*", epochs=25, learning_rate=3e-3, batch_size=16)
 WIDTH = 8
 WORDS = ["a", "film", "number", "lovely", "great", "fine", "awful", "poor", "dull", "好", "很", "差", ","]
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *"0123456789", *(f"##{n}" for n in range(10))]
