@@ -3,6 +3,9 @@
 import json
 import os
 import platform
+import statistics
+import tempfile
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,41 @@ def publish(table: Table, values: dict[str, Any], path: str | None) -> None:
     print(f"\n{table}\n{found['machine']}; Python {found['python']}; {versions}", flush=True)
     if path:
         Path(path).write_text(json.dumps({**found, **values}, indent=1) + "\n", encoding="utf-8")
+
+
+def repeat(
+    jobs: Iterable[dict[str, Any]],
+    run: Callable[[dict[str, Any]], dict[str, Any]],
+    *,
+    table: Callable[[list[dict[str, Any]]], Table],
+    path: str | None,
+) -> None:
+    """Runs each job with an empty cache, and publishes what is known after each.
+
+    Args:
+        jobs: what tells each from the others.
+        run: from a job to what came out.
+        table: of all runs so far, each a job and what came out.
+        path: file of results; jobs that it holds are not run again.
+    """
+    runs = json.loads(Path(path).read_text(encoding="utf-8"))["runs"] if path and Path(path).exists() else []
+    for job in jobs:
+        if not any(job.items() <= known.items() for known in runs):
+            with tempfile.TemporaryDirectory() as cache:
+                os.environ["KZOO_CACHE"] = cache
+                runs.append(job | run(job))
+            publish(table(runs), {"runs": runs}, path)
+
+
+def means(runs: list[dict[str, Any]]) -> Table:
+    """One row a set and method: means over seeds."""
+    rows = []
+    for name, method in dict.fromkeys((run["set"], run["method"]) for run in runs):
+        found = [run for run in runs if (run["set"], run["method"]) == (name, method)]
+        scores = [statistics.mean(run[key] for run in found) for key in ("accuracy", "macro-F1", "seconds")]
+        each = ", ".join(f"{run['accuracy']:.3f}" for run in found)
+        rows.append((name, method, *scores[:2], round(scores[2], 1), len(found), each))
+    return Table(("set", "method", "accuracy", "macro-F1", "seconds", "seeds", "accuracy of each"), rows)
 
 
 def _lines(path: str) -> list[str]:
