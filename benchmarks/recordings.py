@@ -6,7 +6,7 @@ DATA is the folder of the Free Spoken Digit Dataset, ``{digit}_{speaker}_{index}
 is the test split, another for each seed; ``speakers``: all that theo and yweweler said, and another speaker, whom
 training has not heard either, chooses. The test split chooses nothing. Seconds are those of `kzoo.adapt`, reading and
 checking included, with an empty cache; not those of loading the libraries. Pictures are spectrograms of 128 x 128
-pixels. ``imagenet`` needs the weights of MobileNetV2 0.35, which Keras downloads.
+pixels. ``imagenet`` are the weights of MobileNetV2 0.35 for 224 pixels, which Keras downloads.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 import kzoo
 from kzoo.data.audio import Recordings, fit_recordings
 from kzoo.data.splits import read
+from kzoo.models.weights import find_weights
 
 TEST = {"random": 0.2, "speakers": ["theo", "yweweler"]}
 CHOOSES = {"random": 0.1, "speakers": ["lucas"]}
@@ -96,14 +97,17 @@ def adapt(model: str, **options: Any) -> Any:
     return method
 
 
+CARD = kzoo.get_model("mobilenet_v2_035")
 WHOLE = kzoo.Phase("*", epochs=20, learning_rate=1e-3, batch_norm=True, patience=5, augmentation="light", views=20)
 METHODS = {
     "scikit-learn": baseline,
     "keyword_cnn": adapt("keyword_cnn"),
-    "mobilenet_v2_035, imagenet": adapt("mobilenet_v2_035", size=128),
-    "mobilenet_v2_035, imagenet, all of it": adapt("mobilenet_v2_035", size=128, schedule=WHOLE),
-    "mobilenet_v2_035, random": adapt("mobilenet_v2_035", size=128, weights=None),
-    "mobilenet_v2_035, random, all of it": adapt("mobilenet_v2_035", size=128, weights=None, schedule=WHOLE),
+    "mobilenet_v2_035, imagenet": adapt(CARD.name, size=128, weights=find_weights(CARD, size=224)),
+    "mobilenet_v2_035, imagenet, all of it": adapt(
+        CARD.name, size=128, weights=find_weights(CARD, size=224), schedule=WHOLE
+    ),
+    "mobilenet_v2_035, random": adapt(CARD.name, size=128, weights=None),
+    "mobilenet_v2_035, random, all of it": adapt(CARD.name, size=128, weights=None, schedule=WHOLE),
 }
 
 
