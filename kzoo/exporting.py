@@ -58,9 +58,7 @@ def _sign_pictures(
     joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Preprocessor, *, labels: Sequence[str], kind: str
 ) -> tuple[Any, keras.Model, Any]:
     """Signatures, what they call, and inputs to check each with."""
-    pixels = keras.Input(preprocessor.shape, name="pixels")
-    logits, features = joint(preprocessor.scale(pixels))
-    answer = keras.Model(pixels, [finish(logits), features], name="answer")
+    answer = _answer(joint, finish, preprocessor, keras.Input(preprocessor.shape, name="pixels"))
     signatures = image_signatures(
         decode=preprocessor.decode,
         fit=preprocessor.fit,
@@ -84,19 +82,13 @@ def _sign_texts(
     kind: str,
 ) -> tuple[Any, keras.Model, Any]:
     """Signatures, what they call, and inputs to check each with."""
-    ids = keras.Input(preprocessor.shape, dtype="int32", name="tokens")
-    logits, features = joint(ids)
-    answer = keras.Model(ids, [finish(logits), features], name="answer")
+    answer = _answer(joint, finish, preprocessor, keras.Input(preprocessor.shape, dtype="int32", name="tokens"))
     signatures = text_signatures(
         tokenize=preprocessor.tokenize, answer=answer, size=preprocessor.size, labels=labels, kind=kind
     )
-    tokens = preprocessor.tokenize(tf.constant(SAMPLE_TEXTS)).numpy()
-    samples = {
-        "serving_default": {"text": SAMPLE_TEXTS},
-        "tokens": {"tokens": tokens},
-        "features": {"text": SAMPLE_TEXTS},
-    }
-    return signatures, answer, samples
+    texts = {"text": SAMPLE_TEXTS}
+    tokens = {"tokens": preprocessor.tokenize(tf.constant(SAMPLE_TEXTS)).numpy()}
+    return signatures, answer, {"serving_default": texts, "tokens": tokens, "features": texts}
 
 
 def _sign_recordings(
@@ -109,19 +101,19 @@ def _sign_recordings(
 ) -> tuple[Any, keras.Model, Any]:
     """Signatures, what they call, and inputs to check each with."""
     shape = preprocessor.front.shape(preprocessor.samples)
-    heard = keras.Input(shape, name="features")
-    logits, features = joint(preprocessor.scale(heard))
-    answer = keras.Model(heard, [finish(logits), features], name="answer")
+    answer = _answer(joint, finish, preprocessor, keras.Input(shape, name="features"))
     signatures = audio_signatures(
         decode=preprocessor.decode, fit=preprocessor.fit, answer=answer, shape=shape, labels=labels, kind=kind
     )
     encoded, wave = sample_recordings(preprocessor.front.rate, preprocessor.samples)
-    samples = {
-        "serving_default": {"audio": encoded},
-        "waveform": {"waveform": wave},
-        "features": {"audio": encoded},
-    }
-    return signatures, answer, samples
+    files = {"audio": encoded}
+    return signatures, answer, {"serving_default": files, "waveform": {"waveform": wave}, "features": files}
+
+
+def _answer(joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Any, inputs: Any) -> keras.Model:
+    """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings."""
+    logits, features = joint(preprocessor.scale(inputs))
+    return keras.Model(inputs, [finish(logits), features], name="answer")
 
 
 SIGNERS = {"image": _sign_pictures, "text": _sign_texts, "audio": _sign_recordings}

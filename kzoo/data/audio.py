@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.audit import sources
-from kzoo.data.draws import marks, seeds_of
+from kzoo.data.draws import marks, seeds_of, version_key
+from kzoo.data.files import Files
 from kzoo.data.fronts import Front, Listen, Picture, middle, resample
 from kzoo.data.image import scaling_layers
 from kzoo.data.recordings import seconds_of
@@ -137,7 +137,7 @@ class Recordings:
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
         """Versions of one recording, features (V, steps, values); see `kzoo.data.views.Pictures.load`."""
-        wave = self._decode(index)
+        wave = self.preprocessor.decode(self._files.read(index))
         if augmentation == "none":
             return self.preprocessor.fit(wave)[None]
         preset = SOUND_PRESETS[augmentation]
@@ -161,28 +161,16 @@ class Recordings:
 
     def key(self, augmentation: str) -> dict[str, Any]:
         """What a version of a recording follows from, besides its content and number, as plain values."""
-        preset = asdict(SOUND_PRESETS[augmentation]) if augmentation != "none" else None
-        return {"preprocessor": asdict(self.preprocessor), "preset": preset, "seed": self.seed if preset else None}
+        return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """The spectrogram of a recording, low notes at the bottom, float32 (H, W, 3) in 0..255."""
         features = self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
         return np.repeat(255 * features.T[::-1, :, None], 3, axis=-1)
 
-    def _decode(self, index: Any) -> Any:
-        value = tf.gather(self._values, index)
-        encoded = tf.cond(tf.gather(self._is_path, index), lambda: tf.io.read_file(value), lambda: value)
-        return self.preprocessor.decode(encoded)
-
     @cached_property
-    def _values(self) -> Any:
-        with tf.init_scope():
-            return tf.constant(sources(self.column)[0])
-
-    @cached_property
-    def _is_path(self) -> Any:
-        with tf.init_scope():
-            return tf.constant(sources(self.column)[1], tf.bool)
+    def _files(self) -> Files:
+        return Files(self.column)
 
     @cached_property
     def _marks(self) -> Any:

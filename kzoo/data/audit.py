@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import Checked
+from kzoo.data.files import Files, load
 from kzoo.data.headers import trouble
 from kzoo.data.image import Preprocessor
 from kzoo.data.pipelines import PARALLEL, untuned
@@ -30,17 +29,6 @@ def check_pictures(column: np.ndarray) -> Checked:
         if index not in decodable:
             reasons[index] = _why(column[index])
     return Checked(column, digests, reasons)
-
-
-def load(picture: str | bytes) -> bytes:
-    """The encoded bytes of a path, or the bytes themselves."""
-    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
-
-
-def sources(pictures: Iterable[str | bytes]) -> tuple[list[bytes], list[bool]]:
-    """Paths and encoded pictures as strings for tf.data, and which of them are paths (of any encoding)."""
-    pictures = list(pictures)
-    return [os.fsencode(picture) for picture in pictures], [isinstance(picture, str) for picture in pictures]
 
 
 def _check_pixels(pixels: np.ndarray) -> tuple[list[str], dict[int, str]]:
@@ -71,13 +59,13 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
         return []
     preprocessor = Preprocessor(size=1)
 
-    def attempt(index: tf.Tensor, picture: tf.Tensor, is_path: tf.Tensor) -> Any:
-        encoded = tf.cond(is_path, lambda: tf.io.read_file(picture), lambda: picture)
-        # The size is given out as well: TensorFlow prunes a decoding that nobody looks at.
-        return index, tf.size(preprocessor.decode(encoded))
+    files = Files(column)
 
-    pictures, is_path = sources([column[index] for index in indices])
-    dataset = tf.data.Dataset.from_tensor_slices((np.asarray(indices, np.int64), pictures, is_path))
+    def attempt(index: tf.Tensor) -> Any:
+        # The size is given out as well: TensorFlow prunes a decoding that nobody looks at.
+        return index, tf.size(preprocessor.decode(files.read(index)))
+
+    dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, np.int64))
     dataset = untuned(dataset.map(attempt, num_parallel_calls=PARALLEL, deterministic=False).ignore_errors())
     progress = tqdm(dataset.as_numpy_iterator(), total=len(indices), desc="Checking", unit="picture", leave=False)
     return [int(index) for index, _ in progress]

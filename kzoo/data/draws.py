@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,3 +38,19 @@ def seeds_of(seed: int, numbers: Any, mark: Any) -> Any:
 def items(numbers: Any) -> Sequence[Any]:
     """Numbers one by one, of a tensor or a sequence."""
     return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
+
+
+def version_key(preprocessor: Any, preset: Any, *, seed: int) -> dict[str, Any]:
+    """What a version of an example follows from, besides its content and number, as plain values.
+
+    Args:
+        preprocessor: a dataclass; with a vocabulary in it, it is large, so its hash is given.
+        preset: of the augmentation, a dataclass; None where nothing is drawn.
+        seed: of the run.
+    """
+    plain = json.dumps(dataclasses.asdict(preprocessor), sort_keys=True, default=repr)
+    return {
+        "preprocessor": hashlib.sha256(plain.encode()).hexdigest(),
+        "preset": dataclasses.asdict(preset) if preset else None,
+        "seed": seed if preset else None,
+    }

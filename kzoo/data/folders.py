@@ -7,7 +7,7 @@ from typing import Any
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
 from kzoo.data.grouping import find_groups, of_paths
-from kzoo.data.modalities import Wanted
+from kzoo.data.modalities import MODALITIES, Modality, Wanted
 
 
 def read_folder(root: Path, wanted: Wanted) -> Raw:
@@ -49,7 +49,7 @@ def _read_classes(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list
             if loose
             else f"neither class folders nor {nouns}"
         )
-        raise ValueError(f"{root} holds {kind}. {_hint(root, nouns)}")
+        raise ValueError(f"{root} holds {kind}. {_hint(root, modality)}")
     paths: list[Path] = []
     labels: list[str] = []
     notes = [f"{len(loose)} {nouns} directly in {root.name}/ have no label and are not used"] if loose else []
@@ -86,12 +86,16 @@ def _examples(paths: list[Path], labels: list[Any], wanted: Wanted, root: Path) 
     return Examples({wanted.modality.name: column}, labels, list(map(str, paths)), groups=groups)
 
 
-def _hint(root: Path, nouns: str) -> str:
-    sounds = next((path for path in root.rglob("*") if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3")), None)
-    other = f" There are recordings, as {sounds.name}: say audio=True." if sounds and nouns == "pictures" else ""
-    return (
-        f"Put the {nouns} of each class into a folder named after it, or give label= as a function of the path.{other}"
+def _hint(root: Path, modality: Modality) -> str:
+    hint = (
+        f"Put the {modality.noun}s of each class into a folder named after it, or give label= as a function of a path."
     )
+    files = [path for path in root.rglob("*") if path.is_file()]
+    for other in MODALITIES.values():
+        found = [path for path in files if path.suffix.lower() in other.suffixes]
+        if other is not modality and found:
+            hint += f" There are {other.noun}s, as {found[0].name}: {other.name}= says that these are meant."
+    return hint
 
 
 def _folders(root: Path) -> list[Path]:

@@ -94,12 +94,11 @@ def _fold(strata: np.ndarray, groups: np.ndarray, share: float, rng: np.random.G
     count = len(set(groups))
     if count < 2:
         raise ValueError(f"There are too few groups to split: {_some(sorted(set(groups)))} for what is left.")
-    folds = min(FOLDS, count)
+    # Not more folds than members of the largest class, which it refuses.
+    folds = max(2, min(FOLDS, count, int(np.bincount(strata - strata.min()).max())))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(1 << 31)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with few members
-        # Not more folds than members of the largest class, which it refuses.
-        splitter.n_splits = max(2, min(folds, int(np.bincount(strata - strata.min()).max())))
         found = [held for _, held in splitter.split(strata, strata, groups)]
     take = min(max(round(share * len(found)), 1), len(found) - 1)
     return np.sort(np.concatenate(found[:take]))

@@ -12,9 +12,10 @@ import numpy as np
 from kzoo.data.audio import AudioPreprocessor, Recordings, fit_recordings
 from kzoo.data.audit import check_pictures
 from kzoo.data.examples import Checked
+from kzoo.data.files import open_file
 from kzoo.data.fronts import Front
 from kzoo.data.image import SUFFIXES, Preprocessor, fit_pictures
-from kzoo.data.pictures import ask_pictures, collect_pictures, open_picture
+from kzoo.data.pictures import ask_pictures, collect_pictures
 from kzoo.data.recordings import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.recordings import ask_recordings, check_recordings, collect_recordings
 from kzoo.data.text import TextPreprocessor, Texts, fit_texts
@@ -85,7 +86,7 @@ MODALITIES = {
         "picture",
         IMAGE_NAMES,
         SUFFIXES,
-        open_picture,
+        open_file,
         collect_pictures,
         ask_pictures,
         check_pictures,
@@ -113,7 +114,7 @@ MODALITIES = {
         "recording",
         AUDIO_NAMES,
         SOUND_SUFFIXES,
-        open_picture,
+        open_file,
         collect_recordings,
         ask_recordings,
         check_recordings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.data.files import collect_files, list_files, name_files
 from kzoo.data.image import SUFFIXES
-from kzoo.data.targets import is_missing
 
 
 def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
@@ -32,12 +31,12 @@ def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
         if not pictures:
             return np.empty(0, dtype=object)
         if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
-            return _paths_and_bytes(pictures, root=root)
+            return _files(pictures, root=root)
         if len({np.shape(picture) for picture in pictures}) > 1:
-            return _paths_and_bytes([_encode(np.asarray(picture)) for picture in pictures], root=root)
+            return _files([_encode(np.asarray(picture)) for picture in pictures], root=root)
     column = np.asarray(pictures)
     if column.dtype.kind in "OSU":
-        return _paths_and_bytes(column.tolist(), root=root)
+        return _files(column.tolist(), root=root)
     if column.ndim == 3:
         column = column[..., None]
     if column.ndim != 4 or column.shape[-1] not in (1, 3):
@@ -52,35 +51,17 @@ def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
     return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
 
 
-def open_picture(path: Path) -> str:
-    """A file, as a path."""
-    return os.path.abspath(path)
-
-
 def ask_pictures(pictures: Any) -> tuple[np.ndarray, list[str]]:
     """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these."""
-    if isinstance(pictures, str | Path) and Path(pictures).is_dir():
-        pictures = sorted(path for path in Path(pictures).rglob("*") if path.suffix.lower() in SUFFIXES)
-    if isinstance(pictures, str | bytes | Path):
-        pictures = [pictures]
+    pictures = list_files(pictures, SUFFIXES)
     if hasattr(pictures, "ndim") and pictures.ndim == 3 and pictures.shape[-1] in (1, 3):
         pictures = pictures[None]
     column = collect_pictures(pictures)
-    return column, [value if isinstance(value, str) else f"picture {index}" for index, value in enumerate(column)]
+    return column, name_files(column, "picture")
 
 
-def _paths_and_bytes(values: Sequence[Any], *, root: Path) -> np.ndarray:
-    column = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        if isinstance(value, bytes):
-            column[index] = value
-        elif isinstance(value, str | Path) and str(value):
-            column[index] = os.path.abspath(root / Path(value).expanduser())
-        elif value == "" or is_missing(value):
-            column[index] = b""
-        else:
-            raise TypeError(f"A picture must be a path or encoded bytes. Got {type(value).__name__} in row {index}.")
-    return column
+def _files(values: Sequence[Any], *, root: Path) -> np.ndarray:
+    return collect_files(values, root=root, wanted="A picture must be a path or encoded bytes")
 
 
 def _encode(picture: np.ndarray) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from scipy.io import wavfile
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import Checked
-from kzoo.data.targets import is_missing
+from kzoo.data.files import collect_files, list_files, load, name_files
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -42,34 +41,21 @@ def collect_recordings(values: Any, *, root: Path = Path()) -> np.ndarray:
     Raises:
         TypeError: they are none of these.
     """
-    values = list(values)
-    column = np.empty(len(values), dtype=object)
-    for index, value in enumerate(values):
-        if isinstance(value, bytes):
-            column[index] = value
-        elif isinstance(value, str | Path) and str(value):
-            column[index] = os.path.abspath(root / Path(value).expanduser())
-        elif isinstance(value, tuple | list) and len(value) == 2 and np.ndim(value[0]) == 0:
-            column[index] = encode_wav(np.asarray(value[1]), rate=int(value[0]))
-        elif isinstance(value, float | str | type(None)) and (value == "" or is_missing(value)):
-            column[index] = b""
-        else:
-            raise TypeError(
-                "A recording must be a path, an encoded file, or a pair (rate, samples). "
-                f"Got {type(value).__name__} in row {index}."
-            )
-    return column
+    wanted = "A recording must be a path, an encoded file, or a pair (rate, samples)"
+    return collect_files(list(values), root=root, wanted=wanted, encode=_encode_pair)
+
+
+def _encode_pair(value: Any) -> bytes | None:
+    if isinstance(value, tuple | list) and len(value) == 2 and np.ndim(value[0]) == 0:
+        return encode_wav(np.asarray(value[1]), rate=int(value[0]))
+    return None
 
 
 def ask_recordings(recordings: Any) -> tuple[np.ndarray, list[str]]:
     """An audio column and names, of what a user has at hand: a path, a folder, bytes, (rate, samples), or a list."""
-    if isinstance(recordings, str | Path) and Path(recordings).is_dir():
-        recordings = sorted(path for path in Path(recordings).rglob("*") if path.suffix.lower() in SUFFIXES)
     pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[0], int | np.integer)
-    if isinstance(recordings, str | bytes | Path) or pair:
-        recordings = [recordings]
-    column = collect_recordings(recordings)
-    return column, [value if isinstance(value, str) else f"recording {index}" for index, value in enumerate(column)]
+    column = collect_recordings([recordings] if pair else list_files(recordings, SUFFIXES))
+    return column, name_files(column, "recording")
 
 
 def check_recordings(column: np.ndarray) -> Checked:
@@ -87,7 +73,7 @@ def check_recordings(column: np.ndarray) -> Checked:
 def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None]:
     """A recording as TensorFlow reads it, the digest of its content, and why it cannot be used."""
     try:
-        data = recording if isinstance(recording, bytes) else Path(recording).read_bytes()
+        data = load(recording)
     except (OSError, ValueError) as error:
         return recording, "", f"could not be read ({getattr(error, 'strerror', None) or error})"
     digest = hashlib.sha256(data).hexdigest()

@@ -25,7 +25,7 @@ def read_table(path: Path, wanted: Wanted) -> Raw:
     table = _READERS[path.suffix.lower()](path)
     if not table or not len(next(iter(table.values()))):
         raise ValueError(f"{path} has no rows below its header.")
-    return _read_columns(table, wanted, root=path.parent, source=str(path), first=2)
+    return _read_columns(table, wanted, root=path.parent, source=str(path))
 
 
 def read_frame(frame: Any, wanted: Wanted) -> Raw:
@@ -33,7 +33,7 @@ def read_frame(frame: Any, wanted: Wanted) -> Raw:
     if not len(frame):
         raise ValueError("The DataFrame has no rows.")
     table = {str(name): frame[name].tolist() for name in frame.columns}
-    return _read_columns(table, wanted, root=Path(), source="the DataFrame", first=2)
+    return _read_columns(table, wanted, root=Path(), source="the DataFrame")
 
 
 def read_arrays(inputs: Any, targets: Any, wanted: Wanted) -> Raw:
@@ -160,7 +160,7 @@ def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], 
     )
 
 
-def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, source: str, first: int) -> Raw:
+def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, source: str) -> Raw:
     names, modality, label = list(table), wanted.modality, wanted.label
     column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
     notes = []
@@ -178,7 +178,8 @@ def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, so
             for row in zip(*(table[find_column(names, n, (), what="label", source=source)] for n in label), strict=True)
         ]
         labels = list(label)
-    shown = [f"row {index + first}: {str(value)[:200]}" for index, value in enumerate(table[column])]
+    # Row 1 is the header.
+    shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(table[column], start=2)]
     values = modality.collect(table[column], root=root)
     groups = find_groups(wanted, columns=table, paths=table[column], source=source)
     return Raw({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)

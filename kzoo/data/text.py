@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.draws import marks, seeds_of
+from kzoo.data.draws import marks, seeds_of, version_key
 from kzoo.data.tokens import Tokenizer, find_tokenizer, restore
 from kzoo.specs.backbone import BackboneSpec
 
@@ -148,13 +145,7 @@ class Texts:
 
     def key(self, augmentation: str) -> dict[str, Any]:
         """What a version of a text follows from, besides its content and number, as plain values."""
-        plain = json.dumps(dataclasses.asdict(self.preprocessor), sort_keys=True, default=repr)
-        preset = dataclasses.asdict(TEXT_PRESETS[augmentation]) if augmentation != "none" else None
-        return {
-            "preprocessor": hashlib.sha256(plain.encode()).hexdigest(),
-            "preset": preset,
-            "seed": self.seed if preset else None,
-        }
+        return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """A text has none."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.audit import sources
 from kzoo.data.augmentation import PRESETS, augment_views, mix
-from kzoo.data.draws import first, items, marks, seeds_of
+from kzoo.data.draws import first, items, marks, seeds_of, version_key
+from kzoo.data.files import Files
 from kzoo.data.image import Preprocessor
 
 
@@ -77,8 +77,7 @@ class Pictures:
 
     def key(self, augmentation: str) -> dict[str, Any]:
         """What a version of a picture follows from, besides its content and number, as plain values."""
-        preset = asdict(PRESETS[augmentation]) if augmentation != "none" else None
-        return {"preprocessor": asdict(self.preprocessor), "preset": preset, "seed": self.seed if preset else None}
+        return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """A picture as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
@@ -86,23 +85,20 @@ class Pictures:
 
     def _decode(self, index: Any) -> Any:
         if self.column.dtype != object:
-            return self.preprocessor.colour(tf.gather(self._values, index))
-        value = tf.gather(self._values, index)
-        encoded = tf.cond(tf.gather(self._is_path, index), lambda: tf.io.read_file(value), lambda: value)
-        return self.preprocessor.decode(encoded)
+            return self.preprocessor.colour(tf.gather(self._pixels, index))
+        return self.preprocessor.decode(self._files.read(index))
 
     def _lot(self, turn: Any, number: Any) -> Any:
         return tf.stack([first(self.seed) + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
 
     @cached_property
-    def _values(self) -> Any:
+    def _pixels(self) -> Any:
         with tf.init_scope():
-            return tf.constant(self.column if self.column.dtype != object else sources(self.column)[0])
+            return tf.constant(self.column)
 
     @cached_property
-    def _is_path(self) -> Any:
-        with tf.init_scope():
-            return tf.constant(sources(self.column)[1], tf.bool)
+    def _files(self) -> Files:
+        return Files(self.column)
 
     @cached_property
     def _marks(self) -> Any:

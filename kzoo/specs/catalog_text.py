@@ -40,36 +40,43 @@ def _hub(
     )
 
 
+def _own(name: str, *, constructor: str, paper: str, **more: Any) -> BackboneSpec:
+    """The card of a backbone that needs nothing but training."""
+    return BackboneSpec(
+        name=name,
+        constructor="kzoo.models.text." + constructor,
+        modality="text",
+        min_size=4,
+        paper="https://arxiv.org/abs/" + paper,
+        source="kzoo",
+        **more,
+    )
+
+
 _ANY = ("Latn", "Hani", "Cyrl", "Arab", "Deva", "Grek", "Hang", "Jpan", "Thai")
 
 _CARDS = [
-    BackboneSpec(
-        name="ngrams",
-        constructor="kzoo.models.text.ngram_bag",
+    _own(
+        "ngrams",
+        constructor="ngram_bag",
         arguments={"buckets": 1 << 17, "width": 64},
-        modality="text",
-        size=1024,
-        min_size=4,
         reads={"buckets": 1 << 17, "ngrams": (1, 2), "pieces": (3, 4, 5)},
+        size=1024,
         rate=3e-3,
         parameters=64 << 17,
         width=64,
-        paper="https://arxiv.org/abs/1607.01759",
-        source="kzoo",
+        paper="1607.01759",
     ),
-    BackboneSpec(
-        name="text_cnn",
-        constructor="kzoo.models.text.text_cnn",
+    _own(
+        "text_cnn",
+        constructor="text_cnn",
         arguments={"buckets": 1 << 15, "width": 128},
-        modality="text",
-        size=512,
-        min_size=4,
         reads={"buckets": 1 << 15},
+        size=512,
         rate=1e-3,
         parameters=(128 << 15) + 3 * 128 + 9 * 128 * 128,
         width=384,
-        paper="https://arxiv.org/abs/1408.5882",
-        source="kzoo",
+        paper="1408.5882",
     ),
     replace(
         _hub("minilm_l6", width=384, paper="1908.10084", size=256, rate=1e-4),

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from kzoo.data.audit import load
+from kzoo.data.files import load
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.sources import read_source
 from kzoo.data.splits import read
