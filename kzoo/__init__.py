@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kzoo.adapted import Adapted, load
     from kzoo.evaluation.metrics import Evaluation
     from kzoo.inspection import stages
+    from kzoo.merging import ensemble, soup
     from kzoo.models.heads import register_head
     from kzoo.planning import Plan
     from kzoo.predictions import Predictions
@@ -39,6 +40,7 @@ _PUBLIC = {
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
     "distill_static": "kzoo.static_embeddings",
+    "ensemble": "kzoo.merging",
     "fine_tune": "kzoo.specs.recipes",
     "get_model": "kzoo.specs.registry",
     "gradual": "kzoo.specs.recipes",
@@ -49,6 +51,7 @@ _PUBLIC = {
     "plan": "kzoo.adaptation",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
+    "soup": "kzoo.merging",
     "stages": "kzoo.inspection",
 }
 
@@ -67,6 +70,7 @@ __all__ = [
     "Schedule",
     "adapt",
     "distill_static",
+    "ensemble",
     "fine_tune",
     "get_model",
     "gradual",
@@ -77,6 +81,7 @@ __all__ = [
     "plan",
     "register",
     "register_head",
+    "soup",
     "stages",
 ]
 

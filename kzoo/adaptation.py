@@ -182,6 +182,7 @@ def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale
         scale=scale,
         record=record,
         data=splits,
+        start=results[0].weights if kept and results[0].groups == ("head",) else None,
     )
     record["test"] = adapted.evaluate().as_dict()
     return adapted

@@ -19,6 +19,7 @@ from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.splits import read, read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
+from kzoo.interpolation import interpolate
 from kzoo.models.folding import fold
 from kzoo.models.heads import pool
 from kzoo.neighbors import Neighbors, normalize, search
@@ -53,6 +54,7 @@ class Adapted:
         scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
         record: what was done, as plain values: schedule, phases, splits, seed, versions.
         data: the splits, where this process has them.
+        start: the network's weights before it was fine-tuned, where this process has them.
     """
 
     card: BackboneSpec
@@ -65,6 +67,7 @@ class Adapted:
     scale: tuple[Sequence[float], Sequence[float]] | None
     record: Mapping[str, Any]
     data: Splits | None = field(default=None, repr=False)
+    start: Sequence[np.ndarray] | None = field(default=None, repr=False)
 
     @cached_property
     def model(self) -> keras.Model:
@@ -124,11 +127,10 @@ class Adapted:
             examples, audit = self._labelled(data, seen=self.record["seen"])
             notes = str(audit).splitlines()
         else:
-            examples, notes = self._splits().test, []
-        outputs = self._outputs(examples.columns[self.preprocessor.modality])
+            examples, notes = self.splits().test, []
         return measure(
             self.kind,
-            outputs,
+            self.outputs(examples),
             examples.targets,
             labels=self.labels,
             names=examples.names,
@@ -171,7 +173,7 @@ class Adapted:
         """
         asked = ask(self.preprocessor.modality, inputs)
         if among is None:
-            known, embedded = self._splits().train, self._train_embeddings
+            known, embedded = self.splits().train, self._train_embeddings
         else:
             known, _ = self._labelled(among, seen=())
             embedded = self._embeddings(known.columns[self.preprocessor.modality])
@@ -181,6 +183,17 @@ class Adapted:
         titles = [self._name(target) for target in known.targets]
         found = self._embeddings(asked.column[asked.good])
         return search(found, embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
+
+    def interpolate(self, alpha: float | str = "auto") -> Adapted:
+        """Weights between those before fine-tuning and those after it (WiSE-FT, arXiv:2109.01903): often more robust.
+
+        Args:
+            alpha: share of the tuned weights, in [0, 1]; ``"auto"``: whichever of 0, 0.1, ... 1 is best on validation.
+
+        Raises:
+            ValueError: the model was not fine-tuned from a probe, or was loaded: the first state is not there.
+        """
+        return interpolate(self, alpha=alpha)
 
     def export(self, directory: str | Path) -> Path:
         """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
@@ -220,14 +233,15 @@ class Adapted:
 
     def summary(self) -> Table:
         """One row a phase: what trained, for how long, and what it reached on validation."""
-        rows = []
+        rows, merged = [], self.record.get("merged")
         for number, phase in enumerate(self.record["phases"]):
             scores = phase["scores"]
             times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
             reached = (scores["val_loss"], scores.get("val_accuracy"), *times)
-            kept = "kept" if number == self.record["kept"] else ""
+            kept = "kept" if number == self.record["kept"] and not merged else ""
             rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, kept))
-        columns = ("phase", "trained", "epochs", "val_loss", "val_accuracy", "time", "of it trunk", "")
+        columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
+        columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "")
         title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
         return Table(columns, rows, title=title, notes=tuple(self.record["notes"]))
 
@@ -250,14 +264,14 @@ class Adapted:
             augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
             count: how many.
         """
-        train = self._splits().train
+        train = self.splits().train
         chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
         titles = [self._name(target) for target in chosen.targets]
         return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record["seed"])
 
     def plot_mistakes(self, *, count: int = 8) -> Any:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
-        test = self._splits().test
+        test = self.splits().test
         rows = self.evaluate().worst(count).rows
         chosen = test.take([list(test.names).index(row[0]) for row in rows])
         return show(chosen, [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
@@ -280,6 +294,10 @@ class Adapted:
     def _features(self) -> Any:
         return self.network.get_layer(self.features).output
 
+    def outputs(self, examples: Examples) -> np.ndarray:
+        """Probabilities, or values, float32 (N, outputs), of checked examples."""
+        return self._outputs(examples.columns[self.preprocessor.modality])
+
     def _outputs(self, column: np.ndarray) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
         scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
@@ -292,14 +310,19 @@ class Adapted:
 
     @cached_property
     def _train_embeddings(self) -> np.ndarray:
-        return self._embeddings(self._splits().train.columns[self.preprocessor.modality])
+        return self._embeddings(self.splits().train.columns[self.preprocessor.modality])
 
     def _labelled(self, data: Any, *, seen: Sequence[str]) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
         task = data if isinstance(data, Task) else self._task(data)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)
 
-    def _splits(self) -> Splits:
+    def splits(self) -> Splits:
+        """The data that it was trained, chosen and tested on; read again where this process has it not.
+
+        Raises:
+            ValueError: it cannot be read again, or has changed.
+        """
         if self.data is not None:
             return self.data
         source = self.record["task"]

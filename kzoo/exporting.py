@@ -177,7 +177,9 @@ def model_card(
         f"- Outputs: {', '.join(labels)}",
         f"- Data: {record['task']['data'] or 'given in memory'}: {sizes}; {record['set_aside']} set aside",
         f"- Schedule: {record['schedule']}, seed {record['seed']}",
-        f"- Kept: phase {record['kept'] + 1} of {len(record['phases'])}",
+        f"- Kept: phase {record['kept'] + 1} of {len(record['phases'])}"
+        if "merged" not in record
+        else f"- Merged: {record['merged']['how']} of {', '.join(record['merged']['members'])}",
         f"- Versions: {', '.join(f'{name} {version}' for name, version in record['versions'].items())}",
         "",
         "## Test split",

@@ -101,6 +101,8 @@ def source_of(model: Any, *, weights: str | Path | None) -> Source:
         weights: likewise.
     """
     if isinstance(model, Adapted):
+        if model.record.get("merged", {}).get("how") == "ensemble":
+            raise ValueError("An ensemble is not adapted again: adapt one of its members.")
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
         return Source(card, None, model.backbone)

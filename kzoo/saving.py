@@ -78,7 +78,7 @@ def read(directory: str | Path) -> dict[str, Any]:
         values["card"] = BackboneSpec(**card)
         if modality:
             values["head"] = Head(**values["head"])
-            values["preprocessor"] = MODALITIES[modality].preprocessor.restore(values["preprocessor"])
+            values["preprocessor"] = MODALITIES[modality].restore(values["preprocessor"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
     _import_source(values["card"])
@@ -89,7 +89,8 @@ def _import_source(spec: BackboneSpec) -> None:
     """Makes the layers of a source known to Keras, so that a file that names them can be read."""
     if spec.source == "keras_cv":
         import keras_cv  # noqa: F401
-    if "preset" in spec.reads:
+    if "preset" in spec.reads or spec.source == "keras_hub":
         import keras_hub  # noqa: F401
     if spec.modality == "text":
-        import kzoo.models.text  # noqa: F401
+        import kzoo.models.text
+    import kzoo.models.joining  # noqa: F401

@@ -15,10 +15,11 @@ from kzoo.data.examples import Checked
 from kzoo.data.files import open_file
 from kzoo.data.fronts import Front
 from kzoo.data.image import SUFFIXES, Preprocessor, fit_pictures
+from kzoo.data.joined import restore_texts
 from kzoo.data.pictures import ask_pictures, collect_pictures
 from kzoo.data.recordings import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.recordings import ask_recordings, check_recordings, collect_recordings
-from kzoo.data.text import TextPreprocessor, Texts, fit_texts
+from kzoo.data.text import Texts, fit_texts
 from kzoo.data.texts import ask_texts, check_texts, collect_texts, open_text
 from kzoo.data.views import Pictures
 from kzoo.specs.backbone import BackboneSpec
@@ -44,7 +45,7 @@ class Modality:
         ask: whatever a user asks about, as a column and names.
         check: opens all of a column once.
         fit: from a card and the training column, with what the user wants, to a preprocessor and notes for a reader.
-        preprocessor: the class of what `fit` gives.
+        restore: what `fit` gave, of its fields as plain values.
         reader: from a column and a preprocessor to examples by their index, see `kzoo.data.views.Pictures`.
         feeds: modalities of the backbones that take it.
     """
@@ -58,7 +59,7 @@ class Modality:
     ask: Callable[[Any], tuple[np.ndarray, list[str]]]
     check: Callable[[np.ndarray], Checked]
     fit: Callable[..., tuple[Any, list[str]]]
-    preprocessor: type
+    restore: Callable[[Any], Any]
     reader: Callable[..., Any]
     feeds: Sequence[str]
 
@@ -91,7 +92,7 @@ MODALITIES = {
         ask_pictures,
         check_pictures,
         fit_pictures,
-        Preprocessor,
+        Preprocessor.restore,
         Pictures,
         ("image",),
     ),
@@ -105,7 +106,7 @@ MODALITIES = {
         ask_texts,
         check_texts,
         fit_texts,
-        TextPreprocessor,
+        restore_texts,
         Texts,
         ("text",),
     ),
@@ -119,7 +120,7 @@ MODALITIES = {
         ask_recordings,
         check_recordings,
         fit_recordings,
-        AudioPreprocessor,
+        AudioPreprocessor.restore,
         Recordings,
         ("audio", "image"),
     ),

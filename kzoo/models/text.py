@@ -10,6 +10,9 @@ from kzoo.models.hub import load, rewire
 
 ops = keras.ops
 
+PRIME, FACTOR = (1 << 31) - 1, 1_000_003
+"""Of the polynomial hash of runs of tokens (Karp and Rabin 1987): a product of them fits into 64 bits."""
+
 
 def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int) -> keras.Model:
     """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759)."""
@@ -18,8 +21,19 @@ def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int) 
     return keras.Model(ids, MaskedMean(name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
 
 
-def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int) -> keras.Model:
-    """Convolutions over 2, 3 and 4 tokens, and the largest of each (arXiv:1408.5882)."""
+def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: int, run_width: int) -> keras.Model:
+    """Convolutions over 2, 3 and 4 tokens, and the largest of each (arXiv:1408.5882), beside bags of runs of tokens.
+
+    Runs of 1, 2 and 3 tokens have embeddings of their own and are averaged: what convolutions generalise over, these
+    remember (wide and deep, arXiv:1606.07792).
+
+    Args:
+        input_shape: (T,).
+        buckets: number of tokens.
+        width: of a token's embedding, and of each convolution.
+        runs: number of hashes of runs, of each length.
+        run_width: of a run's embedding.
+    """
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
     x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
     x = keras.layers.SpatialDropout1D(0.2, name="drop")(x)
@@ -27,7 +41,13 @@ def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int) -> keras
     for size in (2, 3, 4):
         y = keras.layers.Conv1D(width, size, padding="same", activation="relu", name=f"conv{size}")(x)
         parts.append(keras.layers.GlobalMaxPooling1D(name=f"max{size}")(y))
-    return keras.Model(ids, keras.layers.Concatenate(name="features")(parts), name="text_cnn")
+    for size in (1, 2, 3):
+        hashed = Runs(size, runs, name=f"runs{size}")(ids)
+        y = keras.layers.Embedding(runs, run_width, name=f"run_embedding{size}")(hashed)
+        y = keras.layers.SpatialDropout1D(0.2, name=f"run_drop{size}")(y)
+        parts.append(MaskedMean(name=f"run_mean{size}")([y, PaddingMask(0, name=f"run_mask{size}")(hashed)]))
+    x = keras.layers.Concatenate(name="joined")(parts)
+    return keras.Model(ids, keras.layers.Dropout(0.4, name="features")(x), name="text_cnn")
 
 
 def encoder(
@@ -85,6 +105,32 @@ class PaddingMask(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What the layer is made from."""
         return {**super().get_config(), "pad": self.pad}
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class Runs(keras.layers.Layer):
+    """Hashes int32 (B, T) of the runs of some length that begin at each of the ids (B, T); 0 where one is cut off."""
+
+    def __init__(self, length: int, buckets: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.length, self.buckets = length, buckets
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        ids = ops.cast(inputs, "int64")
+        found, whole = ids, ids > 0
+        for step in range(1, self.length):
+            later = ops.pad(ids, [(0, 0), (0, step)])[:, step:]
+            found, whole = ops.mod(found * FACTOR + later, PRIME), whole & (later > 0)
+        return ops.where(whole, ops.cast(ops.mod(found, self.buckets - 1) + 1, "int32"), 0)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """(B, T), int32."""
+        return keras.KerasTensor(inputs.shape, dtype="int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "length": self.length, "buckets": self.buckets}
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

@@ -70,12 +70,12 @@ _CARDS = [
     _own(
         "text_cnn",
         constructor="text_cnn",
-        arguments={"buckets": 1 << 15, "width": 128},
+        arguments={"buckets": 1 << 15, "width": 128, "runs": 1 << 16, "run_width": 32},
         reads={"buckets": 1 << 15},
         size=512,
         rate=1e-3,
-        parameters=(128 << 15) + 3 * 128 + 9 * 128 * 128,
-        width=384,
+        parameters=(128 << 15) + 3 * 128 + 9 * 128 * 128 + 3 * (32 << 16),
+        width=480,
         paper="1408.5882",
     ),
     replace(

@@ -1,0 +1,69 @@
+"""Interpolation: between two states of an adapted model; and what else makes one of it with other weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kzoo.evaluation.calibration import merit
+
+ALPHAS = tuple(np.linspace(0, 1, 11).round(2).tolist())
+"""Shares of the tuned weights that `interpolate` tries."""
+
+
+def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
+    """Weights between those before fine-tuning and those after it; see `kzoo.adapted.Adapted.interpolate`."""
+    if adapted.start is None:
+        raise ValueError(
+            "There is nothing to interpolate: only a model that was fine-tuned from a probe in this process has both "
+            "states (a saved one keeps the last)."
+        )
+    if alpha != "auto" and (isinstance(alpha, str) or not 0 <= alpha <= 1):
+        raise ValueError(f"alpha must be 'auto' or in [0, 1]. Got {alpha!r}.")
+    tuned = adapted.network.get_weights()
+
+    def between(share: float) -> Any:
+        mixed = [(1 - share) * one + share * other for one, other in zip(adapted.start or (), tuned, strict=True)]
+        return with_weights(adapted, mixed)
+
+    shares = ALPHAS if alpha == "auto" else (float(alpha),)
+    # Of equal ones the one nearest to what was tuned.
+    merits = {share: (merit_of(between(share)), share) for share in shares}
+    best = max(merits, key=lambda share: merits[share])
+    return recorded(between(best), [adapted], {"how": "interpolation", "alpha": best})
+
+
+def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
+    """The same model with other weights; the one that is given stays as it is."""
+    network = keras.models.clone_model(adapted.network)
+    network.set_weights(list(weights))
+    return dataclasses.replace(adapted, network=network, start=None)
+
+
+def recorded(adapted: Any, members: Sequence[Any], merged: Mapping[str, Any]) -> Any:
+    """The model with a record of what it was made of, measured."""
+    names = [member.card.name for member in members]
+    phases = [
+        {**member.record["phases"][member.record["kept"]], "groups": [name]}
+        for member, name in zip(members, names, strict=True)
+    ]
+    record = {
+        **members[0].record,
+        "schedule": merged["how"],
+        "phases": phases,
+        "kept": 0,
+        "merged": {**merged, "members": names},
+    }
+    done = dataclasses.replace(adapted, record=record)
+    record["test"] = done.evaluate().as_dict()
+    return done
+
+
+def merit_of(adapted: Any) -> tuple[float, float]:
+    """Accuracy, and the loss below 0, on validation."""
+    held = adapted.splits().validation
+    return merit(adapted.outputs(held), held.targets, kind=adapted.kind)

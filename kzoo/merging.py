@@ -1,0 +1,147 @@
+"""Merging: several adapted models as one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from kzoo.adapted import Adapted
+from kzoo.data.joined import join, scaled
+from kzoo.evaluation.calibration import fit_temperature
+from kzoo.interpolation import merit_of, recorded, with_weights
+from kzoo.models.joining import MeanOfProbabilities, Part, graft
+from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.head import Head
+
+
+def ensemble(members: Sequence[Adapted]) -> Adapted:
+    """The mean of several models' probabilities, each calibrated on validation first (arXiv:1706.04599).
+
+    It runs all of them, so it is as slow as they are together, and usually better than each.
+
+    Args:
+        members: two or more, adapted to the same data with the same splits. Models of pictures and of recordings must
+            take the same input, but for its scaling; those of texts may have any tokenizers and lengths.
+
+    Returns:
+        One model, which is saved and exported as one.
+
+    Raises:
+        ValueError: their tasks, splits or inputs differ.
+    """
+    members = list(members)
+    _check_alike(members)
+    preprocessor, shares = join([member.preprocessor for member in members])
+    inputs = keras.Input(preprocessor.shape, dtype=members[0].network.input.dtype)
+    logits, features = [], []
+    for number, (member, share) in enumerate(zip(members, shares, strict=True), start=1):
+        prefix = f"member{number}"
+        part = Part(*share.span, name=f"{prefix}.part")(inputs) if share.span else inputs
+        both = keras.Model(member.network.input, [_values(member), member.embedding.output])
+        found = graft(both, scaled(share, part, prefix=prefix), prefix=prefix)
+        logits.append(found[0])
+        features.append(found[1])
+    temperatures = [_temperature(member) for member in members]
+    joined = keras.layers.Concatenate(name="features", dtype="float32")(features)
+    mean = MeanOfProbabilities(temperatures, members[0].kind, name="mean")([*logits, joined])
+    network = keras.Model(inputs, mean, name="ensemble")
+    card = BackboneSpec(
+        name=f"ensemble of {len(members)}",
+        constructor="",
+        modality=members[0].card.modality,
+        size=preprocessor.size,
+        min_size=preprocessor.size,
+        parameters=network.count_params(),
+        width=joined.shape[-1],
+        source=next((m.card.source for m in members if m.card.source in ("keras_cv", "keras_hub")), "user"),
+    )
+    whole = dataclasses.replace(
+        members[0],
+        card=card,
+        preprocessor=preprocessor,
+        head=Head(),
+        network=network,
+        features="features",
+        scale=None,
+        start=None,
+    )
+    return recorded(whole, members, {"how": "ensemble", "temperatures": temperatures})
+
+
+def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
+    """One model whose weights are the mean of several's, which share a start (arXiv:2203.05482): as fast as one.
+
+    Args:
+        members: two or more of one backbone and head, adapted from the same weights to the same data with the same
+            splits, at other rates, with other augmentation or seeds.
+        how: ``"greedy"``: the best on validation, and of the others, in order, those that make it better; or
+            ``"uniform"``: all.
+
+    Returns:
+        The model; its record says which members are in it.
+
+    Raises:
+        ValueError: they are not alike, or `how` is neither.
+    """
+    members = list(members)
+    if how not in ("greedy", "uniform"):
+        raise ValueError(f"how must be 'greedy' or 'uniform'. Got {how!r}.")
+    _check_alike(members)
+    first = members[0]
+    for member in members[1:]:
+        shapes = [[weight.shape for weight in each.network.weights] for each in (first, member)]
+        if shapes[0] != shapes[1] or member.preprocessor != first.preprocessor or member.head != first.head:
+            raise ValueError(
+                f"A soup is of one backbone, head and input: {first.card.name} and {member.card.name} differ."
+            )
+        if member.record["weights"] != first.record["weights"]:
+            starts = f"{first.record['weights']!r} and {member.record['weights']!r}"
+            raise ValueError(f"The members of a soup share a start. These started from {starts}.")
+    ranked = sorted(range(len(members)), key=lambda number: merit_of(members[number]), reverse=True)
+    chosen = [ranked[0]] if how == "greedy" else ranked
+    best = with_weights(first, _mean([members[number].network.get_weights() for number in chosen]))
+    for number in ranked[1:] if how == "greedy" else ():
+        tried = _mean([members[one].network.get_weights() for one in (*chosen, number)])
+        candidate = with_weights(first, tried)
+        if merit_of(candidate) >= merit_of(best):
+            best, chosen = candidate, [*chosen, number]
+    return recorded(best, [members[number] for number in chosen], {"how": f"{how} soup", "of": sorted(chosen)})
+
+
+def _check_alike(members: Sequence[Adapted]) -> None:
+    if len(members) < 2:
+        raise ValueError(f"Two or more models are merged. Got {len(members)}.")
+    for member in members:
+        if not isinstance(member, Adapted):
+            raise TypeError(f"What is merged are adapted models. Got {type(member).__name__}.")
+    first = members[0]
+    for member in members[1:]:
+        if (member.kind, list(member.labels)) != (first.kind, list(first.labels)):
+            raise ValueError(
+                f"The members have other tasks: {first.kind} of {first.labels}, {member.kind} of {member.labels}."
+            )
+        if member.record["fingerprint"] != first.record["fingerprint"]:
+            raise ValueError(
+                "The members were adapted to other data, or to other splits of it: what one was tested on, the other "
+                "may have been trained on. Adapt all to the same task."
+            )
+
+
+def _values(member: Adapted) -> Any:
+    """Logits, or the values of a regression."""
+    return member.finish(member.network.output) if member.kind == "regression" else member.network.output
+
+
+def _temperature(member: Adapted) -> float:
+    held = member.splits().validation
+    return fit_temperature(member.outputs(held), held.targets, kind=member.kind)
+
+
+def _mean(weights: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    return [
+        np.mean(np.stack(each).astype(np.float64), axis=0).astype(each[0].dtype) for each in zip(*weights, strict=True)
+    ]
