@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kzoo.predictions import Predictions
     from kzoo.pretrained import Pretrained
     from kzoo.specs.backbone import BackboneSpec
+    from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
     from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft
     from kzoo.specs.registry import get_model, list_models, register
@@ -30,6 +31,7 @@ _PUBLIC = {
     "BackboneSpec": "kzoo.specs.backbone",
     "Classification": "kzoo.specs.task",
     "Evaluation": "kzoo.evaluation.metrics",
+    "Fusion": "kzoo.specs.fusion",
     "Head": "kzoo.specs.head",
     "MultiLabel": "kzoo.specs.task",
     "Phase": "kzoo.specs.schedule",
@@ -60,6 +62,7 @@ __all__ = [
     "BackboneSpec",
     "Classification",
     "Evaluation",
+    "Fusion",
     "Head",
     "MultiLabel",
     "Phase",

@@ -16,7 +16,7 @@ from kzoo import figures
 from kzoo.asking import ask
 from kzoo.data.batches import batches
 from kzoo.data.examples import Audit, Examples, Splits
-from kzoo.data.splits import read, read_labelled
+from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
 from kzoo.interpolation import interpolate
@@ -24,12 +24,13 @@ from kzoo.models.folding import fold
 from kzoo.models.heads import pool
 from kzoo.neighbors import Neighbors, normalize, search
 from kzoo.predictions import Predictions
+from kzoo.rereading import read_again, task_like
 from kzoo.saving import read as read_saved
 from kzoo.saving import write
-from kzoo.showing import show
+from kzoo.showing import name_targets, show, summarize, title_targets
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.head import Head
-from kzoo.specs.task import Classification, MultiLabel, Regression, Task
+from kzoo.specs.task import Task
 from kzoo.tables import Table
 from kzoo.training.trunk import compiled, forward
 
@@ -148,7 +149,8 @@ class Adapted:
         """
         asked = ask(self.preprocessor.modality, inputs)
         outputs = asked.fill(lambda column: np.asarray(self._outputs(column)), len(self.labels))
-        labels = [None if index in asked.errors else self._answer(outputs[index]) for index in range(len(asked.names))]
+        answers = name_targets(self.kind, outputs, labels=self.labels)
+        labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
         return Predictions(asked.names, labels, outputs, self.labels, asked.reasons, asked.noun)
 
     def embed(self, inputs: Any) -> np.ndarray:
@@ -180,7 +182,7 @@ class Adapted:
         names = [asked.names[index] for index in asked.good]
         if not names:
             raise ValueError(f"Nothing can be read of what is asked about: {asked.reasons}")
-        titles = [self._name(target) for target in known.targets]
+        titles = title_targets(self.kind, known.targets, labels=self.labels)
         found = self._embeddings(asked.column[asked.good])
         return search(found, embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
 
@@ -233,17 +235,8 @@ class Adapted:
 
     def summary(self) -> Table:
         """One row a phase: what trained, for how long, and what it reached on validation."""
-        rows, merged = [], self.record.get("merged")
-        for number, phase in enumerate(self.record["phases"]):
-            scores = phase["scores"]
-            times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
-            reached = (scores["val_loss"], scores.get("val_accuracy"), *times)
-            kept = "kept" if number == self.record["kept"] and not merged else ""
-            rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, kept))
-        columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
-        columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "")
         title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
-        return Table(columns, rows, title=title, notes=tuple(self.record["notes"]))
+        return summarize(self.record, title=title)
 
     def __str__(self) -> str:
         return str(self.summary())
@@ -266,7 +259,7 @@ class Adapted:
         """
         train = self.splits().train
         chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
-        titles = [self._name(target) for target in chosen.targets]
+        titles = title_targets(self.kind, chosen.targets, labels=self.labels)
         return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record["seed"])
 
     def plot_mistakes(self, *, count: int = 8) -> Any:
@@ -275,21 +268,6 @@ class Adapted:
         rows = self.evaluate().worst(count).rows
         chosen = test.take([list(test.names).index(row[0]) for row in rows])
         return show(chosen, [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
-
-    def _answer(self, row: np.ndarray) -> Any:
-        if self.kind == "classification":
-            return self.labels[int(row.argmax())]
-        if self.kind == "multi_label":
-            return tuple(label for label, value in zip(self.labels, row, strict=True) if value >= 0.5)
-        return self._name(row)
-
-    def _name(self, target: Any) -> str:
-        """What to call a target in a picture's title."""
-        if self.kind == "classification":
-            return self.labels[int(target)]
-        if self.kind == "multi_label":
-            return ", ".join(self._answer(target))
-        return ", ".join(f"{value:.4g}" for value in target)
 
     def _features(self) -> Any:
         return self.network.get_layer(self.features).output
@@ -314,7 +292,7 @@ class Adapted:
 
     def _labelled(self, data: Any, *, seen: Sequence[str]) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
-        task = data if isinstance(data, Task) else self._task(data)
+        task = data if isinstance(data, Task) else task_like(self.record, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)
 
     def splits(self) -> Splits:
@@ -325,21 +303,7 @@ class Adapted:
         """
         if self.data is not None:
             return self.data
-        source = self.record["task"]
-        if source["data"] is None:
-            raise ValueError(
-                "The data was in memory, or a function of yours read it, and the test split is not in this process: "
-                "pass other data."
-            )
-        splits = read(self._task(source["data"]), self.preprocessor.modality)
-        if splits.fingerprint() != self.record["fingerprint"]:
-            raise ValueError(f"{source['data']} has changed since training: its test split is another one now.")
-        return splits
-
-    def _task(self, data: Any) -> Task:
-        """The task it was trained on, with other data."""
-        kind = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}[self.kind]
-        return kind(**{**self.record["task"], "data": data})
+        return read_again(self.record, kind=self.kind, modality=self.preprocessor.modality)
 
 
 def load(directory: str | Path) -> Adapted:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kzoo.data.modalities import shape_of
-from kzoo.models.backbones import resolve
-from kzoo.models.stages import cut_into_stages, flops
-from kzoo.specs.registry import cards
+from kzoo.models.stages import flops
+from kzoo.preparation import source_of
 from kzoo.tables import Table
 
 
@@ -21,11 +20,11 @@ def stages(model: Any, *, size: int | None = None) -> Table:
     Returns:
         One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.
     """
-    source = resolve(model, weights=None, cards=cards())
+    source = source_of(model, weights=None)
     size = size or source.card.size
     shape = shape_of(source.card, size, channels=source.channels)
     backbone = source.build(shape)
-    found = cut_into_stages(backbone)
+    found = source.stages(backbone)
     costs = [sum(flops(layer) for layer in stage.layers) for stage in found]
     rows = []
     for stage, cost in zip(found, costs, strict=True):

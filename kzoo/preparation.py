@@ -16,9 +16,11 @@ from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
+from kzoo.fusing import FusedSource, fused_source
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, resolve
 from kzoo.pretrained import Pretrained, load_pretrained
+from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import RECIPES, auto
 from kzoo.specs.registry import cards
@@ -45,7 +47,7 @@ class Prepared:
     """
 
     task: Task
-    source: Source
+    source: Source | FusedSource
     splits: Splits
     head: Head
     preprocessor: Any
@@ -82,7 +84,7 @@ def prepare(
     keras.utils.set_random_seed(seed)
     with chosen.scope():
         backbone = source.build(preprocessor.shape)
-        assembled = assemble(backbone, head=head, outputs=len(splits.labels))
+        assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
     picked = _schedule(schedule, head, source, examples=len(splits.train))
     if augmentation is not None:
         picked = picked.with_augmentation(augmentation)
@@ -93,7 +95,7 @@ def prepare(
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen)
 
 
-def source_of(model: Any, *, weights: str | Path | None) -> Source:
+def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource:
     """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
 
     Args:
@@ -106,11 +108,20 @@ def source_of(model: Any, *, weights: str | Path | None) -> Source:
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
         return Source(card, None, model.backbone)
+    if isinstance(model, Fusion):
+        return fused_source(model, [_member(each, weights=weights) for each in model.members])
     if isinstance(model, str | Path) and Path(model).is_dir():
         model = load_pretrained(model)
     if isinstance(model, Pretrained):
         return Source(model.card, None if weights == "auto" else weights, model.backbone)
     return resolve(model, weights=weights, cards=cards())
+
+
+def _member(model: Any, *, weights: str | Path | None) -> Source:
+    source = source_of(model, weights=weights)
+    if not isinstance(source, Source):
+        raise TypeError("A member of a fusion is one backbone, not a fusion again: list all members in one.")
+    return source
 
 
 def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy: tf.distribute.Strategy) -> None:
@@ -122,7 +133,7 @@ def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
 
 
-def _schedule(schedule: str | Schedule | Phase, head: Head, source: Source, *, examples: int) -> Schedule:
+def _schedule(schedule: str | Schedule | Phase, head: Head, source: Source | FusedSource, *, examples: int) -> Schedule:
     if isinstance(schedule, Phase):
         return Schedule((schedule,))
     if isinstance(schedule, Schedule):

@@ -1,8 +1,8 @@
-"""Showing pictures, and the spectrograms of recordings, as a network gets them."""
+"""Showing: pictures and spectrograms as a network gets them, what was done, and what targets are called."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from kzoo import figures
 from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
+from kzoo.tables import Table
 
 
 def show(
@@ -34,3 +35,41 @@ def show(
     modality = MODALITIES[preprocessor.modality]
     reader = modality.reader(examples.columns[modality.name], preprocessor, digests=examples.digests, seed=seed)
     return figures.grid(np.stack([reader.picture(index, augmentation) for index in range(len(examples))]), titles)
+
+
+def summarize(record: Mapping[str, Any], *, title: str) -> Table:
+    """One row a phase, or a member of what was merged: what trained, how long, what it reached on validation."""
+    rows, merged = [], "merged" in record
+    for number, phase in enumerate(record["phases"]):
+        scores = phase["scores"]
+        times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
+        reached = (scores["val_loss"], scores.get("val_accuracy"), *times)
+        kept = "kept" if number == record["kept"] and not merged else ""
+        rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, kept))
+    columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
+    columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "")
+    return Table(columns, rows, title=title, notes=tuple(record["notes"]))
+
+
+def title_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[str]:
+    """What to call targets in a line of text; see `name_targets`."""
+    return [name if isinstance(name, str) else ", ".join(name) for name in name_targets(kind, targets, labels=labels)]
+
+
+def name_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[Any]:
+    """What to call targets, or outputs, of some kind of task.
+
+    Args:
+        kind: of the task.
+        targets: encoded targets (N,) or (N, outputs), or probabilities (N, K), or values.
+        labels: names of the outputs.
+
+    Returns:
+        A label each; a tuple of those that are on; or the values, as text.
+    """
+    if kind == "classification":
+        numbers = targets.argmax(axis=1) if targets.ndim == 2 else targets
+        return [labels[int(number)] for number in numbers]
+    if kind == "multi_label":
+        return [tuple(label for label, value in zip(labels, row, strict=True) if value >= 0.5) for row in targets]
+    return [", ".join(f"{value:.4g}" for value in row) for row in targets]

@@ -31,15 +31,16 @@ class Assembled:
     features: str
 
 
-def assemble(backbone: keras.Model, *, head: Head, outputs: int) -> Assembled:
+def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequence[Stage] | None = None) -> Assembled:
     """Puts `head` on `backbone`; their layers stand side by side in one graph.
 
     Args:
         backbone: functional, of one input (B, S, S, C) and one output.
         head: its description.
         outputs: number of logits.
+        stages: the backbone's; None: as it is cut by itself.
     """
-    stages = cut_into_stages(backbone)
+    stages = stages or cut_into_stages(backbone)
     levels, layers = _levels(backbone, stages) if head.kind == "mlp" and head.levels == "all" else (None, {})
     logits = build_head(head, backbone.output, levels=levels, outputs=outputs)
     model = keras.Model(backbone.input, logits, name=f"{backbone.name}_adapted")
@@ -67,16 +68,15 @@ def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[s
     for stage in stages:
         made = {id(tensor) for operation in stage.layers for tensor in keras.tree.flatten(operation.output)}
         inside = [tensor for tensor in taps if id(tensor) in made]
+        own = stage.name.replace("/", ".")
         # One pooling window over all of it: OpenVINO takes longer for global pooling.
-        pools = [
-            keras.layers.AveragePooling2D(each.shape[1:3], name=f"{stage.name}_tap{n}") for n, each in enumerate(inside)
-        ]
-        flats = [keras.layers.Flatten(name=f"{stage.name}_mean{n}") for n in range(len(inside))]
+        pools = [keras.layers.AveragePooling2D(each.shape[1:3], name=f"{own}_tap{n}") for n, each in enumerate(inside)]
+        flats = [keras.layers.Flatten(name=f"{own}_mean{n}") for n in range(len(inside))]
         means = [flat(pool(tensor)) for flat, pool, tensor in zip(flats, pools, inside, strict=True)]
         parts = means if levels is None else [levels, *means]
         layers[stage.name] = [*pools, *flats]
         if len(parts) > 1:
-            join = keras.layers.Concatenate(name=f"{stage.name}_levels")
+            join = keras.layers.Concatenate(name=f"{own}_levels")
             layers[stage.name].append(join)
             parts = [join(parts)]
         levels = parts[0] if parts else None

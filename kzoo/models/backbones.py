@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model
+from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.catalog_text import card_of_folder, find_package
@@ -68,6 +69,10 @@ class Source:
         if self.model is None:
             return build(self.card, shape=shape, weights=self.weights)
         return copy(self.model, size=shape[0], weights=self.weights)
+
+    def stages(self, backbone: keras.Model) -> Sequence[Stage]:
+        """The stages of what `build` gave."""
+        return cut_into_stages(backbone)
 
 
 def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec]) -> Source:

@@ -16,7 +16,7 @@ class Phase:
 
     Args:
         train: patterns of groups: ``"head"``, ``"stage4"``, ``"stage*"``, ``"*"`` (shell wildcards), or ``"last:2"``
-            for the head and the two highest stages.
+            for the head and the two highest stages (of a fusion, of each member).
         epochs: passes over the training split.
         learning_rate: peak rate, of the head.
         optimizer: ``"adam"``, ``"sgd"`` (Nesterov momentum 0.9), or ``"lbfgs"``: the head alone, solved to its optimum
@@ -115,5 +115,9 @@ def _check(phase: Phase, name: str, holds: bool, wanted: str) -> None:
 
 def _matching(pattern: str, names: Sequence[str]) -> Sequence[str]:
     if pattern.startswith("last:") and pattern.removeprefix("last:").isdigit():
-        return names[-1 - int(pattern.removeprefix("last:")) :]
+        number = int(pattern.removeprefix("last:"))
+        members = {name.rpartition("/")[0] for name in names[:-1]}
+        # Of a fusion, the highest of each member: MEMBER/GROUP.
+        found = [name for one in members for name in [n for n in names[:-1] if n.rpartition("/")[0] == one][-number:]]
+        return [*(found if number else []), names[-1]]
     return [name for name in names if fnmatchcase(name, pattern)]

@@ -1,0 +1,71 @@
+"""Fusion: from the embeddings of several backbones to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
+
+WIDTH, HEADS = 256, 4
+"""Of the projections of a gated or an attending fusion."""
+
+
+def fuse(embeddings: Sequence[Any], how: str) -> Any:
+    """One embedding (B, C) of several (B, C_i), Keras tensors; see `kzoo.specs.fusion.Fusion`."""
+    layers = keras.layers
+    if how == "concat":
+        return layers.Concatenate(name="fusion_concat")(embeddings)
+    normal = [layers.LayerNormalization(name=f"fusion_norm{n}")(x) for n, x in enumerate(embeddings)]
+    projected = [layers.Dense(WIDTH, activation="tanh", name=f"fusion_project{n}")(x) for n, x in enumerate(normal)]
+    rows = [layers.Reshape((1, WIDTH), name=f"fusion_row{n}")(x) for n, x in enumerate(projected)]
+    stack = layers.Concatenate(axis=1, name="fusion_stack")(rows)
+    if how == "attention":
+        attended = layers.MultiHeadAttention(HEADS, WIDTH // HEADS, name="fusion_attention")(stack, stack)
+        both = layers.Add(name="fusion_add")([stack, attended])
+        return layers.GlobalAveragePooling1D(name="fusion_mean")(both)
+    together = layers.Concatenate(name="fusion_all")(normal)
+    gates = layers.Dense(len(embeddings), activation="softmax", name="fusion_gates")(together)
+    return layers.Dot(axes=1, name="fusion_sum")([gates, stack])
+
+
+def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tuple[Stage, ...]:
+    """The stages of all members, each under its member's name, the highest ones last; and what fuses them.
+
+    Args:
+        backbone: the members' layers, named ``MEMBER.LAYER``, what scales and pools for them likewise, and the rest.
+        members: by name.
+    """
+    parts: list[tuple[int, str, list[Any]]] = []
+    others = list(backbone.operations)
+    for name, member in members.items():
+        stages = cut_into_stages(member)
+        own = [operation for operation in others if operation.name.startswith(f"{name}.")]
+        places = {f"{name}.{layer.name}": place for place, stage in enumerate(stages) for layer in stage.layers}
+        # What scales a picture is of the lowest stage, what pools a map of the highest.
+        last = max(place for place, operation in enumerate(own) if operation.name in places)
+        inside: list[list[Any]] = [[] for _ in stages]
+        for place, operation in enumerate(own):
+            inside[places.get(operation.name, len(stages) - 1 if place > last else 0)].append(operation)
+        others = [operation for operation in others if operation not in own]
+        parts += [
+            (place - len(stages), f"{name}/{stage.name}", layers)
+            for place, (stage, layers) in enumerate(zip(stages, inside, strict=True))
+        ]
+    parts.sort(key=lambda part: part[0])
+    inputs = [operation for operation in others if isinstance(operation, keras.layers.InputLayer)]
+    rest = [operation for operation in others if operation not in inputs]
+    named = [(name, layers) for _, name, layers in parts]
+    named[0] = (named[0][0], [*inputs, *named[0][1]])
+    if any(weights_of(operation) for operation in rest):
+        named.append(("fusion", rest))
+    else:
+        named[-1] = (named[-1][0], [*named[-1][1], *rest])
+    order = [operation for _, layers in named for operation in layers]
+    found, start = [], 0
+    for name, layers in named:
+        found.append(Stage(name, tuple(layers), crossing(order, start) or tuple(backbone.inputs)))
+        start += len(layers)
+    return tuple(found)

@@ -1,0 +1,35 @@
+"""Rereading: the data that a model was trained on, from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kzoo.data.examples import Splits
+from kzoo.data.splits import read
+from kzoo.specs.task import Classification, MultiLabel, Regression, Task
+
+KINDS = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}
+
+
+def task_like(record: Mapping[str, Any], data: Any, *, kind: str) -> Task:
+    """The task of a record, with other data."""
+    return KINDS[kind](**{**record["task"], "data": data})
+
+
+def read_again(record: Mapping[str, Any], *, kind: str, modality: str) -> Splits:
+    """The splits of a record, read again from where the data was.
+
+    Raises:
+        ValueError: it was in memory, or a function read it, or it has changed.
+    """
+    data = record["task"]["data"]
+    if data is None:
+        raise ValueError(
+            "The data was in memory, or a function of yours read it, and the test split is not in this process: "
+            "pass other data."
+        )
+    splits = read(task_like(record, data, kind=kind), modality)
+    if splits.fingerprint() != record["fingerprint"]:
+        raise ValueError(f"{data} has changed since training: its test split is another one now.")
+    return splits

@@ -1,0 +1,40 @@
+"""Fusion: several backbones as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+HOWS = ("concat", "gated", "attention")
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Several backbones for pictures side by side, a value that goes wherever a model goes.
+
+    Each sees the same picture in its own scaling. Its groups have its name before theirs, as in
+    ``mobilenet_v2_035/stage4``; the second of two alike is ``NAME_2``. ``"last:2"`` means the two highest of each.
+
+    Args:
+        members: two or more of what `kzoo.adapt` takes as a model.
+        how: ``"concat"``: their embeddings side by side; ``"gated"``: the sum of their projections, each weighted by a
+            gate that looks at all of them (arXiv:1702.01992); ``"attention"``: the mean of their projections, after
+            these have attended to each other (arXiv:1706.03762). The last two have weights of their own, the group
+            ``fusion``.
+
+    Example:
+        >>> import kzoo
+        >>> kzoo.Fusion(["mobilenet_v2_035", "efficientnet_v2_b0"]).how
+        'concat'
+    """
+
+    members: Sequence[Any]
+    how: str = "concat"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.members, str) or len(self.members) < 2:
+            raise ValueError(f"A fusion is of two models or more, in a list. Got {self.members!r}.")
+        if self.how not in HOWS:
+            raise ValueError(f"how must be one of {', '.join(HOWS)}. Got {self.how!r}.")
+        object.__setattr__(self, "members", tuple(self.members))
