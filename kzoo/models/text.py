@@ -14,11 +14,11 @@ PRIME, FACTOR = (1 << 31) - 1, 1_000_003
 """Of the polynomial hash of runs of tokens (Karp and Rabin 1987): a product of them fits into 64 bits."""
 
 
-def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int) -> keras.Model:
-    """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759)."""
+def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int, power: float = 1.0) -> keras.Model:
+    """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759); `power` is that of `MaskedMean`."""
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
     x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
-    return keras.Model(ids, MaskedMean(name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
+    return keras.Model(ids, MaskedMean(power, name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
 
 
 def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: int, run_width: int) -> keras.Model:
@@ -148,17 +148,30 @@ class Zeros(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class MaskedMean(keras.layers.Layer):
-    """The mean (B, C) over those of (B, T, C) that a mask (B, T) is 1 for; zeros where there is none."""
+    """The mean (B, C) over those of (B, T, C) that a mask (B, T) is 1 for; zeros where there is none.
+
+    Args:
+        power: of their number, that their sum is divided by: 1 is the mean; with 0.5, a long text has longer vectors
+            than a short one, as has one whose counts are normalised to unit length.
+    """
+
+    def __init__(self, power: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.power = power
 
     def call(self, inputs: Any) -> Any:
         """See the class."""
         states, mask = inputs
         weights = ops.expand_dims(ops.cast(mask, states.dtype), -1)
-        return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0)
+        return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0) ** self.power
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(B, C)."""
         return (input_shape[0][0], input_shape[0][-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "power": self.power}
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

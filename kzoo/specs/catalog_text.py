@@ -59,10 +59,10 @@ _CARDS = [
     _own(
         "ngrams",
         constructor="ngram_bag",
-        arguments={"buckets": 1 << 17, "width": 64},
+        arguments={"buckets": 1 << 17, "width": 64, "power": 0.5},
         reads={"buckets": 1 << 17, "ngrams": (1, 2), "pieces": (3, 4, 5)},
         size=1024,
-        rate=3e-3,
+        rate=1e-3,
         parameters=64 << 17,
         width=64,
         paper="1607.01759",
