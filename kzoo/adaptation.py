@@ -83,8 +83,9 @@ def adapt(
     """Trains a pretrained backbone on a task: a probe, then fine-tuning; keeps whichever is better on validation.
 
     Args:
-        model: a name (`kzoo.list_models`), a card, a ``keras.Model``, an `Adapted`, or a path to a ``.keras`` file or
-            to weights of a model of the catalog.
+        model: a name (`kzoo.list_models`), a card, a ``keras.Model``, an `Adapted`, a `Pretrained` or its folder, a
+            `Fusion`, ``"hf_dir:PATH"`` (a text encoder in Hugging Face's form), or a path to a ``.keras`` file or to
+            weights of a model of the catalog.
         task: a `kzoo.Classification`, `kzoo.MultiLabel` or `kzoo.Regression`; or its data, for a Classification.
         schedule: ``"auto"`` (by number of examples and model size), the name of a recipe, a `kzoo.Schedule` or a
             `kzoo.Phase`.
@@ -92,7 +93,8 @@ def adapt(
         weights: ``"imagenet"``, a path, or None for random ones; ``"auto"``: ImageNet's for a name, its own for a
             model.
         head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer.
-        size: height and width of the pictures, pixels. None: the card's native size.
+        size: height and width of the pictures, pixels; length of the texts, tokens; of the recordings, samples. None:
+            the card's native size; for texts and recordings what holds most of the data.
         resize: ``"crop"``, ``"pad"`` or ``"squash"``.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.

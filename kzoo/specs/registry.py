@@ -42,7 +42,7 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
 
     Args:
         pattern: shell wildcards, as ``"mobilenet*"`` or ``"*_v2_*"``.
-        modality: only those of one modality, ``"image"`` or ``"text"``.
+        modality: only those of one modality, ``"image"``, ``"text"`` or ``"audio"``.
         pretrained: only those with published weights.
 
     Example:
