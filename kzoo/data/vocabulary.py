@@ -42,16 +42,7 @@ class Vocabulary:
 
     def ids(self, texts: Any) -> Any:
         """Ragged int32 (B, None) of texts, string (B,)."""
-        words = split_words(simplify(texts) if self.lower else texts, lower=False)
-        flat = words.flat_values
-        found = _find(flat, self.entries)
-        strange = tf.where(found == UNKNOWN)
-        pieces = _pieces(tf.gather_nd(flat, strange), self.entries)
-        rows = tf.tensor_scatter_nd_update(
-            tf.pad(found[:, None], [[0, 0], [0, MOST - 1]], constant_values=PAD), strange, pieces
-        )
-        by_word = tf.ragged.boolean_mask(rows, rows != PAD)
-        return words.with_flat_values(by_word).merge_dims(1, 2)
+        return _compiled(self)(texts)
 
     def unknown(self, ids: Any) -> Any:
         """Share of a text's tokens, float32 (B,), that are not in the vocabulary."""
@@ -95,6 +86,26 @@ def _bytes() -> dict[str, int]:
     printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printed]
     return {chr(byte): byte for byte in printed} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(vocabulary: Vocabulary) -> Any:
+    """From texts to ragged ids, as one graph: many small operations take long one by one."""
+    signature = [tf.TensorSpec((None,), tf.string)]
+    with tf.init_scope():
+        return tf.function(functools.partial(_ids, vocabulary), input_signature=signature, autograph=False)
+
+
+def _ids(vocabulary: Vocabulary, texts: Any) -> Any:
+    words = split_words(simplify(texts) if vocabulary.lower else texts, lower=False)
+    flat = words.flat_values
+    found = _find(flat, vocabulary.entries)
+    strange = tf.where(found == UNKNOWN)
+    pieces = _pieces(tf.gather_nd(flat, strange), vocabulary.entries)
+    padded = tf.pad(found[:, None], [[0, 0], [0, MOST - 1]], constant_values=PAD)
+    rows = tf.tensor_scatter_nd_update(padded, strange, pieces)
+    by_word = tf.ragged.boolean_mask(rows, rows != PAD)
+    return words.with_flat_values(by_word).merge_dims(1, 2)
 
 
 @functools.lru_cache(maxsize=8)

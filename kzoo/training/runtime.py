@@ -41,6 +41,9 @@ def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], s
         A function of the inputs that returns a list of arrays.
     """
     plain = graph_call(model)
+    if not any(len(w.shape) > 1 for x in model.layers if not isinstance(x, keras.layers.Embedding) for w in x.weights):
+        # It only looks things up: there is nothing that another runtime could do faster.
+        return plain
     wanted, best = plain(*sample), plain
     fold_once = functools.cache(lambda: fold(model))
     makers: dict[str, Callable[[], Call]] = {"folded": lambda: graph_call(fold_once())}
