@@ -31,7 +31,9 @@ def task(arrays):
     return kzoo.Classification(arrays, validation=0.2, test=0.2)
 
 
-@pytest.mark.parametrize("how", ["concat", "gated", "attention"])
+@pytest.mark.parametrize(
+    "how", ["concat", *(pytest.param(how, marks=pytest.mark.slow) for how in ("gated", "attention"))]
+)
 def test_it_learns_comes_back_and_is_served(members, task, arrays, how, tmp_path):
     fusion = kzoo.Fusion(members, how=how)
     schedule = kzoo.Phase("*", epochs=6, learning_rate=1e-2, batch_norm=True, batch_size=16)
@@ -53,7 +55,7 @@ def test_side_by_side_are_the_embeddings_of_the_members(members, arrays):
 
 
 def test_each_member_scales_its_pictures_in_its_own_way():
-    source = source_of(kzoo.Fusion(["mobilenet_v2_035", "resnet50"]), weights=None)
+    source = source_of(kzoo.Fusion(["mobilenet_v1_025", "vgg16"]), weights=None)
     fused = source.build((32, 32, 3))
     pictures = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
     found = fused(pictures).numpy()
