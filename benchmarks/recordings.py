@@ -102,6 +102,9 @@ WHOLE = kzoo.Phase("*", epochs=20, learning_rate=1e-3, batch_norm=True, patience
 METHODS = {
     "scikit-learn": baseline,
     "keyword_cnn": adapt("keyword_cnn"),
+    "mobilenet_v2_035, imagenet, probe": adapt(
+        CARD.name, size=128, weights=find_weights(CARD, size=224), schedule="linear_probe"
+    ),
     "mobilenet_v2_035, imagenet": adapt(CARD.name, size=128, weights=find_weights(CARD, size=224)),
     "mobilenet_v2_035, imagenet, all of it": adapt(
         CARD.name, size=128, weights=find_weights(CARD, size=224), schedule=WHOLE
