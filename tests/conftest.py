@@ -14,6 +14,8 @@ from kzoo.quiet import import_tensorflow
 
 import_tensorflow()
 
+collect_ignore = ["fixtures"]  # scripts that make files, with packages that tests do not need
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
