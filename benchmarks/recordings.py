@@ -97,20 +97,25 @@ def adapt(model: str, **options: Any) -> Any:
     return method
 
 
-CARD = kzoo.get_model("mobilenet_v2_035")
+def adapt_imagenet(**options: Any) -> Any:
+    """A method: `kzoo.adapt` of a backbone for pictures, whose weights are looked for when it is run."""
+
+    def method(task: kzoo.Classification, seed: int) -> dict[str, Any]:
+        card = kzoo.get_model("mobilenet_v2_035")
+        return adapt(card.name, size=128, weights=find_weights(card, size=224), **options)(task, seed)
+
+    return method
+
+
 WHOLE = kzoo.Phase("*", epochs=20, learning_rate=1e-3, batch_norm=True, patience=5, augmentation="light", views=20)
 METHODS = {
     "scikit-learn": baseline,
     "keyword_cnn": adapt("keyword_cnn"),
-    "mobilenet_v2_035, imagenet, probe": adapt(
-        CARD.name, size=128, weights=find_weights(CARD, size=224), schedule="linear_probe"
-    ),
-    "mobilenet_v2_035, imagenet": adapt(CARD.name, size=128, weights=find_weights(CARD, size=224)),
-    "mobilenet_v2_035, imagenet, all of it": adapt(
-        CARD.name, size=128, weights=find_weights(CARD, size=224), schedule=WHOLE
-    ),
-    "mobilenet_v2_035, random": adapt(CARD.name, size=128, weights=None),
-    "mobilenet_v2_035, random, all of it": adapt(CARD.name, size=128, weights=None, schedule=WHOLE),
+    "mobilenet_v2_035, imagenet, probe": adapt_imagenet(schedule="linear_probe"),
+    "mobilenet_v2_035, imagenet": adapt_imagenet(),
+    "mobilenet_v2_035, imagenet, all of it": adapt_imagenet(schedule=WHOLE),
+    "mobilenet_v2_035, random": adapt("mobilenet_v2_035", size=128, weights=None),
+    "mobilenet_v2_035, random, all of it": adapt("mobilenet_v2_035", size=128, weights=None, schedule=WHOLE),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -92,13 +93,15 @@ def fused_source(fusion: Fusion, sources: Sequence[Source]) -> FusedSource:
         ValueError: a member is for something else than pictures, or they take other channels.
     """
     named: dict[str, Source] = {}
+    seen: Counter[str] = Counter()
     for source in sources:
         if source.card.modality != "image":
             raise ValueError(
                 f"Backbones for pictures are fused; {source.card.name!r} is one for {source.card.modality}."
             )
-        count = sum(name.partition("#")[0] == source.card.name for name in named)
-        named[f"{source.card.name}#{count + 1}" if count else source.card.name] = source
+        name = source.card.name
+        seen[name] += 1
+        named[f"{name}_{seen[name]}" if seen[name] > 1 else name] = source
     if len({source.channels for source in sources}) > 1:
         raise ValueError(f"All members must take pictures of as many channels: {', '.join(named)} do not.")
-    return FusedSource({name.replace("#", "_"): source for name, source in named.items()}, fusion)
+    return FusedSource(named, fusion)

@@ -26,15 +26,19 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
         raise ValueError(f"alpha must be 'auto' or in [0, 1]. Got {alpha!r}.")
     tuned = adapted.network.get_weights()
 
-    def between(share: float) -> Any:
-        mixed = [(1 - share) * one + share * other for one, other in zip(adapted.start or (), tuned, strict=True)]
-        return with_weights(adapted, mixed)
+    found = with_weights(adapted, tuned)
 
-    shares = ALPHAS if alpha == "auto" else (float(alpha),)
-    # Of equal ones the one nearest to what was tuned.
-    merits = {share: (merit_of(between(share)), share) for share in shares}
-    best = max(merits, key=lambda share: merits[share])
-    return recorded(between(best), [adapted], {"how": "interpolation", "alpha": best})
+    def go(share: float) -> None:
+        found.network.set_weights([(1 - share) * a + share * b for a, b in zip(adapted.start, tuned, strict=True)])
+
+    def rank(share: float) -> tuple[tuple[float, float], float]:
+        go(share)
+        # Of equal ones the one nearest to what was tuned.
+        return merit_of(found), share
+
+    best = max(ALPHAS, key=rank) if alpha == "auto" else float(alpha)
+    go(best)
+    return recorded(found, [adapted], {"how": "interpolation", "alpha": best})
 
 
 def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:

@@ -101,15 +101,23 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
         if member.record["weights"] != first.record["weights"]:
             starts = f"{first.record['weights']!r} and {member.record['weights']!r}"
             raise ValueError(f"The members of a soup share a start. These started from {starts}.")
-    ranked = sorted(range(len(members)), key=lambda number: merit_of(members[number]), reverse=True)
-    chosen = [ranked[0]] if how == "greedy" else ranked
-    best = with_weights(first, _mean([members[number].network.get_weights() for number in chosen]))
-    for number in ranked[1:] if how == "greedy" else ():
-        tried = _mean([members[one].network.get_weights() for one in (*chosen, number)])
-        candidate = with_weights(first, tried)
-        if merit_of(candidate) >= merit_of(best):
-            best, chosen = candidate, [*chosen, number]
-    return recorded(best, [members[number] for number in chosen], {"how": f"{how} soup", "of": sorted(chosen)})
+    found = with_weights(first, first.network.get_weights())
+
+    def mix(numbers: Sequence[int]) -> None:
+        found.network.set_weights(_mean([members[number].network.get_weights() for number in numbers]))
+
+    if how == "uniform":
+        chosen = list(range(len(members)))
+    else:
+        merits = [merit_of(member) for member in members]
+        best, *others = sorted(range(len(members)), key=merits.__getitem__, reverse=True)
+        chosen, reached = [best], merits[best]
+        for number in others:
+            mix([*chosen, number])
+            if (tried := merit_of(found)) >= reached:
+                chosen, reached = [*chosen, number], tried
+    mix(chosen)
+    return recorded(found, [members[number] for number in chosen], {"how": f"{how} soup", "of": sorted(chosen)})
 
 
 def _check_alike(members: Sequence[Adapted]) -> None:
