@@ -9,13 +9,12 @@ checking included, with an empty cache; not those of loading the libraries. Pict
 pixels. ``imagenet`` are the weights of MobileNetV2 0.35 for 224 pixels, which Keras downloads.
 """
 
-import argparse
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from report import means, repeat
+from report import choose, means, repeat
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
@@ -32,16 +31,10 @@ CHOOSES = {"random": 0.1, "speakers": ["lucas"]}
 
 def main() -> None:
     """Runs each method once a split and seed, and prints what is known after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--splits", nargs="+", default=list(TEST), choices=list(TEST))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
-    options = parser.parse_args()
+    options = choose(__doc__, "--splits", sets=TEST, methods=METHODS)
     jobs = [
         {"set": split, "method": method, "seed": seed}
-        for split in options.splits
+        for split in options.sets
         for method in options.methods
         for seed in options.seeds
     ]

