@@ -209,3 +209,37 @@ def test_small_encoders_of_kerashub_are_cut_into_blocks(tmp_path):
     wanted = whisper({"encoder_features": features, **tokens})["encoder_sequence_output"]
     found = build(card, shape=(50, 80), weights="preset")(features)
     np.testing.assert_allclose(found, np.mean(wanted, axis=1), atol=1e-5)
+
+
+def test_a_moonshine_is_cut_where_one_tensor_crosses(tmp_path, recordings):
+    hub = pytest.importorskip("keras_hub")
+    moonshine = hub.models.MoonshineBackbone(
+        vocabulary_size=20,
+        filter_dim=16,
+        encoder_num_layers=2,
+        decoder_num_layers=1,
+        hidden_dim=16,
+        intermediate_dim=32,
+        encoder_num_heads=2,
+        decoder_num_heads=2,
+    )
+    moonshine.save_to_preset(str(tmp_path / "moonshine"))
+    card = of_cards("moonshine_tiny_en", preset=str(tmp_path / "moonshine"))
+    assert [row[0] for row in kzoo.stages(card, size=8_000).rows] == ["stem", "stage1", "stage2"]
+    from kzoo.models.backbones import build
+
+    waves = RNG.normal(size=(2, 8_000, 1)).astype(np.float32)
+    tokens = {"decoder_token_ids": np.ones((2, 4)), "decoder_padding_mask": np.ones((2, 4))}
+    padding = {"encoder_padding_mask": np.ones((2, 8_000), bool)}
+    wanted = moonshine({"encoder_input_values": waves, **padding, **tokens})["encoder_sequence_output"]
+    found = build(card, shape=(8_000, 1), weights="preset")(waves)
+    np.testing.assert_allclose(found, np.mean(wanted, axis=1), atol=1e-5)
+    task = kzoo.Classification(recordings, label=lambda path: path.stem[0])
+    phase = kzoo.Phase("last:1", epochs=2, batch_size=8, augmentation="light")
+    adapted = kzoo.adapt(card, task, schedule=kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), phase)))
+    asked = sorted(recordings.glob("?_*.wav"))[:3]
+    again = kzoo.load(adapted.save(tmp_path / "saved"))
+    np.testing.assert_array_equal(adapted.predict(asked).probabilities, again.predict(asked).probabilities)
+    served = tf.saved_model.load(str(adapted.export(tmp_path / "served"))).signatures["serving_default"]
+    probabilities = served(tf.constant([path.read_bytes() for path in asked]))["probabilities"]
+    np.testing.assert_allclose(probabilities, adapted.predict(asked).probabilities, atol=1e-6)

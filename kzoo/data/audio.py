@@ -146,6 +146,8 @@ class Recordings:
         heard = self.preprocessor.fit(
             tf.stack([augment_sound(wave, samples=samples, preset=preset, seed=seed) for seed in seeds])
         )
+        if self.preprocessor.front.kind == "waveform":
+            return heard
         return tf.stack(
             [hide(one, preset=preset, seed=seed) for one, seed in zip(tf.unstack(heard), seeds, strict=True)]
         )
@@ -165,7 +167,10 @@ class Recordings:
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """The spectrogram of a recording, low notes at the bottom, float32 (H, W, 3) in 0..255."""
-        features = self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
+        features = self.load(tf.constant(index, tf.int64), augmentation, [0])[0]
+        if self.preprocessor.front.kind == "waveform":
+            features = Front(rate=self.preprocessor.front.rate).features(features[None, :, 0])[0]
+        features = features.numpy()
         return np.repeat(255 * features.T[::-1, :, None], 3, axis=-1)
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-KINDS = ("log_mel", "whisper")
+KINDS = ("log_mel", "whisper", "waveform")
 RANGE = 80.0
 """dB below the loudest that a log-mel spectrogram shows."""
 
@@ -23,7 +23,8 @@ class Front:
 
     Args:
         kind: ``"log_mel"``: log-mel spectrograms of Keras's layers, from 0 (80 dB below the loudest) to 1;
-            ``"whisper"``: those of Whisper (arXiv:2212.04356; extra ``audio``).
+            ``"whisper"``: those of Whisper (arXiv:2212.04356; extra ``audio``); ``"waveform"``: the samples as they
+            are, for a backbone that begins with convolutions of its own.
         rate: of the samples, Hz.
         frame: samples a spectrum.
         hop: samples from one spectrum to the next.
@@ -46,10 +47,14 @@ class Front:
 
     def shape(self, samples: int) -> tuple[int, int]:
         """Of the features of so many samples: steps in time, and values in each."""
+        if self.kind == "waveform":
+            return (samples, 1)
         return (samples // self.hop + (self.kind == "log_mel"), self.mels)
 
     def features(self, waves: Any) -> Any:
         """Features, float32 (B, steps, values), of waveforms, float32 (B, samples) in [-1, 1]."""
+        if self.kind == "waveform":
+            return waves[..., None]
         found = _layer(self)(waves)
         if self.kind == "whisper":
             # Their converter looks at a fixed length; what is beyond the samples is silence.

@@ -50,16 +50,23 @@ def rewire(original: keras.Model, feeds: Mapping[str, Any], *, output: str, exac
     made: dict[str, Any] = {}
     wanted = next(each.name for each in part.operations if any(t is asked for t in keras.tree.flatten(each.output)))
 
-    def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
-            config["activation"] = "gelu"
-        return layer.__class__.from_config(config)
-
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         made[layer.name] = layer(*arguments, **options)
         return made[layer.name]
 
-    copied = keras.models.clone_model(part, input_tensors=dict(feeds), clone_function=clone, call_function=call)
+    copied = keras.models.clone_model(
+        part,
+        input_tensors=dict(feeds),
+        clone_function=lambda layer: clone(layer, exact_gelu=exact_gelu),
+        call_function=call,
+    )
     copied.set_weights(part.get_weights())
     return made[wanted]
+
+
+def clone(layer: Any, *, exact_gelu: bool = False) -> Any:
+    """A new layer like another, but for an approximated GELU where the exact one is asked for."""
+    config = layer.get_config()
+    if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
+        config["activation"] = "gelu"
+    return layer.__class__.from_config(config)

@@ -6,23 +6,27 @@ their presets; widths and rates are those of their published configurations.
 
 from __future__ import annotations
 
+from typing import Any
+
 from kzoo.specs.backbone import BackboneSpec
 
+_LISTENING = {"kind": "whisper", "rate": 16_000, "frame": 400, "hop": 160, "mels": 80, "low": 0.0, "high": 8_000.0}
 
-def _whisper(key: str, *, width: int) -> BackboneSpec:
+
+def _hub(family: str, key: str, *, width: int, paper: str, reads: dict[str, Any]) -> BackboneSpec:
     """The card of a preset of KerasHub's."""
     return BackboneSpec(
-        name=f"whisper_{key}",
-        constructor="kzoo.models.audio.whisper",
-        arguments={"preset": f"whisper_{key}"},
+        name=f"{family}_{key}",
+        constructor=f"kzoo.models.audio.{family}",
+        arguments={"preset": f"{family}_{key}"},
         modality="audio",
         size=30 * 16_000,
         min_size=3_200,
-        reads={"kind": "whisper", "rate": 16_000, "frame": 400, "hop": 160, "mels": 80, "low": 0.0, "high": 8_000.0},
+        reads=reads,
         rate=5e-5,
         width=width,
         licence="MIT",
-        paper="https://arxiv.org/abs/2212.04356",
+        paper="https://arxiv.org/abs/" + paper,
         source="keras_hub",
     )
 
@@ -43,7 +47,7 @@ _CARDS = [
         source="kzoo",
     ),
     *(
-        _whisper(key, width=width)
+        _hub("whisper", key, width=width, paper="2212.04356", reads=_LISTENING)
         for key, width in (
             ("tiny_en", 384),
             ("tiny_multi", 384),
@@ -56,6 +60,10 @@ _CARDS = [
             ("large_multi", 1280),
             ("large_multi_v2", 1280),
         )
+    ),
+    *(
+        _hub("moonshine", key, width=width, paper="2410.15608", reads={"kind": "waveform", "rate": 16_000})
+        for key, width in (("tiny_en", 288), ("base_en", 416))
     ),
 ]
 
