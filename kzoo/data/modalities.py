@@ -73,12 +73,14 @@ class Wanted:
         input: name of their column, or None for one with a usual name.
         label: name of the column of the target, or several, or a function of a path; None for a usual name.
         groups: see `kzoo.specs.task.Task`.
+        labelled: whether targets are looked for; without, they are None.
     """
 
     modality: Modality
     input: str | None = None
     label: str | Sequence[str] | Callable[[Any], Any] | None = None
     groups: str | Sequence[Any] | Callable[[Any], Any] | None = None
+    labelled: bool = True
 
 
 MODALITIES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +62,15 @@ def read_tfds(name: Any, wanted: Wanted) -> Raw:
     features = builder.info.features or {}
     source, label = f"tfds:{builder.name}", wanted.label if isinstance(wanted.label, str) else None
     value = find_column(list(features), wanted.input, wanted.modality.usual, what=wanted.modality.name, source=source)
-    target = find_column(list(features), label, LABEL_NAMES, what="label", source=source)
-    labels = getattr(features[target], "names", None)
+    target, labels = None, None
+    if wanted.labelled:
+        target = find_column(list(features), label, LABEL_NAMES, what="label", source=source)
+        labels = getattr(features[target], "names", None)
     decoders = {value: tfds.decode.SkipDecoding()} if isinstance(features[value], tfds.features.Image) else None
     splits = {}
     for split in builder.info.splits:
         dataset = builder.as_dataset(split=split, decoders=decoders)
-        examples = read_dataset(dataset, Wanted(wanted.modality, value, target, wanted.groups)).splits["all"]
+        examples = read_dataset(dataset, replace(wanted, input=value, label=target)).splits["all"]
         splits[SPLIT_NAMES.get(split, split)] = examples
     unused = [split for split in splits if split not in ("train", "validation", "test")]
     notes = [f"Splits of tfds:{builder.name} that are not used: {', '.join(unused)}"] if unused else []
@@ -111,7 +114,7 @@ def read_tfrecords(paths: Sequence[Path], wanted: Wanted, *, source: str) -> Raw
 def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list[tuple[str, str]]]:
     inputs, targets, names, aside, groups = [], [], [], [], []
     usual, label = (*wanted.modality.usual, *_RECORD_INPUT), wanted.label if isinstance(wanted.label, str) else None
-    keys: tuple[str, str] | None = None
+    keys: tuple[str, str | None] | None = None
     for path in paths:
         records = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
         for index in range(1 << 62):
@@ -129,11 +132,13 @@ def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list
                 what = wanted.modality.name
                 keys = (
                     find_column(sorted(features), wanted.input, usual, what=what, source=path.name),
-                    find_column(sorted(features), label, _RECORD_LABEL, what="label", source=path.name),
+                    find_column(sorted(features), label, _RECORD_LABEL, what="label", source=path.name)
+                    if wanted.labelled
+                    else None,
                 )
             encoded = features[keys[0]].bytes_list.value
             inputs.append(encoded[0] if encoded else b"")
-            targets.append(_value(features[keys[1]]))
+            targets.append(_value(features[keys[1]]) if keys[1] else None)
             names.append(f"{path.name} record {index}")
             if isinstance(wanted.groups, str) and wanted.groups in features:
                 groups.append(_value(features[wanted.groups]))
@@ -158,10 +163,14 @@ def _picker(spec: Any, wanted: Wanted) -> Any:
         source, label = "the tf.data.Dataset", wanted.label if isinstance(wanted.label, str) else None
         modality = wanted.modality
         value = find_column(list(spec), wanted.input, modality.usual, what=modality.name, source=source)
+        if not wanted.labelled:
+            return lambda element: (element[value], None)
         target = find_column(list(spec), label, LABEL_NAMES, what="label", source=source)
         return lambda element: (element[value], element[target])
     if isinstance(spec, tuple) and len(spec) in (2, 3):
         return lambda element: (element[0], element[1])
+    if not wanted.labelled and not isinstance(spec, tuple):
+        return lambda element: (element, None)
     raise ValueError(f"A tf.data.Dataset must give (input, target) or a dict: it has no labels. Got {spec}.")
 
 

@@ -28,10 +28,11 @@ def read_source(task: Task, modality: Modality) -> Raw:
     wanted = Wanted(modality, name if isinstance(name, str) else None, task.label, task.groups)
     if isinstance(task.data, Mapping):
         return _read_splits(task.data, wanted)
-    return _read(task.data, wanted)
+    return read_data(task.data, wanted)
 
 
-def _read(data: Any, wanted: Wanted) -> Raw:
+def read_data(data: Any, wanted: Wanted) -> Raw:
+    """The content of one source of any kind, unchecked."""
     if isinstance(data, str) and data.startswith("tfds:"):
         return read_tfds(data.removeprefix("tfds:"), wanted)
     if isinstance(data, str | Path):
@@ -80,7 +81,7 @@ def _read_splits(data: Mapping[str, Any], wanted: Wanted) -> Raw:
     for name, part in data.items():
         if not (wanted.groups is None or isinstance(wanted.groups, str) or callable(wanted.groups)):
             raise ValueError("groups of a dict of splits must be the name of a column, or a function of a path.")
-        raw = _read(part, wanted)
+        raw = read_data(part, wanted)
         if set(raw.splits) != {"all"}:
             raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")
         if SPLIT_NAMES[name] in splits:

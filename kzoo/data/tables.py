@@ -165,7 +165,9 @@ def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, so
     column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
     notes = []
     labels = None
-    if callable(label):
+    if not wanted.labelled:
+        targets = [None] * len(table[column])
+    elif callable(label):
         targets = of_paths(label, table[column], what="label")
     elif label is None or isinstance(label, str):
         target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
