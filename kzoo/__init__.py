@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
     from kzoo.adapted import Adapted, load
+    from kzoo.distillation import distill
     from kzoo.evaluation.metrics import Evaluation
     from kzoo.inspection import stages
     from kzoo.merging import ensemble, soup
@@ -41,6 +42,7 @@ _PUBLIC = {
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
+    "distill": "kzoo.distillation",
     "distill_static": "kzoo.static_embeddings",
     "ensemble": "kzoo.merging",
     "fine_tune": "kzoo.specs.recipes",
@@ -72,6 +74,7 @@ __all__ = [
     "Regression",
     "Schedule",
     "adapt",
+    "distill",
     "distill_static",
     "ensemble",
     "fine_tune",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,13 @@ import keras
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
+from kzoo.conclusion import conclude
 from kzoo.models.folding import fold
 from kzoo.planning import Plan, lay_out
-from kzoo.preparation import Prepared, make_feed, prepare
+from kzoo.preparation import make_feed, prepare
 from kzoo.specs.head import Head
 from kzoo.specs.schedule import Phase, Schedule
-from kzoo.training.loop import PhaseResult, train
-from kzoo.training.losses import rank_of
+from kzoo.training.loop import train
 
 
 def plan(
@@ -133,58 +131,4 @@ def adapt(
             strategy=prepared.strategy,
             callbacks=callbacks,
         )
-    kept = max(range(len(results)), key=lambda number: rank_of(results[number].scores))
-    prepared.assembled.model.set_weights(results[kept].weights)
-    return _record(prepared, results, kept, scale, seed)
-
-
-def _record(prepared: Prepared, results: Sequence[PhaseResult], kept: int, scale: Any, seed: int) -> Adapted:
-    splits, task = prepared.splits, prepared.task
-    source = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
-    on_disk = isinstance(task.data, str | Path) and Path(task.data).exists()
-    source["data"] = str(Path(task.data).absolute()) if on_disk else None
-    if callable(task.label) or not isinstance(task.groups, str | None):
-        # A function is no plain value: what it read cannot be read again.
-        source |= {"data": None, "label": None, "groups": None, "validation": 0.1, "test": 0.1}
-    phases = [
-        {
-            "phase": dataclasses.asdict(result.phase),
-            "groups": list(result.groups),
-            "scores": result.scores,
-            "views": result.views,
-            "activations": result.place,
-            "seconds": result.seconds,
-            "trunk_seconds": result.trunk_seconds,
-            "history": result.history,
-        }
-        for result in results
-    ]
-    record = {
-        "task": source,
-        "weights": prepared.source.weights_name,
-        "schedule": prepared.schedule.name,
-        "phases": phases,
-        "kept": kept,
-        "sizes": {name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
-        "set_aside": len(splits.audit.set_aside),
-        "notes": str(splits.audit).splitlines(),
-        "fingerprint": splits.fingerprint(),
-        "seen": splits.seen(),
-        "seed": seed,
-        "versions": {name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},
-    }
-    adapted = Adapted(
-        card=prepared.source.card,
-        kind=task.kind,
-        labels=list(splits.labels),
-        head=prepared.head,
-        preprocessor=prepared.preprocessor,
-        network=prepared.assembled.model,
-        features=prepared.assembled.features,
-        scale=scale,
-        record=record,
-        data=splits,
-        start=results[0].weights if kept and results[0].groups == ("head",) else None,
-    )
-    record["test"] = adapted.evaluate().as_dict()
-    return adapted
+    return conclude(prepared, results, scale=scale, seed=seed)

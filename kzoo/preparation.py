@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,15 +69,19 @@ def prepare(
     resize: str,
     strategy: str | tf.distribute.Strategy,
     seed: int,
+    splits: Splits | None = None,
 ) -> Prepared:
-    """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`."""
+    """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`.
+
+    With `splits`, these are the data, whatever the task says.
+    """
     task = as_task(task)
     head = head or Head()
     source = source_of(model, weights=weights)
     modality = modality_for(source.card, task)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
-    splits = read(task, modality.name)
+    splits = splits or read(task, modality.name)
     head = head.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
     preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
@@ -152,7 +157,9 @@ def _schedule(schedule: str | Schedule | Phase, head: Head, source: Source | Fus
     return Schedule(phases, name=made.name)
 
 
-def make_feed(prepared: Prepared, class_weight: Any, seed: int) -> tuple[Feed, tuple[list[float], list[float]] | None]:
+def make_feed(
+    prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
+) -> tuple[Feed, tuple[list[float], list[float]] | None]:
     """The data as the loop takes it, and mean and deviation of a regression's targets."""
     train_split, held = prepared.splits.train, prepared.splits.validation
     kind = prepared.task.kind
@@ -166,19 +173,48 @@ def make_feed(prepared: Prepared, class_weight: Any, seed: int) -> tuple[Feed, t
             return np.eye(len(prepared.splits.labels), dtype=np.float32)[examples.targets]
         return ((examples.targets - scale[0]) / scale[1]).astype(np.float32) if scale else examples.targets
 
-    def reader_of(examples: Examples) -> Any:
-        modality, preprocessor = MODALITIES[prepared.preprocessor.modality], prepared.preprocessor
-        options: dict[str, Any] = {"digests": examples.digests, "seed": seed, "mixable": kind != "regression"}
-        return modality.reader(examples.columns[modality.name], preprocessor, **options)
+    weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
+    targets = (dense(train_split), dense(held))
+    feed = feed_of(prepared.preprocessor, (train_split, held), targets, kind=kind, seed=seed, mixable=mixable)
+    return dataclasses.replace(feed, class_weights=weights), scale
 
-    train, valid = reader_of(train_split), reader_of(held)
-    feed = Feed(
-        train=Split(train.load, train.finish, digests=train_split.digests, targets=dense(train_split)),
-        held=Split(valid.load, valid.finish, digests=held.digests, targets=dense(held)),
+
+def feed_of(
+    preprocessor: Any,
+    examples: Sequence[Examples],
+    targets: Sequence[np.ndarray],
+    *,
+    kind: str,
+    seed: int,
+    mixable: bool | None = None,
+) -> Feed:
+    """Examples to train and to choose on, read by a preprocessor, as the loop takes them.
+
+    Args:
+        preprocessor: of the backbone.
+        examples: of training and of validation.
+        targets: of both, float32 (N, outputs).
+        kind: of the task.
+        seed: of the run; the same seed gives the same versions, whatever the preprocessor.
+        mixable: whether examples may be mixed; None: unless targets are numbers.
+    """
+    modality = MODALITIES[preprocessor.modality]
+    train, held = (
+        modality.reader(
+            each.columns[modality.name],
+            preprocessor,
+            digests=each.digests,
+            seed=seed,
+            mixable=kind != "regression" if mixable is None else mixable,
+        )
+        for each in examples
+    )
+    return Feed(
+        train=Split(train.load, train.finish, digests=examples[0].digests, targets=targets[0]),
+        held=Split(held.load, held.finish, digests=examples[1].digests, targets=targets[1]),
         key=train.key,
         mixes=train.mixes,
-        class_weights=weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels),
+        class_weights=None,
         kind=kind,
         seed=seed,
     )
-    return feed, scale

@@ -1,7 +1,7 @@
 """What several tests share: tiny pictures, a tiny backbone, and the way to real data."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -76,6 +76,12 @@ def tiny_backbone(size: int | None = 16, channels: int = 3) -> keras.Model:
         x = keras.layers.BatchNormalization(momentum=0.9)(x)
         x = keras.layers.ReLU()(x)
     return keras.Model(inputs, x, name="tiny")
+
+
+@pytest.fixture(scope="session")
+def make_backbone() -> Callable[[], keras.Model]:
+    """What makes a tiny backbone."""
+    return tiny_backbone
 
 
 @pytest.fixture

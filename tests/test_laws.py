@@ -101,7 +101,7 @@ def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
 
 PUBLIC = [
     *("Adapted", "BackboneSpec", "Classification", "Evaluation", "Fusion", "Head", "MultiLabel", "Phase"),
-    *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "distill_static"),
+    *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "distill", "distill_static"),
     *("ensemble", "fine_tune", "get_model", "gradual", "linear_probe", "list_models", "load"),
     *("lp_ft", "plan", "register", "register_head", "soup", "stages"),
 ]

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model
+from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model, rebuild
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
@@ -47,7 +47,9 @@ class Source:
 
     def check(self, size: int) -> None:
         """Raises, before any work, where the size does not suit or the weights are not to be had."""
-        fixed, unit = self.model.input_shape[1] if self.model is not None else None, UNITS[self.card.modality]
+        fixed, unit = None, UNITS[self.card.modality]
+        if self.model is not None and not self.card.constructor:
+            fixed = self.model.input_shape[1]
         if fixed not in (None, size):
             raise ValueError(f"{self.card.name!r} takes {fixed} {unit}. Got size={size}.")
         if self.card.modality != "image" and size > self.card.size:
@@ -68,6 +70,8 @@ class Source:
         """The backbone for inputs of a shape, (S, S, 3), (T,) or (steps, values), with its weights."""
         if self.model is None:
             return build(self.card, shape=shape, weights=self.weights)
+        if self.card.constructor:
+            return rebuild(self.model, build(self.card, shape=shape, weights=None), weights=self.weights)
         return copy(self.model, size=shape[0], weights=self.weights)
 
     def stages(self, backbone: keras.Model) -> Sequence[Stage]:

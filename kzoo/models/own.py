@@ -48,6 +48,15 @@ def copy(model: keras.Model, *, size: int, weights: str | Path | None) -> keras.
     return clone
 
 
+def rebuild(model: keras.Model, fresh: keras.Model, *, weights: str | Path | None) -> keras.Model:
+    """`fresh`, of the same constructor for inputs of another size, with the weights of `model`, or of a file."""
+    fresh.set_weights(model.get_weights())
+    if weights is not None:
+        load_weights(fresh, weights)
+    _finalize(fresh)
+    return fresh
+
+
 def as_backbone(model: keras.Model) -> keras.Model:
     """`model` as a functional one whose output is features: a classifying top is taken off.
 

@@ -108,5 +108,26 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     return Schedule(lp_ft(epochs=epochs, views=views).phases, name="auto")
 
 
+def imitate(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
+    """How a student imitates a teacher, all of it: from the start for many epochs, from weights more carefully.
+
+    Args:
+        card: the student's.
+        examples: in the training split.
+        weights: whether it has pretrained ones.
+    """
+    rate = (card.rate or 1e-3) / (1 if card.rate or not weights else 3)
+    epochs = min(max(round(60_000 / examples), 5), 100)
+    phase = Phase(
+        "*",
+        epochs=epochs,
+        learning_rate=rate,
+        batch_norm=True,
+        augmentation="none" if card.modality == "text" else "light",
+        views=min(epochs, 8),
+    )
+    return Schedule((phase,), name="imitate")
+
+
 RECIPES = {"linear_probe": linear_probe, "fine_tune": fine_tune, "gradual": gradual, "lp_ft": lp_ft}
 """Recipes that go by their name wherever a schedule is asked for."""

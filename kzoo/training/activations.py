@@ -115,7 +115,9 @@ class Activations:
             def pick(index: Any) -> Any:
                 takes = [lambda rows=rows: gathered(rows, index, targets) for rows in held]
                 inputs, wanted = tf.switch_case(turn, takes)
-                return inputs[0] if len(inputs) == 1 else inputs, wanted, self.feed.weights(wanted)
+                weights = self.feed.weights(wanted)
+                wanted = self.feed.train.beside(wanted, index, phase.augmentation, turn)
+                return inputs[0] if len(inputs) == 1 else inputs, wanted, weights
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
             return order.batch(batch, drop_remainder=True).map(pick)
@@ -131,15 +133,15 @@ class Activations:
             chosen = tf.reshape(number % views, (1,))
 
             def load(index: Any) -> Any:
-                version = train.load(index, phase.augmentation, chosen)
-                return version, tf.gather(targets, index)
+                return train.load(index, phase.augmentation, chosen), tf.gather(targets, index), index
 
             def finish(turn: Any, batched: Any) -> Any:
-                versions, wanted = batched
+                versions, wanted, indices = batched
                 inputs, wanted = train.finish(
                     versions, wanted, phase.augmentation, numbers=chosen, turn=number * steps + turn
                 )
-                return inputs, wanted, self.feed.weights(wanted)
+                weights = self.feed.weights(wanted)
+                return inputs, train.beside(wanted, indices, phase.augmentation, chosen[0]), weights
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
             loaded = order.map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)

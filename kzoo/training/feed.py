@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,15 +26,26 @@ class Split:
             targets.
         digests: what each example is known by, its content's hash.
         targets: float32 (N, outputs).
+        taught: of the name of an augmentation, what a teacher says of each version, float32 (N, V, values): it stands
+            beside the targets then.
     """
 
     load: Callable[[Any, str, Any], Any]
     finish: Callable[..., tuple[Any, Any]]
     digests: Sequence[str]
     targets: np.ndarray
+    taught: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def beside(self, targets: Any, indices: Any, augmentation: str, turn: Any) -> Any:
+        """Targets (B, outputs) of some examples and, beside them, what a teacher says of a version of each."""
+        if augmentation not in self.taught:
+            return targets
+        taught = tf.constant(self.taught[augmentation])
+        places = tf.stack([indices, tf.fill(tf.shape(indices), tf.cast(turn, indices.dtype))], axis=1)
+        return tf.concat([targets, tf.gather_nd(taught, places)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Feed:
         class_weights: float32 (outputs,), or None for equal ones.
         kind: kind of the task.
         seed: of the run.
+        loss: of targets, with what a teacher says beside them, and logits; None: by the kind of the task.
     """
 
     train: Split
@@ -59,6 +71,7 @@ class Feed:
     class_weights: np.ndarray | None
     kind: str
     seed: int
+    loss: Any = None
 
     def weights(self, targets: Any) -> Any:
         """Weight of each example, float32 (B,), of its targets (B, outputs)."""

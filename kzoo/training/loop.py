@@ -160,7 +160,7 @@ class _Fitting:
             # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
             tail = fold_safely(self.activations.fold, self.activations.part(phase).tail, live=True)
             # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
-            loss = build_loss(feed.kind, label_smoothing=phase.label_smoothing)
+            loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
             tail.compile(self.optimizer, loss, jit_compile=False)
         call = compiled(tail)
 

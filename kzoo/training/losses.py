@@ -17,6 +17,53 @@ def build_loss(kind: str, *, label_smoothing: float = 0.0) -> keras.losses.Loss:
     return keras.losses.MeanSquaredError()
 
 
+@keras.saving.register_keras_serializable(package="kzoo")
+class Distillation(keras.losses.Loss):
+    """How far logits are from a teacher's, at a temperature, and from the labels (arXiv:1503.02531).
+
+    Of classes: T^2 KL(softmax(teacher / T) || softmax(logits / T)), and the cross-entropy with the labels; of several
+    labels at once the same for each by itself; of numbers the mean square.
+
+    Args:
+        kind: of the task.
+        temperature: T, in (0, inf): above 1, a teacher's small probabilities count for more.
+        labels: share of the labels' own loss, in [0, 1].
+    """
+
+    def __init__(self, kind: str, *, temperature: float = 2.0, labels: float = 0.1, **options: Any) -> None:
+        super().__init__(**options)
+        self.kind, self.temperature, self.labels = kind, temperature, labels
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss (B,) of targets and a teacher's logits side by side (B, 2 * outputs), and logits (B, outputs)."""
+        outputs = y_pred.shape[-1]
+        targets, teacher = y_true[:, :outputs], y_true[:, outputs:]
+        soft, hard = self._soft(teacher, y_pred), build_loss(self.kind).call(targets, y_pred)
+        return (1 - self.labels) * soft + self.labels * hard
+
+    def _soft(self, teacher: Any, logits: Any) -> Any:
+        if self.kind == "regression":
+            return keras.losses.mean_squared_error(teacher, logits)
+        ops, warmth = keras.ops, self.temperature
+        if self.kind == "multi_label":
+            # Yes and no of each label are a pair of classes: half of their logits' difference each.
+            teacher, logits = (ops.stack([x / 2, -x / 2], axis=-1) for x in (teacher, logits))
+        wanted, found = ops.log_softmax(teacher / warmth), ops.log_softmax(logits / warmth)
+        divergence = ops.sum(ops.exp(wanted) * (wanted - found), axis=-1)
+        if self.kind == "multi_label":
+            divergence = ops.mean(divergence, axis=-1)
+        return warmth**2 * divergence
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class Imitation(keras.losses.Loss):
+    """The mean square of the difference to a teacher's values, which stand beside as many targets (arXiv:1412.6550)."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss (B,) of targets and a teacher's values side by side (B, 2 * outputs), and outputs (B, outputs)."""
+        return keras.ops.mean((y_true[:, y_pred.shape[-1] :] - y_pred) ** 2, axis=-1)
+
+
 def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Loss and, where there is one, accuracy.
 
