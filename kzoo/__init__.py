@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kzoo.planning import Plan
     from kzoo.predictions import Predictions
     from kzoo.pretrained import Pretrained
+    from kzoo.pretraining import pretrain
     from kzoo.specs.backbone import BackboneSpec
     from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
@@ -53,6 +54,7 @@ _PUBLIC = {
     "load": "kzoo.adapted",
     "lp_ft": "kzoo.specs.recipes",
     "plan": "kzoo.adaptation",
+    "pretrain": "kzoo.pretraining",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
     "soup": "kzoo.merging",
@@ -85,6 +87,7 @@ __all__ = [
     "load",
     "lp_ft",
     "plan",
+    "pretrain",
     "register",
     "register_head",
     "soup",

@@ -32,6 +32,24 @@ def curves(history: Sequence[Mapping[str, Any]]) -> Any:
     return _done(figure)
 
 
+def course(rows: Sequence[Mapping[str, Any]], *, title: str) -> Any:
+    """Loss and, where there is one, the accuracy of a probe over the steps of a run.
+
+    Args:
+        rows: logs of each look, with ``step``.
+        title: of the figure.
+    """
+    names = [name for name in ("loss", "probe") if any(name in row for row in rows)]
+    figure, axes = _figure(len(names), width=5.0, height=3.2, across=2)
+    for axis, name in zip(axes, names, strict=True):
+        points = [(row["step"], row[name]) for row in rows if name in row]
+        axis.plot(*zip(*points, strict=True), marker="o", markersize=3)
+        axis.set_xlabel("step")
+        axis.set_ylabel("accuracy of a linear probe" if name == "probe" else name)
+    figure.suptitle(title, fontsize=10)
+    return _done(figure)
+
+
 def grid(pictures: np.ndarray, titles: Sequence[str]) -> Any:
     """Pictures side by side.
 

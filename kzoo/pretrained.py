@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from kzoo import figures
+from kzoo.models.backbones import Source
 from kzoo.saving import read, write
 from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.registry import register
 from kzoo.tables import Table
 
 
@@ -35,7 +40,35 @@ class Pretrained:
         Raises:
             FileExistsError: what is there is no saved model.
         """
-        return write(directory, network=self.backbone, values={"card": self.card, "record": self.record})
+        values = {"card": self.card, "record": self.record}
+        return write(directory, network=self.backbone, values=values, description=describe(self.card, self.record))
+
+    def register(self, name: str, directory: str | Path) -> BackboneSpec:
+        """Saves it to `directory`, and adds it to the registry of this process: `name` goes wherever a model goes.
+
+        Returns:
+            The card of that name.
+
+        Raises:
+            ValueError: the name is taken.
+            FileExistsError: what is in the directory is no saved model.
+        """
+        fields = {field.name: getattr(self.card, field.name) for field in dataclasses.fields(self.card)}
+        own = {"arguments": {"folder": str(self.save(directory).absolute())}, "source": "pretrained"}
+        rest = {key: value for key, value in (fields | own).items() if key not in ("name", "constructor")}
+        return register(name, "kzoo.pretrained.open_backbone", **rest)
+
+    def plot(self) -> Any:
+        """Loss and probe over the steps of its pretraining, as a matplotlib figure (extra ``viz``).
+
+        Raises:
+            ValueError: it was not made in steps that were watched.
+        """
+        if "course" not in self.record:
+            raise ValueError(
+                f"{self.card.name} was made by {self.record.get('objective')}: there is no course to show."
+            )
+        return figures.course(self.record["course"], title=self.card.name)
 
     def summary(self) -> Table:
         """What it is and how it was made."""
@@ -43,7 +76,7 @@ class Pretrained:
             ("modality", self.card.modality),
             ("parameters", f"{self.backbone.count_params():,}"),
             ("width", self.card.width),
-            *((name.replace("_", " "), _short(value)) for name, value in self.record.items()),
+            *((name.replace("_", " "), _short(value)) for name, value in self.record.items() if name != "course"),
         ]
         return Table(("", ""), rows, title=f"{self.card.name}, pretrained")
 
@@ -68,6 +101,30 @@ def load_pretrained(directory: str | Path) -> Pretrained:
     if "head" in values:
         raise ValueError(f"{directory} holds an adapted model, not a backbone: adapt kzoo.load({str(directory)!r}).")
     return Pretrained(values["card"], values["network"], values["record"])
+
+
+def open_backbone(input_shape: tuple[int, ...], *, folder: str, weights: str | None = None) -> keras.Model:
+    """The constructor of a registered `Pretrained`: for inputs of a shape, without its weights where there are none."""
+    found = load_pretrained(folder)
+    model = found.backbone if weights else keras.models.clone_model(found.backbone)
+    return Source(found.card, None, model).build(input_shape)
+
+
+def describe(card: BackboneSpec, record: Mapping[str, Any]) -> str:
+    """A model card: what it is, what it was trained on and for how long, and what it reached, as Markdown."""
+    rows = [("modality", card.modality), ("parameters", card.parameters), ("width", card.width)]
+    rows += [(name, value) for name, value in record.items() if name != "course"]
+    lines = [f"| {name.replace('_', ' ')} | {_short(value)} |" for name, value in rows]
+    course = record.get("course", ())
+    columns = [name for name in ("step", "loss", "probe") if course and name in course[-1]]
+    table = [
+        "| " + " | ".join("" if row.get(name) is None else f"{row[name]:.4g}" for name in columns) + " |"
+        for row in course
+    ]
+    if table:
+        table = ["", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", *table]
+    use = f"kzoo {version('kzoo')} wrote it. `kzoo.adapt(FOLDER, task)` adapts it."
+    return "\n".join([f"# {card.name}", "", use, "", "| | |", "|---|---|", *lines, *table, ""])
 
 
 def _short(value: Any) -> str:

@@ -21,13 +21,16 @@ CARD = "card.json"
 NETWORK = "network.keras"
 
 
-def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, Any]) -> Path:
+def write(
+    directory: str | Path, *, network: keras.Model, values: Mapping[str, Any], description: str | None = None
+) -> Path:
     """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``; what `write` left there before is replaced.
 
     Args:
         directory: where to.
         network: the Keras model.
         values: the other fields of an `Adapted`, or of a `Pretrained`; dataclasses and plain values.
+        description: for a reader, as ``README.md``; or none.
 
     Raises:
         FileExistsError: what is there was not written by `write`.
@@ -40,6 +43,8 @@ def write(directory: str | Path, *, network: keras.Model, values: Mapping[str, A
     with atomic_directory(directory) as aside:
         write_json(aside / CARD, {"format": FORMAT, **plain})
         network.save(aside / NETWORK)
+        if description is not None:
+            (aside / "README.md").write_text(description, encoding="utf-8")
         write_checksums(aside)
     return directory
 

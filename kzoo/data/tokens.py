@@ -34,6 +34,12 @@ class Hashed:
 
     pad: ClassVar[int] = 0
     last: ClassVar[int | None] = None
+    mask: ClassVar[int | None] = None
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        return self.buckets
 
     def ids(self, texts: Any) -> Any:
         """Ragged int32 (B, None) of texts, string (B,)."""
@@ -102,6 +108,16 @@ class Subwords:
         rows = found.nrows()
         ends = [tf.fill((rows, 1), end) if end is not None else None for end in (self.first, self.last)]
         return tf.concat([each for each in (ends[0], found, ends[1]) if each is not None], axis=1)
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        return len(self.entries())
+
+    @property
+    def mask(self) -> int | None:
+        """Id of what stands for a token that is to be guessed."""
+        return getattr(_tokenizer(json.dumps(self.config), tuple(self.files.items())), "mask_token_id", None)
 
     def entries(self) -> dict[int, str]:
         """The vocabulary, as the tokenizer writes it, by id."""

@@ -39,6 +39,12 @@ class Vocabulary:
 
     pad: ClassVar[int] = PAD
     last: ClassVar[int | None] = None
+    mask: ClassVar[int | None] = None
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        return self.entries.count("\n") + 1 + SPECIAL
 
     def ids(self, texts: Any) -> Any:
         """Ragged int32 (B, None) of texts, string (B,)."""

@@ -23,6 +23,9 @@ from kzoo.specs.registry import get_model
 MADE = ("own", "preset")
 """Weights that a constructor puts in itself."""
 
+PACKAGE = Path(__file__).parents[1] / "nano"
+"""Where weights are that come with kzoo."""
+
 UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
 
 
@@ -114,12 +117,13 @@ def build(spec: BackboneSpec, *, shape: Sequence[int], weights: str | Path | Non
     Args:
         spec: its card.
         shape: of the input, without the batch.
-        weights: ``"imagenet"``, ``"preset"``, a path, or None for random ones.
+        weights: ``"imagenet"``, ``"preset"``, ``"inside"``, a path, or None for random ones.
 
     Raises:
         WeightsError: the weights are not there or do not fit.
     """
     path = find_weights(spec, size=shape[0]) if weights == "imagenet" else None if weights in MADE else weights
+    path = PACKAGE / spec.inside if weights == "inside" else path
     constructor = _resolve(spec.constructor)
     arguments: dict[str, Any] = {"input_shape": tuple(shape), **spec.arguments}
     if "weights" in inspect.signature(constructor).parameters:

@@ -79,6 +79,16 @@ def encoder(
     return keras.Model(ids, features, name="encoder")
 
 
+def find_states(backbone: keras.Model) -> Any:
+    """The states of tokens, (B, T, C), that an encoder pools; None where embeddings are pooled as they are."""
+    makers = {id(tensor): each for each in backbone.operations for tensor in keras.tree.flatten(each.output)}
+    pooling = makers[id(backbone.output)]
+    if not isinstance(pooling, MaskedMean | First):
+        return None
+    states = keras.tree.flatten(pooling.input)[0]
+    return None if isinstance(makers[id(states)], keras.layers.Embedding) else states
+
+
 def _padding(preset: str) -> int:
     """The id of padding in a preset's vocabulary."""
     import keras_hub

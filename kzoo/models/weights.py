@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 import keras
+import numpy as np
 from tqdm.auto import tqdm
 
 from kzoo.specs.backbone import BackboneSpec, WeightFile
@@ -65,7 +66,7 @@ def is_published(path: str | Path, file: WeightFile) -> bool:
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
-    """Loads an ``.h5`` or ``.weights.h5`` file into `model`; every layer's shapes must fit.
+    """Loads an ``.h5``, ``.weights.h5`` or ``.npz`` file into `model`; every layer's shapes must fit.
 
     Raises:
         WeightsError: the file is missing, damaged, or of another model.
@@ -74,12 +75,36 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     if not path.is_file():
         raise WeightsError(f"There is no weight file {path}.")
     try:
-        model.load_weights(path)
+        if path.suffix == ".npz":
+            _load_arrays(model, path)
+        else:
+            model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise WeightsError(
             f"{path} does not fit {model.name} ({len(model.layers)} layers, {model.count_params():,} parameters): "
             f"{str(error).splitlines()[0][:300]}"
         ) from error
+
+
+def save_arrays(model: keras.Model, path: str | Path) -> None:
+    """Writes a model's weights in float16 to an ``.npz`` file, in their order.
+
+    Raises:
+        OverflowError: one is beyond float16.
+    """
+    small = []
+    for weight in model.get_weights():
+        with np.errstate(over="ignore"):
+            small.append(weight.astype(np.float16))
+        if not np.isfinite(small[-1]).all():
+            raise OverflowError(f"A weight of {model.name} is not a number that float16 has.")
+    np.savez_compressed(path, *small)
+
+
+def _load_arrays(model: keras.Model, path: Path) -> None:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = [file[f"arr_{number}"].astype(np.float32) for number in range(len(file.files))]
+    model.set_weights(arrays)
 
 
 def _download(file: WeightFile, path: Path) -> None:

@@ -62,9 +62,10 @@ class BackboneSpec:
         top1: ImageNet top-1 accuracy in [0, 1] as published by Keras, or None.
         top5: ImageNet top-5 accuracy in [0, 1] as published by Keras, or None.
         weights: the files of ImageNet weights that exist.
+        inside: name of the file of its weights inside of kzoo itself, under ``kzoo/nano``; "" for none.
         licence: SPDX name.
         paper: address of the paper.
-        source: ``"keras"``, ``"keras_cv"``, ``"keras_hub"``, ``"kzoo"`` or ``"user"``.
+        source: ``"keras"``, ``"keras_cv"``, ``"keras_hub"``, ``"kzoo"``, ``"user"`` or ``"pretrained"``.
     """
 
     name: str
@@ -83,6 +84,7 @@ class BackboneSpec:
     top1: float | None = None
     top5: float | None = None
     weights: tuple[WeightFile, ...] = ()
+    inside: str = ""
     licence: str = "Apache-2.0"
     paper: str = ""
     source: str = "user"
@@ -99,8 +101,10 @@ class BackboneSpec:
 
     @property
     def pretrained(self) -> str:
-        """The name of its published weights: ``"imagenet"``, ``"preset"``, or "" where there are none."""
-        return "imagenet" if self.weights else "preset" if self.source == "keras_hub" else ""
+        """The name of its weights: ``"imagenet"``, ``"preset"``, ``"inside"``, or "" where there are none."""
+        if self.inside:
+            return "inside"
+        return "imagenet" if self.weights else "preset" if self.source in ("keras_hub", "pretrained") else ""
 
     def weight_file(self, size: int) -> WeightFile | None:
         """The file whose resolution is nearest to `size` on a log scale (the larger of two), or None."""

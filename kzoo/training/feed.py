@@ -43,7 +43,8 @@ class Split:
         """Targets (B, outputs) of some examples and, beside them, what a teacher says of a version of each."""
         if augmentation not in self.taught:
             return targets
-        taught = tf.constant(self.taught[augmentation])
+        with tf.init_scope():
+            taught = tf.constant(self.taught[augmentation])
         places = tf.stack([indices, tf.fill(tf.shape(indices), tf.cast(turn, indices.dtype))], axis=1)
         return tf.concat([targets, tf.gather_nd(taught, places)], axis=1)
 
@@ -81,8 +82,13 @@ class Feed:
 
     def order(self, epoch: Any) -> Any:
         """The order of the training examples in an epoch, int64 (N,)."""
-        seed = tf.stack([self.seed, tf.cast(epoch, tf.int32)])
-        return tf.random.experimental.stateless_shuffle(tf.range(len(self.train), dtype=tf.int64), seed=seed)
+        return ordered(len(self.train), self.seed, epoch)
+
+
+def ordered(size: int, seed: int, epoch: Any) -> Any:
+    """The order of `size` examples in an epoch, int64 (size,), that follows from the seed of the run."""
+    pair = tf.stack([seed, tf.cast(epoch, tf.int32)])
+    return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=pair)
 
 
 def read(split: Split, indices: Any, augmentation: str, numbers: Sequence[int], *, batch: int) -> tf.data.Dataset:

@@ -1,0 +1,35 @@
+"""Makes the backbones that come with kzoo, and writes their weights into the package.
+
+    python benchmarks/nano/make.py DATA [image text audio] [--out kzoo/nano]
+
+DATA holds cifar10, imagenet_sample, chnsenticorp and fsdd. The teachers are MobileNetV2 0.35 with the ImageNet weights
+that Keras downloads, and minilm_l6. Weights are float16; beside each lies a card of what it was made of.
+"""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from kzoo.models.weights import save_arrays
+from kzoo.storage import write_json
+
+NAMES = ("image", "text", "audio")
+
+
+def main() -> None:
+    """Makes those that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("names", nargs="*", default=NAMES)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[2] / "kzoo" / "nano")
+    options = parser.parse_args()
+    options.out.mkdir(exist_ok=True)
+    for name in options.names:
+        made = importlib.import_module(name).make(options.data)
+        save_arrays(made.backbone, options.out / f"{name}.npz")
+        write_json(options.out / f"{name}.json", dict(made.record))
+        print(f"{made}\n{options.out / name}.npz: {(options.out / name).with_suffix('.npz').stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

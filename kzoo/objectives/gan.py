@@ -1,0 +1,93 @@
+"""The adversarial objective: pictures that are real from those that a generator makes (DCGAN, arXiv:1511.06434).
+
+The discriminator's features are what is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kzoo.objectives.objective import Body, Objective
+
+NOISE = 64
+"""Numbers that a picture is made of."""
+
+RATE = 2e-4
+"""Of the generator."""
+
+
+class Adversarial(Objective):
+    """The non-saturating loss (arXiv:1406.2661), with real labels of 0.9 (arXiv:1606.03498)."""
+
+    name, paper = "gan", "https://arxiv.org/abs/1511.06434"
+    modalities = ("image",)
+
+    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+        """Real pictures, and the noise that as many are made of."""
+        return examples, tf.random.stateless_normal(tf.stack([tf.shape(examples)[0], NOISE]), seed)
+
+    def network(self, body: Body) -> keras.Model:
+        """A discriminator of one logit, that trains against a generator of its own."""
+        x = keras.layers.Dropout(0.2, name="drop")(body.pooled)
+        judge = keras.Model(body.inputs, keras.layers.Dense(1, dtype="float32", name="real")(x))
+        return Duel(judge, generator(body.inputs.shape[1:]))
+
+    def loss(self, wanted: Any, found: Any) -> Any:
+        """(B,): the discriminator's, of what is real (1) or made (0), and logits."""
+        return keras.losses.binary_crossentropy(0.9 * wanted, found, from_logits=True)
+
+
+def generator(shape: Any) -> keras.Model:
+    """From noise (B, NOISE) to pictures in 0..255."""
+    height, width, channels = shape
+    x = noise = keras.Input((NOISE,), name="noise")
+    rows, columns, wide = -(-height // 8), -(-width // 8), 64
+    x = keras.layers.Dense(rows * columns * wide, name="ground")(x)
+    x = keras.layers.Reshape((rows, columns, wide))(x)
+    for _ in range(3):
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
+        wide //= 2
+        x = keras.layers.Conv2DTranspose(wide, 4, strides=2, padding="same")(x)
+    x = keras.layers.Conv2D(channels, 3, padding="same", activation="tanh", dtype="float32")(keras.layers.ReLU()(x))
+    x = keras.layers.Cropping2D(((0, 8 * rows - height), (0, 8 * columns - width)))(x)
+    return keras.Model(noise, keras.layers.Rescaling(127.5, offset=127.5, dtype="float32")(x), name="generator")
+
+
+class Duel(keras.Model):
+    """A discriminator and a generator, each trained a step at a time.
+
+    Args:
+        judge: from pictures to logits (B, 1).
+        maker: from noise to pictures.
+    """
+
+    def __init__(self, judge: keras.Model, maker: keras.Model) -> None:
+        super().__init__()
+        self.judge, self.maker = judge, maker
+        self.optimizers = [keras.optimizers.Adam(RATE, beta_1=0.5)]
+        self.optimizers[0].build(maker.trainable_variables)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """The discriminator's logits."""
+        return self.judge(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """A step of the discriminator, then one of the generator."""
+        real, noise = data
+        made = self.maker(noise, training=True)
+        ones = tf.ones((tf.shape(real)[0], 1))
+        with tf.GradientTape() as tape:
+            both = self.judge(tf.concat([real, made], axis=0), training=True)
+            wanted = tf.concat([ones, 0.0 * ones], axis=0)
+            loss = tf.reduce_mean(self.compute_loss(y=wanted, y_pred=both))
+        variables = self.judge.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        with tf.GradientTape() as tape:
+            said = self.judge(self.maker(noise, training=True), training=True)
+            fooled = tf.reduce_mean(keras.losses.binary_crossentropy(ones, said, from_logits=True))
+        variables = self.maker.trainable_variables
+        self.optimizers[0].apply(tape.gradient(fooled, variables), variables)
+        return {"loss": loss, "generator_loss": fooled}

@@ -1,0 +1,306 @@
+"""Pretraining: a backbone learns from data without the labels that are wanted in the end; `pretrain`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.batches import batches
+from kzoo.data.examples import Audit, Examples
+from kzoo.data.modalities import MODALITIES, Modality, modality_for
+from kzoo.data.splits import read
+from kzoo.data.unlabelled import read_unlabelled
+from kzoo.fusing import FusedSource
+from kzoo.models.backbones import Source
+from kzoo.models.heads import pool
+from kzoo.models.text import find_states
+from kzoo.objectives.autoencoder import Autoencoder
+from kzoo.objectives.barlow_twins import BarlowTwins
+from kzoo.objectives.gan import Adversarial
+from kzoo.objectives.masked import Masked
+from kzoo.objectives.masked_language import MaskedLanguage
+from kzoo.objectives.objective import Body, Objective
+from kzoo.objectives.simclr import SimCLR
+from kzoo.objectives.supervised import Supervised
+from kzoo.preparation import feed_of, source_of
+from kzoo.pretrained import Pretrained
+from kzoo.specs.task import Classification, Task, as_task
+from kzoo.training.checkpoints import Checkpoints
+from kzoo.training.freezing import batch_norms, set_trainable
+from kzoo.training.precision import find_precision, policy
+from kzoo.training.probe import solve
+from kzoo.training.steps import Course, Run, questions, trained
+from kzoo.training.strategies import get_strategy, refuse_unsynchronized, whole_batch
+from kzoo.training.trunk import compiled, forward
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    each.name: each for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage)
+}
+"""Objectives by name."""
+
+BATCH = 64
+
+
+def pretrain(
+    model: Any,
+    data: Any,
+    *,
+    objective: str,
+    steps: int = 1_000,
+    batch_size: int = 64,
+    learning_rate: float | None = None,
+    augmentation: str | None = None,
+    probe: Any = None,
+    every: int | None = None,
+    directory: str | Path | None = None,
+    weights: str | Path | None = None,
+    size: int | None = None,
+    resize: str = "crop",
+    ema: float = 0.99,
+    precision: str = "auto",
+    strategy: str | tf.distribute.Strategy = "auto",
+    seed: int = 0,
+) -> Pretrained:
+    """Trains a backbone for an objective of its own, so that it can be adapted to a task with few labels.
+
+    Args:
+        model: as of `kzoo.adapt`; with `weights`, or one of yours, training goes on from there.
+        data: unlabelled: a folder of files of any depth, TFRecords, a table, a ``tf.data.Dataset``, an array, a list of
+            paths or of texts; or a task, whose training split is used.
+        objective: ``"supervised"`` (a task's labels), ``"autoencoder"`` (denoising), ``"masked"`` (patches),
+            ``"simclr"``, ``"barlow_twins"``, ``"gan"`` (the discriminator is kept), ``"masked_language"`` (texts).
+        steps: in all; the rate rises for a tenth of them, then falls by a cosine.
+        batch_size: examples a step, over all replicas.
+        learning_rate: its peak; None: the card's own, else 1e-3 (a third of it for weights that are there).
+        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; None: what the objective asks for.
+        probe: a small labelled task, on whose validation split a linear probe is measured at each look: it shows
+            whether pretraining gets anywhere.
+        every: steps from one look, and checkpoint, to the next; None: a tenth of them.
+        directory: where checkpoints are kept; the same call again goes on from the last one.
+        weights: ``"imagenet"``, a path, or None for random ones.
+        size: of the input, as of `kzoo.adapt`.
+        resize: likewise.
+        ema: momentum of the moving average of weights, which is what is kept; 0: the last ones.
+        precision: ``"auto"`` (half, where the device gains by it), ``"float32"``, ``"mixed_float16"`` or
+            ``"mixed_bfloat16"``.
+        strategy: as of `kzoo.adapt`.
+        seed: of weights, order, views and what is hidden.
+
+    Returns:
+        A backbone for `kzoo.adapt`, to `save` and to `register`; `plot` shows its course.
+
+    Raises:
+        ValueError: an argument or the data cannot be used; the message says what to do.
+        FloatingPointError: the loss is no number any more.
+
+    Example:
+        ``kzoo.adapt(kzoo.pretrain("mobilenet_v2_035", "photos/", objective="barlow_twins", size=96), "labelled/")``
+    """
+    chosen = get_strategy(strategy)
+    kind = _objective(objective, steps=steps, ema=ema)
+    source = source_of(model, weights=weights)
+    material = _material(kind, source, data)
+    modality = MODALITIES[material.modality]
+    column = material.examples.columns[modality.name]
+    options: dict[str, Any] = {"size": size, "resize": resize, "channels": source.channels}
+    preprocessor, _ = modality.fit(source.card, column, **options)
+    source.check(preprocessor.size)
+    batch = whole_batch(batch_size, len(material.examples), chosen)
+    rate = learning_rate or (source.card.rate or 1e-3) / (3 if source.weights_name and not source.card.rate else 1)
+    course = Course(steps, every or max(steps // 10, 1), batch, rate, ema, seed)
+    asked = kind(outputs=material.targets.shape[1], **_vocabulary(preprocessor))
+    if augmentation is None:
+        augmentation = "medium" if modality.name == "text" and kind.views > 1 else kind.augmentation
+        augmentation = "none" if modality.name == "text" and kind.views == 1 else augmentation
+
+    keras.utils.set_random_seed(seed)
+    with chosen.scope(), policy(find_precision(precision)):
+        backbone = source.build(preprocessor.shape)
+        set_trainable({"all": backbone.layers}, ("all",), batch_norm=True)
+        refuse_unsynchronized(batch_norms(backbone.layers), chosen)
+        learner = asked.network(_body(backbone, preprocessor))
+        # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
+        learner.compile(course.optimizer(), asked.loss, jit_compile=False)
+        learner.optimizer.build(trained(learner))
+
+    targets = (material.targets, material.targets)
+    parts = (material.examples, material.examples)
+    feed = feed_of(preprocessor, parts, targets, kind="regression", seed=seed, mixable=False)
+    run = {
+        "model": source.card.name,
+        "weights": source.weights_name,
+        "objective": objective,
+        "data": material.digest(),
+        "input": list(preprocessor.shape),
+        "augmentation": augmentation,
+        **dataclasses.asdict(course),
+    }
+    rows, seconds = Run(
+        learner,
+        data=lambda start: questions(
+            feed.train, asked.ask, course=course, views=kind.views, augmentation=augmentation, start=start
+        ),
+        course=course,
+        look=_Look.of(probe, backbone, preprocessor, modality),
+        checkpoints=Checkpoints(Path(directory), run) if directory else None,
+        title=f"{objective} of {source.card.name}",
+    )()
+    return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What is learned from.
+
+    Args:
+        examples: checked.
+        targets: float32 (N, outputs); of no labels (N, 0).
+        modality: name.
+        audit: what was set aside.
+    """
+
+    examples: Examples
+    targets: np.ndarray
+    modality: str
+    audit: Audit
+
+    def digest(self) -> str:
+        """SHA-256 over all content and targets."""
+        found = hashlib.sha256("".join(self.examples.digests).encode())
+        found.update(np.ascontiguousarray(self.targets).tobytes())
+        return found.hexdigest()
+
+
+def _objective(name: str, *, steps: int, ema: float) -> type[Objective]:
+    if name not in OBJECTIVES:
+        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}. Got {name!r}.")
+    if steps < 1:
+        raise ValueError(f"steps must be in [1, inf). Got {steps}.")
+    if not 0 <= ema < 1:
+        raise ValueError(f"ema must be in [0, 1). Got {ema}.")
+    return OBJECTIVES[name]
+
+
+def _material(kind: type[Objective], source: Source | FusedSource, data: Any) -> _Material:
+    task = data if isinstance(data, Task) else None
+    if kind.labelled and task is None:
+        task = as_task(data)
+    if kind.labelled and task is not None and task.kind != "classification":
+        raise ValueError(f"objective={kind.name!r} needs classes: a kzoo.Classification. Got a task of {task.kind}.")
+    modality = modality_for(source.card, task).name if task else source.card.modality
+    if modality not in kind.modalities:
+        raise ValueError(f"objective={kind.name!r} is for {', '.join(kind.modalities)}; the data is {modality}.")
+    if task is None:
+        examples, audit = read_unlabelled(data, modality)
+        return _Material(examples, np.zeros((len(examples), 0), np.float32), modality, audit)
+    splits = read(task, modality)
+    empty = np.zeros((len(splits.train), 0), np.float32)
+    targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if kind.labelled else empty
+    return _Material(splits.train, targets, modality, splits.audit)
+
+
+def _vocabulary(preprocessor: Any) -> dict[str, Any]:
+    """What an objective has to know of a tokenizer."""
+    if preprocessor.modality != "text":
+        return {}
+    tokenizer = preprocessor.tokenizer
+    return {"vocabulary": tokenizer.size, "mask": tokenizer.mask, "pad": tokenizer.pad}
+
+
+def _body(backbone: keras.Model, preprocessor: Any) -> Body:
+    if preprocessor.modality == "text":
+        return Body(backbone.input, backbone.output, pool(backbone.output, "avg", name="pooled"), find_states(backbone))
+    shape = preprocessor.shape
+    if preprocessor.modality == "audio":
+        shape = preprocessor.front.shape(preprocessor.samples)
+    inputs = keras.Input(tuple(shape), name="examples", dtype="float32")
+    features = backbone(preprocessor.scale(inputs))
+    return Body(inputs, features, pool(features, "avg", name="pooled"))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A linear probe on a small labelled task.
+
+    Args:
+        call: from scaled examples to embeddings.
+        preprocessor: of the backbone.
+        parts: columns and one-hot targets of training and of validation.
+    """
+
+    call: Any
+    preprocessor: Any
+    parts: Sequence[tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def of(cls, task: Any, backbone: keras.Model, preprocessor: Any, modality: Modality) -> Any:
+        """What measures a backbone; without a task, nothing."""
+        if task is None:
+            return dict
+        task = as_task(task)
+        if not isinstance(task, Classification):
+            raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
+        splits = read(task, modality.name)
+        eye = np.eye(len(splits.labels), dtype=np.float32)
+        parts = [(part.columns[modality.name], eye[part.targets]) for part in (splits.train, splits.validation)]
+        embedding = keras.Model(backbone.input, pool(backbone.output, "avg", name="probe"))
+        return cls(compiled(embedding), preprocessor, parts)
+
+    def __call__(self) -> dict[str, float]:
+        """Accuracy of the probe on validation."""
+        (features, targets), held = [(self._embed(column), targets) for column, targets in self.parts]
+        weights = np.ones(len(targets), np.float32)
+        solution = solve((features, targets, weights), held, kind="classification")
+        return {"probe": solution.scores["val_accuracy"]}
+
+    def _embed(self, column: np.ndarray) -> np.ndarray:
+        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
+        found = [forward(self.call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
+        return np.concatenate(found).astype(np.float32)
+
+
+def _pretrained(
+    source: Any,
+    backbone: keras.Model,
+    preprocessor: Any,
+    *,
+    run: dict[str, Any],
+    rows: list[dict[str, float]],
+    seconds: float,
+    material: _Material,
+) -> Pretrained:
+    if backbone.dtype_policy.name != "float32" or any(each.dtype_policy.name != "float32" for each in backbone.layers):
+        # Kept in full precision: the same weights, in a network that computes with all of them.
+        plain = source.build(preprocessor.shape)
+        plain.set_weights(backbone.get_weights())
+        backbone = plain
+    card = dataclasses.replace(
+        source.card,
+        name=f"{source.card.name}_{run['objective']}",
+        weights=(),
+        inside="",
+        size=max(preprocessor.size, source.card.min_size) if source.card.modality == "image" else source.card.size,
+        width=backbone.output_shape[-1],
+        parameters=backbone.count_params(),
+    )
+    kept = ("objective", "steps", "batch_size", "learning_rate", "augmentation", "ema", "seed")
+    record = {
+        **{name: run[name] for name in kept},
+        "start": run["weights"],
+        "examples": len(material.examples),
+        "set_aside": len(material.audit.set_aside),
+        "paper": OBJECTIVES[run["objective"]].paper,
+        "loss": rows[-1]["loss"],
+        **({"probe": rows[-1]["probe"], "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),
+        "seconds": round(seconds, 1),
+        "course": rows,
+    }
+    return Pretrained(card, backbone, record)

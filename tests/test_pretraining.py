@@ -1,0 +1,227 @@
+"""Pretraining: it learns something, it goes on where it was killed, and what it makes is adapted."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.datasets import load_digits
+
+import kzoo
+from kzoo.data.recordings import encode_wav
+from kzoo.training import steps as steps_module
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Real digits, (1797, 16, 16, 1), and their labels."""
+    found = load_digits()
+    pixels = np.repeat(np.repeat(found.images * 15.9, 2, axis=1), 2, axis=2)[..., None]
+    return pixels.astype(np.uint8), found.target
+
+
+@pytest.fixture(scope="module")
+def few(digits):
+    """A few labelled ones, that pretraining does not see."""
+    return kzoo.Classification((digits[0][1500:1700], digits[1][1500:1700]), validation=0.5, test=0.1)
+
+
+def net(size=16):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((size, size, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for width in (8, 16, 24):
+        x = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
+    return keras.Model(inputs, x, name="net")
+
+
+PICTURES = ("autoencoder", "masked", "simclr", "barlow_twins", "gan")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", [*PICTURES, "supervised"])
+def test_a_few_steps_beat_random_features(objective, digits, few):
+    data = digits[0][:1500]
+    if objective == "supervised":
+        # Other labels than those of the probe: even or odd, small or large.
+        data = kzoo.Classification((data, [f"{n % 2}{n < 5}" for n in digits[1][:1500]]))
+    made = kzoo.pretrain(net(), data, objective=objective, steps=400, probe=few, learning_rate=3e-3)
+    assert made.record["probe"] > made.record["probe_before"] + 0.02, made.record["course"]
+
+
+@pytest.mark.parametrize("objective", PICTURES)
+def test_pictures_are_enough(objective, digits):
+    made = kzoo.pretrain(net(), digits[0][:40], objective=objective, steps=3, batch_size=16, every=2)
+    assert [row["step"] for row in made.record["course"]] == [0, 2, 3]
+    before = net().get_weights()
+    assert any(not np.array_equal(a, b) for a, b in zip(before, made.backbone.get_weights(), strict=True))
+
+
+def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tmp_path, monkeypatch):
+    options = {"objective": "barlow_twins", "steps": 7, "every": 2, "batch_size": 16, "probe": few}
+    whole = kzoo.pretrain(net(), digits[0][:60], **options)
+    save, count = steps_module.Checkpoints.save, []
+
+    def killed(*arguments):
+        save(*arguments)
+        count.append(1)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps_module.Checkpoints, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+    monkeypatch.undo()
+    again = kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+    for ours, theirs in zip(whole.backbone.get_weights(), again.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert [row["step"] for row in again.record["course"]] == [0, 2, 4, 6, 7]
+    with pytest.raises(ValueError, match="other learning_rate"):
+        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", learning_rate=0.5, **options)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(ValueError, match="something else"):
+        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "other", **options)
+
+
+def test_the_generators_optimizer_is_resumed_too(digits, tmp_path):
+    options = {"objective": "gan", "every": 2, "batch_size": 16, "steps": 4}
+    whole = kzoo.pretrain(net(), digits[0][:60], **options)
+    run = kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+    done = kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+    for ours, theirs, those in zip(*(each.backbone.get_weights() for each in (whole, run, done)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        np.testing.assert_array_equal(ours, those)
+
+
+def test_it_is_kept_registered_adapted_and_drawn(digits, few, tmp_path):
+    made = kzoo.pretrain(net(), digits[0][:60], objective="masked", steps=2, batch_size=16, probe=few)
+    assert "probe" in str(made)
+    assert len(made.plot().axes) == 2
+    card = made.register("net_of_digits", tmp_path / "kept")
+    text = (tmp_path / "kept" / "README.md").read_text(encoding="utf-8")
+    assert "| examples | 60 |" in text
+    assert card.name in kzoo.list_models(pretrained=True)
+    for model in (made, tmp_path / "kept", "net_of_digits"):
+        adapted = kzoo.adapt(model, few, schedule="linear_probe")
+        for ours, theirs in zip(made.backbone.get_weights(), adapted.backbone.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    fresh = kzoo.adapt("net_of_digits", few, schedule="linear_probe", weights=None)
+    assert not np.array_equal(fresh.backbone.get_weights()[0], made.backbone.get_weights()[0])
+    with pytest.raises(ValueError, match="there already"):
+        made.register("net_of_digits", tmp_path / "twice")
+
+
+def test_a_card_is_pretrained_at_one_size_and_adapted_at_another(digits, few):
+    card = kzoo.BackboneSpec(
+        "compact",
+        "kzoo.models.image.compact_cnn",
+        {"widths": [4, 8, 8, 8], "blocks": [1, 1, 1], "expansion": 2, "width": 16},
+        scaling="tf",
+        min_size=16,
+    )
+    made = kzoo.pretrain(card, digits[0][:60], objective="simclr", steps=2, batch_size=16, size=16)
+    adapted = kzoo.adapt(made, few, schedule="linear_probe", size=32)
+    assert adapted.preprocessor.size == 32
+    np.testing.assert_array_equal(adapted.backbone.get_weights()[0], made.backbone.get_weights()[0])
+    assert kzoo.adapt(card, few, schedule="linear_probe", size=224, weights=None).preprocessor.size == 224
+
+
+@pytest.mark.parametrize("name", ["text_cnn", "ngrams"])
+def test_texts_are_guessed_from_their_vector(name, text_task):
+    small = {
+        "text_cnn": {"buckets": 1 << 15, "width": 8, "runs": 1 << 8, "run_width": 4},
+        "ngrams": {"buckets": 1 << 17, "width": 8, "power": 0.5},
+    }
+    card = dataclasses.replace(kzoo.get_model(name), arguments=small[name], parameters=None)
+    texts = text_task.data[0]
+    made = kzoo.pretrain(card, texts, objective="masked_language", steps=60, batch_size=16, learning_rate=3e-2)
+    course = [row["loss"] for row in made.record["course"][1:]]
+    assert course[-1] < course[0]
+    kzoo.adapt(made, text_task, schedule="linear_probe")
+    kzoo.pretrain(card, texts, objective="simclr", steps=1, batch_size=16)
+
+
+def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
+    hub = pytest.importorskip("keras_hub")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij"]
+    tokenizer = hub.models.BertTokenizer(words)
+    bert = hub.models.BertBackbone(
+        vocabulary_size=len(words), num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=16
+    )
+    bert.save_to_preset(str(tmp_path / "bert"))
+    tokenizer.save_to_preset(str(tmp_path / "bert"))
+    card = dataclasses.replace(
+        kzoo.get_model("bert_tiny_en_uncased"),
+        arguments={"preset": str(tmp_path / "bert")},
+        reads={"preset": str(tmp_path / "bert")},
+    )
+    texts = [" ".join(RNG.permutation(list("abcdefghij"))) for _ in range(40)]
+    made = kzoo.pretrain(card, texts, objective="masked_language", steps=4, batch_size=16, learning_rate=1e-2)
+    assert np.isfinite(made.record["loss"])
+
+
+@pytest.mark.parametrize("objective", ["masked", "autoencoder", "barlow_twins"])
+def test_sound_is_pretrained_on(objective, tmp_path):
+    for number in range(12):
+        wave = np.sin(np.arange(4_000) * RNG.uniform(0.1, 1.0)).astype(np.float32)
+        (tmp_path / str(number // 6)).mkdir(exist_ok=True)
+        (tmp_path / str(number // 6) / f"{number}.wav").write_bytes(encode_wav(wave, rate=8_000))
+    card = dataclasses.replace(
+        kzoo.get_model("keyword_cnn"), arguments={"width": 8, "blocks": 2}, parameters=None, width=8
+    )
+    made = kzoo.pretrain(card, tmp_path, objective=objective, steps=2, batch_size=6)
+    kzoo.adapt(made, kzoo.Classification(tmp_path), schedule="linear_probe")
+
+
+def test_halves_are_computed_with_and_wholes_are_kept(digits):
+    made = kzoo.pretrain(net(), digits[0][:32], objective="simclr", steps=2, batch_size=16, precision="mixed_bfloat16")
+    assert {weight.dtype for weight in made.backbone.get_weights()} == {np.dtype("float32")}
+    assert all(layer.compute_dtype == "float32" for layer in made.backbone.layers)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"objective": "wishing"}, "objective must be one of"),
+        ({"objective": "masked_language"}, "is for text"),
+        ({"objective": "simclr", "steps": 0}, "steps must be"),
+        ({"objective": "simclr", "ema": 1.0}, "ema must be"),
+        ({"objective": "simclr", "precision": "mixed_float8"}, "precision must be"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(digits, arguments, error):
+    with pytest.raises(ValueError, match=error):
+        kzoo.pretrain(net(), digits[0][:32], **arguments)
+
+
+def test_the_average_of_weights_is_kept(digits):
+    """With nearly no memory it is the last weights; with much, it is near the first."""
+    options = {"objective": "simclr", "steps": 6, "batch_size": 16, "learning_rate": 1e-2}
+    last = kzoo.pretrain(net(), digits[0][:32], ema=0.0, **options).backbone.get_weights()[0]
+    near = kzoo.pretrain(net(), digits[0][:32], ema=1e-6, **options).backbone.get_weights()[0]
+    slow = kzoo.pretrain(net(), digits[0][:32], ema=0.9, **options).backbone.get_weights()[0]
+    first = net().get_weights()[0]
+    np.testing.assert_allclose(last, near, atol=1e-5)
+    assert np.abs(slow - first).mean() < np.abs(last - first).mean()
+
+
+def test_two_replicas_train_as_one(digits):
+    """Of a network without BatchNorm, whose statistics replicas do not share."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    plain = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=2, activation="relu")(x), name="plain")
+    options = {"objective": "masked", "steps": 3, "batch_size": 16}
+    one = kzoo.pretrain(plain, digits[0][:32], **options)
+    if len(tf.config.list_logical_devices("CPU")) < 2:
+        strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    else:
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    both = kzoo.pretrain(plain, digits[0][:32], strategy=strategy, **options)
+    np.testing.assert_allclose(one.backbone.get_weights()[0], both.backbone.get_weights()[0], atol=1e-4)
