@@ -15,7 +15,7 @@ from kzoo.objectives.objective import Body, Objective
 NOISE = 64
 """Numbers that a picture is made of."""
 
-RATE = 2e-4
+RATE = 1e-3
 """Of the generator."""
 
 
@@ -80,8 +80,9 @@ class Duel(keras.Model):
         made = self.maker(noise, training=True)
         ones = tf.ones((tf.shape(real)[0], 1))
         with tf.GradientTape() as tape:
-            both = self.judge(tf.concat([real, made], axis=0), training=True)
-            wanted = tf.concat([ones, 0.0 * ones], axis=0)
+            # Each in a batch of its own: BatchNorm would tell them apart by the mixture otherwise.
+            both = tf.concat([self.judge(made, training=True), self.judge(real, training=True)], axis=0)
+            wanted = tf.concat([0.0 * ones, ones], axis=0)
             loss = tf.reduce_mean(self.compute_loss(y=wanted, y_pred=both))
         variables = self.judge.trainable_variables
         self.optimizer.apply(tape.gradient(loss, variables), variables)
