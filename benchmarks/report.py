@@ -39,19 +39,22 @@ def publish(table: Table, values: dict[str, Any], path: str | None) -> None:
         Path(path).write_text(json.dumps({**found, **values}, indent=1) + "\n", encoding="utf-8")
 
 
-def choose(doc: str | None, flag: str, *, sets: Iterable[str], methods: Iterable[str]) -> argparse.Namespace:
+def choose(
+    doc: str | None, flag: str, *, sets: Iterable[str], methods: Iterable[str], seeds: Iterable[int] = range(3)
+) -> argparse.Namespace:
     """What is to be run, from the command line: ``data``, ``sets``, ``seeds``, ``methods`` and ``json``.
 
     Args:
         doc: of the script.
         flag: what its sets are called.
         sets, methods: names of all.
+        seeds: that are run unless told otherwise.
     """
     sets, methods = list(sets), list(methods)
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument(flag, dest="sets", nargs="+", default=sets, choices=sets)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
     parser.add_argument("--methods", nargs="+", default=methods, choices=methods)
     parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
     return parser.parse_args()
@@ -86,9 +89,10 @@ def means(runs: list[dict[str, Any]]) -> Table:
     rows = []
     for name, method in dict.fromkeys((run["set"], run["method"]) for run in runs):
         found = [run for run in runs if (run["set"], run["method"]) == (name, method)]
-        scores = [statistics.mean(run[key] for run in found) for key in ("accuracy", "macro-F1", "seconds")]
+        keys = ("accuracy", "macro-F1", "seconds")
+        scores = [statistics.mean(run[key] for run in found) if key in found[0] else None for key in keys]
         each = ", ".join(f"{run['accuracy']:.3f}" for run in found)
-        rows.append((name, method, *scores[:2], round(scores[2], 1), len(found), each))
+        rows.append((name, method, *scores[:2], round(scores[2] or 0.0, 1), len(found), each))
     return Table(("set", "method", "accuracy", "macro-F1", "seconds", "seeds", "accuracy of each"), rows)
 
 

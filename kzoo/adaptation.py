@@ -81,7 +81,8 @@ def adapt(
     """Trains a pretrained backbone on a task: a probe, then fine-tuning; keeps whichever is better on validation.
 
     Args:
-        model: a name (`kzoo.list_models`), a card, a ``keras.Model``, an `Adapted`, a `Pretrained` or its folder, a
+        model: ``"auto"`` (a good small one, or the one that comes with kzoo where there is no network), a name
+            (`kzoo.list_models`), a card, a ``keras.Model``, an `Adapted`, a `Pretrained` or its folder, a
             `Fusion`, ``"hf_dir:PATH"`` (a text encoder in Hugging Face's form), or a path to a ``.keras`` file or to
             weights of a model of the catalog.
         task: a `kzoo.Classification`, `kzoo.MultiLabel` or `kzoo.Regression`; or its data, for a Classification.

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     cache.add_argument("--clear", action="store_true", help="remove them all")
 
-    demo = _command(commands, "demo", _demo, "The main job in a minute, on digits that scikit-learn brings.")
+    demo = _command(commands, "demo", _demo, "The main job in a minute, offline, on what comes with kzoo.")
     demo.add_argument("--directory", metavar="DIR", help="keep the exported model there")
     return parser
 

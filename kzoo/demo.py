@@ -1,24 +1,43 @@
-"""The main job in a minute, on data that is there already: does transfer help with few labels?"""
+"""The main job in a minute, offline: what comes with kzoo, adapted to few examples, measured, exported and asked."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from kzoo.adaptation import adapt
+from kzoo.adapted import Adapted
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Classification
 from kzoo.tables import Table
 
 SIZE = 32
-LABELLED = 3
+LABELLED = 5
+
+LIKED = (
+    *("a lovely evening, warm and funny", "the best meal we had all year", "wonderful staff and a spotless room"),
+    *(
+        "I would watch it again tomorrow",
+        "an excellent, moving story",
+        "房间很干净，服务也很热情",
+        "早餐丰富，下次还会来",
+    ),
+    *("great value, and so comfortable", "charming from beginning to end", "位置很好，前台很有礼貌"),
+)
+DISLIKED = (
+    *("a dull evening, cold and sad", "the worst meal we had all year", "rude staff and a dirty room"),
+    *("I walked out after ten minutes", "a terrible, boring story"),
+    *("房间很脏，服务态度很差", "早餐难吃，不会再来"),
+    *("overpriced, and so uncomfortable", "tedious from beginning to end", "太吵了，一晚上都没睡好"),
+)
+ASKED = ("what a delightful film", "awful, we left early", "酒店很舒服，很满意", "空调坏了，很失望")
+"""Texts of the demo's own."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +45,18 @@ class Demo:
     """What the demo found.
 
     Args:
-        pretrained: test accuracy of the pretraining, on digits 0 to 4.
-        transferred: test accuracy on digits 5 to 9, from the pretrained backbone.
-        scratch: the same, from random weights.
+        transferred: test accuracy on digits, from `kzoo_nano_image`.
+        scratch: the same of the same network, from random weights.
         answers: truth, answer of the exported model and its probability, for one picture of each digit.
-        exported: where it is.
+        texts: some texts, what the model of texts takes them for, and its probability.
+        exported: where the model of pictures is.
         text: the above as tables.
     """
 
-    pretrained: float
     transferred: float
     scratch: float
     answers: list[tuple[str, str, float]]
+    texts: list[tuple[str, str, float]]
     exported: str
     text: str
 
@@ -46,66 +65,52 @@ class Demo:
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as plain values, for JSON."""
-        return {name: getattr(self, name) for name in ("pretrained", "transferred", "scratch", "exported", "answers")}
+        names = ("transferred", "scratch", "exported", "answers", "texts")
+        return {name: getattr(self, name) for name in names}
 
 
 def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
-    """Pretrains on the digits 0-4 of scikit-learn, adapts to 5-9 with three labels a class, tests, exports, asks.
+    """Adapts `kzoo_nano_image` to digits with five labels a class, and `kzoo_nano_text` to twenty sentences.
 
     Args:
-        directory: where the SavedModel goes; None: a temporary folder.
+        directory: where the SavedModel of pictures goes; None: a temporary folder.
         seed: of everything.
     """
-    pictures, digits = _digits()
-    low, high = digits < 5, digits >= 5
-    everything = Phase("*", learning_rate=3e-3, batch_norm=True)
+    found = load_digits()
+    pictures, digits = (found.images[..., None] * (255 / 16)).astype(np.uint8), found.target
+    parts = _few(pictures, digits, seed)
+    task = Classification(parts, seed=seed)
+    # Mirrored digits are no digits.
+    tuning = Phase("last:2", epochs=20, learning_rate=1e-3, augmentation="none", batch_size=16)
+    everything = Phase("*", epochs=40, learning_rate=3e-3, batch_norm=True, augmentation="none", batch_size=16)
 
-    print("1. Pretraining a small backbone on the digits 0 to 4, from random weights")
-    known = Classification((pictures[low], digits[low]), seed=seed)
-    # Mirrored digits are no digits, but teach strokes all the same: here they are better than none for what follows.
-    augmented = replace(everything, epochs=8, augmentation="light", views=8)
-    first = adapt(small_backbone(), known, schedule=augmented, seed=seed)
-    pretrained = first.evaluate()
+    print(f"1. Adapting kzoo_nano_image, which comes with kzoo, to digits: {LABELLED} labels a class")
+    schedule = Schedule((Phase("head", optimizer="lbfgs"), tuning))
+    adapted = adapt("kzoo_nano_image", task, schedule=schedule, size=SIZE, seed=seed)
+    transferred = adapted.evaluate()
 
-    print(f"2. Adapting it to the digits 5 to 9, with {LABELLED} labels a class to train on")
-    task = Classification(_few(pictures[high], digits[high], seed), seed=seed)
-    tuning = replace(everything, epochs=60)
-    second = adapt(first, task, schedule=Schedule((Phase("head", optimizer="lbfgs"), tuning)), seed=seed)
-    transferred = second.evaluate()
+    print("2. The same network on the same labels, from random weights")
+    scratch = adapt("kzoo_nano_image", task, schedule=everything, size=SIZE, weights=None, seed=seed).evaluate()
 
-    print("3. The same phase on the same labels, from random weights")
-    scratch = adapt(small_backbone(), task, schedule=tuning, seed=seed).evaluate()
+    print("3. Exporting, and asking the exported model")
+    exported = adapted.export(directory or Path(tempfile.mkdtemp(prefix="kzoo-")) / "digits")
+    answers = _ask(exported, *parts["test"])
 
-    print("4. Exporting, and asking the exported model")
-    exported = second.export(directory or Path(tempfile.mkdtemp(prefix="kzoo-")) / "digits")
-    answers = _ask(exported, *task.data["test"])
+    print("4. Adapting kzoo_nano_text to twenty sentences, English and Chinese, and asking it about others")
+    texts = _texts(seed)
 
     rows = [
-        ("pretraining, digits 0-4", pretrained.size, str(pretrained.metrics["accuracy"])),
-        ("transfer, digits 5-9", transferred.size, str(transferred.metrics["accuracy"])),
-        ("from scratch, digits 5-9", scratch.size, str(scratch.metrics["accuracy"])),
+        ("from kzoo_nano_image", transferred.size, str(transferred.metrics["accuracy"])),
+        ("from random weights", scratch.size, str(scratch.metrics["accuracy"])),
     ]
-    table = Table(("", "test examples", "accuracy [95% interval]"), rows)
-    served = Table(("a picture of", "is answered with", "probability"), answers, title=f"Served from {exported}")
-    text = f"{second}\n\n{table}\n\n{served}"
-    return Demo(pretrained["accuracy"], transferred["accuracy"], scratch["accuracy"], answers, str(exported), text)
-
-
-def small_backbone() -> keras.Model:
-    """A convolutional backbone of 0.1 M parameters for pictures of 32 x 32, with random weights."""
-    inputs = keras.Input((SIZE, SIZE, 3))
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    for width in (16, 32, 64, 96):
-        x = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(x)
-        x = keras.layers.BatchNormalization(momentum=0.9)(x)
-        x = keras.layers.ReLU()(x)
-    return keras.Model(inputs, x, name="small")
-
-
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    """1797 digits, uint8 (N, 8, 8, 1) in 0..255, and their values."""
-    found = load_digits()
-    return (found.images[..., None] * (255 / 16)).astype(np.uint8), found.target
+    tables = [
+        adapted.summary(),
+        Table(("digits", "test examples", "accuracy [95% interval]"), rows),
+        Table(("a picture of", "is answered with", "probability"), answers, title=f"Served from {exported}"),
+        Table(("a text", "is taken for", "probability"), texts),
+    ]
+    text = "\n\n".join(map(str, tables))
+    return Demo(transferred["accuracy"], scratch["accuracy"], answers, texts, str(exported), text)
 
 
 def _few(pictures: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, Any]:
@@ -117,6 +122,20 @@ def _few(pictures: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, Any]:
         ranks[mine] = np.arange(len(mine))
     parts = {"train": ranks < LABELLED, "validation": ranks // LABELLED == 1, "test": ranks >= 2 * LABELLED}
     return {name: (pictures[rows], digits[rows]) for name, rows in parts.items()}
+
+
+def _texts(seed: int) -> list[tuple[str, str, float]]:
+    """Answers about texts, of a model that has seen twenty others."""
+    parts = {}
+    for name, rows in (("train", slice(0, 7)), ("validation", slice(7, 9)), ("test", slice(9, 10))):
+        texts = [*LIKED[rows], *DISLIKED[rows]]
+        parts[name] = (texts, ["liked"] * (len(texts) // 2) + ["disliked"] * (len(texts) // 2))
+    model: Adapted = adapt("kzoo_nano_text", Classification(parts), schedule="linear_probe", seed=seed)
+    answers = model.predict(list(ASKED))
+    return [
+        (text, str(label), float(outputs.max()))
+        for text, label, outputs in zip(ASKED, answers.labels, answers.outputs, strict=True)
+    ]
 
 
 def _ask(exported: Path, pictures: np.ndarray, digits: np.ndarray) -> list[tuple[str, str, float]]:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
+from kzoo.choosing import choose_model
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.splits import read
@@ -77,6 +78,7 @@ def prepare(
     """
     task = as_task(task)
     head = head or Head()
+    model, choice = choose_model(task, size=size) if isinstance(model, str) and model == "auto" else (model, "")
     source = source_of(model, weights=weights)
     modality = modality_for(source.card, task)
     chosen = get_strategy(strategy)
@@ -85,7 +87,8 @@ def prepare(
     head = head.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
     preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
-    splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=[*splits.audit.notes, *notes]))
+    notes = [*splits.audit.notes, *([choice] if choice else []), *notes]
+    splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     keras.utils.set_random_seed(seed)
     with chosen.scope():
         backbone = source.build(preprocessor.shape)

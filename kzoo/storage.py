@@ -17,6 +17,9 @@ from filelock import FileLock
 
 CHECKSUMS = "SHA256SUMS"
 
+NANO = Path(__file__).parent / "nano"
+"""Where the weights and vocabularies are that come with kzoo."""
+
 
 class DamagedError(ValueError):
     """A directory's content is not what was written there."""

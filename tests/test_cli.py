@@ -163,4 +163,5 @@ def test_demo(capsys, tmp_path):
     found = json.loads(out[out.index("{") :])
     assert code == 0
     assert found["transferred"] > found["scratch"]
-    assert sum(truth == answer for truth, answer, _ in found["answers"]) >= 3
+    assert sum(truth == answer for truth, answer, _ in found["answers"]) >= 6
+    assert [answer for _, answer, _ in found["texts"]] == ["liked", "disliked", "liked", "disliked"]

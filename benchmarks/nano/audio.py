@@ -12,7 +12,7 @@ import kzoo
 
 KEPT_OUT = ("theo", "yweweler")
 
-CARD = dataclasses.replace(kzoo.get_model("keyword_cnn"), name="kzoo_nano_audio")
+CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_audio"), inside="")
 
 
 def make(data: Path, seed: int = 0) -> kzoo.Pretrained:

@@ -14,17 +14,7 @@ import tensorflow as tf
 
 import kzoo
 
-CARD = kzoo.BackboneSpec(
-    name="kzoo_nano_image",
-    constructor="kzoo.models.image.compact_cnn",
-    arguments={"widths": [16, 32, 64, 128], "blocks": [2, 3, 5], "expansion": 4, "width": 512},
-    size=128,
-    min_size=32,
-    scaling="tf",
-    parameters=805_488,
-    width=512,
-    source="kzoo",
-)
+CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_image"), inside="")
 
 FIRST = kzoo.Phase(
     "*", epochs=6, learning_rate=3e-3, batch_norm=True, batch_size=128, augmentation="medium", views=2, warmup=0.03

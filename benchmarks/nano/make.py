@@ -27,6 +27,8 @@ def main() -> None:
     for name in options.names:
         made = importlib.import_module(name).make(options.data)
         save_arrays(made.backbone, options.out / f"{name}.npz")
+        if "entries" in made.card.reads:
+            (options.out / f"{name}.txt").write_text(made.card.reads["entries"], encoding="utf-8")
         write_json(options.out / f"{name}.json", dict(made.record))
         print(f"{made}\n{options.out / name}.npz: {(options.out / name).with_suffix('.npz').stat().st_size:,} bytes")
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from kzoo.data.vocabulary import Vocabulary
 from kzoo.data.words import split_words
+from kzoo.storage import NANO
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,16 @@ def find_tokenizer(reads: Mapping[str, Any]) -> Tokenizer:
 
     Args:
         reads: the fields of `Hashed` or of `kzoo.data.vocabulary.Vocabulary`; or ``preset``, a preset of KerasHub's or
-            a folder in Hugging Face's form, and arguments of its tokenizer.
+            a folder in Hugging Face's form, and arguments of its tokenizer; or ``inside``, a file of entries that comes
+            with kzoo.
 
     Raises:
         ImportError: KerasHub is not installed.
         OSError: the preset is not there and cannot be fetched.
     """
+    if "inside" in reads:
+        entries = (NANO / reads["inside"]).read_text(encoding="utf-8")
+        return restore({**{name: value for name, value in reads.items() if name != "inside"}, "entries": entries})
     if "preset" not in reads:
         return restore(reads)
     return _find_subwords(json.dumps(dict(reads), sort_keys=True))

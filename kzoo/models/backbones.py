@@ -19,12 +19,10 @@ from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.catalog_text import card_of_folder, find_package
 from kzoo.specs.registry import get_model
+from kzoo.storage import NANO
 
 MADE = ("own", "preset")
 """Weights that a constructor puts in itself."""
-
-PACKAGE = Path(__file__).parents[1] / "nano"
-"""Where weights are that come with kzoo."""
 
 UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
 
@@ -123,7 +121,7 @@ def build(spec: BackboneSpec, *, shape: Sequence[int], weights: str | Path | Non
         WeightsError: the weights are not there or do not fit.
     """
     path = find_weights(spec, size=shape[0]) if weights == "imagenet" else None if weights in MADE else weights
-    path = PACKAGE / spec.inside if weights == "inside" else path
+    path = NANO / spec.inside if weights == "inside" else path
     constructor = _resolve(spec.constructor)
     arguments: dict[str, Any] = {"input_shape": tuple(shape), **spec.arguments}
     if "weights" in inspect.signature(constructor).parameters:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 from kzoo.specs.catalog_audio import AUDIO_CATALOG
 from kzoo.specs.catalog_cv import CV_CATALOG
+from kzoo.specs.catalog_nano import NANO_CATALOG
 from kzoo.specs.catalog_text import TEXT_CATALOG
 
 _BUCKET = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -237,6 +238,6 @@ def _by_name(cards: Iterable[BackboneSpec]) -> Mapping[str, BackboneSpec]:
 
 
 CATALOG: Mapping[str, BackboneSpec] = _by_name(
-    [*_KERAS, *CV_CATALOG.values(), *TEXT_CATALOG.values(), *AUDIO_CATALOG.values()]
+    [*_KERAS, *CV_CATALOG.values(), *TEXT_CATALOG.values(), *AUDIO_CATALOG.values(), *NANO_CATALOG.values()]
 )
 """Every built-in backbone by its name, in alphabetical order."""

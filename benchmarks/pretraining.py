@@ -1,0 +1,100 @@
+"""What pretraining without labels is worth: CIFAR-10 with one and with ten per cent of its labels.
+
+    python benchmarks/pretraining.py DATA [--seeds 0 1 2] [--methods ...] [--json FILE]
+
+DATA is the folder of CIFAR-10's TFRecords. The backbone is that of kzoo_nano_image with random weights, at 32 pixels.
+It is pretrained on the 50,000 training pictures without labels, 1,500 steps of 64 pictures; then a probe and all of it
+are trained on 500 or 5,000 labelled pictures, another draw for each seed, as the network from the start is; 10% of these
+choose. The test split is that of CIFAR-10. Pretraining runs once (seed 0). Sets: percents of labels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from report import choose, means, repeat
+
+import kzoo
+
+CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_image"), name="compact_cnn", inside="")
+STEPS = 1_500
+EPOCHS = {"1%": 60, "10%": 12}
+COUNTS = {"1%": 500, "10%": 5_000}
+
+
+@lru_cache(maxsize=1)
+def read(data: Path) -> dict[str, tuple[list[bytes], np.ndarray]]:
+    """Encoded pictures and labels of both splits."""
+    found = {}
+    for split in ("train", "test"):
+        examples = [
+            tf.train.Example.FromString(record).features.feature
+            for path in sorted(data.glob(f"{split}*.tfrecord"))
+            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        ]
+        pictures = [example["image"].bytes_list.value[0] for example in examples]
+        found[split] = (pictures, np.array([example["label"].int64_list.value[0] for example in examples]))
+    return found
+
+
+@lru_cache(maxsize=1)
+def pretrained(data: Path, objective: str) -> kzoo.Pretrained:
+    """The backbone, pretrained for an objective."""
+    pictures, _ = read(data)["train"]
+    made = kzoo.pretrain(CARD, pictures, objective=objective, steps=STEPS, size=32, learning_rate=2e-3)
+    print(made, flush=True)
+    return made
+
+
+def run(data: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """One objective and number of labels."""
+    pictures, labels = read(data)["train"]
+    tests = read(data)["test"]
+    chosen = np.random.default_rng(job["seed"]).choice(len(labels), COUNTS[job["set"]], replace=False)
+    parts = {"train": ([pictures[n] for n in chosen], list(labels[chosen])), "test": (tests[0], list(tests[1]))}
+    tuning = kzoo.Phase(
+        "*",
+        epochs=EPOCHS[job["set"]],
+        learning_rate=1e-3,
+        batch_norm=True,
+        batch_size=32,
+        augmentation="light",
+        views=60,
+    )
+    from_start = job["method"] == "from the start"
+    schedule = tuning if from_start else kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), tuning))
+    model = CARD if from_start else pretrained(data, job["method"])
+    started = time.perf_counter()
+    weights = {"weights": None} if from_start else {}
+    adapted = kzoo.adapt(model, kzoo.Classification(parts, validation=0.1), schedule=schedule, size=32, **weights)
+    seconds = time.perf_counter() - started
+    found = adapted.evaluate()
+    scores = {name: found[name] for name in ("accuracy", "macro-F1")}
+    if not from_start:
+        scores["pretraining_seconds"] = model.record["seconds"]
+    return scores | {"seconds": seconds, "kept": adapted.record["kept"]}
+
+
+METHODS = ("from the start", "simclr", "barlow_twins", "autoencoder", "masked", "gan")
+
+
+def main() -> None:
+    """Runs each objective, number of labels and draw, and prints what is known after each."""
+    options = choose(__doc__, "--labels", sets=EPOCHS, methods=METHODS)
+    jobs = [
+        {"set": share, "method": method, "seed": seed}
+        for method in options.methods
+        for share in options.sets
+        for seed in options.seeds
+    ]
+    repeat(jobs, lambda job: run(options.data, job), table=means, path=options.json)
+
+
+if __name__ == "__main__":
+    main()
