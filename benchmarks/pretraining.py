@@ -4,8 +4,8 @@
 
 DATA is the folder of CIFAR-10's TFRecords. The backbone is that of kzoo_nano_image with random weights, at 32 pixels.
 It is pretrained on the 50,000 training pictures without labels, 1,500 steps of 64 pictures; then a probe and all of it
-are trained on 500 or 5,000 labelled pictures, another draw for each seed, as the network from the start is; 10% of these
-choose. The test split is that of CIFAR-10. Pretraining runs once (seed 0). Sets: percents of labels.
+are trained on 500 or 5,000 labelled pictures, another draw for each seed, as the network from the start is; a tenth
+of these choose. The test split is that of CIFAR-10. Pretraining runs once (seed 0). Sets: percents of labels.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def _convolve(x: Any, channels: int, size: int, *, name: str, strides: int = 1, 
 
 
 def _normal(x: Any, name: str, *, active: bool = True) -> Any:
-    x = L.BatchNormalization(momentum=0.97, name=f"{name}_bn")(x)
+    x = L.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     return L.ReLU(name=f"{name}_relu")(x) if active else x
 
 
