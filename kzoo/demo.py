@@ -17,7 +17,7 @@ from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Classification
 from kzoo.tables import Table
 
-SIZE = 32
+SIZE = 64
 LABELLED = 5
 
 LIKED = (
@@ -81,7 +81,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     parts = _few(pictures, digits, seed)
     task = Classification(parts, seed=seed)
     # Mirrored digits are no digits.
-    tuning = Phase("last:2", epochs=20, learning_rate=1e-3, augmentation="none", batch_size=16)
+    tuning = Phase("*", epochs=20, learning_rate=1e-3, augmentation="none", batch_size=16)
     everything = Phase("*", epochs=40, learning_rate=3e-3, batch_norm=True, augmentation="none", batch_size=16)
 
     print(f"1. Adapting kzoo_nano_image, which comes with kzoo, to digits: {LABELLED} labels a class")

@@ -17,6 +17,9 @@ SMALL = 30_000_000
 ROUGH, FINE = 1e-3, 1e-5
 """Largest component of the gradient at which a penalty is judged, and at which the chosen one counts as solved."""
 
+LEAST = 0.01
+"""Least deviation that a feature is divided by, of the mean of all deviations."""
+
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse L2 penalties that are tried in turn, on standardised features, as scikit-learn's C."""
 
@@ -57,7 +60,9 @@ def solve(
         kind: kind of the task.
     """
     features, targets, weights = train
-    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    # What hardly ever varies here may vary elsewhere, or once it is tuned: it is not to drown all others then.
+    deviation = np.maximum(deviation, max(LEAST * float(deviation.mean()), 1e-6)).astype(np.float32)
     standard, held = ((each - mean) / deviation for each in (features, validation[0]))
     fit = _fitter(kind, outputs=targets.shape[1])
 

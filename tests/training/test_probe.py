@@ -127,3 +127,14 @@ def test_weights_count(features):
     weighted = solve((train_x, train_y, heavy), held, kind="classification")
     answers = [(found.logits(x)).argmax(axis=1) for found in (plain, weighted)]
     assert np.mean(answers[1] == 0) > np.mean(answers[0] == 0)
+
+
+def test_a_feature_that_does_not_vary_in_training_drowns_nothing_later():
+    features = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    features[:, 3] = 0.0
+    targets = np.eye(2, dtype=np.float32)[(features[:, 0] > 0).astype(int)]
+    found = solve((features, targets, np.ones(60)), (features, targets), kind="classification")
+    later = features.copy()
+    later[:, 3] = 1.0
+    assert found.deviation[3] >= 0.005
+    assert np.abs((later - found.mean) / found.deviation).max() < 500
