@@ -1,4 +1,4 @@
-"""The verbs from a shell: ``kzoo list | show | plan | adapt | evaluate | predict | export | cache | demo``."""
+"""The verbs from a shell: ``kzoo list | show | plan | adapt | pretrain | distill | evaluate | predict | ...``."""
 
 from __future__ import annotations
 
@@ -68,6 +68,29 @@ def _parser() -> argparse.ArgumentParser:
     adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
     adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
     adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
+
+    pretraining = _command(commands, "pretrain", _pretrain, "Train a backbone on data without labels.")
+    pretraining.add_argument("model", help="name of a model, or path of a .keras or weight file")
+    pretraining.add_argument("data", help="folder of any depth, .csv, .tsv, .txt, .tfrecord, or tfds:NAME")
+    pretraining.add_argument("--objective", required=True, help="simclr, barlow_twins, masked, autoencoder, gan, ...")
+    pretraining.add_argument("--save", metavar="DIR", required=True, help="keep the backbone there, for 'kzoo adapt'")
+    pretraining.add_argument("--directory", metavar="DIR", help="keep checkpoints there, and go on from the last one")
+    pretraining.add_argument("--probe", metavar="DATA", help="small labelled data, to see whether it gets anywhere")
+    pretraining.add_argument("--steps", type=int, default=1_000)
+    pretraining.add_argument("--batch-size", type=int, default=64)
+    pretraining.add_argument("--weights", default="none", help="imagenet, none, or a path, to begin with")
+    pretraining.add_argument("--size", type=int, help="of the pictures, pixels; of texts, tokens; of sound, samples")
+    pretraining.add_argument("--seed", type=int, default=0)
+
+    distilling = _command(commands, "distill", _distill, "Teach a small model what a saved one knows.")
+    distilling.add_argument("saved", help="directory of a saved model, the teacher")
+    distilling.add_argument("student", help="name of a model, or path of a .keras or weight file")
+    distilling.add_argument("data", nargs="?", help="unlabelled data; without it, the teacher's own")
+    distilling.add_argument("--what", choices=["logits", "features", "both"], default="logits")
+    distilling.add_argument("--save", metavar="DIR", required=True, help="keep the student there")
+    distilling.add_argument("--weights", default="auto", help="of the student: imagenet, none, or a path")
+    distilling.add_argument("--size", type=int, help="of the student's input")
+    distilling.add_argument("--seed", type=int, default=0)
 
     evaluating = _command(commands, "evaluate", _evaluate, "Measure a saved model on its test split or on other data.")
     evaluating.add_argument("saved", help="directory of a saved model")
@@ -158,6 +181,42 @@ def _adapt(options: argparse.Namespace) -> None:
         values["exported"] = str(adapted.export(options.export))
         lines.append(f"Exported to {values['exported']}")
     _print(options, "\n".join(lines), values)
+
+
+def _pretrain(options: argparse.Namespace) -> None:
+    from kzoo.saving import refuse_foreign
+
+    refuse_foreign(options.save)
+    made = kzoo.pretrain(
+        options.model,
+        options.data,
+        objective=options.objective,
+        steps=options.steps,
+        batch_size=options.batch_size,
+        probe=options.probe,
+        directory=options.directory,
+        weights=None if options.weights == "none" else options.weights,
+        size=options.size,
+        seed=options.seed,
+    )
+    _print(options, f"{made}\n\nSaved to {made.save(options.save)}", dict(made.record))
+
+
+def _distill(options: argparse.Namespace) -> None:
+    from kzoo.saving import refuse_foreign
+
+    refuse_foreign(options.save)
+    student = kzoo.distill(
+        kzoo.load(options.saved),
+        options.student,
+        options.data,
+        what=options.what,
+        weights=None if options.weights == "none" else options.weights,
+        size=options.size,
+        seed=options.seed,
+    )
+    values = {name: value for name, value in student.record.items() if name != "seen"}
+    _print(options, f"{student}\n\nSaved to {student.save(options.save)}", values)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kzoo.data.batches import batches
-from kzoo.data.examples import Audit, Examples
-from kzoo.data.modalities import MODALITIES, Modality, modality_for
-from kzoo.data.splits import read
-from kzoo.data.unlabelled import read_unlabelled
-from kzoo.fusing import FusedSource
-from kzoo.models.backbones import Source
+from kzoo.data.modalities import MODALITIES
+from kzoo.material import Material, Probe, read_material
 from kzoo.models.heads import pool
 from kzoo.models.text import find_states
 from kzoo.objectives.autoencoder import Autoencoder
@@ -32,21 +23,16 @@ from kzoo.objectives.simclr import SimCLR
 from kzoo.objectives.supervised import Supervised
 from kzoo.preparation import feed_of, source_of
 from kzoo.pretrained import Pretrained
-from kzoo.specs.task import Classification, Task, as_task
 from kzoo.training.checkpoints import Checkpoints
 from kzoo.training.freezing import batch_norms, set_trainable
 from kzoo.training.precision import find_precision, policy
-from kzoo.training.probe import solve
 from kzoo.training.steps import Course, Run, questions, trained
 from kzoo.training.strategies import get_strategy, refuse_unsynchronized, whole_batch
-from kzoo.training.trunk import compiled, forward
 
 OBJECTIVES: dict[str, type[Objective]] = {
     each.name: each for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage)
 }
 """Objectives by name."""
-
-BATCH = 64
 
 
 def pretrain(
@@ -107,7 +93,7 @@ def pretrain(
     chosen = get_strategy(strategy)
     kind = _objective(objective, steps=steps, ema=ema)
     source = source_of(model, weights=weights)
-    material = _material(kind, source, data)
+    material = read_material(kind, source, data)
     modality = MODALITIES[material.modality]
     column = material.examples.columns[modality.name]
     options: dict[str, Any] = {"size": size, "resize": resize, "channels": source.channels}
@@ -149,34 +135,11 @@ def pretrain(
             feed.train, asked.ask, course=course, views=kind.views, augmentation=augmentation, start=start
         ),
         course=course,
-        look=_Look.of(probe, backbone, preprocessor, modality),
+        look=Probe.of(probe, backbone, preprocessor, modality),
         checkpoints=Checkpoints(Path(directory), run) if directory else None,
         title=f"{objective} of {source.card.name}",
     )()
     return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
-
-
-@dataclass(frozen=True)
-class _Material:
-    """What is learned from.
-
-    Args:
-        examples: checked.
-        targets: float32 (N, outputs); of no labels (N, 0).
-        modality: name.
-        audit: what was set aside.
-    """
-
-    examples: Examples
-    targets: np.ndarray
-    modality: str
-    audit: Audit
-
-    def digest(self) -> str:
-        """SHA-256 over all content and targets."""
-        found = hashlib.sha256("".join(self.examples.digests).encode())
-        found.update(np.ascontiguousarray(self.targets).tobytes())
-        return found.hexdigest()
 
 
 def _objective(name: str, *, steps: int, ema: float) -> type[Objective]:
@@ -187,24 +150,6 @@ def _objective(name: str, *, steps: int, ema: float) -> type[Objective]:
     if not 0 <= ema < 1:
         raise ValueError(f"ema must be in [0, 1). Got {ema}.")
     return OBJECTIVES[name]
-
-
-def _material(kind: type[Objective], source: Source | FusedSource, data: Any) -> _Material:
-    task = data if isinstance(data, Task) else None
-    if kind.labelled and task is None:
-        task = as_task(data)
-    if kind.labelled and task is not None and task.kind != "classification":
-        raise ValueError(f"objective={kind.name!r} needs classes: a kzoo.Classification. Got a task of {task.kind}.")
-    modality = modality_for(source.card, task).name if task else source.card.modality
-    if modality not in kind.modalities:
-        raise ValueError(f"objective={kind.name!r} is for {', '.join(kind.modalities)}; the data is {modality}.")
-    if task is None:
-        examples, audit = read_unlabelled(data, modality)
-        return _Material(examples, np.zeros((len(examples), 0), np.float32), modality, audit)
-    splits = read(task, modality)
-    empty = np.zeros((len(splits.train), 0), np.float32)
-    targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if kind.labelled else empty
-    return _Material(splits.train, targets, modality, splits.audit)
 
 
 def _vocabulary(preprocessor: Any) -> dict[str, Any]:
@@ -226,47 +171,6 @@ def _body(backbone: keras.Model, preprocessor: Any) -> Body:
     return Body(inputs, features, pool(features, "avg", name="pooled"))
 
 
-@dataclass(frozen=True)
-class _Look:
-    """A linear probe on a small labelled task.
-
-    Args:
-        call: from scaled examples to embeddings.
-        preprocessor: of the backbone.
-        parts: columns and one-hot targets of training and of validation.
-    """
-
-    call: Any
-    preprocessor: Any
-    parts: Sequence[tuple[np.ndarray, np.ndarray]]
-
-    @classmethod
-    def of(cls, task: Any, backbone: keras.Model, preprocessor: Any, modality: Modality) -> Any:
-        """What measures a backbone; without a task, nothing."""
-        if task is None:
-            return dict
-        task = as_task(task)
-        if not isinstance(task, Classification):
-            raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
-        splits = read(task, modality.name)
-        eye = np.eye(len(splits.labels), dtype=np.float32)
-        parts = [(part.columns[modality.name], eye[part.targets]) for part in (splits.train, splits.validation)]
-        embedding = keras.Model(backbone.input, pool(backbone.output, "avg", name="probe"))
-        return cls(compiled(embedding), preprocessor, parts)
-
-    def __call__(self) -> dict[str, float]:
-        """Accuracy of the probe on validation."""
-        (features, targets), held = [(self._embed(column), targets) for column, targets in self.parts]
-        weights = np.ones(len(targets), np.float32)
-        solution = solve((features, targets, weights), held, kind="classification")
-        return {"probe": solution.scores["val_accuracy"]}
-
-    def _embed(self, column: np.ndarray) -> np.ndarray:
-        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
-        found = [forward(self.call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
-        return np.concatenate(found).astype(np.float32)
-
-
 def _pretrained(
     source: Any,
     backbone: keras.Model,
@@ -275,7 +179,7 @@ def _pretrained(
     run: dict[str, Any],
     rows: list[dict[str, float]],
     seconds: float,
-    material: _Material,
+    material: Material,
 ) -> Pretrained:
     if backbone.dtype_policy.name != "float32" or any(each.dtype_policy.name != "float32" for each in backbone.layers):
         # Kept in full precision: the same weights, in a network that computes with all of them.

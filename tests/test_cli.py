@@ -145,7 +145,10 @@ def test_failures_are_one_clear_line_and_exit_code_1(capsys, folder, arguments, 
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", ["list", "show", "plan", "adapt", "evaluate", "predict", "export", "cache", "demo"])
+@pytest.mark.parametrize(
+    "command",
+    ["list", "show", "plan", "adapt", "pretrain", "distill", "evaluate", "predict", "export", "cache", "demo"],
+)
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit) as left:
         main([command, "--help"])
@@ -155,6 +158,20 @@ def test_every_command_has_help(capsys, command):
 
 def test_no_command_is_a_usage_error(capsys):
     assert run(capsys)[0] == 2
+
+
+def test_a_backbone_is_pretrained_adapted_and_taught_from(capsys, tmp_path, folder, make_backbone):
+    make_backbone().save(tmp_path / "tiny.keras")
+    made = ("--objective", "masked", "--steps", 2, "--batch-size", 8, "--save", tmp_path / "made", "--json")
+    code, out, _ = run(capsys, "pretrain", tmp_path / "tiny.keras", folder, *made)
+    assert code == 0
+    assert json.loads(out)["examples"] == 30
+    kept = ("--save", tmp_path / "teacher", "--schedule", "linear_probe")
+    assert run(capsys, "adapt", tmp_path / "made", folder, *kept)[0] == 0
+    taught = ("--save", tmp_path / "student", "--what", "features", "--json")
+    code, out, _ = run(capsys, "distill", tmp_path / "teacher", tmp_path / "tiny.keras", *taught)
+    assert code == 0
+    assert json.loads(out)["objective"] == "distillation of features"
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ def test_the_student_hears_of_the_version_that_it_sees(teacher, student, monkeyp
         seen.update(feed=dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught)))
         raise InterruptedError
 
-    monkeypatch.setattr(distillation, "_train", look)
+    monkeypatch.setattr(distillation, "train_taught", look)
     with pytest.raises(InterruptedError):
         kzoo.distill(teacher, student, schedule=PHASE)
     train = seen["feed"].train
@@ -120,6 +120,7 @@ def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_a_backbone_teaches_features_too_and_both_come_one_after_the_other(teacher, student, make_backbone):
     made = kzoo.distill(make_backbone(), student, pictures(30), what="features", schedule=PHASE)
     assert made.record["teacher"] == "tiny"
@@ -138,6 +139,7 @@ def test_texts_are_distilled_from_one_tokenizer_to_another(text_task):
     assert kzoo.distill(teacher, small, schedule=phase).evaluate()["accuracy"] > 0.7
 
 
+@pytest.mark.slow
 def test_numbers_are_distilled_on_the_scale_of_the_task(student, arrays, make_backbone):
     task = kzoo.Regression((arrays[0], 100.0 + 5.0 * arrays[1]), validation=0.2, test=0.2)
     teacher = kzoo.adapt(make_backbone(), task, schedule=dataclasses.replace(PHASE, epochs=8))

@@ -98,6 +98,7 @@ def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tm
         kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "other", **options)
 
 
+@pytest.mark.slow
 def test_the_generators_optimizer_is_resumed_too(digits, tmp_path):
     options = {"objective": "gan", "every": 2, "batch_size": 16, "steps": 4}
     whole = kzoo.pretrain(net(), digits[0][:60], **options)
@@ -141,7 +142,7 @@ def test_a_card_is_pretrained_at_one_size_and_adapted_at_another(digits, few):
     assert kzoo.adapt(card, few, schedule="linear_probe", size=224, weights=None).preprocessor.size == 224
 
 
-@pytest.mark.parametrize("name", ["text_cnn", "ngrams"])
+@pytest.mark.parametrize("name", ["text_cnn", pytest.param("ngrams", marks=pytest.mark.slow)])
 def test_texts_are_guessed_from_their_vector(name, text_task):
     small = {
         "text_cnn": {"buckets": 1 << 15, "width": 8, "runs": 1 << 8, "run_width": 4},
@@ -156,6 +157,7 @@ def test_texts_are_guessed_from_their_vector(name, text_task):
     kzoo.pretrain(card, texts, objective="simclr", steps=1, batch_size=16)
 
 
+@pytest.mark.slow
 def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
     hub = pytest.importorskip("keras_hub")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghij"]
@@ -175,7 +177,9 @@ def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
     assert np.isfinite(made.record["loss"])
 
 
-@pytest.mark.parametrize("objective", ["masked", "autoencoder", "barlow_twins"])
+@pytest.mark.parametrize(
+    "objective", ["masked", *(pytest.param(each, marks=pytest.mark.slow) for each in ("autoencoder", "barlow_twins"))]
+)
 def test_sound_is_pretrained_on(objective, tmp_path):
     for number in range(12):
         wave = np.sin(np.arange(4_000) * RNG.uniform(0.1, 1.0)).astype(np.float32)
@@ -188,6 +192,7 @@ def test_sound_is_pretrained_on(objective, tmp_path):
     kzoo.adapt(made, kzoo.Classification(tmp_path), schedule="linear_probe")
 
 
+@pytest.mark.slow
 def test_halves_are_computed_with_and_wholes_are_kept(digits):
     made = kzoo.pretrain(net(), digits[0][:32], objective="simclr", steps=2, batch_size=16, precision="mixed_bfloat16")
     assert {weight.dtype for weight in made.backbone.get_weights()} == {np.dtype("float32")}
@@ -221,6 +226,7 @@ def test_the_average_of_weights_is_kept(digits):
     assert np.abs(slow - first).mean() < np.abs(last - first).mean()
 
 
+@pytest.mark.slow
 def test_two_replicas_train_as_one(digits):
     """Of a network without BatchNorm, whose statistics replicas do not share."""
     keras.utils.set_random_seed(0)
