@@ -5,7 +5,6 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import kzoo
@@ -224,20 +223,3 @@ def test_the_average_of_weights_is_kept(digits):
     first = net().get_weights()[0]
     np.testing.assert_allclose(last, near, atol=1e-5)
     assert np.abs(slow - first).mean() < np.abs(last - first).mean()
-
-
-@pytest.mark.slow
-def test_two_replicas_train_as_one(digits):
-    """Of a network without BatchNorm, whose statistics replicas do not share."""
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((16, 16, 3))
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    plain = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=2, activation="relu")(x), name="plain")
-    options = {"objective": "masked", "steps": 3, "batch_size": 16}
-    one = kzoo.pretrain(plain, digits[0][:32], **options)
-    if len(tf.config.list_logical_devices("CPU")) < 2:
-        strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    else:
-        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    both = kzoo.pretrain(plain, digits[0][:32], strategy=strategy, **options)
-    np.testing.assert_allclose(one.backbone.get_weights()[0], both.backbone.get_weights()[0], atol=1e-4)

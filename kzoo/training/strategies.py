@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,13 @@ def get_strategy(name: str | tf.distribute.Strategy = "auto") -> tf.distribute.S
     if name == "one" or (name == "auto" and len(devices) < 2):
         return tf.distribute.get_strategy()
     devices = devices or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return _mirrored(tuple(device.name for device in devices))
+
+
+@functools.lru_cache(maxsize=1)
+def _mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """One strategy for all runs of a process: two would count their collective operations alike (TensorFlow 2.21)."""
+    return tf.distribute.MirroredStrategy(list(devices))
 
 
 def whole_batch(batch_size: int, examples: int, strategy: tf.distribute.Strategy) -> int:

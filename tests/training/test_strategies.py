@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -44,6 +45,9 @@ losses = [row["loss"] for phase in adapted.record["phases"] for row in phase["hi
 same = [float(np.abs(a - b).max()) for a, b in zip(adapted.network.get_weights(), again.network.get_weights())]
 weights = [weight.tolist() for weight in adapted.network.get_weights()]
 print("RESULT " + json.dumps({"losses": losses, "weights": weights, "reloaded": max(same), "served": first.tolist()}))
+plain = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs / 255.0), name="plain")
+made = kzoo.pretrain(plain, x.astype(np.uint8), objective="masked", steps=4, batch_size=10, strategy=sys.argv[2])
+print("PRETRAINED " + json.dumps([weight.tolist() for weight in made.backbone.get_weights()]))
 try:
     kzoo.adapt(backbone, task, schedule=kzoo.Phase("*", batch_norm=True), strategy=sys.argv[2])
 except ValueError as error:
@@ -64,6 +68,13 @@ def outputs(tmp_path_factory):
 
 def result(output):
     return json.loads(output.split("RESULT ")[1].splitlines()[0])
+
+
+@pytest.mark.slow
+def test_two_replicas_pretrain_as_one_device(outputs):
+    one, two = (json.loads(each.split("PRETRAINED ")[1].splitlines()[0]) for each in outputs)
+    for ours, theirs in zip(one, two, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.slow
