@@ -9,22 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from kzoo.objectives.objective import Body, Objective, project
+from kzoo.objectives.objective import Body, TwoViews, project
 
 OFF_DIAGONAL = 5e-3
 
 
-class BarlowTwins(Objective):
+class BarlowTwins(TwoViews):
     """The distance of the cross-correlation of two views' projections to the identity."""
 
     name, paper = "barlow_twins", "https://arxiv.org/abs/2103.03230"
-    views, augmentation = 2, "strong"
-
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
-        """Both views of each example; nothing else is wanted."""
-        return examples, tf.zeros((tf.shape(examples)[0], 1))
 
     def network(self, body: Body) -> keras.Model:
         """A projection, (2B, 512)."""

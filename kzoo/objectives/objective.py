@@ -68,6 +68,18 @@ class Objective:
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class TwoViews(Objective):
+    """Two strongly augmented views of each example, of which nothing else is wanted than that they go together."""
+
+    views: ClassVar[int] = 2
+    augmentation: ClassVar[str] = "strong"
+
+    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+        """All views; a target that nobody looks at."""
+        return examples, keras.ops.zeros((keras.ops.shape(examples)[0], 1))
+
+
 def centred(examples: Any, modality_rank: int) -> Any:
     """Pixels in 0..255 (rank 4), or features of sound in 0..1 (rank 3, with an axis of channels added), in [-1, 1]."""
     examples = keras.ops.cast(examples, "float32")

@@ -5,22 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from kzoo.objectives.objective import Body, Objective, project
+from kzoo.objectives.objective import Body, TwoViews, project
 
 TEMPERATURE = 0.2
 
 
-class SimCLR(Objective):
+class SimCLR(TwoViews):
     """The normalised, temperature-scaled cross-entropy, NT-Xent. Others in the batch are those of one replica."""
 
     name, paper = "simclr", "https://arxiv.org/abs/2002.05709"
-    views, augmentation = 2, "strong"
-
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
-        """Both views of each example; nothing else is wanted."""
-        return examples, tf.zeros((tf.shape(examples)[0], 1))
 
     def network(self, body: Body) -> keras.Model:
         """A projection, (2B, 128)."""
