@@ -2,8 +2,8 @@
 
     python benchmarks/combining.py DATA [--seeds 0 1 2] [--methods ...] [--json FILE]
 
-DATA is a folder of class folders. Members: MobileNetV2 0.35 with the ImageNet weights that Keras downloads, and
-kzoo_nano_image, at 224 pixels, stretched, as `kzoo.adapt` adapts them; splits of 80/10/10 per cent. A soup has three
+DATA is a folder of class folders. Members: MobileNetV2 0.35 with the ImageNet weights for 224 pixels that Keras
+downloads, and kzoo_nano_image, at 128 pixels, stretched, as `kzoo.adapt` adapts them; splits of 80/10/10 per cent. A soup has three
 runs of the first: two seeds, and half of the rate; interpolation is between probe and tuned weights of the first;
 students are kzoo_nano_image. Intervals of 95%: of accuracy, Wilson's over the test pictures of all seeds; of the
 difference to the best single model (by mean accuracy), a bootstrap over the same pictures, pair by pair.
@@ -11,6 +11,7 @@ difference to the best single model (by mean accuracy), a bootstrap over the sam
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -25,7 +26,13 @@ from kzoo.adapted import Adapted
 from kzoo.tables import Table
 
 FIRST, SECOND = "mobilenet_v2_035", "kzoo_nano_image"
-OPTIONS: dict[str, Any] = {"size": 224, "resize": "squash"}
+OPTIONS: dict[str, Any] = {"size": 128, "resize": "squash"}
+
+
+def card(name: str) -> kzoo.BackboneSpec:
+    """The card of a member; of what has weights for several sizes, those for 224 pixels."""
+    found = kzoo.get_model(name)
+    return dataclasses.replace(found, weights=tuple(file for file in found.weights if file.size in (None, 224)))
 
 
 def task(data: Path, seed: int) -> kzoo.Classification:
@@ -37,12 +44,14 @@ def task(data: Path, seed: int) -> kzoo.Classification:
 def single(model: str, data: Path, seed: int, run: int = 0) -> Adapted:
     """One model, adapted; runs differ in seed and rate."""
     schedule: Any = "auto" if run < 2 else kzoo.lp_ft(learning_rate=1.5e-4, views=6)
-    return kzoo.adapt(model, task(data, seed), schedule=schedule, seed=seed + 100 * run, **OPTIONS)
+    return kzoo.adapt(card(model), task(data, seed), schedule=schedule, seed=seed + 100 * run, **OPTIONS)
 
 
 def fusion(how: str) -> Any:
     """A method: both backbones as one."""
-    return lambda data, seed: kzoo.adapt(kzoo.Fusion([FIRST, SECOND], how=how), task(data, seed), seed=seed, **OPTIONS)
+    return lambda data, seed: kzoo.adapt(
+        kzoo.Fusion([card(FIRST), card(SECOND)], how=how), task(data, seed), seed=seed, **OPTIONS
+    )
 
 
 def soup(how: str) -> Any:

@@ -3,7 +3,7 @@
     python benchmarks/pretraining.py DATA [--seeds 0 1 2] [--methods ...] [--json FILE]
 
 DATA is the folder of CIFAR-10's TFRecords. The backbone is that of kzoo_nano_image with random weights, at 32 pixels.
-It is pretrained on the 50,000 training pictures without labels, 800 steps of 64 pictures; then a probe and all of it
+It is pretrained on the 50,000 training pictures without labels, 600 steps of 64 pictures; then a probe and all of it
 are trained on 500 or 5,000 labelled pictures, another draw for each seed, as the network from the start is; a tenth
 of these choose. The test split is that of CIFAR-10. Pretraining runs once (seed 0). Sets: percents of labels.
 """
@@ -23,8 +23,8 @@ from report import choose, means, repeat
 import kzoo
 
 CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_image"), name="compact_cnn", inside="")
-STEPS = 800
-EPOCHS = {"1%": 40, "10%": 8}
+STEPS = 600
+EPOCHS = {"1%": 30, "10%": 5}
 COUNTS = {"1%": 500, "10%": 5_000}
 
 
