@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.training.averages import Averages
 from kzoo.training.checkpoints import Checkpoints
 from kzoo.training.feed import PARALLEL, Split, ordered, untuned
 
@@ -30,8 +31,8 @@ class Course:
         every: steps after which it is looked at, and a checkpoint is written.
         batch_size: examples a step, over all replicas.
         learning_rate: its peak, after `WARMUP`, before a cosine to 0 (arXiv:1608.03983).
-        ema: momentum of the exponential moving average of weights, which is what is kept (Polyak and Juditsky 1992);
-            0: the last ones.
+        ema: momentum of the moving average of weights, which is what is kept, see `kzoo.training.averages`; 0: the
+            last ones.
         seed: of order and views.
     """
 
@@ -48,7 +49,7 @@ class Course:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(self.steps - rise, 1), warmup_target=self.learning_rate, warmup_steps=rise
         )
-        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, use_ema=self.ema > 0, ema_momentum=self.ema)
+        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
 
 
 def questions(
@@ -110,6 +111,10 @@ class Run:
     checkpoints: Checkpoints | None = None
     title: str = "pretraining"
 
+    def __post_init__(self) -> None:
+        floats = [each for each in self.learner.weights if each.dtype == "float32"]
+        self._averages = Averages(floats, self.course.ema)
+
     def __call__(self) -> tuple[list[dict[str, float]], float]:
         """Trains to the last step, and leaves the weights that are kept in the model.
 
@@ -134,43 +139,26 @@ class Run:
                     epochs=1,
                     shuffle=False,
                     verbose=0,
-                    callbacks=[_Bar(bar)],
+                    callbacks=[self._averages, _Bar(bar)],
                 )
                 logs = {name: float(values[-1]) for name, values in history.history.items()}
                 if not np.isfinite(logs["loss"]):
                     raise FloatingPointError(f"The loss is {logs['loss']} after step {done + count}: lower the rate.")
                 done += count
-                rows.append({"step": done, **logs, **self._averaged(self.look)})
+                with self._averages.shown():
+                    rows.append({"step": done, **logs, **self.look()})
                 bar.set_postfix_str(", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()))
                 if self.checkpoints:
                     state = {"step": done, "rows": rows, "seconds": before + time.perf_counter() - started}
                     self.checkpoints.save(self._variables(), state)
-        self._finalize()
+        self._averages.keep()
         return rows, before + time.perf_counter() - started
 
     def _variables(self) -> list[Any]:
         """All that the run's next step follows from."""
         optimizers = [self.learner.optimizer, *getattr(self.learner, "optimizers", ())]
-        return [*self.learner.variables, *(variable for each in optimizers for variable in each.variables)]
-
-    def _finalize(self) -> None:
-        if self.course.ema:
-            self.learner.optimizer.finalize_variable_values(self._averages())
-
-    def _averages(self) -> Sequence[Any]:
-        return trained(self.learner)
-
-    def _averaged(self, look: Callable[[], dict[str, float]]) -> dict[str, float]:
-        """What is measured of the averages, while training goes on with what they are averages of."""
-        if not self.course.ema:
-            return look()
-        values = [variable.numpy() for variable in self._averages()]
-        self._finalize()
-        try:
-            return look()
-        finally:
-            for variable, value in zip(self._averages(), values, strict=True):
-                variable.assign(value)
+        others = [variable for each in optimizers for variable in each.variables]
+        return [*self.learner.variables, *others, *self._averages.state]
 
 
 def trained(learner: keras.Model) -> Sequence[Any]:
