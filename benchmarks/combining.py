@@ -5,8 +5,8 @@
 DATA is a folder of class folders. Members: MobileNetV2 0.35 with the ImageNet weights for 224 pixels that Keras
 downloads, and kzoo_nano_image, at 128 pixels, stretched, as `kzoo.adapt` adapts them; splits of 80/10/10 per cent. A
 soup has three runs of the first: two seeds, and half of the rate; interpolation is between probe and tuned weights of
-the first; students are kzoo_nano_image. Intervals of 95%: of accuracy, Wilson's over the test pictures of all seeds; of the
-difference to the best single model (by mean accuracy), a bootstrap over the same pictures, pair by pair.
+the first; students are kzoo_nano_image. Intervals of 95%: of accuracy, Wilson's over the test pictures of all seeds; of
+the difference to the best single model (by mean accuracy), a bootstrap over the same pictures, pair by pair.
 """
 
 from __future__ import annotations
