@@ -71,7 +71,7 @@ def pretrain(
             whether pretraining gets anywhere.
         every: steps from one look, and checkpoint, to the next; None: a tenth of them.
         directory: where checkpoints are kept; the same call again goes on from the last one.
-        weights: ``"imagenet"``, a path, or None for random ones.
+        weights: ``"imagenet"``, a path, ``"auto"`` for the card's own, or None for random ones.
         size: of the input, as of `kzoo.adapt`.
         resize: likewise.
         ema: momentum of the moving average of weights, which is what is kept; 0: the last ones.
