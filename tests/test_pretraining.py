@@ -45,12 +45,12 @@ PICTURES = ("autoencoder", "masked", "simclr", "barlow_twins", "gan")
 @pytest.mark.parametrize(
     ("objective", "steps", "rate"),
     [
-        ("autoencoder", 300, 3e-3),
-        ("masked", 400, 1e-2),
-        ("simclr", 300, 3e-3),
-        ("barlow_twins", 300, 3e-3),
-        ("gan", 1000, 1e-3),
-        ("supervised", 300, 3e-3),
+        ("autoencoder", 200, 3e-3),
+        ("masked", 300, 1e-2),
+        ("simclr", 200, 3e-3),
+        ("barlow_twins", 200, 3e-3),
+        ("gan", 500, 1e-3),
+        ("supervised", 200, 3e-3),
     ],
 )
 def test_a_few_steps_beat_random_features(objective, steps, rate, digits, few):
