@@ -160,6 +160,7 @@ def test_no_command_is_a_usage_error(capsys):
     assert run(capsys)[0] == 2
 
 
+@pytest.mark.slow
 def test_a_backbone_is_pretrained_adapted_and_taught_from(capsys, tmp_path, folder, make_backbone):
     make_backbone().save(tmp_path / "tiny.keras")
     made = ("--objective", "masked", "--steps", 2, "--batch-size", 8, "--save", tmp_path / "made", "--json")

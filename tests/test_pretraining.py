@@ -38,9 +38,6 @@ def net(size=16):
     return keras.Model(inputs, x, name="net")
 
 
-PICTURES = ("autoencoder", "masked", "simclr", "barlow_twins", "gan")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "steps", "rate"),
@@ -62,7 +59,7 @@ def test_a_few_steps_beat_random_features(objective, steps, rate, digits, few):
     assert made.record["probe"] > made.record["probe_before"] + 0.02, made.record["course"]
 
 
-@pytest.mark.parametrize("objective", PICTURES)
+@pytest.mark.parametrize("objective", ["masked", "gan"])
 def test_pictures_are_enough(objective, digits):
     made = kzoo.pretrain(net(), digits[0][:40], objective=objective, steps=3, batch_size=16, every=2)
     assert [row["step"] for row in made.record["course"]] == [0, 2, 3]
@@ -126,6 +123,7 @@ def test_it_is_kept_registered_adapted_and_drawn(digits, few, tmp_path):
         made.register("net_of_digits", tmp_path / "twice")
 
 
+@pytest.mark.slow
 def test_a_card_is_pretrained_at_one_size_and_adapted_at_another(digits, few):
     card = kzoo.BackboneSpec(
         "compact",
@@ -176,10 +174,7 @@ def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
     assert np.isfinite(made.record["loss"])
 
 
-@pytest.mark.parametrize(
-    "objective", ["masked", *(pytest.param(each, marks=pytest.mark.slow) for each in ("autoencoder", "barlow_twins"))]
-)
-def test_sound_is_pretrained_on(objective, tmp_path):
+def test_sound_is_pretrained_on(tmp_path):
     for number in range(12):
         wave = np.sin(np.arange(4_000) * RNG.uniform(0.1, 1.0)).astype(np.float32)
         (tmp_path / str(number // 6)).mkdir(exist_ok=True)
@@ -187,7 +182,7 @@ def test_sound_is_pretrained_on(objective, tmp_path):
     card = dataclasses.replace(
         kzoo.get_model("keyword_cnn"), arguments={"width": 8, "blocks": 2}, parameters=None, width=8
     )
-    made = kzoo.pretrain(card, tmp_path, objective=objective, steps=2, batch_size=6)
+    made = kzoo.pretrain(card, tmp_path, objective="masked", steps=2, batch_size=6)
     kzoo.adapt(made, kzoo.Classification(tmp_path), schedule="linear_probe")
 
 
@@ -214,6 +209,7 @@ def test_what_makes_no_sense_is_refused(digits, arguments, error):
         kzoo.pretrain(net(), digits[0][:32], **arguments)
 
 
+@pytest.mark.slow
 def test_the_average_of_weights_is_kept(digits):
     """With nearly no memory it is the last weights; with much, it is near the first."""
     options = {"objective": "simclr", "steps": 6, "batch_size": 16, "learning_rate": 1e-2}

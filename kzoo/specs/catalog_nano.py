@@ -21,6 +21,7 @@ _CARDS = [
         parameters=805_488,
         width=512,
         inside="image.npz",
+        paper="https://arxiv.org/abs/2104.00298",
         source="kzoo",
     ),
     BackboneSpec(
@@ -36,6 +37,7 @@ _CARDS = [
         parameters=2_005_920,
         width=96,
         inside="text.npz",
+        paper="https://arxiv.org/abs/1607.01759",
         source="kzoo",
     ),
     replace(AUDIO_CATALOG["keyword_cnn"], name="kzoo_nano_audio", inside="audio.npz"),

@@ -117,7 +117,7 @@ def imitate(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
         weights: whether it has pretrained ones.
     """
     rate = (card.rate or 1e-3) / (1 if card.rate or not weights else 3)
-    epochs = min(max(round(60_000 / examples), 5), 100)
+    epochs = min(max(round(60_000 / examples), 5), 60)
     phase = Phase(
         "*",
         epochs=epochs,
