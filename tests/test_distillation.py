@@ -128,6 +128,7 @@ def test_a_backbone_teaches_features_too_and_both_come_one_after_the_other(teach
     assert both.record["distilled"]["what"] == "both"
 
 
+@pytest.mark.slow
 def test_texts_are_distilled_from_one_tokenizer_to_another(text_task):
     large = dataclasses.replace(kzoo.get_model("text_cnn"), parameters=None)
     large = dataclasses.replace(large, arguments={"buckets": 1 << 15, "width": 8, "runs": 1 << 8, "run_width": 4})

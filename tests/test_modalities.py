@@ -211,6 +211,7 @@ def test_small_encoders_of_kerashub_are_cut_into_blocks(tmp_path):
     np.testing.assert_allclose(found, np.mean(wanted, axis=1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_moonshine_is_cut_where_one_tensor_crosses(tmp_path, recordings):
     hub = pytest.importorskip("keras_hub")
     moonshine = hub.models.MoonshineBackbone(

@@ -105,6 +105,7 @@ def test_the_generators_optimizer_is_resumed_too(digits, tmp_path):
         np.testing.assert_array_equal(ours, those)
 
 
+@pytest.mark.slow
 def test_it_is_kept_registered_adapted_and_drawn(digits, few, tmp_path):
     made = kzoo.pretrain(net(), digits[0][:60], objective="masked", steps=2, batch_size=16, probe=few)
     assert "probe" in str(made)
@@ -174,6 +175,7 @@ def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
     assert np.isfinite(made.record["loss"])
 
 
+@pytest.mark.slow
 def test_sound_is_pretrained_on(tmp_path):
     for number in range(12):
         wave = np.sin(np.arange(4_000) * RNG.uniform(0.1, 1.0)).astype(np.float32)
