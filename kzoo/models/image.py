@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 L = keras.layers
+_LEAST = 32
 
 
 def compact_cnn(
@@ -24,7 +25,12 @@ def compact_cnn(
         blocks: of each stage.
         expansion: of inverted residuals.
         width: channels of the output.
+
+    Raises:
+        ValueError: below 32 pixels.
     """
+    if any(side is not None and side < _LEAST for side in input_shape[:2]):
+        raise ValueError(f"compact_cnn takes pictures of a size of at least {_LEAST} pixels. Got {input_shape[:2]}.")
     pictures = keras.Input(input_shape, name="picture")
     x = _convolve(pictures, widths[0], 3, strides=2, name="stem")
     for stage, (channels, count) in enumerate(zip(widths[1:], blocks, strict=True), start=1):
