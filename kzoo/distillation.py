@@ -15,9 +15,10 @@ from kzoo.conclusion import conclude
 from kzoo.data.examples import Audit, Splits
 from kzoo.data.splits import read
 from kzoo.data.unlabelled import read_unlabelled
-from kzoo.imitation import imitate_features
+from kzoo.imitation import Lesson, imitate_features, lesson_of
 from kzoo.preparation import make_feed, prepare, source_of
 from kzoo.pretrained import Pretrained
+from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import auto, imitate
 from kzoo.specs.schedule import Phase, Schedule
@@ -87,17 +88,17 @@ def distill(
             "what='features' and data."
         )
     student_options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
-    if what != "logits":
-        chosen = "auto" if what == "both" else schedule
-        student = imitate_features(teacher, student, data, schedule=chosen, weights=weights, **student_options)
-        if what == "features":
-            return student
-        weights = "auto"
+    if what == "features":
+        teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
+        lesson = lesson_of(teacher, data, seed=seed)
+        return imitate_features(teacher, student, lesson, schedule=schedule, weights=weights, **student_options)
     splits, labelled = _splits(teacher, data)
     share = labels if labelled else 0.0
-    if schedule == "auto":
-        schedule = _schedule(student, weights, examples=len(splits.train))
     task = data if isinstance(data, Task) else task_of(teacher)
+    if what == "both":
+        lesson = Lesson(splits.train, splits.validation, task)
+        student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **student_options)
+        weights = "auto"
     prepared = prepare(
         student,
         task,
@@ -106,6 +107,7 @@ def distill(
         weights=weights,
         head=head,
         splits=splits,
+        recipe=_recipe,
         **student_options,
     )
     feed, scale = make_feed(prepared, None, seed, mixable=False)
@@ -117,18 +119,15 @@ def distill(
             return logits
         return ((np.asarray(teacher.finish(logits)) - scale[0]) / scale[1]).astype(np.float32)
 
-    taught = {name: as_targets(values) for name, values in said.train.items()}
+    said_of = {name: as_targets(values) for name, values in said.train.items()}
     loss = Distillation(teacher.kind, temperature=temperature, labels=share)
-    results = train_taught(prepared, feed, taught, loss)
+    results = train_taught(prepared, feed, said_of, loss)
     how = {"teacher": teacher.card.name, "what": what, "temperature": temperature, "labels": share}
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how)
 
 
-def _schedule(student: Any, weights: str | Path | None, *, examples: int) -> Schedule:
-    source = source_of(student, weights=weights)
-    if source.weights_name is None:
-        return imitate(source.card, examples=examples, weights=False)
-    return auto(source.card, examples=examples, weights=True)
+def _recipe(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
+    return (auto if weights else imitate)(card, examples=examples, weights=weights)
 
 
 def _splits(teacher: Adapted, data: Any) -> tuple[Splits, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.splits import read
 from kzoo.data.unlabelled import read_unlabelled
+from kzoo.fusing import FusedSource
+from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
-from kzoo.preparation import feed_of, prepare, source_of
+from kzoo.preparation import feed_of, prepare
 from kzoo.pretrained import Pretrained
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import imitate
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Regression, Task
 from kzoo.teaching import Teacher, listen, task_of, train_taught
-from kzoo.training.losses import Imitation
+from kzoo.training.losses import Distillation
 
 HELD = 0.05
 """Share of unlabelled examples that a student's features are chosen on."""
@@ -31,10 +34,19 @@ HELD = 0.05
 MOST_HELD = 1_000
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """Examples to imitate a teacher on, others to choose on, and the task that says what they are."""
+
+    train: Examples
+    held: Examples
+    task: Task
+
+
 def imitate_features(
-    teacher: Any,
+    teacher: Adapted | Source | FusedSource,
     student: Any,
-    data: Any,
+    lesson: Lesson,
     *,
     schedule: str | Schedule | Phase,
     weights: str | Path | None,
@@ -43,24 +55,20 @@ def imitate_features(
 ) -> Pretrained:
     """The student's backbone, trained to have the teacher's features; see `kzoo.distillation.distill`."""
     started = time.perf_counter()
-    train_part, held, task = _unlabelled(teacher, data, seed)
-    splits = Splits(train_part, held, held, labels=[])
-    master = _teacher_of_features(teacher, task, splits)
-    if schedule == "auto":
-        source = source_of(student, weights=weights)
-        schedule = imitate(source.card, examples=len(train_part), weights=source.weights_name is not None)
-    made = schedule if isinstance(schedule, Schedule | str) else Schedule((schedule,))
+    splits = Splits(lesson.train, lesson.held, lesson.held, labels=[])
+    master = _teacher_of_features(teacher, lesson)
     width = master.model.output_shape[-1]
     prepared = prepare(
         student,
-        task,
-        schedule=made,
+        lesson.task,
+        schedule=schedule,
         augmentation=None,
         weights=weights,
         head=Head(levels="last", dropout=0.0),
         splits=dataclasses.replace(splits, labels=[f"feature {number}" for number in range(width)]),
-        **options,
+        recipe=imitate,
         seed=seed,
+        **options,
     )
     if any(phase.optimizer == "lbfgs" for phase in prepared.schedule.phases):
         raise ValueError("A schedule for features takes gradient steps: give phases without optimizer='lbfgs'.")
@@ -69,16 +77,17 @@ def imitate_features(
     mean, deviation = every.mean(axis=(0, 1)), every.std(axis=(0, 1)) + 1e-6
     taught = {name: (values - mean) / deviation for name, values in said.train.items()}
     targets = ((every[:, 0] - mean) / deviation, (said.held - mean) / deviation)
-    feed = feed_of(prepared.preprocessor, (train_part, held), targets, kind="regression", seed=seed, mixable=False)
-    results = train_taught(prepared, feed, taught, Imitation())
+    feed = feed_of(
+        prepared.preprocessor, (lesson.train, lesson.held), targets, kind="regression", seed=seed, mixable=False
+    )
+    results = train_taught(prepared, feed, taught, Distillation("regression", labels=0.0))
     network, card = prepared.assembled.model, prepared.source.card
     features = network.get_layer(prepared.assembled.features).output
     backbone = keras.Model(network.input, features, name=card.name)
-    name = teacher.card.name if isinstance(teacher, Adapted) else source_of(teacher, weights="auto").card.name
     record = {
         "objective": "distillation of features",
-        "teacher": name,
-        "examples": len(train_part),
+        "teacher": teacher.card.name,
+        "examples": len(lesson.train),
         "views": max(values.shape[1] for values in taught.values()),
         "epochs": sum(len(result.history) for result in results),
         "unexplained_variance": round(results[-1].scores["val_loss"], 4),
@@ -86,40 +95,48 @@ def imitate_features(
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    own = dataclasses.replace(card, name=f"{card.name}_of_{name}", weights=(), width=backbone.output_shape[-1])
+    own = dataclasses.replace(
+        card, name=f"{card.name}_of_{teacher.card.name}", weights=(), width=backbone.output_shape[-1]
+    )
     return Pretrained(own, backbone, record)
 
 
-def _unlabelled(teacher: Any, data: Any, seed: int) -> tuple[Examples, Examples, Task]:
-    """Examples to imitate a teacher on, others to choose on, and the task that says what they are."""
-    if data is None or isinstance(data, Task):
-        splits = teacher.splits() if data is None else read(data, _modality_of(teacher, data))
-        task = data or task_of(teacher)
-        return splits.train, splits.validation, task
+def lesson_of(teacher: Adapted | Source | FusedSource, data: Any, *, seed: int) -> Lesson:
+    """What a student imitates its teacher on.
+
+    Args:
+        teacher: an adapted model or a backbone.
+        data: None for the teacher's own, a task, or unlabelled examples.
+        seed: of what is kept to choose on, of unlabelled examples.
+    """
+    if data is None and isinstance(teacher, Adapted):
+        splits = teacher.splits()
+        return Lesson(splits.train, splits.validation, task_of(teacher))
+    if isinstance(data, Task):
+        splits = read(data, _modality_of(teacher, data))
+        return Lesson(splits.train, splits.validation, data)
     examples, _ = read_unlabelled(data, _modality_of(teacher, None))
     if len(examples) < 10:
         raise ValueError(f"To imitate a teacher takes 10 examples or more. Got {len(examples)}.")
     order = np.random.default_rng(seed).permutation(len(examples))
     count = min(max(round(HELD * len(examples)), 1), MOST_HELD)
     held, kept = (examples.take(np.sort(part)) for part in (order[:count], order[count:]))
-    return kept, held, Regression(data)
+    return Lesson(kept, held, Regression(data))
 
 
-def _modality_of(teacher: Any, task: Task | None) -> str:
+def _modality_of(teacher: Adapted | Source | FusedSource, task: Task | None) -> str:
     if isinstance(teacher, Adapted):
         return teacher.preprocessor.modality
-    card = source_of(teacher, weights="auto").card
-    return modality_for(card, task).name if task else card.modality
+    return modality_for(teacher.card, task).name if task else teacher.card.modality
 
 
-def _teacher_of_features(teacher: Any, task: Task, splits: Splits) -> Teacher:
+def _teacher_of_features(teacher: Adapted | Source | FusedSource, lesson: Lesson) -> Teacher:
     if isinstance(teacher, Adapted):
         return Teacher(teacher.embedding, teacher.preprocessor)
-    source = source_of(teacher, weights="auto")
-    modality = modality_for(source.card, task)
-    column = splits.train.columns[modality.name]
-    options: dict[str, Any] = {"size": None, "resize": "crop", "channels": source.channels}
-    preprocessor, _ = MODALITIES[modality.name].fit(source.card, column, **options)
-    source.check(preprocessor.size)
-    backbone = source.build(preprocessor.shape)
+    modality = modality_for(teacher.card, lesson.task)
+    column = lesson.train.columns[modality.name]
+    options: dict[str, Any] = {"size": None, "resize": "crop", "channels": teacher.channels}
+    preprocessor, _ = MODALITIES[modality.name].fit(teacher.card, column, **options)
+    teacher.check(preprocessor.size)
+    backbone = teacher.build(preprocessor.shape)
     return Teacher(keras.Model(backbone.input, pool(backbone.output, "avg", name="teacher")), preprocessor)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,11 @@ def prepare(
     strategy: str | tf.distribute.Strategy,
     seed: int,
     splits: Splits | None = None,
+    recipe: Callable[..., Schedule] = auto,
 ) -> Prepared:
     """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`.
 
-    With `splits`, these are the data, whatever the task says.
+    With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``.
     """
     task = as_task(task)
     head = head or Head()
@@ -93,7 +95,8 @@ def prepare(
     with chosen.scope():
         backbone = source.build(preprocessor.shape)
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
-    picked = _schedule(schedule, head, source, examples=len(splits.train))
+    made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
+    picked = _schedule(schedule, head, made)
     if augmentation is not None:
         picked = picked.with_augmentation(augmentation)
     if not isinstance(schedule, Schedule | Phase):
@@ -107,9 +110,11 @@ def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource
     """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
 
     Args:
-        model: see `kzoo.adapt`.
-        weights: likewise.
+        model: see `kzoo.adapt`; or what this returned.
+        weights: see `kzoo.adapt`.
     """
+    if isinstance(model, Source | FusedSource):
+        return model
     if isinstance(model, Adapted):
         if model.record.get("merged", {}).get("how") == "ensemble":
             raise ValueError("An ensemble is not adapted again: adapt one of its members.")
@@ -141,7 +146,7 @@ def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
 
 
-def _schedule(schedule: str | Schedule | Phase, head: Head, source: Source | FusedSource, *, examples: int) -> Schedule:
+def _schedule(schedule: str | Schedule | Phase, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
     if isinstance(schedule, Phase):
         return Schedule((schedule,))
     if isinstance(schedule, Schedule):
@@ -150,8 +155,7 @@ def _schedule(schedule: str | Schedule | Phase, head: Head, source: Source | Fus
         raise ValueError(
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule. Got {schedule!r}."
         )
-    weights = source.weights_name is not None
-    made = auto(source.card, examples=examples, weights=weights) if schedule == "auto" else RECIPES[schedule]()
+    made = recipe() if schedule == "auto" else RECIPES[schedule]()
     if head.linear:
         return made
     # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.

@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 
 import kzoo
 from kzoo.data.unlabelled import read_unlabelled
-from kzoo.training.losses import Distillation, Imitation
+from kzoo.training.losses import Distillation
 
 RNG = np.random.default_rng(0)
 PHASE = kzoo.Phase("*", epochs=4, learning_rate=1e-2, batch_norm=True, batch_size=16, augmentation="light", views=2)
@@ -60,7 +60,8 @@ def test_the_loss_of_several_labels_is_that_of_each_by_itself():
 
 def test_imitation_is_a_mean_square():
     said, found = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
-    value = Imitation().call(tf.constant(np.concatenate([np.zeros((5, 3)), said], axis=1)), tf.constant(found))
+    loss = Distillation("regression", labels=0.0)
+    value = loss.call(tf.constant(np.concatenate([np.zeros((5, 3)), said], axis=1)), tf.constant(found))
     np.testing.assert_allclose(value, np.mean((said - found) ** 2, axis=1), rtol=1e-6)
 
 
@@ -108,6 +109,29 @@ def test_unlabelled_pictures_are_enough(teacher, student, arrays):
     assert not held & set(found.splits().train.digests)
     assert found.record["distilled"]["labels"] == 0.0
     assert any("left out" in note for note in found.record["notes"])
+
+
+def test_nothing_that_the_teacher_was_tested_on_is_learned_from_in_either_part(teacher, student, arrays, monkeypatch):
+    from kzoo import distillation
+
+    seen = {}
+
+    def look(teacher, student, lesson, **options):
+        seen.update(lesson=lesson)
+        return student
+
+    monkeypatch.setattr(distillation, "imitate_features", look)
+    found = kzoo.distill(
+        teacher,
+        student,
+        np.concatenate([pictures(10), arrays[0]]),
+        what="both",
+        schedule=dataclasses.replace(PHASE, epochs=1),
+    )
+    own = teacher.splits()
+    assert seen["lesson"].train.digests == found.splits().train.digests
+    assert not {*own.test.digests, *own.validation.digests} & {*seen["lesson"].train.digests}
+    assert list(seen["lesson"].held.digests) == list(own.validation.digests)
 
 
 def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_path):

@@ -55,15 +55,6 @@ class Distillation(keras.losses.Loss):
         return warmth**2 * divergence
 
 
-@keras.saving.register_keras_serializable(package="kzoo")
-class Imitation(keras.losses.Loss):
-    """The mean square of the difference to a teacher's values, which stand beside as many targets (arXiv:1412.6550)."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Loss (B,) of targets and a teacher's values side by side (B, 2 * outputs), and outputs (B, outputs)."""
-        return keras.ops.mean((y_true[:, y_pred.shape[-1] :] - y_pred) ** 2, axis=-1)
-
-
 def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Loss and, where there is one, accuracy.
 
