@@ -32,7 +32,7 @@ from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.task import Task
 from kzoo.tables import Table
-from kzoo.training.trunk import compiled, forward
+from kzoo.training.trunk import compiled, forward_batches
 
 if TYPE_CHECKING:
     import pandas
@@ -278,13 +278,14 @@ class Adapted:
 
     def _outputs(self, column: np.ndarray) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
-        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
-        logits = [forward(self._call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
-        return np.asarray(self.finish(np.concatenate(logits)))
+        return np.asarray(self.finish(self._run(self._call, column)))
 
     def _embeddings(self, column: np.ndarray) -> np.ndarray:
+        return normalize(self._run(self._embed, column))
+
+    def _run(self, call: Any, column: np.ndarray) -> np.ndarray:
         scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
-        return normalize(np.concatenate([forward(self._embed, [x.numpy()], batch_size=BATCH) for x in scaled]))
+        return forward_batches(call, ((batch,) for batch in scaled), batch_size=BATCH)
 
     @cached_property
     def _train_embeddings(self) -> np.ndarray:

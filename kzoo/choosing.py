@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
-from kzoo.data.modalities import MODALITIES
+from kzoo.data.modalities import MODALITIES, named_modalities
 from kzoo.data.tables import TABLES
 from kzoo.models.weights import WeightsError, find_weights
 from kzoo.specs.catalog_nano import NANO
@@ -41,9 +42,9 @@ def choose_model(task: Task, *, size: int | None) -> tuple[str, str]:
 
 def guess_modality(task: Task) -> str:
     """The name of the modality that a task has, or that its data looks like."""
-    named = [name for name in MODALITIES if getattr(task, name)]
+    named = named_modalities(task)
     if named:
-        return named[0]
+        return named[0].name
     data = task.data
     if isinstance(data, dict):
         data = next(iter(data.values()), None)
@@ -61,7 +62,7 @@ def guess_modality(task: Task) -> str:
 
 
 def _of_suffixes(folder: Path) -> str:
-    for path in sorted(folder.rglob("*"))[:10_000]:
+    for path in sorted(itertools.islice(folder.rglob("*"), 10_000)):
         for name in ("image", "audio", "text"):
             if path.suffix.lower() in MODALITIES[name].suffixes:
                 return name

@@ -12,7 +12,6 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from kzoo.adaptation import adapt
-from kzoo.adapted import Adapted
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Classification
 from kzoo.tables import Table
@@ -21,20 +20,28 @@ SIZE = 64
 LABELLED = 5
 
 LIKED = (
-    *("a lovely evening, warm and funny", "the best meal we had all year", "wonderful staff and a spotless room"),
-    *(
-        "I would watch it again tomorrow",
-        "an excellent, moving story",
-        "房间很干净，服务也很热情",
-        "早餐丰富，下次还会来",
-    ),
-    *("great value, and so comfortable", "charming from beginning to end", "位置很好，前台很有礼貌"),
+    "a lovely evening, warm and funny",
+    "the best meal we had all year",
+    "wonderful staff and a spotless room",
+    "I would watch it again tomorrow",
+    "an excellent, moving story",
+    "房间很干净，服务也很热情",
+    "早餐丰富，下次还会来",
+    "great value, and so comfortable",
+    "charming from beginning to end",
+    "位置很好，前台很有礼貌",
 )
 DISLIKED = (
-    *("a dull evening, cold and sad", "the worst meal we had all year", "rude staff and a dirty room"),
-    *("I walked out after ten minutes", "a terrible, boring story"),
-    *("房间很脏，服务态度很差", "早餐难吃，不会再来"),
-    *("overpriced, and so uncomfortable", "tedious from beginning to end", "太吵了，一晚上都没睡好"),
+    "a dull evening, cold and sad",
+    "the worst meal we had all year",
+    "rude staff and a dirty room",
+    "I walked out after ten minutes",
+    "a terrible, boring story",
+    "房间很脏，服务态度很差",
+    "早餐难吃，不会再来",
+    "overpriced, and so uncomfortable",
+    "tedious from beginning to end",
+    "太吵了，一晚上都没睡好",
 )
 ASKED = ("what a delightful film", "awful, we left early", "酒店很舒服，很满意", "空调坏了，很失望")
 """Texts of the demo's own."""
@@ -130,7 +137,7 @@ def _texts(seed: int) -> list[tuple[str, str, float]]:
     for name, rows in (("train", slice(0, 7)), ("validation", slice(7, 9)), ("test", slice(9, 10))):
         texts = [*LIKED[rows], *DISLIKED[rows]]
         parts[name] = (texts, ["liked"] * (len(texts) // 2) + ["disliked"] * (len(texts) // 2))
-    model: Adapted = adapt("kzoo_nano_text", Classification(parts), schedule="linear_probe", seed=seed)
+    model = adapt("kzoo_nano_text", Classification(parts), schedule="linear_probe", seed=seed)
     answers = model.predict(list(ASKED))
     return [
         (text, str(label), float(outputs.max()))

@@ -21,7 +21,7 @@ from kzoo.models.heads import pool
 from kzoo.objectives.objective import Objective
 from kzoo.specs.task import Classification, Task, as_task
 from kzoo.training.probe import solve
-from kzoo.training.trunk import compiled, forward
+from kzoo.training.trunk import compiled, forward_batches
 
 BATCH = 64
 
@@ -114,5 +114,4 @@ class Probe:
 
     def _embed(self, column: np.ndarray) -> np.ndarray:
         scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
-        found = [forward(self.call, [batch.numpy()], batch_size=BATCH) for batch in scaled]
-        return np.concatenate(found).astype(np.float32)
+        return forward_batches(self.call, ((batch,) for batch in scaled), batch_size=BATCH).astype(np.float32)

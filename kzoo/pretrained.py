@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,10 +52,10 @@ class Pretrained:
             ValueError: the name is taken.
             FileExistsError: what is in the directory is no saved model.
         """
-        fields = {field.name: getattr(self.card, field.name) for field in dataclasses.fields(self.card)}
-        own = {"arguments": {"folder": str(self.save(directory).absolute())}, "source": "pretrained"}
-        rest = {key: value for key, value in (fields | own).items() if key not in ("name", "constructor")}
-        return register(name, "kzoo.pretrained.open_backbone", **rest)
+        arguments = {"folder": str(self.save(directory).absolute())}
+        fields = vars(self.card) | {"arguments": arguments, "source": "pretrained"}
+        del fields["name"], fields["constructor"]
+        return register(name, "kzoo.pretrained.open_backbone", **fields)
 
     def plot(self) -> Any:
         """Loss and probe over the steps of its pretraining, as a matplotlib figure (extra ``viz``).

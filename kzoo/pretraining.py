@@ -131,6 +131,7 @@ def pretrain(
     }
     rows, seconds = Run(
         learner,
+        kept=backbone.weights,
         data=lambda start: questions(
             feed.train, asked.ask, course=course, views=kind.views, augmentation=augmentation, start=start
         ),

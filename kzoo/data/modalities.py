@@ -130,13 +130,18 @@ MODALITIES = {
 """All modalities, by name."""
 
 
+def named_modalities(task: Task) -> list[Modality]:
+    """The modalities that a task names a column for."""
+    return [each for each in MODALITIES.values() if getattr(task, each.name)]
+
+
 def modality_for(card: BackboneSpec, task: Task) -> Modality:
     """What a backbone is fed with: what the task names, else what the backbone is made for.
 
     Raises:
         ValueError: the backbone cannot take it.
     """
-    named = [each for each in MODALITIES.values() if getattr(task, each.name)] or [MODALITIES[card.modality]]
+    named = named_modalities(task) or [MODALITIES[card.modality]]
     if len(named) > 1 or card.modality not in named[0].feeds:
         nouns = " and ".join(f"{each.noun}s" for each in named)
         wanted = [each for each in MODALITIES.values() if card.modality in each.feeds]

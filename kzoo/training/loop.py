@@ -24,7 +24,7 @@ from kzoo.training.passes import BATCH
 from kzoo.training.probe import solve
 from kzoo.training.runtime import fold_safely
 from kzoo.training.strategies import whole_batch
-from kzoo.training.trunk import compiled, forward
+from kzoo.training.trunk import compiled, forward_batches
 
 Groups = Mapping[str, Sequence[Any]]
 
@@ -166,7 +166,7 @@ class _Fitting:
 
         def measure() -> dict[str, float]:
             held = self.activations.held_batches(phase)
-            logits = np.concatenate([forward(call, each, batch_size=BATCH) for each in held])
+            logits = forward_batches(call, held, batch_size=BATCH)
             return score(feed.kind, logits, feed.held.targets)
 
         keep = KeepBest(measure, size=len(feed.held), patience=phase.patience)

@@ -97,6 +97,7 @@ class Run:
 
     Args:
         learner: a compiled model.
+        kept: the variables that are kept in the end; their averages are.
         data: of the number of a first step, what it trains on from there.
         course: how long.
         look: what is measured of the weights that would be kept: numbers by name.
@@ -105,6 +106,7 @@ class Run:
     """
 
     learner: keras.Model
+    kept: Sequence[Any]
     data: Callable[[int], tf.data.Dataset]
     course: Course
     look: Callable[[], dict[str, float]]
@@ -112,7 +114,7 @@ class Run:
     title: str = "pretraining"
 
     def __post_init__(self) -> None:
-        floats = [each for each in self.learner.weights if each.dtype == "float32"]
+        floats = [each for each in self.kept if each.dtype == "float32"]
         self._averages = Averages(floats, self.course.ema)
 
     def __call__(self) -> tuple[list[dict[str, float]], float]:

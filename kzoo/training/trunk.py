@@ -8,7 +8,7 @@ import inspect
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -77,6 +77,11 @@ def forward(call: Callable[..., list[Any]], arrays: Sequence[Any], *, batch_size
             parts = [np.pad(part, [(0, missing)] + [(0, 0)] * (part.ndim - 1)) for part in parts]
         outputs.append(call(*map(tf.constant, parts))[0].numpy()[: batch_size - missing])
     return np.concatenate(outputs)
+
+
+def forward_batches(call: Callable[..., list[Any]], batches: Iterable[Sequence[Any]], *, batch_size: int) -> np.ndarray:
+    """The output of a `compiled` model on all batches, one below the other; see `forward`."""
+    return np.concatenate([forward(call, batch, batch_size=batch_size) for batch in batches])
 
 
 def fingerprint(model: keras.Model) -> str:
