@@ -66,10 +66,12 @@ class MaskedLanguage(Objective):
     def loss(self, wanted: Any, found: Any) -> Any:
         """A scalar, over all tokens that are asked for."""
         ops = keras.ops
-        there = ops.cast(wanted >= 0, "float32")
+        there, index = ops.cast(wanted >= 0, "float32"), ops.maximum(wanted, 0)
         chances = ops.log_softmax(found, axis=-1)
-        chances = ops.broadcast_to(chances, (*ops.shape(wanted), found.shape[-1])) if found.shape[1] == 1 else chances
-        said = ops.take_along_axis(chances, ops.maximum(wanted, 0)[..., None], axis=-1)[..., 0]
+        if found.shape[1] == 1:
+            said = tf.gather(chances[:, 0], index, batch_dims=1)
+        else:
+            said = tf.gather(chances, index, batch_dims=2)
         return -ops.sum(there * said) / ops.maximum(ops.sum(there), 1.0)
 
 
