@@ -14,7 +14,8 @@ class Fusion:
     """Several backbones for pictures side by side, a value that goes wherever a model goes.
 
     Each sees the same picture in its own scaling. Its groups have its name before theirs, as in
-    ``mobilenet_v2_035/stage4``; the second of two alike is ``NAME_2``. ``"last:2"`` means the two highest of each.
+    ``mobilenet_v2_035/stage4``; the second of two alike is ``NAME_2``. ``"last:2"`` means the two highest of each. What
+    is frozen is kept for each member by itself: with another partner, only that one is computed.
 
     Args:
         members: two or more of what `kzoo.adapt` takes as a model.

@@ -18,7 +18,8 @@ from kzoo.training import store
 from kzoo.training.feed import PARALLEL, Feed, read, untuned
 from kzoo.training.holding import Holding, Limits, Request, hold, requests
 from kzoo.training.passes import BATCH, Passes
-from kzoo.training.rows import Rows, gathered
+from kzoo.training.rows import Gathered, Joined, Rows
+from kzoo.training.strands import Join, find_strands
 from kzoo.training.trunk import Cut, budget, cut, numbers_at
 
 LOG = logging.getLogger("kzoo")
@@ -46,10 +47,19 @@ class Activations:
     feed: Feed
     fold: Callable[..., keras.Model]
     limits: Limits = field(default_factory=find_limits)
+    _strands: dict[str, dict[str, Sequence[Any]]] = field(init=False)
+    _joins: dict[str, Join] = field(init=False)
     _parts: dict[str, Cut] = field(default_factory=dict)
     _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._strands, self._joins = {}, {}
+        for group, tensors in self.cuts.items():
+            found = find_strands(tensors)
+            names = [f"{group}, {n} of {len(found)}" for n in range(1, len(found) + 1)] if len(found) > 1 else [group]
+            self._strands[group] = dict(zip(names, found, strict=True))
+            if len(found) > 1:
+                self._joins[group] = Join(found, tensors)
         self._passes = self._new_passes()
 
     def part(self, phase: Phase) -> Cut:
@@ -87,18 +97,16 @@ class Activations:
         for key in self._rows.keys() - wanted:
             del self._rows[key]
 
-    def train_rows(self, phase: Phase) -> list[Rows]:
+    def train_rows(self, phase: Phase) -> list[Gathered]:
         """What `fill` computed of each view of the training split."""
-        return [self._rows[self._passes.key(each)] for each in self._requests(phase) if each.split == "train"]
+        return self._joined(phase, "train")
 
     def held_batches(self, phase: Phase) -> Iterator[tuple[Any, ...]]:
         """Validation's activations at the cut of a phase, batch by batch, in order."""
         size = len(self.feed.held)
-        for request in self._requests(phase):
-            if request.split == "held":
-                rows = self._rows[self._passes.key(request)]
-                yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
-                return
+        for rows in self._joined(phase, "held"):
+            yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
+            return
         for inputs, _ in read(self.feed.held, np.arange(size), "none", [0], batch=BATCH):
             yield (inputs,)
 
@@ -113,7 +121,7 @@ class Activations:
             turn = tf.cast(number % holding.views, tf.int32)
 
             def pick(index: Any) -> Any:
-                takes = [lambda rows=rows: gathered(rows, index, targets) for rows in held]
+                takes = [lambda rows=rows: rows.gather(index, targets) for rows in held]
                 inputs, wanted = tf.switch_case(turn, takes)
                 weights = self.feed.weights(wanted)
                 wanted = self.feed.train.beside(wanted, index, phase.augmentation, turn)
@@ -150,15 +158,19 @@ class Activations:
         return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
 
     def _new_passes(self) -> Passes:
-        return Passes(self.model, self.cuts, self.feed, self.fold, self._rows)
+        cuts = {name: tensors for strands in self._strands.values() for name, tensors in strands.items()}
+        return Passes(self.model, cuts, self.feed, self.fold, self._rows)
 
     def _fill(self, phases: Sequence[Phase], bar: tqdm) -> None:
+        # Two members of a fusion may be one and the same.
+        wanted = {self._passes.key(request): request for request in reversed(self._wanted(phases))}
         together: dict[tuple[str, str], list[Request]] = {}
-        for request in self._wanted(phases):
-            if self._passes.key(request) not in self._rows:
+        for key, request in reversed(wanted.items()):
+            if key not in self._rows:
                 together.setdefault((request.split, request.augmentation), []).append(request)
         # One runtime for all passes of a phase: to make one takes seconds.
-        groups = sorted({request.group for each in together.values() for request in each}, key=list(self.cuts).index)
+        names = list(self._passes.cuts)
+        groups = sorted({request.group for each in together.values() for request in each}, key=names.index)
         for each in together.values():
             self._passes.run(each, groups, use_store=self.limits.disk > 0, bar=bar)
 
@@ -166,7 +178,17 @@ class Activations:
         return phase.groups(list(self.cuts))[0]
 
     def _requests(self, phase: Phase) -> list[Request]:
-        return requests(phase, self._lowest(phase), self.holding(phase))
+        holding = self.holding(phase)
+        return [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, holding)]
+
+    def _joined(self, phase: Phase, split: str) -> list[Gathered]:
+        """What is held of each view of a split, at the cut of a phase."""
+        views: dict[int, list[Rows]] = {}
+        for request in self._requests(phase):
+            if request.split == split:
+                views.setdefault(request.number, []).append(self._rows[self._passes.key(request)])
+        join = self._joins.get(self._lowest(phase))
+        return [Joined(strands, join) if join else strands[0] for strands in views.values()]
 
     def _wanted(self, phases: Sequence[Phase]) -> list[Request]:
         """What the first phase needs, and what later ones need of the same views from what is frozen until then."""

@@ -17,8 +17,9 @@ from tqdm.auto import tqdm
 from kzoo.training import store
 from kzoo.training.feed import Feed, Split, read
 from kzoo.training.holding import Request, narrow
-from kzoo.training.rows import Loose, Rows, gathered, joined
+from kzoo.training.rows import Loose, Rows, joined
 from kzoo.training.runtime import Call, fastest
+from kzoo.training.strands import follow, meet
 from kzoo.training.trunk import fingerprint, pack
 
 BATCH = 64
@@ -34,7 +35,7 @@ class Passes:
 
     Args:
         model: from scaled pictures to logits.
-        cuts: the tensors that enter each group, from input to head.
+        cuts: the tensors that enter each group, from input to head; of a group with several trunks, those of each.
         feed: the data.
         fold: from a model to one that gives the same with fewer operations.
         rows: what is held, by key; it is added to.
@@ -118,9 +119,8 @@ class Passes:
     def _compute(
         self, requests: Sequence[Request], groups: Sequence[str], order: np.ndarray, *, use_store: bool, bar: tqdm
     ) -> dict[Request, Any]:
-        numbers = sorted({request.number for request in requests})
-        bar.total += len(order) * len(numbers)
-        bar.set_postfix_str(f"{len(numbers)} views" if len(numbers) > 1 else "features")
+        numbers = len({request.number for request in requests})
+        bar.set_postfix_str(f"{numbers} views" if numbers > 1 else "features")
         known = self._part(requests[0]).digests
         digests: list[str] = [known[int(index)] for index in order]
         writers: dict[Request, Any] = {request: Loose(digests) for request in requests}
@@ -135,9 +135,9 @@ class Passes:
                 }
                 writing = store.writing(self.key(request)[0], digests=digests, card=card)
                 writers[request] = stack.enter_context(writing)
-            for number, outputs, targets in self._outputs(requests, order, groups, numbers):
+            for number, outputs, targets in self._outputs(requests, order, groups, bar):
                 for request in requests:
-                    if request.number == number:
+                    if request.number == number and request.group in outputs:
                         arrays = [narrow(array, request.dtype) for array in outputs[request.group]]
                         mixed = self.feed.mixes(request.augmentation)
                         writers[request].append([*arrays, targets] if mixed else arrays)
@@ -145,30 +145,54 @@ class Passes:
         return {request: writer.block for request, writer in writers.items()}
 
     def _outputs(
-        self, requests: Sequence[Request], order: np.ndarray, groups: Sequence[str], numbers: Sequence[int]
+        self, requests: Sequence[Request], order: np.ndarray, groups: Sequence[str], bar: tqdm
     ) -> Iterator[tuple[int, dict[str, list[np.ndarray]], np.ndarray]]:
-        """Batch by batch: number of a view, its activations at the cuts that are requested, its targets."""
+        """Batch by batch: number of a view, its activations at cuts that are requested, its targets."""
         request, part = requests[0], self._part(requests[0])
-        wanted = sorted({each.group for each in requests}, key=list(self.cuts).index)
-        lower, held = self._lower(request, wanted[0], numbers)
-        if lower:
+        numbers = sorted({each.number for each in requests})
+        fresh: list[str] = []
+        for wanted in self._together({each.group for each in requests}):
+            lower, held = self._lower(request, wanted, numbers)
+            if not lower:
+                fresh += wanted
+                continue
+            bar.total += len(order) * len(numbers)
             for number, rows in zip(numbers, held, strict=True):
                 for start in range(0, len(order), BATCH):
-                    inputs, targets = gathered(rows, order[start : start + BATCH], part.targets)
+                    inputs, targets = rows.gather(order[start : start + BATCH], part.targets)
                     yield number, self.at_cuts(wanted, inputs, below=lower), targets.numpy()
+        if not fresh:
             return
+        bar.total += len(order) * len(numbers)
+        # Also what serves other requests, but not of a trunk of which nothing is missing.
+        served = [name for name in groups if any(self._are_together(name, each) for each in fresh)]
         batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
         for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):
-            found = self.at_cuts(groups, (inputs,))
+            found = self.at_cuts(served, (inputs,))
             for place, number in enumerate(numbers):
                 span = slice(place, None, len(numbers))
-                yield number, {name: [a[span] for a in arrays] for name, arrays in found.items()}, targets[span].numpy()
+                yield number, {name: [a[span] for a in found[name]] for name in fresh}, targets[span].numpy()
 
-    def _lower(self, request: Request, group: str, numbers: Sequence[int]) -> tuple[str | None, list[Rows]]:
-        """The highest cut below `group` at which all these views are held still, and their rows."""
+    def _together(self, groups: set[str]) -> list[list[str]]:
+        """Groups by the trunk that they have in common, from input to head."""
+        bundles: list[list[str]] = []
+        for name in sorted(groups, key=list(self.cuts).index):
+            bundle = next((each for each in bundles if any(self._are_together(name, other) for other in each)), None)
+            if bundle is None:
+                bundles.append([name])
+            else:
+                bundle.append(name)
+        return bundles
+
+    def _are_together(self, one: str, other: str) -> bool:
+        return one == other or meet(self.cuts[one], self.cuts[other])
+
+    def _lower(self, request: Request, groups: Sequence[str], numbers: Sequence[int]) -> tuple[str, list[Rows]]:
+        """The highest cut below all of `groups` at which all these views are held still, and their rows."""
         names = list(self.cuts)
-        for name in reversed(names[: names.index(group)]):
+        wanted = [tensor for group in groups for tensor in self.cuts[group]]
+        for name in reversed(names[: names.index(groups[0])]):
             keys = [self.key(dataclasses.replace(request, group=name, number=number)) for number in numbers]
-            if all(key in self.rows for key in keys):
+            if all(key in self.rows for key in keys) and follow(wanted, self.cuts[name]):
                 return name, [self.rows[key] for key in keys]
-        return None, []
+        return "", []

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.training.store import Block, writing
+from kzoo.training.strands import Join
 
 CHUNK = 256
 
@@ -39,8 +40,28 @@ class Loose:
         return tuple(np.concatenate(each) for each in zip(*self.parts, strict=True))
 
 
+class Gathered:
+    """What rows of one trunk and of several have in common."""
+
+    index: np.ndarray
+
+    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+        """Activations and targets of some examples, as tensors.
+
+        Args:
+            examples: int64 (B,).
+            targets: float32 (N, outputs), of all examples, unless mixing gave others; None: they are not wanted.
+        """
+        raise NotImplementedError
+
+    def take(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        """The activations of examples `start` to `stop`, float32 (stop - start, ...), in order."""
+        inputs, _ = self.gather(np.arange(start, min(stop, len(self.index))), None)
+        return tuple(each.numpy() for each in inputs)
+
+
 @dataclass(frozen=True)
-class Rows:
+class Rows(Gathered):
     """Activations of N examples.
 
     Args:
@@ -54,25 +75,37 @@ class Rows:
     index: np.ndarray
     targets: Any = None
 
-    def take(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
-        """The activations of examples `start` to `stop`, float32 (stop - start, ...), in order."""
-        inputs, _ = gathered(self, np.arange(start, min(stop, len(self.index))), None)
-        return tuple(each.numpy() for each in inputs)
+    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+        """See `Gathered`."""
+        picked = tf.gather(tf.constant(self.index), examples)
+        inputs = tuple(_wide(_picked(part, picked)) for part in self.parts)
+        if targets is None:
+            return inputs, None
+        return inputs, tf.gather(targets, examples) if self.targets is None else _picked(self.targets, picked)
 
 
-def gathered(rows: Rows, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
-    """Activations and targets of some examples, as tensors.
+@dataclass(frozen=True)
+class Joined(Gathered):
+    """Activations of N examples that several trunks gave, each held by itself.
 
     Args:
-        rows: where they are.
-        examples: int64 (B,).
-        targets: float32 (N, outputs), of all examples, unless mixing gave others; None: they are not wanted.
+        strands: of each trunk.
+        join: from all their tensors to those at the cut.
     """
-    picked = tf.gather(tf.constant(rows.index), examples)
-    inputs = tuple(_wide(_picked(part, picked)) for part in rows.parts)
-    if targets is None:
-        return inputs, None
-    return inputs, tf.gather(targets, examples) if rows.targets is None else _picked(rows.targets, picked)
+
+    strands: Sequence[Rows]
+    join: Join
+
+    @property
+    def index(self) -> np.ndarray:
+        """As of `Rows`, of one of them."""
+        return self.strands[0].index
+
+    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+        """See `Gathered`."""
+        found = [rows.gather(examples, targets) for rows in self.strands]
+        inputs = [tensor for tensors, _ in found for tensor in tensors]
+        return self.join(inputs), found[0][1]
 
 
 def _picked(part: Any, rows: Any) -> Any:
