@@ -169,7 +169,11 @@ def _body(backbone: keras.Model, preprocessor: Any) -> Body:
         shape = preprocessor.front.shape(preprocessor.samples)
     inputs = keras.Input(tuple(shape), name="examples", dtype="float32")
     features = backbone(preprocessor.scale(inputs))
-    return Body(inputs, features, pool(features, "avg", name="pooled"))
+    pooled = pool(features, "avg", name="pooled")
+    if preprocessor.modality == "audio" and preprocessor.edge and len(features.shape) == 4:
+        # A picture of a spectrogram shows time from left to right, and low notes at the bottom.
+        features = keras.ops.transpose(keras.ops.flip(features, axis=1), (0, 2, 1, 3))
+    return Body(inputs, features, pooled)
 
 
 def _pretrained(

@@ -8,6 +8,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 import kzoo
+from kzoo import pretraining
+from kzoo.data.audio import AudioPreprocessor
+from kzoo.data.fronts import Front
 from kzoo.data.recordings import encode_wav
 from kzoo.training import steps as steps_module
 
@@ -186,6 +189,17 @@ def test_sound_is_pretrained_on(tmp_path):
     )
     made = kzoo.pretrain(card, tmp_path, objective="masked", steps=2, batch_size=6)
     kzoo.adapt(made, kzoo.Classification(tmp_path), schedule="linear_probe")
+
+
+def test_a_picture_of_sound_is_painted_as_its_features_lie():
+    """A place in the map that a backbone for pictures gives is above the steps and values that it was seen in."""
+    keras.utils.set_random_seed(0)
+    preprocessor = AudioPreprocessor(19 * 160, Front(mels=20), edge=20)
+    inputs = keras.Input((20, 20, 3))
+    body = pretraining._body(keras.Model(inputs, keras.layers.Identity()(inputs)), preprocessor)
+    features = RNG.random((2, 20, 20), np.float32)
+    seen = keras.Model(body.inputs, body.features)(features)
+    np.testing.assert_allclose(seen[..., 0], 255 * features, atol=0.1)
 
 
 @pytest.mark.slow
