@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ def pretrain(
         ``kzoo.adapt(kzoo.pretrain("mobilenet_v2_035", "photos/", objective="barlow_twins", size=96), "labelled/")``
     """
     chosen = get_strategy(strategy)
-    kind = _objective(objective, steps=steps, ema=ema)
+    kind = _objective(objective)
+    _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, every=every, ema=ema)
     source = source_of(model, weights=weights)
     material = read_material(kind, source, data)
     modality = MODALITIES[material.modality]
@@ -108,7 +110,8 @@ def pretrain(
         augmentation = "none" if modality.name == "text" and kind.views == 1 else augmentation
 
     keras.utils.set_random_seed(seed)
-    with chosen.scope(), policy(find_precision(precision)):
+    computes = find_precision(precision)
+    with chosen.scope(), policy(computes):
         backbone = source.build(preprocessor.shape)
         set_trainable({"all": backbone.layers}, ("all",), batch_norm=True)
         refuse_unsynchronized(batch_norms(backbone.layers), chosen)
@@ -125,8 +128,11 @@ def pretrain(
         "weights": source.weights_name,
         "objective": objective,
         "data": material.digest(),
-        "input": list(preprocessor.shape),
+        "start": hashlib.sha256(b"".join(weight.tobytes() for weight in backbone.get_weights())).hexdigest(),
+        "input": [str(preprocessor), *preprocessor.shape],
         "augmentation": augmentation,
+        "precision": computes,
+        "probe": probe is not None,
         **dataclasses.asdict(course),
     }
     rows, seconds = Run(
@@ -143,14 +149,21 @@ def pretrain(
     return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
 
 
-def _objective(name: str, *, steps: int, ema: float) -> type[Objective]:
+def _objective(name: str) -> type[Objective]:
     if name not in OBJECTIVES:
         raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}. Got {name!r}.")
-    if steps < 1:
-        raise ValueError(f"steps must be in [1, inf). Got {steps}.")
+    return OBJECTIVES[name]
+
+
+def _check(*, ema: float, learning_rate: float | None, **counts: int | None) -> None:
+    """Raises for what a run cannot have."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"{name} must be in [1, inf). Got {count}.")
+    if learning_rate is not None and not learning_rate > 0:
+        raise ValueError(f"learning_rate must be in (0, inf). Got {learning_rate}.")
     if not 0 <= ema < 1:
         raise ValueError(f"ema must be in [0, 1). Got {ema}.")
-    return OBJECTIVES[name]
 
 
 def _vocabulary(preprocessor: Any) -> dict[str, Any]:

@@ -91,6 +91,12 @@ def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tm
     assert [row["step"] for row in again.record["course"]] == [0, 2, 4, 6, 7]
     with pytest.raises(ValueError, match="other learning_rate"):
         kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", learning_rate=0.5, **options)
+    with pytest.raises(ValueError, match="other probe"):
+        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options | {"probe": None})
+    moved = net()
+    moved.set_weights([weight + 1 for weight in moved.get_weights()])
+    with pytest.raises(ValueError, match="other start"):
+        kzoo.pretrain(moved, digits[0][:60], directory=tmp_path / "run", **options)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(ValueError, match="something else"):
@@ -216,6 +222,9 @@ def test_halves_are_computed_with_and_wholes_are_kept(digits):
         ({"objective": "wishing"}, "objective must be one of"),
         ({"objective": "masked_language"}, "is for text"),
         ({"objective": "simclr", "steps": 0}, "steps must be"),
+        ({"objective": "simclr", "every": -5}, "every must be"),
+        ({"objective": "simclr", "batch_size": 0}, "batch_size must be"),
+        ({"objective": "simclr", "learning_rate": 0.0}, "learning_rate must be"),
         ({"objective": "simclr", "ema": 1.0}, "ema must be"),
         ({"objective": "simclr", "precision": "mixed_float8"}, "precision must be"),
     ],
