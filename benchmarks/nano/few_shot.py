@@ -7,7 +7,7 @@ standardised embeddings of `Adapted.embed`; nothing is chosen. ``scratch`` is th
 weights on the same examples, all of it; ``random`` is a probe on it, untrained. Of SST-2, examples are drawn from the
 training split and measured on the test split; of FSDD, all are of the speakers theo and yweweler (``voice``: those that
 are drawn theo's, those that are measured on yweweler's); of ChnSentiCorp, all are of the fifth that was kept out of
-kzoo_nano_text. ``imagenet`` is MobileNetV2 0.35 with the weights that Keras downloads, at 224 pixels.
+kzoo_nano_text. ``imagenet`` is MobileNetV2 0.35 with the weights that Keras downloads. All see pictures at 224 pixels.
 """
 
 from __future__ import annotations
@@ -109,6 +109,9 @@ NANO = {
     "sst2": "text",
     "chnsenticorp": "text",
 }
+SIZES = {"hymenoptera": 224, "trashnet": 224}
+"""Of pictures, in all methods."""
+
 SCRATCH = kzoo.Phase(
     "*", epochs=100, learning_rate=1e-3, batch_norm=True, batch_size=16, augmentation="light", views=30, warmup=0.05
 )
@@ -121,22 +124,22 @@ def read(name: str, data: Path) -> Set:
 
 
 @lru_cache(maxsize=1)
-def embeddings(model: str, weights: str | None, size: int | None, name: str, data: Path) -> np.ndarray:
+def embeddings(model: str, weights: str | None, name: str, data: Path) -> np.ndarray:
     """Embeddings of all examples of a set, by a backbone that has learned nothing of it."""
     found = read(name, data)
     inputs, labels = found.everything
     train, _ = found.draw(0)
     task = kzoo.Classification(([inputs[n] for n in train], list(labels[train])), audio=found.audio or None)
-    adapted = kzoo.adapt(model, task, schedule="linear_probe", weights=weights, size=size)
+    adapted = kzoo.adapt(model, task, schedule="linear_probe", weights=weights, size=SIZES.get(name))
     rows = adapted.embed(inputs)
     return np.nan_to_num(rows)
 
 
-def probe(model: Callable[[str], str], weights: str | None = "auto", size: int | None = None) -> Any:
+def probe(model: Callable[[str], str], weights: str | None = "auto") -> Any:
     """A method: a probe on a backbone's embeddings."""
 
     def method(name: str, data: Path, seed: int) -> float:
-        rows = embeddings(model(name), weights, size, name, data)
+        rows = embeddings(model(name), weights, name, data)
         found = read(name, data)
         labels, (train, test) = found.everything[1], found.draw(seed)
         return _fit(make_pipeline(StandardScaler(), _logistic(0.01)), rows, labels, train, test)
@@ -154,7 +157,8 @@ def scratch(name: str, data: Path, seed: int) -> float:
     }
     schedule = SCRATCH if NANO[name] != "text" else kzoo.Phase("*", epochs=60, learning_rate=1e-2, batch_size=8)
     task = kzoo.Classification(parts, audio=found.audio or None, validation=0.1)
-    adapted = kzoo.adapt(f"kzoo_nano_{NANO[name]}", task, schedule=schedule, weights=None, seed=seed)
+    options = {"weights": None, "size": SIZES.get(name), "seed": seed}
+    adapted = kzoo.adapt(f"kzoo_nano_{NANO[name]}", task, schedule=schedule, **options)
     return adapted.evaluate()["accuracy"]
 
 
@@ -180,7 +184,7 @@ METHODS: dict[str, tuple[tuple[str, ...], Any]] = {
     "nano, probe": (tuple(SETS), probe(lambda name: f"kzoo_nano_{NANO[name]}")),
     "scratch": (tuple(SETS), scratch),
     "random, probe": (tuple(SETS), probe(lambda name: f"kzoo_nano_{NANO[name]}", weights=None)),
-    "imagenet, probe": (("hymenoptera", "trashnet"), probe(lambda name: "mobilenet_v2_035", size=224)),
+    "imagenet, probe": (("hymenoptera", "trashnet"), probe(lambda name: "mobilenet_v2_035")),
     "TF-IDF": (("sst2", "chnsenticorp"), tfidf),
     "minilm_l6, probe": (("sst2",), probe(lambda name: "minilm_l6")),
 }
