@@ -28,7 +28,7 @@ from kzoo.rereading import read_again, task_like
 from kzoo.saving import read as read_saved
 from kzoo.saving import write
 from kzoo.showing import name_targets, show, summarize, title_targets
-from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.backbone import BackboneSpec, scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.task import Task
 from kzoo.tables import Table
@@ -74,12 +74,12 @@ class Adapted:
     def model(self) -> keras.Model:
         """The plain Keras model, from pixels in 0..255 (B, H, W, 3) or token ids (B, T) to probabilities or values."""
         raw, x = self.preprocessor.raw()
-        return keras.Model(raw, self.finish(self.network(x)), name=f"{self.card.name}_adapted")
+        return keras.Model(raw, self.finish(self.network(x)), name=f"{scope_of(self.card.name)}_adapted")
 
     @cached_property
     def backbone(self) -> keras.Model:
         """The adapted backbone without the head, from scaled pictures to features: a model to adapt again."""
-        return keras.Model(self.network.input, self._features(), name=self.card.name)
+        return keras.Model(self.network.input, self._features(), name=scope_of(self.card.name))
 
     @cached_property
     def embedding(self) -> keras.Model:

@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kzoo.data.modalities import MODALITIES, named_modalities
 from kzoo.data.tables import TABLES
 from kzoo.models.weights import WeightsError, find_weights
@@ -18,12 +20,12 @@ FIRST = {"image": "mobilenet_v2_100", "text": "minilm_l6"}
 """What is taken where its weights are to be had; for sound, what comes with kzoo is the first choice."""
 
 
-def choose_model(task: Task, *, size: int | None) -> tuple[str, str]:
+def choose_model(task: Task, *, size: int | None, modality: str | None = None) -> tuple[str, str]:
     """The name of a backbone for a task, and what a reader should know of the choice.
 
     A good small one where its weights are there or can be fetched, else the one of that modality that comes with kzoo.
     """
-    modality = guess_modality(task)
+    modality = modality or guess_modality(task)
     nano = NANO[modality]
     if modality not in FIRST:
         return nano, f"model 'auto' is {nano}, which comes with kzoo"
@@ -58,7 +60,7 @@ def guess_modality(task: Task) -> str:
         return _of_names(",".join(map(str, data.columns)))
     if isinstance(data, tuple) and len(data) == 2:
         return _of_values(data[0])
-    return "image"
+    return _of_values(data) if isinstance(data, list | np.ndarray) else "image"
 
 
 def _of_suffixes(folder: Path) -> str:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kzoo.adapted import Adapted
 from kzoo.conclusion import conclude
-from kzoo.data.examples import Audit, Splits
+from kzoo.data.examples import Audit, Splits, short
 from kzoo.data.splits import read
 from kzoo.data.unlabelled import read_unlabelled
 from kzoo.imitation import Lesson, imitate_features, lesson_of
@@ -130,6 +130,26 @@ def _recipe(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     return (auto if weights else imitate)(card, examples=examples, weights=weights)
 
 
+def _unseen(teacher: Adapted, splits: Splits) -> Splits:
+    """Splits whose validation and test have nothing that their teacher was trained or chosen on."""
+    own = {"test": teacher.record["fingerprint"], "validation": teacher.record.get("held")}
+    if all(splits.fingerprint(part) == digest for part, digest in own.items()):
+        return splits
+    seen, left, kept = set(teacher.record["seen"]), 0, {}
+    for part in own:
+        examples = getattr(splits, part)
+        keep = [index for index, digest in enumerate(examples.digests) if short(digest) not in seen]
+        if not keep:
+            raise ValueError(
+                f"The teacher has seen all of the {part} split: pass other data, or None for the teacher's own splits."
+            )
+        left += len(examples) - len(keep)
+        kept[part] = examples.take(keep)
+    note = f"{left} examples left out of validation and test: the teacher was trained or chosen on them"
+    notes = [*splits.audit.notes, *([note] if left else [])]
+    return dataclasses.replace(splits, **kept, audit=Audit(splits.audit.set_aside, notes))
+
+
 def _splits(teacher: Adapted, data: Any) -> tuple[Splits, bool]:
     """What the student learns from, is chosen on and measured on; and whether it has labels."""
     if data is None:
@@ -141,8 +161,14 @@ def _splits(teacher: Adapted, data: Any) -> tuple[Splits, bool]:
                 f"The teacher knows {teacher.kind} of {list(teacher.labels)}; the task has {data.kind} of "
                 f"{list(splits.labels)}."
             )
-        return splits, True
-    own = teacher.splits()
+        return _unseen(teacher, splits), True
+    try:
+        own = teacher.splits()
+    except ValueError as error:
+        raise ValueError(
+            "Unlabelled data teaches; choices are made on the teacher's own splits, and these are gone. Pass a task "
+            f"instead. ({error})"
+        ) from error
     examples, audit = read_unlabelled(data, teacher.preprocessor.modality)
     known = {*own.validation.digests, *own.test.digests}
     keep = [index for index, digest in enumerate(examples.digests) if digest not in known]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from kzoo.models.fusion import cut_fusion, fuse
 from kzoo.models.heads import pool
 from kzoo.models.joining import graft
 from kzoo.models.stages import Stage
-from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.backbone import BackboneSpec, scope_of
 from kzoo.specs.fusion import Fusion
 
 
@@ -93,15 +93,14 @@ def fused_source(fusion: Fusion, sources: Sequence[Source]) -> FusedSource:
         ValueError: a member is for something else than pictures, or they take other channels.
     """
     named: dict[str, Source] = {}
-    seen: Counter[str] = Counter()
     for source in sources:
         if source.card.modality != "image":
             raise ValueError(
                 f"Backbones for pictures are fused; {source.card.name!r} is one for {source.card.modality}."
             )
-        name = source.card.name
-        seen[name] += 1
-        named[f"{name}_{seen[name]}" if seen[name] > 1 else name] = source
+        name = scope_of(source.card.name)
+        numbered = (f"{name}_{number}" if number > 1 else name for number in itertools.count(1))
+        named[next(each for each in numbered if each not in named)] = source
     if len({source.channels for source in sources}) > 1:
         raise ValueError(f"All members must take pictures of as many channels: {', '.join(named)} do not.")
     return FusedSource(named, fusion)

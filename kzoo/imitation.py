@@ -20,7 +20,8 @@ from kzoo.fusing import FusedSource
 from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.preparation import feed_of, prepare
-from kzoo.pretrained import Pretrained
+from kzoo.pretrained import Pretrained, card_of
+from kzoo.specs.backbone import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import imitate
 from kzoo.specs.schedule import Phase, Schedule
@@ -83,7 +84,7 @@ def imitate_features(
     results = train_taught(prepared, feed, taught, Distillation("regression", labels=0.0))
     network, card = prepared.assembled.model, prepared.source.card
     features = network.get_layer(prepared.assembled.features).output
-    backbone = keras.Model(network.input, features, name=card.name)
+    backbone = keras.Model(network.input, features, name=scope_of(card.name))
     record = {
         "objective": "distillation of features",
         "teacher": teacher.card.name,
@@ -95,9 +96,7 @@ def imitate_features(
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    own = dataclasses.replace(
-        card, name=f"{card.name}_of_{teacher.card.name}", weights=(), width=backbone.output_shape[-1]
-    )
+    own = card_of(backbone, card, name=f"{card.name}_of_{teacher.card.name}", size=prepared.preprocessor.size)
     return Pretrained(own, backbone, record)
 
 

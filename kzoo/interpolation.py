@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kzoo.evaluation.calibration import merit
+from kzoo.models.own import set_weights
 
 ALPHAS = tuple(np.linspace(0, 1, 11).round(2).tolist())
 """Shares of the tuned weights that `interpolate` tries."""
@@ -29,7 +30,8 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
     found = with_weights(adapted, tuned)
 
     def go(share: float) -> None:
-        found.network.set_weights([(1 - share) * a + share * b for a, b in zip(adapted.start, tuned, strict=True)])
+        mixed = [(1 - share) * a + share * b for a, b in zip(adapted.start, tuned, strict=True)]
+        set_weights(found.network, mixed)
 
     def rank(share: float) -> tuple[tuple[float, float], float]:
         go(share)
@@ -44,7 +46,7 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
 def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
     """The same model with other weights; the one that is given stays as it is."""
     network = keras.models.clone_model(adapted.network)
-    network.set_weights(list(weights))
+    set_weights(network, weights)
     return dataclasses.replace(adapted, network=network, start=None)
 
 
@@ -61,6 +63,7 @@ def recorded(adapted: Any, members: Sequence[Any], merged: Mapping[str, Any]) ->
         "phases": phases,
         "kept": 0,
         "merged": {**merged, "members": names},
+        "seen": sorted(set().union(*(member.record["seen"] for member in members))),
     }
     done = dataclasses.replace(adapted, record=record)
     record["test"] = done.evaluate().as_dict()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -35,12 +36,14 @@ class Material:
         targets: float32 (N, outputs); of no labels (N, 0).
         modality: name.
         audit: what was set aside.
+        origin: where it was found, as a reader would say.
     """
 
     examples: Examples
     targets: np.ndarray
     modality: str
     audit: Audit
+    origin: str
 
     def digest(self) -> str:
         """SHA-256 over all content and targets."""
@@ -68,13 +71,15 @@ def read_material(kind: type[Objective], source: Source | FusedSource, data: Any
     modality = modality_for(source.card, task).name if task else source.card.modality
     if modality not in kind.modalities:
         raise ValueError(f"objective={kind.name!r} is for {', '.join(kind.modalities)}; the data is {modality}.")
+    plain = task.data if task else data
+    origin = str(plain) if isinstance(plain, str | Path) else f"{type(plain).__name__} in memory"
     if task is None:
         examples, audit = read_unlabelled(data, modality)
-        return Material(examples, np.zeros((len(examples), 0), np.float32), modality, audit)
+        return Material(examples, np.zeros((len(examples), 0), np.float32), modality, audit, origin)
     splits = read(task, modality)
     empty = np.zeros((len(splits.train), 0), np.float32)
     targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if kind.labelled else empty
-    return Material(splits.train, targets, modality, splits.audit)
+    return Material(splits.train, targets, modality, splits.audit, origin)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from kzoo.data.joined import join, scaled
 from kzoo.evaluation.calibration import fit_temperature
 from kzoo.interpolation import merit_of, recorded, with_weights
 from kzoo.models.joining import MeanOfProbabilities, Part, graft
+from kzoo.models.own import set_weights
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.head import Head
 
@@ -98,13 +99,15 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
             raise ValueError(
                 f"A soup is of one backbone, head and input: {first.card.name} and {member.card.name} differ."
             )
-        if member.record["weights"] != first.record["weights"]:
-            starts = f"{first.record['weights']!r} and {member.record['weights']!r}"
-            raise ValueError(f"The members of a soup share a start. These started from {starts}.")
+        if member.record.get("start") != first.record.get("start"):
+            names = " and ".join(f"{each.card.name} ({each.record['weights'] or 'random'})" for each in (first, member))
+            raise ValueError(
+                f"The members of a soup share a start. The weights that these started from differ: {names}."
+            )
     found = with_weights(first, first.network.get_weights())
 
     def mix(numbers: Sequence[int]) -> None:
-        found.network.set_weights(_mean([members[number].network.get_weights() for number in numbers]))
+        set_weights(found.network, _mean([members[number].network.get_weights() for number in numbers]))
 
     if how == "uniform":
         chosen = list(range(len(members)))
@@ -132,7 +135,7 @@ def _check_alike(members: Sequence[Adapted]) -> None:
             raise ValueError(
                 f"The members have other tasks: {first.kind} of {first.labels}, {member.kind} of {member.labels}."
             )
-        if member.record["fingerprint"] != first.record["fingerprint"]:
+        if any(member.record.get(name) != first.record.get(name) for name in ("fingerprint", "held")):
             raise ValueError(
                 "The members were adapted to other data, or to other splits of it: what one was tested on, the other "
                 "may have been trained on. Adapt all to the same task."

@@ -21,7 +21,8 @@ from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
 from kzoo.fusing import FusedSource, fused_source
 from kzoo.models.assembly import Assembled, assemble
-from kzoo.models.backbones import Source, resolve
+from kzoo.models.backbones import Source, own_source, resolve
+from kzoo.models.weights import digest_of
 from kzoo.pretrained import Pretrained, load_pretrained
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head
@@ -47,6 +48,7 @@ class Prepared:
         assembled: backbone and head, built.
         schedule: the phases.
         strategy: where it runs.
+        start: SHA-256 of the backbone's weights before anything is trained.
     """
 
     task: Task
@@ -57,6 +59,7 @@ class Prepared:
     assembled: Assembled
     schedule: Schedule
     strategy: tf.distribute.Strategy
+    start: str
 
 
 def prepare(
@@ -80,9 +83,11 @@ def prepare(
     """
     task = as_task(task)
     head = head or Head()
-    model, choice = choose_model(task, size=size) if isinstance(model, str) and model == "auto" else (model, "")
+    known = next(iter(splits.train.columns)) if splits else None
+    automatic = isinstance(model, str) and model == "auto"
+    model, choice = choose_model(task, size=size, modality=known) if automatic else (model, "")
     source = source_of(model, weights=weights)
-    modality = modality_for(source.card, task)
+    modality = modality_for(source.card, task, known=known)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
     splits = splits or read(task, modality.name)
@@ -94,6 +99,7 @@ def prepare(
     keras.utils.set_random_seed(seed)
     with chosen.scope():
         backbone = source.build(preprocessor.shape)
+        start = digest_of(backbone.get_weights())
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
     picked = _schedule(schedule, head, made)
@@ -103,7 +109,7 @@ def prepare(
         picked = picked.with_batches_of(chosen.num_replicas_in_sync)
     for phase in picked.phases:
         _check_phase(phase, assembled, examples=len(splits.train), strategy=chosen)
-    return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen)
+    return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start)
 
 
 def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource:
@@ -120,13 +126,13 @@ def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource
             raise ValueError("An ensemble is not adapted again: adapt one of its members.")
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
-        return Source(card, None, model.backbone)
+        return own_source(card, model.backbone, weights=weights)
     if isinstance(model, Fusion):
         return fused_source(model, [_member(each, weights=weights) for each in model.members])
-    if isinstance(model, str | Path) and Path(model).is_dir():
+    if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
         model = load_pretrained(model)
     if isinstance(model, Pretrained):
-        return Source(model.card, None if weights == "auto" else weights, model.backbone)
+        return own_source(model.card, model.backbone, weights=weights)
     return resolve(model, weights=weights, cards=cards())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from kzoo import figures
 from kzoo.models.backbones import Source
 from kzoo.saving import read, write
 from kzoo.specs.backbone import BackboneSpec
-from kzoo.specs.registry import register
+from kzoo.specs.registry import refuse_taken, register
 from kzoo.tables import Table
 
 
@@ -52,8 +53,9 @@ class Pretrained:
             ValueError: the name is taken.
             FileExistsError: what is in the directory is no saved model.
         """
-        arguments = {"folder": str(self.save(directory).absolute())}
-        fields = vars(self.card) | {"arguments": arguments, "source": "pretrained"}
+        refuse_taken(name)
+        arguments = {"folder": str(self.save(directory).absolute()), "channels": self.backbone.input_shape[-1]}
+        fields = vars(self.card) | {"arguments": arguments, "source": "pretrained", "inside": ""}
         del fields["name"], fields["constructor"]
         return register(name, "kzoo.pretrained.open_backbone", **fields)
 
@@ -88,6 +90,19 @@ class Pretrained:
         return self.summary()._repr_html_()
 
 
+def card_of(backbone: keras.Model, card: BackboneSpec, *, name: str, size: int) -> BackboneSpec:
+    """The card of what was made of a card's backbone, at a size."""
+    return dataclasses.replace(
+        card,
+        name=name,
+        weights=(),
+        inside="",
+        size=max(size, card.min_size) if card.modality == "image" else card.size,
+        width=backbone.output_shape[-1],
+        parameters=backbone.count_params(),
+    )
+
+
 def load_pretrained(directory: str | Path) -> Pretrained:
     """A backbone that `Pretrained.save` wrote. No code runs that is in the files.
 
@@ -102,7 +117,9 @@ def load_pretrained(directory: str | Path) -> Pretrained:
     return Pretrained(values["card"], values["network"], values["record"])
 
 
-def open_backbone(input_shape: tuple[int, ...], *, folder: str, weights: str | None = None) -> keras.Model:
+def open_backbone(
+    input_shape: tuple[int, ...], *, folder: str, channels: int, weights: str | None = None
+) -> keras.Model:
     """The constructor of a registered `Pretrained`: for inputs of a shape, without its weights where there are none."""
     found = load_pretrained(folder)
     model = found.backbone if weights else keras.models.clone_model(found.backbone)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kzoo.choosing import choose_model
 from kzoo.data.modalities import MODALITIES
 from kzoo.material import Material, Probe, read_material
+from kzoo.models.backbones import OWN
 from kzoo.models.heads import pool
 from kzoo.models.text import find_states
+from kzoo.models.weights import digest_of
 from kzoo.objectives.autoencoder import Autoencoder
 from kzoo.objectives.barlow_twins import BarlowTwins
 from kzoo.objectives.gan import Adversarial
@@ -23,7 +25,9 @@ from kzoo.objectives.objective import Body, Objective
 from kzoo.objectives.simclr import SimCLR
 from kzoo.objectives.supervised import Supervised
 from kzoo.preparation import feed_of, source_of
-from kzoo.pretrained import Pretrained
+from kzoo.pretrained import Pretrained, card_of
+from kzoo.specs.schedule import AUGMENTATIONS
+from kzoo.specs.task import Regression, Task
 from kzoo.training.checkpoints import Checkpoints
 from kzoo.training.freezing import batch_norms, set_trainable
 from kzoo.training.precision import find_precision, policy
@@ -48,7 +52,7 @@ def pretrain(
     probe: Any = None,
     every: int | None = None,
     directory: str | Path | None = None,
-    weights: str | Path | None = None,
+    weights: str | Path | None = OWN,
     size: int | None = None,
     resize: str = "crop",
     ema: float = 0.99,
@@ -72,7 +76,8 @@ def pretrain(
             whether pretraining gets anywhere.
         every: steps from one look, and checkpoint, to the next; None: a tenth of them.
         directory: where checkpoints are kept; the same call again goes on from the last one.
-        weights: ``"imagenet"``, a path, ``"auto"`` for the card's own, or None for random ones.
+        weights: ``"given"``: those that a model of yours brings, else random ones; ``"imagenet"``, a path, ``"auto"``
+            for the card's own, or None for random ones.
         size: of the input, as of `kzoo.adapt`.
         resize: likewise.
         ema: momentum of the moving average of weights, which is what is kept; 0: the last ones.
@@ -93,7 +98,11 @@ def pretrain(
     """
     chosen = get_strategy(strategy)
     kind = _objective(objective)
+    if augmentation not in (None, *AUGMENTATIONS):
+        raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
     _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, every=every, ema=ema)
+    if isinstance(model, str) and model == "auto":
+        model, _ = choose_model(data if isinstance(data, Task) else Regression(data), size=size)
     source = source_of(model, weights=weights)
     material = read_material(kind, source, data)
     modality = MODALITIES[material.modality]
@@ -105,6 +114,8 @@ def pretrain(
     rate = learning_rate or (source.card.rate or 1e-3) / (3 if source.weights_name and not source.card.rate else 1)
     course = Course(steps, every or max(steps // 10, 1), batch, rate, ema, seed)
     asked = kind(outputs=material.targets.shape[1], **_vocabulary(preprocessor))
+    if kind.views > 1 and augmentation == "none":
+        raise ValueError(f"objective={objective!r} compares versions of one example: choose another augmentation.")
     if augmentation is None:
         augmentation = "medium" if modality.name == "text" and kind.views > 1 else kind.augmentation
         augmentation = "none" if modality.name == "text" and kind.views == 1 else augmentation
@@ -128,7 +139,7 @@ def pretrain(
         "weights": source.weights_name,
         "objective": objective,
         "data": material.digest(),
-        "start": hashlib.sha256(b"".join(weight.tobytes() for weight in backbone.get_weights())).hexdigest(),
+        "start": digest_of(backbone.get_weights()),
         "input": [str(preprocessor), *preprocessor.shape],
         "augmentation": augmentation,
         "precision": computes,
@@ -204,19 +215,14 @@ def _pretrained(
         plain = source.build(preprocessor.shape)
         plain.set_weights(backbone.get_weights())
         backbone = plain
-    card = dataclasses.replace(
-        source.card,
-        name=f"{source.card.name}_{run['objective']}",
-        weights=(),
-        inside="",
-        size=max(preprocessor.size, source.card.min_size) if source.card.modality == "image" else source.card.size,
-        width=backbone.output_shape[-1],
-        parameters=backbone.count_params(),
-    )
+    card = card_of(backbone, source.card, name=f"{source.card.name}_{run['objective']}", size=preprocessor.size)
     kept = ("objective", "steps", "batch_size", "learning_rate", "augmentation", "ema", "seed")
     record = {
         **{name: run[name] for name in kept},
+        "model": run["model"],
         "start": run["weights"],
+        "data": material.origin,
+        "digest": run["data"][:16],
         "examples": len(material.examples),
         "set_aside": len(material.audit.set_aside),
         "paper": OBJECTIVES[run["objective"]].paper,

@@ -214,3 +214,27 @@ def test_unlabelled_data_is_read_from_whatever_holds_it(folder, tmp_path, text_t
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"no .*\.wav"):
         read_unlabelled(tmp_path / "empty", "audio")
+
+
+def test_what_the_teacher_has_seen_measures_no_student(teacher, student, arrays):
+    other = kzoo.Classification(arrays, validation=0.2, test=0.2, seed=3)
+    found = kzoo.distill(teacher, student, other, schedule=PHASE)
+    assert not {each[:16] for each in found.splits().test.digests} & set(teacher.record["seen"])
+    assert any("left out of validation and test" in note for note in found.record["notes"])
+
+
+@pytest.mark.slow
+def test_a_student_of_features_is_its_own_wherever_it_goes(teacher, tmp_path):
+    made = kzoo.distill(teacher, "kzoo_nano_image", pictures(20), what="features", size=32, schedule=PHASE)
+    assert made.card.size == 32
+    card = made.register("nano_of_mine", tmp_path / "mine")
+    from kzoo.preparation import source_of
+
+    built = source_of(card, weights="auto").build((32, 32, 3))
+    for ours, theirs in zip(built.get_weights(), made.backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_student_for_something_else_is_refused(teacher):
+    with pytest.raises(ValueError, match="takes texts"):
+        kzoo.distill(teacher, "ngrams", schedule=PHASE)

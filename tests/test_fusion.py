@@ -138,3 +138,19 @@ def test_what_cannot_be_fused_is_refused(name):
     call, error, message = REFUSED[name]
     with pytest.raises(error, match=message):
         call()
+
+
+def test_an_adapted_fusion_goes_wherever_a_model_goes(members, task, arrays):
+    adapted = kzoo.adapt(kzoo.Fusion(members), task, schedule="linear_probe")
+    found = adapted.model.predict(arrays[0][:3], verbose=0)
+    np.testing.assert_allclose(found, adapted.predict(arrays[0][:3]).outputs, atol=1e-5)
+    again = kzoo.adapt(adapted, task, schedule="linear_probe")
+    np.testing.assert_allclose(again.backbone(arrays[0][:2] * 1.0), adapted.backbone(arrays[0][:2] * 1.0), rtol=1e-5)
+    kzoo.plan(kzoo.Fusion([adapted, members[0]]), task)
+
+
+def test_no_member_takes_anothers_name(members):
+    second = keras.models.clone_model(members[0])
+    named = keras.Model(second.input, second.output, name="one_2")
+    source = source_of(kzoo.Fusion([members[0], members[0], named]), weights="auto")
+    assert list(source.members) == ["one", "one_2", "one_2_2"]

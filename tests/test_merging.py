@@ -10,6 +10,7 @@ from scipy.special import log_softmax, softmax
 
 import kzoo
 from kzoo.evaluation.calibration import fit_temperature, merit
+from kzoo.preparation import source_of
 
 PHASE = kzoo.Phase("*", epochs=2, learning_rate=1e-2, batch_norm=True, batch_size=16)
 
@@ -119,6 +120,64 @@ def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path):
     served = tf.saved_model.load(str(both.export(tmp_path / "served")))
     found = served.signatures["serving_default"](text=tf.constant(texts))["probabilities"]
     np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def normalized(task):
+    """Of a backbone that knows mean and variance of its pictures, fine-tuned from a probe."""
+    keras.utils.set_random_seed(0)
+    adapting = keras.layers.Normalization()
+    adapting.adapt(np.random.default_rng(0).normal(120, 60, (500, 16, 16, 3)).astype(np.float32))
+    inputs = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(adapting(inputs))
+    net = keras.Model(inputs, x, name="normalized")
+    schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), PHASE))
+    return net, kzoo.adapt(net, task, schedule=schedule)
+
+
+def test_what_a_normalization_knows_is_kept(normalized, arrays):
+    """`set_weights` alone leaves it at mean 0 and variance 1 (Keras 3.15)."""
+    net, adapted = normalized
+    wanted = adapted.predict(arrays[0][:6]).outputs
+    for merged in (kzoo.soup([adapted, adapted], how="uniform"), kzoo.ensemble([adapted, adapted])):
+        temperature = merged.record["merged"].get("temperatures", [1.0])[0]
+        expected = softmax(np.log(wanted) / temperature, axis=1)
+        np.testing.assert_allclose(merged.predict(arrays[0][:6]).outputs, expected, atol=1e-4)
+    start = dataclasses.replace(adapted, start=adapted.network.get_weights())
+    np.testing.assert_allclose(start.interpolate(0.5).predict(arrays[0][:6]).outputs, wanted, atol=1e-5)
+    fused = source_of(kzoo.Fusion([net, net]), weights="auto").build((16, 16, 3))
+    pictures = arrays[0][:2].astype(np.float32)
+    np.testing.assert_allclose(fused(pictures)[:, :8], np.mean(net(pictures), axis=(1, 2)), rtol=1e-4)
+
+
+def test_a_soup_has_one_start_and_all_choose_on_the_same(net, members, arrays):
+    task = kzoo.Classification(arrays, validation=0.2, test=0.2)
+    other = kzoo.adapt(net, task, schedule=PHASE, weights=None, seed=5)
+    assert other.record["weights"] is None
+    with pytest.raises(ValueError, match="share a start"):
+        kzoo.soup([members[0], other])
+    parts = {"train": (arrays[0][:40], arrays[1][:40]), "test": (arrays[0][40:], arrays[1][40:])}
+    apart = [kzoo.adapt(net, kzoo.Classification(parts, seed=seed), schedule=PHASE) for seed in (0, 1)]
+    with pytest.raises(ValueError, match="other splits"):
+        kzoo.soup(apart)
+
+
+def test_an_ensemble_remembers_what_all_its_members_have_seen(net, arrays):
+    held = {"validation": (arrays[0][:12], arrays[1][:12]), "test": (arrays[0][12:24], arrays[1][12:24])}
+    halves = [slice(24, 42), slice(42, 60)]
+    members = [
+        kzoo.adapt(net, kzoo.Classification({**held, "train": (arrays[0][n], arrays[1][n])}), schedule=PHASE)
+        for n in halves
+    ]
+    seen = set(kzoo.ensemble(members).record["seen"])
+    assert seen == {*members[0].record["seen"], *members[1].record["seen"]}
+    assert len(seen) > len(members[0].record["seen"])
+
+
+def test_it_goes_wherever_a_keras_model_goes(members, arrays):
+    both = kzoo.ensemble(members)
+    found = both.model.predict(arrays[0][:3], verbose=0)
+    np.testing.assert_allclose(found, both.predict(arrays[0][:3]).outputs, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["multi_label", "regression"])

@@ -222,6 +222,8 @@ def test_halves_are_computed_with_and_wholes_are_kept(digits):
         ({"objective": "wishing"}, "objective must be one of"),
         ({"objective": "masked_language"}, "is for text"),
         ({"objective": "simclr", "steps": 0}, "steps must be"),
+        ({"objective": "simclr", "augmentation": "none"}, "compares versions"),
+        ({"objective": "simclr", "augmentation": "heavy"}, "augmentation must be one of"),
         ({"objective": "simclr", "every": -5}, "every must be"),
         ({"objective": "simclr", "batch_size": 0}, "batch_size must be"),
         ({"objective": "simclr", "learning_rate": 0.0}, "learning_rate must be"),
@@ -244,3 +246,48 @@ def test_the_average_of_weights_is_kept(digits):
     first = net().get_weights()[0]
     np.testing.assert_allclose(last, near, atol=1e-5)
     assert np.abs(slow - first).mean() < np.abs(last - first).mean()
+
+
+def test_a_pair_with_labels_is_no_unlabelled_data(digits):
+    with pytest.raises(ValueError, match="pass the inputs alone"):
+        kzoo.pretrain(net(), (digits[0][:32], digits[1][:32]), objective="simclr", steps=1)
+
+
+def test_a_folder_of_that_name_is_not_taken_for_a_model(few, tmp_path, monkeypatch):
+    (tmp_path / "mobilenet_v2_035").mkdir()
+    monkeypatch.chdir(tmp_path)
+    kzoo.plan("mobilenet_v2_035", few, size=32, weights=None)
+
+
+def test_none_are_random_weights_for_models_of_ones_own_too(few):
+    model = net()
+    fresh = kzoo.adapt(model, few, schedule="linear_probe", weights=None)
+    assert fresh.record["weights"] is None
+    assert not np.array_equal(fresh.backbone.get_weights()[0], model.get_weights()[0])
+    kept = kzoo.adapt(model, few, schedule="linear_probe")
+    np.testing.assert_array_equal(kept.backbone.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.slow
+def test_a_registered_one_takes_as_many_channels_as_it_did(digits, few, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((16, 16, 1))
+    grey = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs), name="grey")
+    made = kzoo.pretrain(grey, digits[0][:40], objective="masked", steps=2, batch_size=16)
+    made.register("grey_of_digits", tmp_path / "grey")
+    assert kzoo.adapt("grey_of_digits", few, schedule="linear_probe").preprocessor.channels == 1
+    with pytest.raises(ValueError, match="there already"):
+        made.register("resnet50", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_generators_of_half_precision_move_as_others_do(digits):
+    """Keras scales the loss in `compile`; a step of one's own must do so too."""
+    moved = {}
+    for precision in ("float32", "mixed_float16"):
+        options = {"steps": 5, "batch_size": 16, "ema": 0.0, "precision": precision}
+        made = kzoo.pretrain(net(), digits[0][:40], objective="gan", **options)
+        pairs = zip(net().get_weights(), made.backbone.get_weights(), strict=True)
+        moved[precision] = np.mean([np.abs(a - b).mean() for a, b in pairs if a.ndim == 4])
+    assert moved["mixed_float16"] == pytest.approx(moved["float32"], rel=0.3)

@@ -148,9 +148,10 @@ class Splits:
         rows.append(("all", *(len(part) for part in parts)))
         return Table(("label", "train", "validation", "test"), rows)
 
-    def fingerprint(self) -> str:
-        """SHA-256 over content and targets of the test split: the same data, split the same way, wherever it lies."""
-        pairs = zip(self.test.digests, self.test.targets, strict=True)
+    def fingerprint(self, part: str = "test") -> str:
+        """SHA-256 over content and targets of a split: the same data, split the same way, wherever it lies."""
+        examples: Examples = getattr(self, part)
+        pairs = zip(examples.digests, examples.targets, strict=True)
         lines = sorted(f"{digest} {np.asarray(target).tolist()}" for digest, target in pairs)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -135,13 +135,13 @@ def named_modalities(task: Task) -> list[Modality]:
     return [each for each in MODALITIES.values() if getattr(task, each.name)]
 
 
-def modality_for(card: BackboneSpec, task: Task) -> Modality:
-    """What a backbone is fed with: what the task names, else what the backbone is made for.
+def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) -> Modality:
+    """What a backbone is fed with: what the data is known to be, what the task names, else what it is made for.
 
     Raises:
         ValueError: the backbone cannot take it.
     """
-    named = named_modalities(task) or [MODALITIES[card.modality]]
+    named = [MODALITIES[known]] if known else named_modalities(task) or [MODALITIES[card.modality]]
     if len(named) > 1 or card.modality not in named[0].feeds:
         nouns = " and ".join(f"{each.noun}s" for each in named)
         wanted = [each for each in MODALITIES.values() if card.modality in each.feeds]

@@ -48,6 +48,8 @@ def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
 
 
 def _collect(data: Any, reads: Modality) -> Examples:
+    if isinstance(data, tuple) and len(data) == 2 and len(np.shape(data[1])) < len(np.shape(data[0])):
+        raise ValueError("A pair of inputs and targets is labelled data: pass the inputs alone, or a task.")
     path = Path(data).expanduser() if isinstance(data, str | Path) else None
     if path is None and not (hasattr(data, "itertuples") or isinstance(data, tf.data.Dataset)):
         column, names = reads.ask(data)

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model, rebuild
+from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model, rebuild, renew
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
@@ -23,6 +23,9 @@ from kzoo.storage import NANO
 
 MADE = ("own", "preset")
 """Weights that a constructor puts in itself."""
+
+OWN = "given"
+"""As `weights`: those that a model of a user's brings, else random ones."""
 
 UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
 
@@ -35,15 +38,19 @@ class Source:
         card: its card.
         weights: a path, ``"imagenet"``, ``"own"`` for those that a user's constructor puts in, or None for random ones.
         model: the user's own model, which is copied; or None.
+        fresh: whether that one's weights are replaced by random ones.
     """
 
     card: BackboneSpec
     weights: str | Path | None
     model: keras.Model | None = None
+    fresh: bool = False
 
     @property
     def weights_name(self) -> str | None:
         """What to call the weights in a record."""
+        if self.fresh:
+            return None
         return "own" if self.model is not None and self.weights is None else self.weights and str(self.weights)
 
     def check(self, size: int) -> None:
@@ -65,19 +72,29 @@ class Source:
     @property
     def channels(self) -> int:
         """Of the pictures that it takes."""
-        return self.model.input_shape[-1] if self.model is not None else 3
+        if self.model is not None:
+            return self.model.input_shape[-1]
+        return self.card.arguments.get("channels", 3) if self.card.source == "pretrained" else 3
 
     def build(self, shape: Sequence[int]) -> keras.Model:
         """The backbone for inputs of a shape, (S, S, 3), (T,) or (steps, values), with its weights."""
         if self.model is None:
             return build(self.card, shape=shape, weights=self.weights)
+        if self.card.constructor and self.fresh:
+            return build(self.card, shape=shape, weights=None)
         if self.card.constructor:
             return rebuild(self.model, build(self.card, shape=shape, weights=None), weights=self.weights)
-        return copy(self.model, size=shape[0], weights=self.weights)
+        made = copy(self.model, size=shape[0], weights=self.weights)
+        return renew(made) if self.fresh else made
 
     def stages(self, backbone: keras.Model) -> Sequence[Stage]:
         """The stages of what `build` gave."""
         return cut_into_stages(backbone)
+
+
+def own_source(card: BackboneSpec, model: keras.Model, *, weights: str | Path | None) -> Source:
+    """That of a model that has weights already, which are taken unless others are given, or none are wanted."""
+    return Source(card, None if weights in ("auto", OWN) else weights, model, fresh=weights is None)
 
 
 def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec]) -> Source:
@@ -86,13 +103,15 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
     Args:
         model: a name among `cards`, a card, a ``keras.Model``, a path to a ``.keras`` or a weight file, or
             ``"hf_dir:PATH"``, a text encoder in Hugging Face's form.
-        weights: ``"auto"``, ``"imagenet"``, a path, or None.
+        weights: ``"auto"``, ``"imagenet"``, a path, None, or `OWN`.
         cards: the registry.
     """
     if isinstance(model, keras.Model):
-        return Source(card_of(model), None if weights == "auto" else weights, model)
+        return own_source(card_of(model), model, weights=weights)
     if isinstance(model, BackboneSpec):
         model = find_package(model)
+        if weights == OWN:
+            return Source(model, None)
         return Source(model, _default(model) if weights == "auto" else weights)
     if isinstance(model, str) and model in cards:
         return resolve(cards[model], weights=weights, cards=cards)

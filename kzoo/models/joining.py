@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from kzoo.models.own import set_weights
+
 ops = keras.ops
 
 
@@ -30,7 +32,7 @@ def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
         return made[layer.name]
 
     copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone, call_function=call)
-    copied.set_weights(model.get_weights())
+    set_weights(copied, model.get_weights())
     # The copy's own outputs hang on inputs of its own where it was given what is no input (Keras 3.15).
     makers = {id(tensor): each.name for each in model.operations for tensor in keras.tree.flatten(each.output)}
     return [made[f"{prefix}.{makers[id(output)]}"] for output in model.outputs]

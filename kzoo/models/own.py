@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +41,36 @@ def copy(model: keras.Model, *, size: int, weights: str | Path | None) -> keras.
     source = as_backbone(model)
     shape = (size, size, source.input_shape[-1]) if len(source.input_shape) == 4 else (size,)
     clone = keras.models.clone_model(source, input_tensors=keras.Input(shape, dtype=source.input.dtype))
-    clone.set_weights(source.get_weights())
+    set_weights(clone, source.get_weights())
     if weights is not None:
         load_weights(clone, weights)
-    _finalize(clone)
+        _finalize(clone)
     return clone
 
 
 def rebuild(model: keras.Model, fresh: keras.Model, *, weights: str | Path | None) -> keras.Model:
     """`fresh`, of the same constructor for inputs of another size, with the weights of `model`, or of a file."""
-    fresh.set_weights(model.get_weights())
+    set_weights(fresh, model.get_weights())
     if weights is not None:
         load_weights(fresh, weights)
-    _finalize(fresh)
+        _finalize(fresh)
     return fresh
+
+
+def renew(model: keras.Model) -> keras.Model:
+    """The same layers with new random weights; what Normalization layers know of the data stays."""
+    clone = keras.models.clone_model(model)
+    for ours, theirs in zip(clone.layers, model.layers, strict=True):
+        if isinstance(ours, keras.layers.Normalization):
+            ours.set_weights(theirs.get_weights())
+    _finalize(clone)
+    return clone
+
+
+def set_weights(model: keras.Model, weights: Sequence[Any]) -> None:
+    """Gives a model weights, and makes Normalization layers use them: Keras alone does not (3.15)."""
+    model.set_weights(list(weights))
+    _finalize(model)
 
 
 def as_backbone(model: keras.Model) -> keras.Model:
@@ -149,7 +165,7 @@ def _activation(layer: Any) -> str:
 
 
 def _finalize(model: keras.Model) -> None:
-    """Makes Normalization layers use weights that they were given: `set_weights` alone does not (Keras 3.15)."""
+    """Makes Normalization layers use the weights that they have."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()

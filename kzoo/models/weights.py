@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -138,3 +139,11 @@ def _download(file: WeightFile, path: Path) -> None:
     finally:
         if aside is not None:
             aside.unlink(missing_ok=True)
+
+
+def digest_of(weights: Sequence[np.ndarray]) -> str:
+    """SHA-256 over arrays, in their order."""
+    found = hashlib.sha256()
+    for each in weights:
+        found.update(np.ascontiguousarray(each).tobytes())
+    return found.hexdigest()

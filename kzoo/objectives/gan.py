@@ -26,8 +26,9 @@ class Adversarial(Objective):
     modalities = ("image",)
 
     def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
-        """Real pictures, and the noise that as many are made of."""
-        return examples, tf.random.stateless_normal(tf.stack([tf.shape(examples)[0], NOISE]), seed)
+        """Real pictures, and the noise that as many are made of; and that the former are real."""
+        count = tf.shape(examples)[0]
+        return (examples, tf.random.stateless_normal(tf.stack([count, NOISE]), seed)), tf.ones((count, 1))
 
     def network(self, body: Body) -> keras.Model:
         """A discriminator of one logit, that trains against a generator of its own."""
@@ -67,28 +68,32 @@ class Duel(keras.Model):
     def __init__(self, judge: keras.Model, maker: keras.Model) -> None:
         super().__init__()
         self.judge, self.maker = judge, maker
-        self.optimizers = [keras.optimizers.Adam(RATE, beta_1=0.5)]
+        optimizer = keras.optimizers.Adam(RATE, beta_1=0.5)
+        # What `compile` does for the other one: gradients of half precision would be lost.
+        half = keras.config.dtype_policy().name == "mixed_float16"
+        self.optimizers = [keras.mixed_precision.LossScaleOptimizer(optimizer) if half else optimizer]
         self.optimizers[0].build(maker.trainable_variables)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The discriminator's logits."""
-        return self.judge(inputs, training=training)
+        """The discriminator's logits of real pictures (B, H, W, C), which noise (B, NOISE) comes with."""
+        return self.judge(inputs[0], training=training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """A step of the discriminator, then one of the generator."""
-        real, noise = data
+        (real, noise), ones = data
         made = self.maker(noise, training=True)
-        ones = tf.ones((tf.shape(real)[0], 1))
         with tf.GradientTape() as tape:
             # Each in a batch of its own: BatchNorm would tell them apart by the mixture otherwise.
             both = tf.concat([self.judge(made, training=True), self.judge(real, training=True)], axis=0)
             wanted = tf.concat([0.0 * ones, ones], axis=0)
             loss = tf.reduce_mean(self.compute_loss(y=wanted, y_pred=both))
+            scaled = self.optimizer.scale_loss(loss)
         variables = self.judge.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
         with tf.GradientTape() as tape:
             said = self.judge(self.maker(noise, training=True), training=True)
             fooled = tf.reduce_mean(keras.losses.binary_crossentropy(ones, said, from_logits=True))
+            scaled = self.optimizers[0].scale_loss(fooled)
         variables = self.maker.trainable_variables
-        self.optimizers[0].apply(tape.gradient(fooled, variables), variables)
+        self.optimizers[0].apply(tape.gradient(scaled, variables), variables)
         return {"loss": loss, "generator_loss": fooled}

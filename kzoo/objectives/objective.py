@@ -94,6 +94,8 @@ def paint(features: Any, shape: tuple[int, int, int], *, name: str) -> Any:
     """
     if len(features.shape) == 2:
         features = keras.layers.Reshape((1, 1, features.shape[-1]), name=f"{name}_map")(features)
+    if len(features.shape) != 4:
+        raise ValueError(f"To paint takes features (B, h, w, C) or (B, C). The backbone gives {features.shape}.")
     height, width, channels = shape
     rows, columns = -(-height // features.shape[1]), -(-width // features.shape[2])
     x = keras.layers.Conv2D(256, 3, padding="same", activation="gelu", name=f"{name}_hidden")(features)

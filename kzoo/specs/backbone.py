@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,11 @@ class WeightFile:
     url: str
     digest: str | None = None
     size: int | None = None
+
+
+def scope_of(name: str) -> str:
+    """A name as a Keras model may have it: those of several models together have blanks and signs in them."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_-")
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,7 @@ def register(name: str, constructor: str | Callable[..., Any], **card: Any) -> B
     Raises:
         ValueError: the name is taken, or the constructor cannot be found again by its path.
     """
-    if name in _REGISTRY:
-        raise ValueError(f"A model named {name!r} is there already: choose another name.")
+    refuse_taken(name)
     fields = {field.name for field in dataclasses.fields(BackboneSpec)}
     if unknown := set(card) - fields:
         raise ValueError(f"Unknown fields {sorted(unknown)}. A card has: {', '.join(sorted(fields))}.")
@@ -98,6 +97,12 @@ def register(name: str, constructor: str | Callable[..., Any], **card: Any) -> B
     spec = BackboneSpec(name=name, constructor=_path_of(constructor), **card)
     _REGISTRY[name] = spec
     return spec
+
+
+def refuse_taken(name: str) -> None:
+    """Raises ValueError where there is a model of that name."""
+    if name in _REGISTRY:
+        raise ValueError(f"A model named {name!r} is there already: choose another name.")
 
 
 def _path_of(constructor: str | Callable[..., Any]) -> str:
