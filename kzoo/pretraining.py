@@ -32,7 +32,7 @@ from kzoo.training.checkpoints import Checkpoints
 from kzoo.training.freezing import batch_norms, set_trainable
 from kzoo.training.precision import find_precision, policy
 from kzoo.training.steps import Course, Run, questions, trained
-from kzoo.training.strategies import get_strategy, refuse_unsynchronized, whole_batch
+from kzoo.training.strategies import get_strategy, whole_batch
 
 OBJECTIVES: dict[str, type[Objective]] = {
     each.name: each for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage)
@@ -125,8 +125,10 @@ def pretrain(
     with chosen.scope(), policy(computes):
         backbone = source.build(preprocessor.shape)
         set_trainable({"all": backbone.layers}, ("all",), batch_norm=True)
-        refuse_unsynchronized(batch_norms(backbone.layers), chosen)
         learner = asked.network(_body(backbone, preprocessor))
+        norms = [each for each in batch_norms(learner.layers) if not each.synchronized]
+        for each in norms if chosen.num_replicas_in_sync > 1 else ():
+            each.synchronized = True
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         learner.compile(course.optimizer(), asked.loss, jit_compile=False)
         learner.optimizer.build(trained(learner))
@@ -157,6 +159,8 @@ def pretrain(
         checkpoints=Checkpoints(Path(directory), run) if directory else None,
         title=f"{objective} of {source.card.name}",
     )()
+    for each in norms:
+        each.synchronized = False
     return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
 
 

@@ -7,7 +7,8 @@ standardised embeddings of `Adapted.embed`; nothing is chosen. ``scratch`` is th
 weights on the same examples, all of it; ``random`` is a probe on it, untrained. Of SST-2, examples are drawn from the
 training split and measured on the test split; of FSDD, all are of the speakers theo and yweweler (``voice``: those that
 are drawn theo's, those that are measured on yweweler's); of ChnSentiCorp, all are of the fifth that was kept out of
-kzoo_nano_text. ``imagenet`` is MobileNetV2 0.35 with the weights that Keras downloads. All see pictures at 224 pixels.
+kzoo_nano_text. ``imagenet`` is MobileNetV2 0.35 with the weights that Keras downloads. All see pictures at 224 pixels;
+what is trained from scratch also at 128.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def probe(model: Callable[[str], str], weights: str | None = "auto") -> Any:
     return method
 
 
-def scratch(name: str, data: Path, seed: int) -> float:
+def scratch(name: str, data: Path, seed: int, size: int | None = None) -> float:
     """A method: the same architecture from the start."""
     found = read(name, data)
     inputs, labels = found.everything
@@ -157,7 +158,7 @@ def scratch(name: str, data: Path, seed: int) -> float:
     }
     schedule = SCRATCH if NANO[name] != "text" else kzoo.Phase("*", epochs=60, learning_rate=1e-2, batch_size=8)
     task = kzoo.Classification(parts, audio=found.audio or None, validation=0.1)
-    options = {"weights": None, "size": SIZES.get(name), "seed": seed}
+    options = {"weights": None, "size": size or SIZES.get(name), "seed": seed}
     adapted = kzoo.adapt(f"kzoo_nano_{NANO[name]}", task, schedule=schedule, **options)
     return adapted.evaluate()["accuracy"]
 
@@ -183,6 +184,7 @@ def _fit(model: Any, rows: Any, labels: np.ndarray, train: np.ndarray, test: np.
 METHODS: dict[str, tuple[tuple[str, ...], Any]] = {
     "nano, probe": (tuple(SETS), probe(lambda name: f"kzoo_nano_{NANO[name]}")),
     "scratch": (tuple(SETS), scratch),
+    "scratch, 128 pixels": (("hymenoptera", "trashnet"), partial(scratch, size=128)),
     "random, probe": (tuple(SETS), probe(lambda name: f"kzoo_nano_{NANO[name]}", weights=None)),
     "imagenet, probe": (("hymenoptera", "trashnet"), probe(lambda name: "mobilenet_v2_035")),
     "TF-IDF": (("sst2", "chnsenticorp"), tfidf),
