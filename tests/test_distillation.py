@@ -216,6 +216,7 @@ def test_unlabelled_data_is_read_from_whatever_holds_it(folder, tmp_path, text_t
         read_unlabelled(tmp_path / "empty", "audio")
 
 
+@pytest.mark.slow
 def test_what_the_teacher_has_seen_measures_no_student(teacher, student, arrays):
     other = kzoo.Classification(arrays, validation=0.2, test=0.2, seed=3)
     found = kzoo.distill(teacher, student, other, schedule=PHASE)

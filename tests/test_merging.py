@@ -150,6 +150,7 @@ def test_what_a_normalization_knows_is_kept(normalized, arrays):
     np.testing.assert_allclose(fused(pictures)[:, :8], np.mean(net(pictures), axis=(1, 2)), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_soup_has_one_start_and_all_choose_on_the_same(net, members, arrays):
     task = kzoo.Classification(arrays, validation=0.2, test=0.2)
     other = kzoo.adapt(net, task, schedule=PHASE, weights=None, seed=5)
@@ -162,6 +163,7 @@ def test_a_soup_has_one_start_and_all_choose_on_the_same(net, members, arrays):
         kzoo.soup(apart)
 
 
+@pytest.mark.slow
 def test_an_ensemble_remembers_what_all_its_members_have_seen(net, arrays):
     held = {"validation": (arrays[0][:12], arrays[1][:12]), "test": (arrays[0][12:24], arrays[1][12:24])}
     halves = [slice(24, 42), slice(42, 60)]

@@ -66,7 +66,7 @@ class MaskedLanguage(Objective):
     def loss(self, wanted: Any, found: Any) -> Any:
         """A scalar, over all tokens that are asked for."""
         ops = keras.ops
-        there, index = ops.cast(wanted >= 0, "float32"), ops.maximum(wanted, 0)
+        there, index = ops.cast(wanted >= 0, "float32"), ops.cast(ops.maximum(wanted, 0), "int32")
         chances = ops.log_softmax(found, axis=-1)
         if found.shape[1] == 1:
             said = tf.gather(chances[:, 0], index, batch_dims=1)

@@ -80,12 +80,13 @@ def test_only_the_member_that_is_new_is_computed(members, arrays, cache, read, t
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "augmentation"),
     [
         ("concat", "light"),
-        pytest.param("concat", "strong", marks=pytest.mark.slow),
-        pytest.param("gated", "light", marks=pytest.mark.slow),
+        ("concat", "strong"),
+        ("gated", "light"),
     ],
 )
 def test_held_by_themselves_they_are_what_they_are_together(adapt, members, how, augmentation, monkeypatch):
