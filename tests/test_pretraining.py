@@ -140,11 +140,11 @@ def test_a_card_is_pretrained_at_one_size_and_adapted_at_another(digits, few):
         "kzoo.models.image.compact_cnn",
         {"widths": [4, 8, 8, 8], "blocks": [1, 1, 1], "expansion": 2, "width": 16},
         scaling="tf",
-        min_size=16,
+        min_size=32,
     )
-    made = kzoo.pretrain(card, digits[0][:60], objective="simclr", steps=2, batch_size=16, size=16)
-    adapted = kzoo.adapt(made, few, schedule="linear_probe", size=32)
-    assert adapted.preprocessor.size == 32
+    made = kzoo.pretrain(card, digits[0][:60], objective="simclr", steps=2, batch_size=16, size=32)
+    adapted = kzoo.adapt(made, few, schedule="linear_probe", size=48)
+    assert adapted.preprocessor.size == 48
     np.testing.assert_array_equal(adapted.backbone.get_weights()[0], made.backbone.get_weights()[0])
     assert kzoo.adapt(card, few, schedule="linear_probe", size=224, weights=None).preprocessor.size == 224
 
