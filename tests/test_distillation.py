@@ -111,6 +111,7 @@ def test_unlabelled_pictures_are_enough(teacher, student, arrays):
     assert any("left out" in note for note in found.record["notes"])
 
 
+@pytest.mark.slow
 def test_nothing_that_the_teacher_was_tested_on_is_learned_from_in_either_part(teacher, student, arrays, monkeypatch):
     from kzoo import distillation
 
@@ -134,6 +135,7 @@ def test_nothing_that_the_teacher_was_tested_on_is_learned_from_in_either_part(t
     assert list(seen["lesson"].held.digests) == list(own.validation.digests)
 
 
+@pytest.mark.slow
 def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_path):
     made = kzoo.distill(teacher, student, pictures(60), what="features", schedule=dataclasses.replace(PHASE, epochs=12))
     assert made.record["unexplained_variance"] < 0.8  # 1 is the mean

@@ -146,6 +146,7 @@ def _cosines(rows):
     return unit @ unit.T
 
 
+@pytest.mark.slow
 def test_it_goes_wherever_a_model_goes(static, text_task, tmp_path):
     schedule = kzoo.Phase("*", epochs=10, learning_rate=3e-2, batch_size=16)
     one = kzoo.adapt(static, text_task, schedule=schedule)

@@ -140,6 +140,7 @@ def test_what_cannot_be_fused_is_refused(name):
         call()
 
 
+@pytest.mark.slow
 def test_an_adapted_fusion_goes_wherever_a_model_goes(members, task, arrays):
     adapted = kzoo.adapt(kzoo.Fusion(members), task, schedule="linear_probe")
     found = adapted.model.predict(arrays[0][:3], verbose=0)

@@ -70,6 +70,7 @@ def test_pictures_are_enough(objective, digits):
     assert any(not np.array_equal(a, b) for a, b in zip(before, made.backbone.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tmp_path, monkeypatch):
     options = {"objective": "barlow_twins", "steps": 7, "every": 2, "batch_size": 16, "probe": few}
     whole = kzoo.pretrain(net(), digits[0][:60], **options)
@@ -149,7 +150,8 @@ def test_a_card_is_pretrained_at_one_size_and_adapted_at_another(digits, few):
     assert kzoo.adapt(card, few, schedule="linear_probe", size=224, weights=None).preprocessor.size == 224
 
 
-@pytest.mark.parametrize("name", ["text_cnn", pytest.param("ngrams", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["text_cnn", "ngrams"])
 def test_texts_are_guessed_from_their_vector(name, text_task):
     small = {
         "text_cnn": {"buckets": 1 << 15, "width": 8, "runs": 1 << 8, "run_width": 4},
@@ -259,6 +261,7 @@ def test_a_folder_of_that_name_is_not_taken_for_a_model(few, tmp_path, monkeypat
     kzoo.plan("mobilenet_v2_035", few, size=32, weights=None)
 
 
+@pytest.mark.slow
 def test_none_are_random_weights_for_models_of_ones_own_too(few):
     model = net()
     fresh = kzoo.adapt(model, few, schedule="linear_probe", weights=None)

@@ -208,7 +208,9 @@ def test_other_tasks_are_served(adapted, arrays, tmp_path, kind):
         assert [tuple(filter(None, text.decode().split(","))) for text in reply["labels"].numpy()] == live.labels
 
 
-@pytest.mark.parametrize("scaling", ["caffe", "torch", "tf", "unit"])
+@pytest.mark.parametrize(
+    "scaling", ["caffe", *(pytest.param(each, marks=pytest.mark.slow) for each in ("torch", "tf", "unit"))]
+)
 def test_every_scaling_is_served_as_it_was_trained(arrays, tmp_path, scaling):
     name = f"scaled_{scaling}"
     kzoo.register(name, tiny, size=16, min_size=16, scaling=scaling)
