@@ -162,10 +162,12 @@ class Activations:
         return Passes(self.model, cuts, self.feed, self.fold, self._rows)
 
     def _fill(self, phases: Sequence[Phase], bar: tqdm) -> None:
-        # Two members of a fusion may be one and the same.
-        wanted = {self._passes.key(request): request for request in reversed(self._wanted(phases))}
+        wanted: dict[tuple[str, str], Request] = {}
+        for request in self._wanted(phases):
+            # Two members of a fusion may be one and the same.
+            wanted.setdefault(self._passes.key(request), request)
         together: dict[tuple[str, str], list[Request]] = {}
-        for key, request in reversed(wanted.items()):
+        for key, request in wanted.items():
             if key not in self._rows:
                 together.setdefault((request.split, request.augmentation), []).append(request)
         # One runtime for all passes of a phase: to make one takes seconds.
