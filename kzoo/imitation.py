@@ -20,7 +20,7 @@ from kzoo.fusing import FusedSource
 from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.preparation import feed_of, prepare
-from kzoo.pretrained import Pretrained, card_of
+from kzoo.pretrained import Pretrained, own_card
 from kzoo.specs.backbone import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import imitate
@@ -96,7 +96,7 @@ def imitate_features(
         "seed": seed,
         "seconds": round(time.perf_counter() - started, 1),
     }
-    own = card_of(backbone, card, name=f"{card.name}_of_{teacher.card.name}", size=prepared.preprocessor.size)
+    own = own_card(backbone, card, name=f"{card.name}_of_{teacher.card.name}", size=prepared.preprocessor.size)
     return Pretrained(own, backbone, record)
 
 

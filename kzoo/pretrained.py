@@ -90,7 +90,7 @@ class Pretrained:
         return self.summary()._repr_html_()
 
 
-def card_of(backbone: keras.Model, card: BackboneSpec, *, name: str, size: int) -> BackboneSpec:
+def own_card(backbone: keras.Model, card: BackboneSpec, *, name: str, size: int) -> BackboneSpec:
     """The card of what was made of a card's backbone, at a size."""
     return dataclasses.replace(
         card,

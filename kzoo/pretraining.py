@@ -25,7 +25,7 @@ from kzoo.objectives.objective import Body, Objective
 from kzoo.objectives.simclr import SimCLR
 from kzoo.objectives.supervised import Supervised
 from kzoo.preparation import feed_of, source_of
-from kzoo.pretrained import Pretrained, card_of
+from kzoo.pretrained import Pretrained, own_card
 from kzoo.specs.schedule import AUGMENTATIONS
 from kzoo.specs.task import Regression, Task
 from kzoo.training.checkpoints import Checkpoints
@@ -219,7 +219,7 @@ def _pretrained(
         plain = source.build(preprocessor.shape)
         plain.set_weights(backbone.get_weights())
         backbone = plain
-    card = card_of(backbone, source.card, name=f"{source.card.name}_{run['objective']}", size=preprocessor.size)
+    card = own_card(backbone, source.card, name=f"{source.card.name}_{run['objective']}", size=preprocessor.size)
     kept = ("objective", "steps", "batch_size", "learning_rate", "augmentation", "ema", "seed")
     record = {
         **{name: run[name] for name in kept},
