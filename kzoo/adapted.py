@@ -22,6 +22,7 @@ from kzoo.exporting import export, model_card
 from kzoo.interpolation import interpolate
 from kzoo.models.folding import fold
 from kzoo.models.heads import pool
+from kzoo.models.own import layers_of
 from kzoo.neighbors import Neighbors, normalize, search
 from kzoo.predictions import Predictions
 from kzoo.rereading import read_again, task_like
@@ -30,6 +31,7 @@ from kzoo.saving import write
 from kzoo.showing import name_targets, show, summarize, title_targets
 from kzoo.specs.backbone import BackboneSpec, scope_of
 from kzoo.specs.head import Head
+from kzoo.specs.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.tables import Table
 from kzoo.training.trunk import compiled, forward_batches
@@ -69,6 +71,14 @@ class Adapted:
     record: Mapping[str, Any]
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        remember(layers_of(self.network), self.seen)
+
+    @property
+    def seen(self) -> Seen:
+        """What its weights have seen, before too: no such example is tested on when it is adapted again."""
+        return Seen.restore(self.record["seen"])
 
     @cached_property
     def model(self) -> keras.Model:
@@ -125,7 +135,7 @@ class Adapted:
             ValueError: there is no test split in this process and the data cannot be read again.
         """
         if data is not None:
-            examples, audit = self._labelled(data, seen=self.record["seen"])
+            examples, audit = self._labelled(data, seen=self.seen)
             notes = str(audit).splitlines()
         else:
             examples, notes = self.splits().test, []
@@ -177,7 +187,7 @@ class Adapted:
         if among is None:
             known, embedded = self.splits().train, self._train_embeddings
         else:
-            known, _ = self._labelled(among, seen=())
+            known, _ = self._labelled(among, seen=Seen())
             embedded = self._embeddings(known.columns[self.preprocessor.modality])
         names = [asked.names[index] for index in asked.good]
         if not names:
@@ -291,7 +301,7 @@ class Adapted:
     def _train_embeddings(self) -> np.ndarray:
         return self._embeddings(self.splits().train.columns[self.preprocessor.modality])
 
-    def _labelled(self, data: Any, *, seen: Sequence[str]) -> tuple[Examples, Audit]:
+    def _labelled(self, data: Any, *, seen: Seen) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
         task = data if isinstance(data, Task) else task_like(self.record, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ def _adapt(options: argparse.Namespace) -> None:
     evaluation = adapted.evaluate()
     if not options.json:
         print(f"{adapted}\n\nTest split, which chose nothing:\n{evaluation}", flush=True)
-    values = {name: value for name, value in adapted.record.items() if name != "seen"}
+    values = _shown(adapted.record)
     lines = []
     if options.save:
         values["saved"] = str(adapted.save(options.save))
@@ -199,7 +199,7 @@ def _pretrain(options: argparse.Namespace) -> None:
         size=options.size,
         seed=options.seed,
     )
-    _print(options, f"{made}\n\nSaved to {made.save(options.save)}", dict(made.record))
+    _print(options, f"{made}\n\nSaved to {made.save(options.save)}", _shown(made.record))
 
 
 def _distill(options: argparse.Namespace) -> None:
@@ -215,7 +215,7 @@ def _distill(options: argparse.Namespace) -> None:
         size=options.size,
         seed=options.seed,
     )
-    values = {name: value for name, value in student.record.items() if name != "seen"}
+    values = _shown(student.record)
     _print(options, f"{student}\n\nSaved to {student.save(options.save)}", values)
 
 
@@ -275,6 +275,11 @@ def _training(options: argparse.Namespace) -> dict[str, Any]:
     weights = None if options.weights.lower() == "none" else options.weights
     names = ("schedule", "augmentation", "size", "resize", "strategy", "seed")
     return {"weights": weights, **{name: getattr(options, name) for name in names}}
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without the digests of what was seen."""
+    return {name: value for name, value in record.items() if name not in ("seen", "seen_before")}
 
 
 def _print(options: argparse.Namespace, shown: Any, values: Any) -> None:

@@ -12,16 +12,19 @@ import tensorflow as tf
 
 from kzoo.adapted import Adapted
 from kzoo.conclusion import conclude
-from kzoo.data.examples import Audit, Splits, short
-from kzoo.data.splits import read
+from kzoo.data.examples import Audit, Splits
+from kzoo.data.splits import exclude, read
 from kzoo.data.unlabelled import read_unlabelled
+from kzoo.fusing import FusedSource
 from kzoo.imitation import Lesson, imitate_features, lesson_of
+from kzoo.models.backbones import Source
 from kzoo.preparation import make_feed, prepare, source_of
 from kzoo.pretrained import Pretrained
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import auto, imitate
 from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.teaching import Teacher, listen, task_of, train_taught
 from kzoo.training.losses import Distillation
@@ -88,11 +91,14 @@ def distill(
             "what='features' and data."
         )
     student_options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
+    if not isinstance(student, str) or student != "auto":
+        student = source_of(student, weights=weights)
+    own = student.seen if isinstance(student, Source | FusedSource) else Seen()
     if what == "features":
         teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
-        lesson = lesson_of(teacher, data, seed=seed)
+        lesson = lesson_of(teacher, data, seen=teacher.seen | own, seed=seed)
         return imitate_features(teacher, student, lesson, schedule=schedule, weights=weights, **student_options)
-    splits, labelled = _splits(teacher, data)
+    splits, labelled = _splits(teacher, data, teacher.seen | own)
     share = labels if labelled else 0.0
     task = data if isinstance(data, Task) else task_of(teacher)
     if what == "both":
@@ -108,6 +114,7 @@ def distill(
         head=head,
         splits=splits,
         recipe=_recipe,
+        seen=teacher.seen,
         **student_options,
     )
     feed, scale = make_feed(prepared, None, seed, mixable=False)
@@ -130,40 +137,23 @@ def _recipe(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     return (auto if weights else imitate)(card, examples=examples, weights=weights)
 
 
-def _unseen(teacher: Adapted, splits: Splits) -> Splits:
-    """Splits whose validation and test have nothing that their teacher was trained or chosen on."""
-    own = {"test": teacher.record["fingerprint"], "validation": teacher.record.get("held")}
-    if all(splits.fingerprint(part) == digest for part, digest in own.items()):
-        return splits
-    seen, left, kept = set(teacher.record["seen"]), 0, {}
-    for part in own:
-        examples = getattr(splits, part)
-        keep = [index for index, digest in enumerate(examples.digests) if short(digest) not in seen]
-        if not keep:
-            raise ValueError(
-                f"The teacher has seen all of the {part} split: pass other data, or None for the teacher's own splits."
-            )
-        left += len(examples) - len(keep)
-        kept[part] = examples.take(keep)
-    note = f"{left} examples left out of validation and test: the teacher was trained or chosen on them"
-    notes = [*splits.audit.notes, *([note] if left else [])]
-    return dataclasses.replace(splits, **kept, audit=Audit(splits.audit.set_aside, notes))
+def _splits(teacher: Adapted, data: Any, seen: Seen) -> tuple[Splits, bool]:
+    """What the student learns from, is selected on and measured on; and whether it has labels.
 
-
-def _splits(teacher: Adapted, data: Any) -> tuple[Splits, bool]:
-    """What the student learns from, is chosen on and measured on; and whether it has labels."""
+    Nothing that was `seen` by the teacher or by the student's start weights is tested on.
+    """
     if data is None:
-        return teacher.splits(), True
+        return exclude(teacher.splits(), seen), True
     if isinstance(data, Task):
-        splits = read(data, teacher.preprocessor.modality)
+        splits = read(data, teacher.preprocessor.modality, seen=seen)
         if data.kind != teacher.kind or list(splits.labels) != list(teacher.labels):
             raise ValueError(
                 f"The teacher knows {teacher.kind} of {list(teacher.labels)}; the task has {data.kind} of "
                 f"{list(splits.labels)}."
             )
-        return _unseen(teacher, splits), True
+        return splits, True
     try:
-        own = teacher.splits()
+        own = exclude(teacher.splits(), seen)
     except ValueError as error:
         raise ValueError(
             "Unlabelled data teaches; choices are made on the teacher's own splits, and these are gone. Pass a task "

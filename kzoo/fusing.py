@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import or_
 
 import keras
 
@@ -16,6 +18,7 @@ from kzoo.models.joining import graft
 from kzoo.models.stages import Stage
 from kzoo.specs.backbone import BackboneSpec, scope_of
 from kzoo.specs.fusion import Fusion
+from kzoo.specs.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class FusedSource:
         """What to call the weights in a record; None where no member has any."""
         names = [member.weights_name for member in self.members.values()]
         return " + ".join(name or "random" for name in names) if any(names) else None
+
+    @property
+    def seen(self) -> Seen:
+        """What the weights of any member have seen."""
+        return functools.reduce(or_, (member.seen for member in self.members.values()))
 
     @property
     def channels(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from kzoo.adapted import Adapted
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
-from kzoo.data.splits import read
+from kzoo.data.splits import exclude, read
 from kzoo.data.unlabelled import read_unlabelled
 from kzoo.fusing import FusedSource
 from kzoo.models.backbones import Source
@@ -25,6 +25,7 @@ from kzoo.specs.backbone import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import imitate
 from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.teaching import Teacher, listen, task_of, train_taught
 from kzoo.training.losses import Distillation
@@ -42,6 +43,10 @@ class Lesson:
     train: Examples
     held: Examples
     task: Task
+
+    def seen(self) -> Seen:
+        """What weights that imitate on it have seen."""
+        return Seen.of(unlabelled=self.train.digests, chosen=self.held.digests)
 
 
 def imitate_features(
@@ -94,30 +99,33 @@ def imitate_features(
         "unexplained_variance": round(results[-1].scores["val_loss"], 4),
         "start": prepared.source.weights_name,
         "seed": seed,
+        "seen": (teacher.seen | prepared.seen | lesson.seen()).as_plain(),
         "seconds": round(time.perf_counter() - started, 1),
     }
     own = own_card(backbone, card, name=f"{card.name}_of_{teacher.card.name}", size=prepared.preprocessor.size)
     return Pretrained(own, backbone, record)
 
 
-def lesson_of(teacher: Adapted | Source | FusedSource, data: Any, *, seed: int) -> Lesson:
+def lesson_of(teacher: Adapted | Source | FusedSource, data: Any, *, seen: Seen, seed: int) -> Lesson:
     """What a student imitates its teacher on.
 
     Args:
         teacher: an adapted model or a backbone.
         data: None for the teacher's own, a task, or unlabelled examples.
+        seen: what teacher and student have seen: the student is selected on other examples, as far as there are any.
         seed: of what is kept to choose on, of unlabelled examples.
     """
     if data is None and isinstance(teacher, Adapted):
-        splits = teacher.splits()
+        splits = exclude(teacher.splits(), seen)
         return Lesson(splits.train, splits.validation, task_of(teacher))
     if isinstance(data, Task):
-        splits = read(data, _modality_of(teacher, data))
+        splits = read(data, _modality_of(teacher, data), seen=seen)
         return Lesson(splits.train, splits.validation, data)
     examples, _ = read_unlabelled(data, _modality_of(teacher, None))
     if len(examples) < 10:
         raise ValueError(f"To imitate a teacher takes 10 examples or more. Got {len(examples)}.")
     order = np.random.default_rng(seed).permutation(len(examples))
+    order = order[np.argsort(seen.sides(examples.digests)[order], kind="stable")]
     count = min(max(round(HELD * len(examples)), 1), MOST_HELD)
     held, kept = (examples.take(np.sort(part)) for part in (order[:count], order[count:]))
     return Lesson(kept, held, Regression(data))

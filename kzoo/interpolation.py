@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
+from operator import or_
 from typing import Any
 
 import keras
@@ -63,7 +65,7 @@ def recorded(adapted: Any, members: Sequence[Any], merged: Mapping[str, Any]) ->
         "phases": phases,
         "kept": 0,
         "merged": {**merged, "members": names},
-        "seen": sorted(set().union(*(member.record["seen"] for member in members))),
+        "seen": functools.reduce(or_, (member.seen for member in members)).as_plain(),
     }
     done = dataclasses.replace(adapted, record=record)
     record["test"] = done.evaluate().as_dict()

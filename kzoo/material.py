@@ -20,6 +20,7 @@ from kzoo.fusing import FusedSource
 from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.objectives.objective import Objective
+from kzoo.specs.seen import Seen
 from kzoo.specs.task import Classification, Task, as_task
 from kzoo.training.probe import solve
 from kzoo.training.trunk import compiled, forward_batches
@@ -44,6 +45,12 @@ class Material:
     modality: str
     audit: Audit
     origin: str
+
+    def seen(self) -> Seen:
+        """What weights that are trained on it have seen."""
+        if self.targets.shape[1]:
+            return Seen.of(trained=self.examples.digests)
+        return Seen.of(unlabelled=self.examples.digests)
 
     def digest(self) -> str:
         """SHA-256 over all content and targets."""
@@ -76,7 +83,7 @@ def read_material(kind: type[Objective], source: Source | FusedSource, data: Any
     if task is None:
         examples, audit = read_unlabelled(data, modality)
         return Material(examples, np.zeros((len(examples), 0), np.float32), modality, audit, origin)
-    splits = read(task, modality)
+    splits = read(task, modality, seen=source.seen)
     empty = np.zeros((len(splits.train), 0), np.float32)
     targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if kind.labelled else empty
     return Material(splits.train, targets, modality, splits.audit, origin)
@@ -97,14 +104,14 @@ class Probe:
     parts: Sequence[tuple[np.ndarray, np.ndarray]]
 
     @classmethod
-    def of(cls, task: Any, backbone: keras.Model, preprocessor: Any, modality: Modality) -> Any:
-        """What measures a backbone; without a task, nothing."""
+    def of(cls, task: Any, backbone: keras.Model, preprocessor: Any, modality: Modality, *, seen: Seen) -> Any:
+        """What measures a backbone, on nothing that its weights have `seen`; without a task, nothing."""
         if task is None:
             return dict
         task = as_task(task)
         if not isinstance(task, Classification):
             raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
-        splits = read(task, modality.name)
+        splits = read(task, modality.name, seen=seen)
         eye = np.eye(len(splits.labels), dtype=np.float32)
         parts = [(part.columns[modality.name], eye[part.targets]) for part in (splits.train, splits.validation)]
         embedding = keras.Model(backbone.input, pool(backbone.output, "avg", name="probe"))

@@ -23,12 +23,13 @@ from kzoo.fusing import FusedSource, fused_source
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, own_source, resolve
 from kzoo.models.weights import digest_of
-from kzoo.pretrained import Pretrained, load_pretrained
+from kzoo.pretrained import Pretrained, load_pretrained, seen_by
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import RECIPES, auto
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.training.feed import Feed, Split
 from kzoo.training.freezing import batch_norms
@@ -49,6 +50,7 @@ class Prepared:
         schedule: the phases.
         strategy: where it runs.
         start: SHA-256 of the backbone's weights before anything is trained.
+        seen: what these weights, and those of a teacher, have seen: no such example is tested on.
     """
 
     task: Task
@@ -60,6 +62,7 @@ class Prepared:
     schedule: Schedule
     strategy: tf.distribute.Strategy
     start: str
+    seen: Seen
 
 
 def prepare(
@@ -76,10 +79,12 @@ def prepare(
     seed: int,
     splits: Splits | None = None,
     recipe: Callable[..., Schedule] = auto,
+    seen: Seen | None = None,
 ) -> Prepared:
     """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`.
 
-    With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``.
+    With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``; `seen`
+    is what a teacher has seen, beside the start weights.
     """
     task = as_task(task)
     head = head or Head()
@@ -90,7 +95,8 @@ def prepare(
     modality = modality_for(source.card, task, known=known)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
-    splits = splits or read(task, modality.name)
+    seen = source.seen | (seen or Seen())
+    splits = splits or read(task, modality.name, seen=seen)
     head = head.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
     preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
@@ -109,7 +115,7 @@ def prepare(
         picked = picked.with_batches_of(chosen.num_replicas_in_sync)
     for phase in picked.phases:
         _check_phase(phase, assembled, examples=len(splits.train), strategy=chosen)
-    return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start)
+    return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start, seen)
 
 
 def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource:
@@ -126,14 +132,17 @@ def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource
             raise ValueError("An ensemble is not adapted again: adapt one of its members.")
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
-        return own_source(card, model.backbone, weights=weights)
+        return own_source(card, model.backbone, weights=weights, seen=model.seen)
     if isinstance(model, Fusion):
         return fused_source(model, [_member(each, weights=weights) for each in model.members])
     if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
         model = load_pretrained(model)
     if isinstance(model, Pretrained):
-        return own_source(model.card, model.backbone, weights=weights)
-    return resolve(model, weights=weights, cards=cards())
+        return own_source(model.card, model.backbone, weights=weights, seen=model.seen)
+    source = resolve(model, weights=weights, cards=cards())
+    if source.card.source == "pretrained" and source.weights is not None:
+        return dataclasses.replace(source, seen=seen_by(source.card))
+    return source
 
 
 def _member(model: Any, *, weights: str | Path | None) -> Source:

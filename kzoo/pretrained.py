@@ -14,10 +14,18 @@ import keras
 
 from kzoo import figures
 from kzoo.models.backbones import Source
+from kzoo.models.own import layers_of
 from kzoo.saving import read, write
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.registry import refuse_taken, register
+from kzoo.specs.seen import Seen, remember
 from kzoo.tables import Table
+
+HIDDEN = ("course", "seen")
+"""What of a record no table shows."""
+
+OPEN = "kzoo.pretrained.open_backbone"
+"""The constructor of registered backbones."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +41,14 @@ class Pretrained:
     card: BackboneSpec
     backbone: keras.Model
     record: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        remember(layers_of(self.backbone), self.seen)
+
+    @property
+    def seen(self) -> Seen:
+        """What its weights have seen: no such example is tested on once it is adapted."""
+        return Seen.restore(self.record.get("seen"))
 
     def save(self, directory: str | Path) -> Path:
         """Writes card, weights and checksums to `directory`, whole or not at all.
@@ -57,7 +73,7 @@ class Pretrained:
         arguments = {"folder": str(self.save(directory).absolute()), "channels": self.backbone.input_shape[-1]}
         fields = vars(self.card) | {"arguments": arguments, "source": "pretrained", "inside": ""}
         del fields["name"], fields["constructor"]
-        return register(name, "kzoo.pretrained.open_backbone", **fields)
+        return register(name, OPEN, **fields)
 
     def plot(self) -> Any:
         """Loss and probe over the steps of its pretraining, as a matplotlib figure (extra ``viz``).
@@ -77,7 +93,7 @@ class Pretrained:
             ("modality", self.card.modality),
             ("parameters", f"{self.backbone.count_params():,}"),
             ("width", self.card.width),
-            *((name.replace("_", " "), _short(value)) for name, value in self.record.items() if name != "course"),
+            *((name.replace("_", " "), _short(value)) for name, value in self.record.items() if name not in HIDDEN),
         ]
         return Table(("", ""), rows, title=f"{self.card.name}, pretrained")
 
@@ -126,10 +142,15 @@ def open_backbone(
     return Source(found.card, None, model).build(input_shape)
 
 
+def seen_by(card: BackboneSpec) -> Seen:
+    """What the weights of a registered `Pretrained` have seen."""
+    return load_pretrained(card.arguments["folder"]).seen if card.constructor == OPEN else Seen()
+
+
 def describe(card: BackboneSpec, record: Mapping[str, Any]) -> str:
     """A model card: what it is, what it was trained on and for how long, and what it reached, as Markdown."""
     rows = [("modality", card.modality), ("parameters", card.parameters), ("width", card.width)]
-    rows += [(name, value) for name, value in record.items() if name != "course"]
+    rows += [(name, value) for name, value in record.items() if name not in HIDDEN]
     lines = [f"| {name.replace('_', ' ')} | {_short(value)} |" for name, value in rows]
     course = record.get("course", ())
     columns = [name for name in ("step", "loss", "probe") if course and name in course[-1]]

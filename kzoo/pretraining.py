@@ -155,7 +155,7 @@ def pretrain(
             feed.train, asked.ask, course=course, views=kind.views, augmentation=augmentation, start=start
         ),
         course=course,
-        look=Probe.of(probe, backbone, preprocessor, modality),
+        look=Probe.of(probe, backbone, preprocessor, modality, seen=source.seen | material.seen()),
         checkpoints=Checkpoints(Path(directory), run) if directory else None,
         title=f"{objective} of {source.card.name}",
     )()
@@ -233,6 +233,7 @@ def _pretrained(
         "loss": rows[-1]["loss"],
         **({"probe": rows[-1]["probe"], "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),
         "seconds": round(seconds, 1),
+        "seen": (source.seen | material.seen()).as_plain(),
         "course": rows,
     }
     return Pretrained(card, backbone, record)

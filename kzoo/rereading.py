@@ -7,6 +7,7 @@ from typing import Any
 
 from kzoo.data.examples import Splits
 from kzoo.data.splits import read
+from kzoo.specs.seen import Seen
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task
 
 KINDS = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}
@@ -29,7 +30,8 @@ def read_again(record: Mapping[str, Any], *, kind: str, modality: str) -> Splits
             "The data was in memory, or a function of yours read it, and the test split is not in this process: "
             "pass other data."
         )
-    splits = read(task_like(record, data, kind=kind), modality)
+    seen = Seen.restore(record.get("seen_before"))
+    splits = read(task_like(record, data, kind=kind), modality, seen=seen)
     if splits.fingerprint() != record["fingerprint"]:
         raise ValueError(f"{data} has changed since training: its test split is another one now.")
     return splits

@@ -93,6 +93,7 @@ def distill_static(model: Any = "minilm_l6", *, width: int = 256, weights: str |
         "teacher": source.card.name,
         "teacher_weights": source.weights_name,
         "entries": len(vectors),
+        "seen": source.seen.as_plain(),
         "seconds": round(time.perf_counter() - started, 1),
     }
     return Pretrained(card, static, record)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.specs.seen import Seen
 from kzoo.tables import Table
 
 SPLIT_NAMES = {
@@ -155,14 +156,9 @@ class Splits:
         lines = sorted(f"{digest} {np.asarray(target).tolist()}" for digest, target in pairs)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
-    def seen(self) -> list[str]:
-        """Short digests of what weights were fitted and choices were made on: no later measurement may use them."""
-        return sorted({short(digest) for part in (self.train, self.validation) for digest in part.digests})
-
-
-def short(digest: str) -> str:
-    """The first 16 digits of a digest: enough to tell examples apart."""
-    return digest[:16]
+    def seen(self) -> Seen:
+        """What weights that are trained and selected on these splits have seen."""
+        return Seen.of(trained=self.train.digests, chosen=self.validation.digests)
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

@@ -15,6 +15,9 @@ from kzoo.data.modalities import Wanted
 FOLDS = 20
 """Most parts of equal size that groups are dealt to."""
 
+NEARLY_ALL = 0.75
+"""From this share of the remaining groups on, a part takes all of them, where none has to be left."""
+
 
 def find_groups(wanted: Wanted, *, columns: Mapping[str, Sequence[Any]], paths: Any, source: str) -> Sequence[str]:
     """The group of each example, or none where none are wanted.
@@ -57,15 +60,21 @@ def of_paths(function: Any, paths: Sequence[Any], *, what: str) -> list[Any]:
 
 
 def deal(
-    strata: np.ndarray, groups: Sequence[str], wanted: Mapping[str, Any], rng: np.random.Generator
+    strata: np.ndarray,
+    groups: Sequence[str],
+    wanted: Mapping[str, Any],
+    rng: np.random.Generator,
+    *,
+    spare: bool = True,
 ) -> dict[str, np.ndarray]:
     """Indices of each part, groups as a whole: those of its groups, or as near to its share as groups of a size allow.
 
     Args:
         strata: int (N,), what to stratify by as far as groups allow.
         groups: N.
-        wanted: of validation and test, a share or the names of groups.
+        wanted: of validation and test, a share (0 for none) or the names of groups.
         rng: draws.
+        spare: whether some groups have to be left for train; False where train has others.
 
     Raises:
         ValueError: a group is not there, or there are too few.
@@ -85,8 +94,13 @@ def deal(
         if part not in parts:
             rows = np.flatnonzero(left)
             # A share is one of all examples, of which some are dealt already.
-            parts[part] = rows[_fold(strata[rows], names[rows], share * len(names) / max(len(rows), 1), rng)]
-            left[parts[part]] = False
+            part_of_rest = share * len(names) / max(len(rows), 1)
+            if share == 0:
+                rows = rows[:0]
+            elif spare or (part_of_rest < NEARLY_ALL and len(set(names[rows])) > 1):
+                rows = rows[_fold(strata[rows], names[rows], part_of_rest, rng)]
+            parts[part] = rows
+            left[rows] = False
     return parts | {"train": np.flatnonzero(left)}
 
 

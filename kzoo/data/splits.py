@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzoo.data.examples import Audit, Examples, Splits, short
-from kzoo.data.grouping import deal
+from kzoo.data.dividing import Ledger, divide, without_seen
+from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.modalities import MODALITIES, Modality
 from kzoo.data.sources import read_source
 from kzoo.data.targets import encode, make_labels
+from kzoo.specs.seen import NEW, Seen
 from kzoo.specs.task import Task
 
-BINS = 10
-"""Most bins of equal size by which the targets of a regression are stratified; each has 20 examples or more."""
 
-
-def read(task: Task, modality: str = "image") -> Splits:
+def read(task: Task, modality: str = "image", *, seen: Seen | None = None) -> Splits:
     """Reads, checks, encodes and splits the data of a task.
 
     Dirty examples are set aside, with a name and a reason each; ``strict=True`` raises instead. Copies of one
     content stay on one side: an example of the training data that is in a given test or validation split leaves.
+
+    Args:
+        task: the data.
+        modality: of its inputs.
+        seen: what the start weights have seen; such examples keep the side that they had, see `divide`.
 
     Raises:
         ValueError: nothing is left to learn from, or `strict` and something is wrong.
@@ -37,16 +39,35 @@ def read(task: Task, modality: str = "image") -> Splits:
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
     for name, examples in splits.items():
         splits[name] = clean(examples)
-    parts = _divide(splits, task=task, aside=aside, notes=notes)
+    ledger = Ledger()
+    parts = divide(splits, task=task, seen=seen or Seen(), ledger=ledger)
+    aside += ledger.overlaps
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
-    _refuse_empty(parts, aside, task)
+    aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
+    _refuse_empty(parts, aside, notes, task, exposed=len(seen or Seen()) > 0)
     notes += _missing(parts["train"], labels, task)
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
 
+def exclude(splits: Splits, seen: Seen) -> Splits:
+    """Splits whose test and validation have nothing that weights were trained on; see `kzoo.data.dividing.divide`.
+
+    Raises:
+        ValueError: nothing is left of one of them.
+    """
+    exposed: list[tuple[str, str]] = []
+    parts = {
+        part: without_seen(getattr(splits, part), seen, part=part, exposed=exposed) for part in ("test", "validation")
+    }
+    for part, examples in parts.items():
+        if not len(examples):
+            raise ValueError(f"The models have seen all of the {part} split: pass other data.\n{Audit(exposed)}")
+    return replace(splits, **parts, audit=Audit([*splits.audit.set_aside, *exposed], splits.audit.notes))
+
+
 def read_labelled(
-    task: Task, modality: str = "image", *, labels: Sequence[str], seen: Iterable[str] = ()
+    task: Task, modality: str = "image", *, labels: Sequence[str], seen: Seen | None = None
 ) -> tuple[Examples, Audit]:
     """All clean examples of a task's data, whatever their split, encoded by labels that are known already.
 
@@ -54,7 +75,7 @@ def read_labelled(
         task: the data.
         modality: of its inputs.
         labels: names of the outputs.
-        seen: short digests of examples that are left out, because a model was trained or chosen on them.
+        seen: what a model has seen: such examples are left out, and counted.
 
     Returns:
         The examples, and what was set aside or left out.
@@ -69,10 +90,9 @@ def read_labelled(
     parts = [clean(examples) for examples in raw.splits.values()]
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
-    known = set(seen)
-    fresh = [part.take([n for n, d in enumerate(part.digests) if short(d) not in known]) for part in parts]
+    fresh = [part.take(np.flatnonzero((seen or Seen()).sides(part.digests) == NEW)) for part in parts]
     left = sum(map(len, parts)) - sum(map(len, fresh))
-    notes += [f"{left} {clean.modality.noun}s left out: the model was trained or chosen on them"] if left else []
+    notes += [f"{left} {clean.modality.noun}s left out: the model was trained or selected on them"] if left else []
     audit = Audit(aside, notes)
     if not any(map(len, fresh)):
         raise ValueError(f"No example is left to measure on.\n{audit}")
@@ -129,110 +149,24 @@ def _contradictions(
     }
 
 
-def _divide(
-    splits: dict[str, Examples],
-    *,
+def _refuse_empty(
+    parts: Mapping[str, Examples],
+    aside: Sequence[tuple[str, str]],
+    notes: Sequence[str],
     task: Task,
-    aside: list[tuple[str, str]],
-    notes: list[str],
-) -> dict[str, Examples]:
-    """Train, validation and test, from whichever of them are there."""
-    rng = np.random.default_rng(task.seed)
-    name = "train" if "train" in splits else "all"
-    held = {part: {*splits[part].digests, *splits[part].groups} for part in ("test", "validation") if part in splits}
-    if "validation" in held and "test" in held:
-        splits["validation"] = _outside(splits["validation"], {"test": held["test"]}, aside, "validation")
-    pool = _outside(splits[name], held, aside, name)
-    marks = list(pool.digests)
-    shares = {part: getattr(task, part) for part in ("test", "validation") if part not in splits}
-    if pool.groups:
-        return splits | _divide_groups(pool, shares, rng, aside)
-    chosen = _stratify(_strata(pool.targets), marks, shares, rng, notes)
-    duplicates = len(marks) - len(set(marks))
-    if duplicates:
-        notes.append(f"{duplicates} copies of others: each stays in the split of its original")
-    return splits | {part: pool.take(rows) for part, rows in chosen.items()}
-
-
-def _divide_groups(
-    pool: Examples, shares: Mapping[str, Any], rng: np.random.Generator, aside: list[tuple[str, str]]
-) -> dict[str, Examples]:
-    """The same with groups that stay whole; an example of whose content a copy is in a held-out part leaves."""
-    parts = {part: pool.take(rows) for part, rows in deal(_strata(pool.targets), pool.groups, shares, rng).items()}
-    held: dict[str, set[str]] = {}
+    *,
+    exposed: bool,
+) -> None:
     for name in ("test", "validation", "train"):
-        if name in parts:
-            parts[name] = _outside(parts[name], dict(held), aside, name)
-            held[name] = set(parts[name].digests)
-    return parts
-
-
-def _outside(examples: Examples, held: Mapping[str, set[str]], aside: list[tuple[str, str]], name: str) -> Examples:
-    """The examples whose content and group are in no held-out split; the others are set aside."""
-    keep = []
-    for index in range(len(examples)):
-        marks = {"content": examples.digests[index], "group": examples.groups[index] if examples.groups else None}
-        found = [(what, part) for part, known in held.items() for what, mark in marks.items() if mark in known]
-        if found:
-            aside.append((examples.names[index], f"in {name}, but its {found[0][0]} is in {found[0][1]} too"))
-        else:
-            keep.append(index)
-    return examples.take(keep)
-
-
-def _stratify(
-    strata: np.ndarray, marks: Sequence[str], shares: Mapping[str, float], rng: np.random.Generator, notes: list[str]
-) -> dict[str, np.ndarray]:
-    """Indices of each part: from each stratum its share, whole contents at a time, at least one where it has three.
-
-    A stratum of one content goes to train.
-    """
-    members: dict[int, dict[str, list[int]]] = {}
-    first: dict[str, int] = {}
-    for index, mark in enumerate(marks):
-        stratum = first.setdefault(mark, int(strata[index]))
-        members.setdefault(stratum, {}).setdefault(mark, []).append(index)
-    parts: dict[str, list[int]] = {part: [] for part in (*shares, "train")}
-    single = 0
-    for stratum in sorted(members):
-        contents = list(members[stratum].values())
-        order = rng.permutation(len(contents))
-        start = 0
-        for part, share in shares.items():
-            count = round(share * len(contents))
-            if count == 0 and len(contents) > len(shares):
-                count = 1
-            count = min(count, len(contents) - 1 - start)
-            for content in order[start : start + count]:
-                parts[part] += contents[content]
-            start += count
-        single += bool(shares) and len(contents) == 1
-        for content in order[start:]:
-            parts["train"] += contents[content]
-    if single:
-        notes.append(f"{single} classes have one member only: it is used for training and they cannot be tested")
-    return {part: np.sort(np.asarray(indices, np.int64)) for part, indices in parts.items()}
-
-
-def _strata(targets: np.ndarray) -> np.ndarray:
-    """What to stratify by: the class; the rarest label; the quantile of the first value."""
-    if targets.ndim == 1:
-        return targets
-    if not len(targets):
-        return np.zeros(0, np.int64)
-    if set(np.unique(targets)) <= {0.0, 1.0}:
-        rarity = np.where(targets > 0, targets.sum(axis=0), np.inf)
-        return np.where(targets.any(axis=1), rarity.argmin(axis=1), -1)
-    bins = min(BINS, max(1, len(targets) // 20))
-    edges = np.quantile(targets[:, 0], np.linspace(0, 1, bins + 1)[1:-1])
-    return np.digitize(targets[:, 0], edges)
-
-
-def _refuse_empty(parts: Mapping[str, Examples], aside: Sequence[tuple[str, str]], task: Task) -> None:
-    for name in ("train", "validation", "test"):
         if not len(parts[name]):
-            reason = f" {len(aside)} were set aside:\n{Audit(aside)}" if aside else ""
-            raise ValueError(f"The {name} split is empty: give more data, or another share of it.{reason}")
+            reason = f"\n{Audit(aside, notes)}" if aside or notes else ""
+            advice = "give more data, or another share of it"
+            if exposed:
+                # Pretraining on a task leaves its validation and test splits out.
+                advice = (
+                    "bring examples that the start weights have not seen, or pretrain with a task instead of a folder"
+                )
+            raise ValueError(f"The {name} split is empty: {advice}.{reason}")
     if task.kind == "classification" and len(np.unique(parts["train"].targets)) < 2:
         raise ValueError(f"One class only is left in the training data after the audit.\n{Audit(aside)}")
 

@@ -6,19 +6,20 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, read_model, rebuild, renew
+from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, layers_of, read_model, rebuild, renew
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.catalog_text import card_of_folder, find_package
 from kzoo.specs.registry import get_model
+from kzoo.specs.seen import Seen, recall
 from kzoo.storage import NANO
 
 MADE = ("own", "preset")
@@ -39,12 +40,14 @@ class Source:
         weights: a path, ``"imagenet"``, ``"own"`` for those that a user's constructor puts in, or None for random ones.
         model: the user's own model, which is copied; or None.
         fresh: whether that one's weights are replaced by random ones.
+        seen: what the weights have seen, as far as kzoo knows.
     """
 
     card: BackboneSpec
     weights: str | Path | None
     model: keras.Model | None = None
     fresh: bool = False
+    seen: Seen = field(default_factory=Seen)
 
     @property
     def weights_name(self) -> str | None:
@@ -92,9 +95,18 @@ class Source:
         return cut_into_stages(backbone)
 
 
-def own_source(card: BackboneSpec, model: keras.Model, *, weights: str | Path | None) -> Source:
-    """That of a model that has weights already, which are taken unless others are given, or none are wanted."""
-    return Source(card, None if weights in ("auto", OWN) else weights, model, fresh=weights is None)
+def own_source(card: BackboneSpec, model: keras.Model, *, weights: str | Path | None, seen: Seen) -> Source:
+    """That of a model that has weights already, which are taken unless others are given, or none are wanted.
+
+    Args:
+        card: the model's.
+        model: with its weights.
+        weights: see `resolve`.
+        seen: what the model's own weights have seen.
+    """
+    if weights in ("auto", OWN):
+        return Source(card, None, model, seen=seen)
+    return Source(card, weights, model, fresh=weights is None)
 
 
 def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec]) -> Source:
@@ -107,7 +119,7 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
         cards: the registry.
     """
     if isinstance(model, keras.Model):
-        return own_source(card_of(model), model, weights=weights)
+        return own_source(card_of(model), model, weights=weights, seen=recall(layers_of(model)))
     if isinstance(model, BackboneSpec):
         model = find_package(model)
         if weights == OWN:

@@ -97,6 +97,12 @@ def as_backbone(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[0], features, name=model.name)
 
 
+def layers_of(model: keras.Model) -> list[Any]:
+    """A model and all layers in it, those of nested models too."""
+    inner = [each for layer in model.layers if isinstance(layer, keras.Model) for each in layers_of(layer)]
+    return [model, *model.layers, *inner]
+
+
 def read_model(path: str | Path) -> keras.Model:
     """A ``.keras`` file, without running any code that is in it."""
     try:

@@ -1,0 +1,116 @@
+"""Seen: the examples that a set of weights was trained, selected or pretrained on, known by their content."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+NEW, UNLABELLED, CHOSEN, TRAINED = range(4)
+"""What weights know of an example: nothing; its input only; its label, through validation; its label, by training."""
+
+_DIGITS = 16
+_NONE = np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a set of weights has seen. It travels with the weights through every verb, `save` and `load`.
+
+    An example in it never enters a later test split, and enters a later validation split only where it was in
+    validation before, or where its label was not used and no unseen example is left.
+
+    Args:
+        trained: examples whose labels the weights were fitted to: uint64, sorted, the first 64 bits of each digest.
+        chosen: examples on which the weights were selected (validation).
+        unlabelled: examples that the weights were fitted to without labels.
+    """
+
+    trained: np.ndarray = field(default_factory=lambda: _NONE)
+    chosen: np.ndarray = field(default_factory=lambda: _NONE)
+    unlabelled: np.ndarray = field(default_factory=lambda: _NONE)
+
+    @classmethod
+    def of(cls, *, trained: Iterable[str] = (), chosen: Iterable[str] = (), unlabelled: Iterable[str] = ()) -> Seen:
+        """The same of hexadecimal digests."""
+        return cls(*(_numbers(digests) for digests in (trained, chosen, unlabelled)))
+
+    @classmethod
+    def restore(cls, values: Mapping[str, str] | Sequence[str] | None) -> Seen:
+        """What `as_plain` gave. A list of digests, which kzoo 0.1 wrote, counts as trained on.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if not values:
+            return cls()
+        if not isinstance(values, Mapping):
+            return cls.of(trained=values)
+        return cls(**{name: np.frombuffer(base64.b64decode(text), "<u8").copy() for name, text in values.items()})
+
+    def as_plain(self) -> dict[str, str]:
+        """Plain values for JSON: base64 of little-endian 64-bit numbers."""
+        arrays = {"trained": self.trained, "chosen": self.chosen, "unlabelled": self.unlabelled}
+        return {name: base64.b64encode(each.astype("<u8").tobytes()).decode() for name, each in arrays.items()}
+
+    def __or__(self, other: Seen) -> Seen:
+        """What either has seen."""
+        pairs = ((self.trained, other.trained), (self.chosen, other.chosen), (self.unlabelled, other.unlabelled))
+        return Seen(*(np.union1d(*pair) for pair in pairs))
+
+    def __len__(self) -> int:
+        return len(np.unique(np.concatenate([self.trained, self.chosen, self.unlabelled])))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Seen) and self.as_plain() == other.as_plain()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Seen({len(self.trained)} trained, {len(self.chosen)} chosen, {len(self.unlabelled)} unlabelled)"
+
+    def sides(self, digests: Sequence[str]) -> np.ndarray:
+        """What is known of each example, int8 (N,): the highest of `NEW`, `UNLABELLED`, `CHOSEN`, `TRAINED` that holds.
+
+        Args:
+            digests: hexadecimal, of at least 16 digits, N.
+        """
+        numbers = np.array([_number(digest) for digest in digests], np.uint64)
+        found = np.full(len(numbers), NEW, np.int8)
+        for side, known in ((UNLABELLED, self.unlabelled), (CHOSEN, self.chosen), (TRAINED, self.trained)):
+            found[np.isin(numbers, known)] = side
+        return found
+
+
+def _number(digest: str) -> int:
+    return int(digest[:_DIGITS] or "0", 16)
+
+
+def _numbers(digests: Iterable[str]) -> np.ndarray:
+    return np.unique(np.array([_number(digest) for digest in digests], np.uint64))
+
+
+_LAYERS: WeakKeyDictionary[Any, Seen] = WeakKeyDictionary()
+
+
+def remember(layers: Iterable[Any], seen: Seen) -> None:
+    """Notes what the weights of some layers have seen, for models that a user makes of these layers.
+
+    Args:
+        layers: Keras layers.
+        seen: what their weights have seen.
+    """
+    for layer in layers:
+        _LAYERS[layer] = seen
+
+
+def recall(layers: Iterable[Any]) -> Seen:
+    """What the weights of any of these layers have seen, as far as kzoo trained them in this process."""
+    found = Seen()
+    for seen in {id(seen): seen for seen in (_LAYERS.get(layer) for layer in layers) if seen is not None}.values():
+        found = found | seen
+    return found
