@@ -83,7 +83,7 @@ def read_material(kind: type[Objective], source: Source | FusedSource, data: Any
     if task is None:
         examples, audit = read_unlabelled(data, modality)
         return Material(examples, np.zeros((len(examples), 0), np.float32), modality, audit, origin)
-    splits = read(task, modality, seen=source.seen)
+    splits = read(task, modality)
     empty = np.zeros((len(splits.train), 0), np.float32)
     targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if kind.labelled else empty
     return Material(splits.train, targets, modality, splits.audit, origin)
@@ -111,7 +111,7 @@ class Probe:
         task = as_task(task)
         if not isinstance(task, Classification):
             raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
-        splits = read(task, modality.name, seen=seen)
+        splits = read(task, modality.name, seen=seen, needed=("validation", "train"))
         eye = np.eye(len(splits.labels), dtype=np.float32)
         parts = [(part.columns[modality.name], eye[part.targets]) for part in (splits.train, splits.validation)]
         embedding = keras.Model(backbone.input, pool(backbone.output, "avg", name="probe"))

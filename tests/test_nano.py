@@ -9,9 +9,12 @@ from sklearn.datasets import load_digits
 
 import kzoo
 from kzoo.choosing import choose_model, guess_modality
+from kzoo.data.splits import exclude, read
 from kzoo.models.backbones import build
 from kzoo.models.weights import WeightsError
+from kzoo.preparation import source_of
 from kzoo.specs.catalog_nano import NANO_CATALOG
+from kzoo.specs.seen import NEW
 from kzoo.storage import NANO
 
 NAMES = sorted(NANO_CATALOG)
@@ -121,3 +124,25 @@ def test_what_a_table_or_arrays_hold_says_what_they_are(tmp_path):
     assert guess_modality(kzoo.Classification((["a.wav", "b.wav"], [0, 1]))) == "audio"
     assert guess_modality(kzoo.Classification((np.zeros((2, 8, 8, 3), np.uint8), [0, 1]))) == "image"
     assert guess_modality(kzoo.Classification({"train": (["a film"], [0])})) == "text"
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("kzoo_nano_image", (0, 51_000)), ("kzoo_nano_text", (5_467, 745)), ("kzoo_nano_audio", (1_800, 0))],
+)
+def test_what_its_weights_have_seen_comes_with_it(name, counts):
+    seen = source_of(name, weights="auto").seen
+    assert (len(seen.trained), len(seen.unlabelled)) == counts
+    assert len(source_of(name, weights=None).seen) == 0
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("split", ["random", "given"])
+def test_no_review_that_it_learned_from_is_tested_on(shared, split):
+    reviews = shared / "data" / "chnsenticorp" / "ChnSentiCorp_htl_all.csv"
+    seen = source_of("kzoo_nano_text", weights="auto").seen
+    splits = read(kzoo.Classification(reviews, text="review", label="label", seed=3), "text", seen=seen)
+    if split == "given":
+        splits = exclude(read(kzoo.Classification(reviews, text="review", label="label", seed=3), "text"), seen)
+    assert len(splits.test) > 100
+    assert (seen.sides(splits.test.digests) == NEW).all()

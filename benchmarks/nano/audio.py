@@ -9,17 +9,29 @@ import dataclasses
 from pathlib import Path
 
 import kzoo
+from kzoo.data.splits import read
+from kzoo.specs.seen import Seen
 
 KEPT_OUT = ("theo", "yweweler")
 
 CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_audio"), inside="")
 
 
-def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
-    """Trains it."""
+def task_of(data: Path) -> kzoo.Classification:
+    """The digits of four speakers."""
     paths = sorted(path for path in (data / "fsdd").glob("*.wav") if path.stem.split("_")[1] not in KEPT_OUT)
     digits = [path.stem.split("_")[0] for path in paths]
-    task = kzoo.Classification((paths, digits), audio=True, validation=0.05, test=0.05)
+    return kzoo.Classification((paths, digits), audio=True, validation=0.05, test=0.05)
+
+
+def seen(data: Path) -> Seen:
+    """What its weights have seen."""
+    return Seen.of(trained=read(task_of(data), "audio").train.digests)
+
+
+def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
+    """Trains it."""
+    task = task_of(data)
     made = kzoo.pretrain(
         CARD, task, objective="supervised", steps=1_500, augmentation="strong", probe=task, every=300, seed=seed
     )

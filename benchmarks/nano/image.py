@@ -8,12 +8,14 @@ them: a teacher has features for those as well, and a thousand pictures become m
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 import kzoo
+from kzoo.specs.seen import Seen
 
 CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_image"), inside="")
 
@@ -72,6 +74,15 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     record = {**fourth.record, "seconds": round(seconds, 1)}
     record["data"] = "CIFAR-10 (training split, without labels) and one picture of each ImageNet class"
     return kzoo.Pretrained(CARD, fourth.backbone, record)
+
+
+def seen(data: Path) -> Seen:
+    """What its weights have seen, without labels; of each ImageNet picture crops, for which the picture stands."""
+    pictures = [
+        *read_small(data / "cifar10"),
+        *(each.read_bytes() for each in (data / "imagenet_sample").glob("*.JPEG")),
+    ]
+    return Seen.of(unlabelled=[hashlib.sha256(each).hexdigest() for each in pictures])
 
 
 def finish(teacher: kzoo.BackboneSpec, third: kzoo.Pretrained, large: list[Path], *, seed: int) -> kzoo.Pretrained:

@@ -16,8 +16,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 import kzoo
+from kzoo.data.splits import read
 from kzoo.data.vocabulary import SPECIAL
 from kzoo.models.text import ngram_bag
+from kzoo.specs.seen import Seen
 
 WIDTH = 96
 ENGLISH = 18_500
@@ -83,7 +85,7 @@ def learn_characters(reviews: list[tuple[str, str]], *, seed: int) -> kzoo.Pretr
         reads={"entries": "\n".join(characters), "lower": True},
         rate=3e-3,
     )
-    task = kzoo.Classification(tuple(zip(*reviews, strict=True)), validation=0.1, test=0.02)
+    task = task_of(reviews)
     options = {"batch_size": 64, "probe": task, "seed": seed}
     guessed = kzoo.pretrain(card, [text for text, _ in reviews], objective="masked_language", steps=3_000, **options)
     print(guessed, flush=True)
@@ -91,6 +93,17 @@ def learn_characters(reviews: list[tuple[str, str]], *, seed: int) -> kzoo.Pretr
     print(content, flush=True)
     seconds = guessed.record["seconds"] + content.record["seconds"]
     return kzoo.Pretrained(content.card, content.backbone, {**content.record, "seconds": seconds})
+
+
+def task_of(reviews: list[tuple[str, str]]) -> kzoo.Classification:
+    """Whether a guest was content."""
+    return kzoo.Classification(tuple(zip(*reviews, strict=True)), validation=0.1, test=0.02)
+
+
+def seen(data: Path) -> Seen:
+    """What its weights have seen: most reviews with their labels, the others without."""
+    splits = read(task_of(read_reviews(data)[0]), "text")
+    return Seen.of(trained=splits.train.digests, unlabelled=[*splits.validation.digests, *splits.test.digests])
 
 
 def table_of(made: kzoo.Pretrained) -> np.ndarray:

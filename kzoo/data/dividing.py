@@ -197,11 +197,11 @@ def _place(order: Sequence[int], side: Sequence[int], shares: Mapping[str, float
         side: what the start weights know of each content, by its place; see `kzoo.specs.seen`.
         shares: of test and validation, as far as they are wanted.
     """
-    placed = {place: "train" for place in order if side[place] == TRAINED}
+    placed: dict[int, str] = {place: "train" for place in order if side[place] == TRAINED}
     placed |= {place: "validation" if "validation" in shares else "train" for place in order if side[place] == CHOSEN}
     hidden = [place for place in order if side[place] == UNLABELLED]
     free = [place for place in order if side[place] == NEW]
-    wanted = {}
+    wanted: dict[str, int] = {}
     for part, share in shares.items():
         count = round(share * len(order))
         if count == 0 and len(order) > len(shares):
@@ -219,7 +219,8 @@ def _place(order: Sequence[int], side: Sequence[int], shares: Mapping[str, float
         if part == "validation":
             more = min(count - taken, max(len(hidden) - 1, 0))
             placed |= dict.fromkeys(hidden[:more], part)
-    return {place: placed.get(place, "train") for place in order}
+    rest: dict[int, str] = dict.fromkeys(order, "train")
+    return rest | placed
 
 
 def _strata(targets: np.ndarray) -> np.ndarray:

@@ -15,8 +15,10 @@ from kzoo.data.targets import encode, make_labels
 from kzoo.specs.seen import NEW, Seen
 from kzoo.specs.task import Task
 
+NEEDED = ("test", "validation", "train")
 
-def read(task: Task, modality: str = "image", *, seen: Seen | None = None) -> Splits:
+
+def read(task: Task, modality: str = "image", *, seen: Seen | None = None, needed: Sequence[str] = NEEDED) -> Splits:
     """Reads, checks, encodes and splits the data of a task.
 
     Dirty examples are set aside, with a name and a reason each; ``strict=True`` raises instead. Copies of one
@@ -26,9 +28,10 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None) -> Sp
         task: the data.
         modality: of its inputs.
         seen: what the start weights have seen; such examples keep the side that they had, see `divide`.
+        needed: the splits that must not be empty.
 
     Raises:
-        ValueError: nothing is left to learn from, or `strict` and something is wrong.
+        ValueError: a split that is needed is empty, or `strict` and something is wrong.
     """
     raw = read_source(task, MODALITIES[modality])
     splits = dict(raw.splits)
@@ -45,7 +48,7 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None) -> Sp
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
-    _refuse_empty(parts, aside, notes, task, exposed=len(seen or Seen()) > 0)
+    _refuse_empty({name: parts[name] for name in needed}, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
     notes += _missing(parts["train"], labels, task)
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
@@ -149,26 +152,16 @@ def _contradictions(
     }
 
 
-def _refuse_empty(
-    parts: Mapping[str, Examples],
-    aside: Sequence[tuple[str, str]],
-    notes: Sequence[str],
-    task: Task,
-    *,
-    exposed: bool,
-) -> None:
-    for name in ("test", "validation", "train"):
-        if not len(parts[name]):
-            reason = f"\n{Audit(aside, notes)}" if aside or notes else ""
-            advice = "give more data, or another share of it"
-            if exposed:
-                # Pretraining on a task leaves its validation and test splits out.
-                advice = (
-                    "bring examples that the start weights have not seen, or pretrain with a task instead of a folder"
-                )
-            raise ValueError(f"The {name} split is empty: {advice}.{reason}")
+def _refuse_empty(parts: Mapping[str, Examples], audit: Audit, task: Task, *, exposed: bool) -> None:
+    advice = "give more data, or another share of it"
+    if exposed:
+        # Pretraining on a task leaves its validation and test splits out.
+        advice = "bring examples that the start weights have not seen, or pretrain with a task instead of a folder"
+    for name, examples in parts.items():
+        if not len(examples):
+            raise ValueError(f"The {name} split is empty: {advice}.\n{audit}".rstrip())
     if task.kind == "classification" and len(np.unique(parts["train"].targets)) < 2:
-        raise ValueError(f"One class only is left in the training data after the audit.\n{Audit(aside)}")
+        raise ValueError(f"One class only is left in the training data after the audit.\n{audit}")
 
 
 def _missing(train: Examples, labels: Sequence[str], task: Task) -> list[str]:

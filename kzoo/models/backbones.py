@@ -124,7 +124,9 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
         model = find_package(model)
         if weights == OWN:
             return Source(model, None)
-        return Source(model, _default(model) if weights == "auto" else weights)
+        weights = _default(model) if weights == "auto" else weights
+        inside = NANO / f"{Path(model.inside).stem}_seen.npz"
+        return Source(model, weights, seen=Seen.read(inside) if weights == "inside" else Seen())
     if isinstance(model, str) and model in cards:
         return resolve(cards[model], weights=weights, cards=cards)
     if isinstance(model, str) and model.startswith("hf_dir:"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -51,6 +52,18 @@ class Seen:
         if not isinstance(values, Mapping):
             return cls.of(trained=values)
         return cls(**{name: np.frombuffer(base64.b64decode(text), "<u8").copy() for name, text in values.items()})
+
+    @classmethod
+    def read(cls, path: Path) -> Seen:
+        """What `write` wrote; nothing where there is no such file."""
+        if not path.is_file():
+            return cls()
+        with np.load(path, allow_pickle=False) as file:
+            return cls(**{name: file[name].astype(np.uint64) for name in file.files})
+
+    def write(self, path: Path) -> None:
+        """Writes an ``.npz`` file."""
+        np.savez(path, trained=self.trained, chosen=self.chosen, unlabelled=self.unlabelled)
 
     def as_plain(self) -> dict[str, str]:
         """Plain values for JSON: base64 of little-endian 64-bit numbers."""
