@@ -203,7 +203,8 @@ def test_what_a_killed_writer_left_behind_is_swept_after_a_day(root):
         each.mkdir(parents=True)
         (each / "0.bin").write_bytes(bytes(1000))
     then = time.time() - 86_400 - 60
-    os.utime(left, (then, then))
+    for each in (left / "0.bin", left):
+        os.utime(each, (then, then))
     store.sweep()
     assert not left.exists()
     assert fresh.exists()
