@@ -49,14 +49,14 @@ def lock(target: str | Path, *, wait: bool = True) -> Iterator[None]:
     _acquire(held, real, wait=wait)
     # Where a file system has no flock, filelock turns to files whose content is its own.
     ours = not isinstance(held, SoftFileLock)
+    made = path.stat() if ours else None
     try:
-        if ours:
+        if made:
             _sign(path)
         yield
     finally:
-        if ours:
-            # Whoever waits has this file open. It will see that the file is gone, and ask for the new one.
-            path.unlink(missing_ok=True)
+        if made:
+            _remove(path, made)
         held.release()
 
 
@@ -109,6 +109,14 @@ def _sign(path: Path) -> None:
     # On a full disk the lock holds all the same.
     with contextlib.suppress(OSError):
         path.write_text(json.dumps(values), encoding="utf-8")
+
+
+def _remove(path: Path, made: os.stat_result) -> None:
+    """Removes a lock file that is held. Who waits has it open, sees that it is gone, and opens the next one."""
+    with contextlib.suppress(OSError):
+        # Somebody may have removed it already, and another process made its own.
+        if os.path.samestat(path.stat(), made):
+            path.unlink()
 
 
 def _holder(path: Path) -> str:
