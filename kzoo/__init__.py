@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kzoo.specs.schedule import Phase, Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
     from kzoo.static_embeddings import distill_static
+    from kzoo.verification import verify
 
 __version__ = "0.1.0"
 
@@ -59,6 +60,7 @@ _PUBLIC = {
     "register_head": "kzoo.models.heads",
     "soup": "kzoo.merging",
     "stages": "kzoo.inspection",
+    "verify": "kzoo.verification",
 }
 
 __all__ = [
@@ -92,6 +94,7 @@ __all__ = [
     "register_head",
     "soup",
     "stages",
+    "verify",
 ]
 
 
@@ -99,7 +102,7 @@ def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used, so that `import kzoo` does not import TensorFlow."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'kzoo' has no attribute {name!r}")
-    if not _PUBLIC[name].startswith("kzoo.specs."):
+    if not _PUBLIC[name].startswith(("kzoo.specs.", "kzoo.verification")):
         importlib.import_module("kzoo.quiet").import_tensorflow()
     value = getattr(importlib.import_module(_PUBLIC[name]), name)
     globals()[name] = value

@@ -8,13 +8,13 @@ import json
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import kzoo
+from kzoo.exits import EXITS, FAILED, INTERRUPTED, OK, USAGE, tell
 from kzoo.quiet import import_tensorflow
-
-OK, FAILED, USAGE = 0, 1, 2
+from kzoo.storage import target_of
+from kzoo.verification import Verified, check
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,30 +24,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None: those of the process.
 
     Returns:
-        The exit code: 0, or 1 where it failed; argparse exits with 2 where the command is not understood.
+        The exit code: one of `EXITS`; argparse itself exits with 2 where the command is not understood.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     if options.command is None:
-        _parser().print_help()
+        parser.print_help()
         return USAGE
-    warnings.simplefilter("ignore", category=UserWarning)
+    if not options.debug:
+        warnings.simplefilter("ignore", category=UserWarning)
     try:
-        if options.command != "list":
+        if options.command not in ("list", "verify", "cache"):
             import_tensorflow()
-        options.run(options)
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError, ArithmeticError) as error:
-        print(f"kzoo {options.command}: {error}", file=sys.stderr)
-        for note in getattr(error, "__notes__", ()):
-            print(note, file=sys.stderr)
-        return FAILED
+        return options.run(options) or OK
     except KeyboardInterrupt:
         print(f"kzoo {options.command}: interrupted; nothing half-written was left", file=sys.stderr)
-        return 130
-    return OK
+        return INTERRUPTED
+    except Exception as error:
+        return tell(error, command=options.command, debug=options.debug)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="kzoo", description="Transfer learning for Keras.")
+    parser = argparse.ArgumentParser(
+        prog="kzoo",
+        description="Transfer learning for Keras.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and warnings")
     parser.add_argument("--version", action="version", version=f"kzoo {kzoo.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
@@ -104,6 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("saved", help="directory of a saved model")
     exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
 
+    verifying = _command(commands, "verify", _verify, "Check what kzoo wrote against its checksums.")
+    verifying.add_argument("directory", help="a saved model, a checkpoint, an exported version, or several in a folder")
+
     cache = _command(
         commands, "cache", _cache, "Show the activations that are kept for the next training, or clear them."
     )
@@ -115,8 +122,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=text, description=text)
+    command = commands.add_parser(
+        name, help=text, description=text, epilog=EXITS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     command.add_argument("--json", action="store_true", help="print JSON for scripts")
+    # Without a default of its own, which would overwrite what stands before the command.
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and warnings")
     command.set_defaults(run=run)
     return command
 
@@ -163,10 +174,10 @@ def _adapt(options: argparse.Namespace) -> None:
     from kzoo.saving import refuse_foreign
 
     # What could not be written should be known before hours of training, not after.
-    if options.save:
+    if options.save is not None:
         refuse_foreign(options.save)
-    if options.export:
-        Path(options.export).mkdir(parents=True, exist_ok=True)
+    if options.export is not None:
+        target_of(options.export, verb="export").mkdir(parents=True, exist_ok=True)
     extra = {"class_weight": options.class_weight, "profile": options.profile}
     adapted = kzoo.adapt(options.model, _task(options), **extra, **_training(options))
     evaluation = adapted.evaluate()
@@ -246,6 +257,17 @@ def _export(options: argparse.Namespace) -> None:
     _print(options, f"Exported to {path}", {"exported": str(path)})
 
 
+def _verify(options: argparse.Namespace) -> int:
+    found = check(options.directory)
+    lines = [f"{'DAMAGED' if each.damage else 'ok':8}{each.directory}: {each.damage or _whole(each)}" for each in found]
+    _print(options, "\n".join(lines), [dataclasses.asdict(each) for each in found])
+    return FAILED if any(each.damage for each in found) else OK
+
+
+def _whole(found: Verified) -> str:
+    return f"{found.kind}, {found.files} files, {found.bytes / 1e6:,.1f} MB"
+
+
 def _demo(options: argparse.Namespace) -> None:
     from kzoo.demo import demo
 
@@ -257,8 +279,10 @@ def _cache(options: argparse.Namespace) -> None:
     from kzoo.training import store
 
     if options.clear:
-        removed = store.sweep(most=0)
-        _print(options, f"Removed {removed / 1e6:,.0f} MB from {store.folder()}", {"removed": removed})
+        removed, used = store.sweep(most=0), store.held()
+        line = f"Removed {removed / 1e6:,.0f} MB from {store.folder()}"
+        line += f"; {used / 1e6:,.0f} MB stay, which other processes use" if used else ""
+        _print(options, line, {"removed": removed, "in_use": used})
         return
     table = store.table()
     _print(options, table, [dict(zip(table.columns, row, strict=True)) for row in table.rows])

@@ -14,7 +14,16 @@ from kzoo.data.modalities import MODALITIES
 from kzoo.models.own import read_model
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 from kzoo.specs.head import Head
-from kzoo.storage import DamagedError, atomic_directory, recover, verify_checksums, write_checksums, write_json
+from kzoo.storage import (
+    BROKEN,
+    DamagedError,
+    atomic_directory,
+    recover,
+    target_of,
+    verify_checksums,
+    write_checksums,
+    write_json,
+)
 
 FORMAT = 1
 CARD = "card.json"
@@ -34,9 +43,10 @@ def write(
 
     Raises:
         FileExistsError: what is there was not written by `write`.
+        OSError: the disk is full, or not writable; what was there before is unchanged.
+        TypeError, ValueError: `directory` is no path, or empty.
     """
-    directory = Path(directory)
-    refuse_foreign(directory)
+    directory = refuse_foreign(directory)
     plain = {name: dataclasses.asdict(v) if hasattr(v, "__dataclass_fields__") else v for name, v in values.items()}
     if "preprocessor" in values:
         plain["modality"] = values["preprocessor"].modality
@@ -49,11 +59,12 @@ def write(
     return directory
 
 
-def refuse_foreign(directory: str | Path) -> None:
-    """Raises FileExistsError where a directory holds something else than a saved model."""
-    directory = Path(directory)
+def refuse_foreign(directory: str | Path) -> Path:
+    """The path of a directory; FileExistsError where it holds something else than a saved model."""
+    directory = target_of(directory, verb="save")
     if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
         raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
+    return directory
 
 
 def read(directory: str | Path) -> dict[str, Any]:
@@ -84,10 +95,13 @@ def read(directory: str | Path) -> dict[str, Any]:
         if modality:
             values["head"] = Head(**values["head"])
             values["preprocessor"] = MODALITIES[modality].restore(values["preprocessor"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
         raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
     _import_source(values["card"])
-    return values | {"network": read_model(directory / NETWORK)}
+    try:
+        return values | {"network": read_model(directory / NETWORK)}
+    except BROKEN as error:
+        raise DamagedError(f"{directory / NETWORK} is damaged: {error!r}. Save or copy it again.") from error
 
 
 def _import_source(spec: BackboneSpec) -> None:

@@ -12,7 +12,7 @@ import kzoo
 
 ROOT = Path(kzoo.__file__).parent
 WORKSHOPS = ("data", "models", "objectives", "training", "evaluation", "serving")
-GROUND = ("kzoo.storage", "kzoo.tables", "kzoo.figures")
+GROUND = ("kzoo.storage", "kzoo.locks", "kzoo.leftovers", "kzoo.disk_errors", "kzoo.tables", "kzoo.figures")
 FILES = sorted(ROOT.rglob("*.py"))
 
 
@@ -103,7 +103,7 @@ PUBLIC = [
     *("Adapted", "BackboneSpec", "Classification", "Evaluation", "Fusion", "Head", "MultiLabel", "Phase"),
     *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "distill", "distill_static"),
     *("ensemble", "fine_tune", "get_model", "gradual", "linear_probe", "list_models", "load"),
-    *("lp_ft", "plan", "pretrain", "register", "register_head", "soup", "stages"),
+    *("lp_ft", "plan", "pretrain", "register", "register_head", "soup", "stages", "verify"),
 ]
 
 

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
+from kzoo.locks import lock
 from kzoo.specs.backbone import BackboneSpec, WeightFile
-from kzoo.storage import lock
 
 TIMEOUT = 10
 """Seconds without an answer after which a download is given up."""

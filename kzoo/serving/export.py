@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.disk_errors import explaining
+from kzoo.locks import lock
 from kzoo.serving.warmup import write_warmup
-from kzoo.storage import atomic_directory, lock
+from kzoo.storage import EXPORT_CHECKSUMS, atomic_directory, target_of, write_checksums
 
 
 class ExportError(RuntimeError):
@@ -41,10 +44,13 @@ def export_version(
     Raises:
         ExportError: they are not bit for bit those of the live model.
         OSError: the disk is full, or not writable; no version appears.
+        TypeError, ValueError: `directory` is no path, or empty.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    with lock(directory / "versions"):
+    directory = target_of(directory, verb="export")
+    real = Path(os.path.realpath(directory))
+    with explaining(real):
+        real.mkdir(parents=True, exist_ok=True)
+    with lock(directory):
         target = directory / str(next_version(directory))
         with atomic_directory(target) as aside:
             # Nothing in them is for AutoGraph, which needs their source to read.
@@ -60,6 +66,7 @@ def export_version(
             (name, strings), *_ = samples["serving_default"].items()
             write_warmup(folder, model=directory.name, name=name, strings=strings[:1])
             _compare(aside, live, samples)
+            write_checksums(aside, to=EXPORT_CHECKSUMS)
     return target
 
 

@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.storage import CHECKSUMS, atomic_directory, recover, verify_checksums, write_checksums, write_json
+from kzoo.storage import (
+    BROKEN,
+    CHECKSUMS,
+    DamagedError,
+    atomic_directory,
+    recover,
+    verify_checksums,
+    write_checksums,
+    write_json,
+)
 
 STATE, VARIABLES = "state.json", "variables.npz"
 
@@ -48,19 +57,35 @@ class Checkpoints:
         if not (self.directory / CHECKSUMS).is_file():
             raise ValueError(f"{self.directory} holds something else than a checkpoint: choose another directory.")
         verify_checksums(self.directory)
-        found = json.loads((self.directory / STATE).read_text(encoding="utf-8"))
+        found = _read_state(self.directory / STATE)
         if found["run"] != self._run():
             differ = [name for name, value in self._run().items() if found["run"].get(name) != value]
             raise ValueError(
                 f"{self.directory} holds a run with other {', '.join(differ) or 'settings'}: choose another directory, "
                 "or delete it."
             )
-        with np.load(self.directory / VARIABLES, allow_pickle=False) as file:
-            if len(file.files) != len(variables):
-                raise ValueError(f"{self.directory} is of another kzoo, whose model is made otherwise: delete it.")
-            for number, variable in enumerate(variables):
-                variable.assign(file[f"arr_{number}"])
+        arrays = _read_arrays(self.directory / VARIABLES)
+        if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"{self.directory} is of another kzoo, whose model is made otherwise: delete it.")
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
         return found["state"]
 
     def _run(self) -> Any:
         return json.loads(json.dumps(self.run))
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"run": dict(found["run"]), "state": dict(found["state"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to begin anew.") from error
+
+
+def _read_arrays(path: Path) -> list[np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[f"arr_{number}"] for number in range(len(file.files))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, *BROKEN) as error:
+        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to begin anew.") from error

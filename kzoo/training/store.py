@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import Timeout
 
-from kzoo.storage import DamagedError, atomic_directory, lock, verify_checksums, write_checksums, write_json
+from kzoo.leftovers import sweep as sweep_leftovers
+from kzoo.locks import lock
+from kzoo.storage import DamagedError, atomic_directory, verify_checksums, write_checksums, write_json
 from kzoo.tables import Table
 
 FORMAT = 1
@@ -41,9 +44,9 @@ class Block:
     tensors: Sequence[tuple[tuple[int, ...], str]]
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """The files as arrays (N, ...), read as they are used."""
+        """The files as arrays (N, ...), read as they are used. As long as one is there, `sweep` leaves the block."""
         return tuple(
-            np.memmap(self.path / f"{number}.bin", dtype, "r", shape=(len(self.digests), *shape))
+            _mapped(self.path / f"{number}.bin", dtype, shape=(len(self.digests), *shape))
             for number, (shape, dtype) in enumerate(self.tensors)
         )
 
@@ -58,7 +61,7 @@ def folder() -> Path:
     return Path(os.environ.get("KZOO_CACHE") or Path(cache) / "kzoo") / "activations"
 
 
-def shelf_lock(key: str) -> FileLock:
+def shelf_lock(key: str) -> contextlib.AbstractContextManager[None]:
     """Held while the activations of `key` are computed, so that other processes wait and then read them."""
     return lock(folder() / key)
 
@@ -136,18 +139,25 @@ def card_of(path: Path) -> dict[str, Any]:
     return {}
 
 
+def held() -> int:
+    """Bytes that the store holds."""
+    return sum(size for _, _, size in _entries())
+
+
 def room() -> int:
     """Bytes that may still be written to the store."""
     path = folder()
     with contextlib.suppress(OSError):
         path.mkdir(parents=True, exist_ok=True)
         if os.access(path, os.W_OK):
-            return max(int(MOST_SHARE * (shutil.disk_usage(path).free + _held()) - _held()), 0)
+            return max(int(MOST_SHARE * (shutil.disk_usage(path).free + held()) - held()), 0)
     return 0
 
 
 def sweep(*, days: float = MOST_DAYS, most: int | None = None) -> int:
     """Removes blocks that were not used for `days`, then the longest unused until at most `most` bytes are left.
+
+    What a process writes, looks for or has mapped stays.
 
     Args:
         days: greatest age since the last use.
@@ -157,22 +167,15 @@ def sweep(*, days: float = MOST_DAYS, most: int | None = None) -> int:
         Bytes removed.
     """
     entries = sorted(_entries(), key=lambda entry: entry[1])
-    held = sum(size for _, _, size in entries)
+    kept = sum(size for _, _, size in entries)
     with contextlib.suppress(OSError):
-        most = int(MOST_SHARE * (shutil.disk_usage(folder()).free + held)) if most is None else most
-    removed = 0
-    # What killed writers left behind; a writer that lives is done within a day.
-    for path in folder().glob("*/.*.new-*"):
-        with contextlib.suppress(OSError):
-            if most == 0 or time.time() - path.stat().st_mtime > 86_400:
-                shutil.rmtree(path, ignore_errors=True)
+        most = int(MOST_SHARE * (shutil.disk_usage(folder()).free + kept)) if most is None else most
+    removed = sum(_sweep_leftovers(shelf) for shelf in folder().glob("[0-9a-f]*"))
     for path, used, size in entries:
-        if time.time() - used < days * 86_400 and (most is None or held - removed <= most):
+        if time.time() - used < days * 86_400 and (most is None or kept <= most):
             continue
-        shutil.rmtree(path, ignore_errors=True)
-        removed += size
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()
+        if _remove(path):
+            kept, removed = kept - size, removed + size
     return removed
 
 
@@ -202,5 +205,36 @@ def _entries() -> list[tuple[Path, float, int]]:
     return found
 
 
-def _held() -> int:
-    return sum(size for _, _, size in _entries())
+def _mapped(path: Path, dtype: str, *, shape: tuple[int, ...]) -> np.ndarray:
+    with path.open("rb") as file:
+        # Released with the array: it belongs to the open file, which the mapping shares.
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return np.memmap(file, dtype, "r", shape=shape)
+
+
+def _sweep_leftovers(shelf: Path) -> int:
+    """Removes what killed writers left on a shelf, unless a process is at it; returns the bytes."""
+    with contextlib.suppress(Timeout, OSError), lock(shelf, wait=False):
+        return sweep_leftovers(shelf)
+    return 0
+
+
+def _remove(path: Path) -> bool:
+    """Removes a block, unless a process uses it; whether it is gone."""
+    with contextlib.suppress(Timeout, OSError), lock(path.parent, wait=False):
+        if not _is_mapped(path):
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+    return not path.exists()
+
+
+def _is_mapped(path: Path) -> bool:
+    for each in path.glob("*.bin"):
+        with contextlib.suppress(OSError), each.open("r+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False

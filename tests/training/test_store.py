@@ -1,6 +1,8 @@
 """The store: blocks that are whole or not there, found by what they follow from, joined by what they hold."""
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -203,7 +205,8 @@ def test_what_a_killed_writer_left_behind_is_swept_after_a_day(root):
         each.mkdir(parents=True)
         (each / "0.bin").write_bytes(bytes(1000))
     then = time.time() - 86_400 - 60
-    os.utime(left, (then, then))
+    for each in (left / "0.bin", left):
+        os.utime(each, (then, then))
     store.sweep()
     assert not left.exists()
     assert fresh.exists()
@@ -252,3 +255,81 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/x")
     assert str(store.folder()) == "/home/x/.cache/kzoo/activations"
+
+
+MAPS = """
+import sys
+from kzoo.training import store
+with store.shelf_lock(sys.argv[1]):
+    (block,) = store.find(sys.argv[1])
+    arrays = block.arrays() if sys.argv[2] == "maps" else None
+    if sys.argv[2] == "computes":
+        print("ready", flush=True)
+        sys.stdin.readline()
+print("ready", flush=True)
+sys.stdin.readline()
+arrays = None
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("how", ["maps", "computes"])
+def test_what_another_process_uses_is_not_swept(how):
+    used, free = write([1, 2]), write([3], key="b" * 32)
+    age(used, 40)
+    size = size_of(free)
+    command = [sys.executable, "-c", MAPS, KEY, how]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        assert store.sweep(most=0) == size
+        assert (used.path.exists(), free.path.exists()) == (True, False)
+        assert store.held() == size_of(used)
+        for wanted in ("ready\n", "done\n") if how == "computes" else ("done\n",):
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == wanted
+        store.sweep(most=0)
+        assert not used.path.exists()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+WRITES = """
+import sys, numpy as np
+from kzoo.training import store
+with store.writing(sys.argv[1], digests=["01"], card={}) as writer:
+    writer.append([np.ones((1, 4), np.float32)])
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("lives", [True, False], ids=["living", "killed"])
+def test_what_another_process_writes_is_not_swept_while_it_lives(root, lives):
+    command = [sys.executable, "-c", WRITES, KEY]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    (aside,) = (root / KEY).glob(".*.new-*")
+    if not lives:
+        process.kill()
+        process.wait()
+    store.sweep(most=0)
+    there = aside.exists()
+    process.communicate("\n" if lives else None)
+    assert there == lives
+    assert len(store.find(KEY)) == lives
+
+
+def test_an_array_in_this_process_keeps_its_block():
+    block = write([1, 2])
+    arrays = block.arrays()
+    part = arrays[0][1:]
+    del arrays
+    assert store.sweep(most=0) == 0
+    np.testing.assert_array_equal(part, rows_of(["01", "02"])[0][1:])
+    del part
+    assert store.sweep(most=0) > 0
+    assert not block.path.exists()

@@ -1,0 +1,147 @@
+"""Locks: one writer of a target at a time, by whatever path it is reached; and who is alive."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import logging
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
+
+LOG = logging.getLogger("kzoo")
+
+PATIENCE = 2.0
+"""Seconds that a process waits for a lock before it says so."""
+
+MARK = r"[0-9a-f]{8}-\d+-\d+"
+"""What `mark` returns, as a regular expression."""
+
+
+@contextlib.contextmanager
+def lock(target: str | Path, *, wait: bool = True) -> Iterator[None]:
+    """Held by the one process and thread that may write `target`.
+
+    The lock is a hidden file ``.NAME.lock`` beside the real target, so that other spellings, links and temporary
+    folders lead to the same lock. It names its holder. It is removed when the lock is released; the file that a killed
+    process leaves behind locks nothing.
+
+    Args:
+        target: file or directory; it need not exist. Its folder is made.
+        wait: whether to wait for another holder. After `PATIENCE` seconds a warning of the logger ``kzoo`` names it.
+
+    Raises:
+        filelock.Timeout: another process or thread holds it, and `wait` is False.
+        OSError: the folder cannot be written.
+    """
+    real = Path(os.path.realpath(target))
+    real.parent.mkdir(parents=True, exist_ok=True)
+    path = real.parent / f".{real.name}.lock"
+    # What everyone who can write the folder can open: a stale file of another user must not be in the way.
+    held = FileLock(path, mode=0o666 & ~umask())
+    _acquire(held, real, wait=wait)
+    # Where a file system has no flock, filelock turns to files whose content is its own.
+    ours = not isinstance(held, SoftFileLock)
+    made = path.stat() if ours else None
+    try:
+        if made:
+            _sign(path)
+        yield
+    finally:
+        if made:
+            _remove(path, made)
+        held.release()
+
+
+def mark() -> str:
+    """This process, for the name of what it writes: the machine, the process id and the start of the process."""
+    return f"{_machine()}-{os.getpid()}-{_started(os.getpid())}"
+
+
+def state_of(found: str) -> str:
+    """Whether a `mark` is of an ``"alive"`` process, of one that is ``"gone"``, or made ``"elsewhere"``."""
+    machine, process, started = found.split("-")
+    if machine != _machine():
+        return "elsewhere"
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return "gone"
+    except PermissionError:
+        pass  # It is another user's.
+    # Another process may have the same number by now.
+    return "alive" if str(_started(int(process))) == started else "gone"
+
+
+def umask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _acquire(held: FileLock, real: Path, *, wait: bool) -> None:
+    patience = PATIENCE if wait else 0.0
+    while True:
+        try:
+            held.acquire(timeout=patience)
+            return
+        except Timeout:
+            if not wait:
+                raise
+            LOG.warning("Waiting for %s, which writes %s", _holder(Path(held.lock_file)), real)
+            patience = -1.0
+        except OSError as error:
+            # Another machine removed the lock file when it released the lock (NFS).
+            if error.errno != errno.ESTALE:
+                raise
+
+
+def _sign(path: Path) -> None:
+    values = {"process": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
+    # On a full disk the lock holds all the same.
+    with contextlib.suppress(OSError):
+        path.write_text(json.dumps(values), encoding="utf-8")
+
+
+def _remove(path: Path, made: os.stat_result) -> None:
+    """Removes a lock file that is held. Who waits has it open, sees that it is gone, and opens the next one."""
+    with contextlib.suppress(OSError):
+        # Somebody may have removed it already, and another process made its own.
+        if os.path.samestat(path.stat(), made):
+            path.unlink()
+
+
+def _holder(path: Path) -> str:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {values['process']:d} on {values['host']} (since {values['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _machine() -> str:
+    """A hash of the host and, on Linux, of the process namespace: containers may share the name of a host."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return hashlib.sha256(f"{socket.gethostname()} {namespace}".encode()).hexdigest()[:8]
+
+
+def _started(process: int) -> int:
+    """When a process started, in ticks since the machine did; 0 where that is not known."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    # The name of the program, in parentheses, may hold anything.
+    found = re.match(r"(?:\S+ ){19}(\d+)", text[text.rindex(")") + 2 :])
+    return int(found[1]) if found else 0
