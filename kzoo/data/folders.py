@@ -67,7 +67,7 @@ def _read_classes(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list
 def _read_files(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list[tuple[str, str]]]:
     """All files below a folder, with the labels that a user's function gives them."""
     paths, set_aside = _files(root, wanted)
-    return _examples(paths, of_paths(wanted.label, paths, what="label"), wanted, root), [], set_aside
+    return _examples(paths, of_paths(wanted.label, paths, what="label", source=str(root)), wanted, root), [], set_aside
 
 
 def _files(folder: Path, wanted: Wanted) -> tuple[list[Path], list[tuple[str, str]]]:

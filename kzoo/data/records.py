@@ -12,7 +12,8 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
-from kzoo.data.grouping import find_groups
+from kzoo.data.encoding import decode_text, lines_of
+from kzoo.data.grouping import find_groups, refuse_function
 from kzoo.data.modalities import Wanted
 from kzoo.data.tables import LABEL_NAMES, find_column
 
@@ -60,7 +61,8 @@ def read_tfds(name: Any, wanted: Wanted) -> Raw:
             _find_network(builder)
         builder.download_and_prepare()
     features = builder.info.features or {}
-    source, label = f"tfds:{builder.name}", wanted.label if isinstance(wanted.label, str) else None
+    source = f"tfds:{builder.name}"
+    label = _label_column(wanted, source)
     value = find_column(list(features), wanted.input, wanted.modality.usual, what=wanted.modality.name, source=source)
     target, labels = None, None
     if wanted.labelled:
@@ -107,13 +109,14 @@ def read_tfrecords(paths: Sequence[Path], wanted: Wanted, *, source: str) -> Raw
         splits[split], more = _read_records(files, wanted)
         aside += more
     names = paths[0].parent / "labels.txt"
-    labels = names.read_text(encoding="utf-8").split("\n") if names.is_file() else None
-    return Raw(splits, [line.strip() for line in labels if line.strip()] if labels else None, (), aside)
+    labels = lines_of(decode_text(names.read_bytes())[0]) if names.is_file() else []
+    return Raw(splits, [line.strip() for line in labels if line.strip()] or None, (), aside)
 
 
 def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list[tuple[str, str]]]:
     inputs, targets, names, aside, groups = [], [], [], [], []
-    usual, label = (*wanted.modality.usual, *_RECORD_INPUT), wanted.label if isinstance(wanted.label, str) else None
+    known: set[str] = set()
+    usual, label = (*wanted.modality.usual, *_RECORD_INPUT), _label_column(wanted, paths[0].name)
     keys: tuple[str, str | None] | None = None
     for path in paths:
         records = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
@@ -140,11 +143,12 @@ def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list
             inputs.append(encoded[0] if encoded else b"")
             targets.append(_value(features[keys[1]]) if keys[1] else None)
             names.append(f"{path.name} record {index}")
-            if isinstance(wanted.groups, str) and wanted.groups in features:
-                groups.append(_value(features[wanted.groups]))
+            if isinstance(wanted.groups, str):
+                groups.append(_value(features[wanted.groups]) if wanted.groups in features else None)
+                known |= set(features)
     if not inputs:
         raise ValueError(f"No records in {', '.join(path.name for path in paths)}.")
-    columns = {str(wanted.groups): groups} if len(groups) == len(inputs) else {}
+    columns = {name: groups if name == wanted.groups else () for name in sorted(known)}
     found = find_groups(wanted, columns=columns, paths=inputs, source=paths[0].name)
     return Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=found), aside
 
@@ -160,18 +164,28 @@ def _value(feature: Any) -> Any:
 def _picker(spec: Any, wanted: Wanted) -> Any:
     """A function from an element to its input and its target."""
     if isinstance(spec, Mapping):
-        source, label = "the tf.data.Dataset", wanted.label if isinstance(wanted.label, str) else None
+        source = "the tf.data.Dataset"
+        label = _label_column(wanted, source)
         modality = wanted.modality
         value = find_column(list(spec), wanted.input, modality.usual, what=modality.name, source=source)
         if not wanted.labelled:
             return lambda element: (element[value], None)
         target = find_column(list(spec), label, LABEL_NAMES, what="label", source=source)
         return lambda element: (element[value], element[target])
+    refuse_function(wanted.label, what="label", source="the tf.data.Dataset")
     if isinstance(spec, tuple) and len(spec) in (2, 3):
         return lambda element: (element[0], element[1])
     if not wanted.labelled and not isinstance(spec, tuple):
         return lambda element: (element, None)
     raise ValueError(f"A tf.data.Dataset must give (input, target) or a dict: it has no labels. Got {spec}.")
+
+
+def _label_column(wanted: Wanted, source: str) -> str | None:
+    """The name of the one column of the target, or None for a usual name."""
+    refuse_function(wanted.label, what="label", source=source)
+    if wanted.label is not None and not isinstance(wanted.label, str):
+        raise ValueError(f"label of {source} must be the name of one feature. Got {list(wanted.label)}.")
+    return wanted.label
 
 
 def _split_of(name: str) -> str:

@@ -26,9 +26,19 @@ def read_source(task: Task, modality: Modality) -> Raw:
     """
     name = getattr(task, modality.name)
     wanted = Wanted(modality, name if isinstance(name, str) else None, task.label, task.groups)
-    if isinstance(task.data, Mapping):
-        return _read_splits(task.data, wanted)
-    return read_data(task.data, wanted)
+    raw = _read_splits(task.data, wanted) if isinstance(task.data, Mapping) else read_data(task.data, wanted)
+    for split, examples in raw.splits.items():
+        if wanted.groups is not None and len(examples.groups) != len(examples):
+            raise ValueError(f"groups= cannot be used with {type(task.data).__name__} data: {split} has no groups.")
+    if len(raw.splits) > 1 and not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
+        raise ValueError(_ONE_SPLIT)
+    return raw
+
+
+_ONE_SPLIT = (
+    "groups of data that has splits must be the name of a column, or a function of a path: one list cannot say to "
+    "which split its values belong."
+)
 
 
 def read_data(data: Any, wanted: Wanted) -> Raw:
@@ -79,8 +89,8 @@ def _read_splits(data: Mapping[str, Any], wanted: Wanted) -> Raw:
         raise ValueError(f"A dict of splits needs a 'train'. Got {list(data)}.")
     splits, labels, notes, set_aside = {}, None, [], []
     for name, part in data.items():
-        if not (wanted.groups is None or isinstance(wanted.groups, str) or callable(wanted.groups)):
-            raise ValueError("groups of a dict of splits must be the name of a column, or a function of a path.")
+        if not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
+            raise ValueError(_ONE_SPLIT)
         raw = read_data(part, wanted)
         if set(raw.splits) != {"all"}:
             raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")

@@ -104,7 +104,8 @@ class _Cleaning:
     def __call__(self, examples: Examples) -> Examples:
         encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
         checked = self.modality.check(examples.columns[self.modality.name])
-        reasons = encoded.reasons | checked.reasons
+        lost = {index: "no group" for index, group in enumerate(examples.groups) if not group}
+        reasons = lost | encoded.reasons | checked.reasons
         if self.task.kind == "classification":
             reasons |= _contradictions(checked.digests, encoded.targets, reasons, self.labels, self.modality.noun)
         self.aside.extend((examples.names[index], reason) for index, reason in sorted(reasons.items()))
