@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
 from kzoo.data.encoding import decode_text, lines_of
+from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
 from kzoo.data.grouping import find_groups, refuse_function
 from kzoo.data.modalities import Wanted
 from kzoo.data.tables import LABEL_NAMES, find_column
+from kzoo.data.targets import class_name
 
 _RECORD_INPUT = ("image/encoded", "image_raw", "encoded")
 _RECORD_LABEL = (*LABEL_NAMES, "image/class/label", "image/class/text", "image/object/class/label")
@@ -28,6 +30,9 @@ def read_dataset(dataset: tf.data.Dataset, wanted: Wanted) -> Raw:
     """
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("The tf.data.Dataset never ends: take away .repeat(), kzoo repeats by itself.")
+    # Of `keras.utils.image_dataset_from_directory` and its like. Their `file_paths` are no names of the examples: the
+    # datasets are shuffled.
+    dataset_names = getattr(dataset, "class_names", None)
     pick = _picker(dataset.element_spec, wanted)
     spec = pick(dataset.element_spec)[0]
     batched = spec.shape.rank == (1 if spec.dtype == tf.string else 4)
@@ -46,9 +51,32 @@ def read_dataset(dataset: tf.data.Dataset, wanted: Wanted) -> Raw:
         raise ValueError("The tf.data.Dataset is empty.")
     names = [f"element {index}" for index in range(len(inputs))]
     groups = find_groups(wanted, columns=columns, paths=inputs, source="the tf.data.Dataset")
-    return Raw(
-        {"all": Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=groups)}
-    )
+    column = wanted.modality.collect(inputs)
+    labels = _class_names(dataset_names, targets) if wanted.labelled else None
+    return Raw({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)}, labels)
+
+
+def _class_names(names: Sequence[Any] | None, targets: Sequence[Any]) -> list[str] | None:
+    """The names of the classes that integer targets are positions of, or None where targets are names themselves.
+
+    Keras makes names of labels that it was given as integers, too, and leaves the targets as they are (3.15).
+
+    Raises:
+        ValueError: targets may be either.
+    """
+    if not names:
+        return None
+    labels = [str(name) for name in names]
+    found = {class_name(target) for target in targets if np.size(target) == 1}
+    places = [str(place) for place in range(len(labels))]
+    if labels == places or not found or not found <= set(labels):
+        return labels
+    if found <= set(places):
+        raise ValueError(
+            f"The targets {sorted(found)} may be labels, or positions in the dataset's class_names {labels}. "
+            "Set class_names to None where they are labels, else rename the classes."
+        )
+    return None
 
 
 def read_tfds(name: Any, wanted: Wanted) -> Raw:

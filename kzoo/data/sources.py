@@ -47,6 +47,8 @@ def read_data(data: Any, wanted: Wanted) -> Raw:
         return read_tfds(data.removeprefix("tfds:"), wanted)
     if isinstance(data, str | Path):
         return _read_path(str(data), wanted)
+    if isinstance(data, tuple | list) and any(isinstance(part, tf.data.Dataset) for part in data):
+        raise TypeError("Several datasets are given as a dict of splits: {'train': ..., 'validation': ...}.")
     if isinstance(data, tuple) and len(data) == 2:
         return read_arrays(*data, wanted)
     if hasattr(data, "columns") and hasattr(data, "itertuples"):
@@ -97,6 +99,8 @@ def _read_splits(data: Mapping[str, Any], wanted: Wanted) -> Raw:
         if SPLIT_NAMES[name] in splits:
             raise ValueError(f"The split {SPLIT_NAMES[name]!r} is there twice: {', '.join(data)}.")
         splits[SPLIT_NAMES[name]] = raw.splits["all"]
+        if labels and raw.labels and list(labels) != list(raw.labels):
+            raise ValueError(f"The splits name their classes differently: {list(labels)} and, {name}, {raw.labels}.")
         labels = labels or raw.labels
         notes += raw.notes
         set_aside += raw.set_aside

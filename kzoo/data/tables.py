@@ -108,7 +108,7 @@ def _read_pair(texts: Path, wanted: Wanted) -> Raw:
     lines = lines_of(read_text(texts, notes))
     labels = _read_beside(texts, "labels", lines, notes)
     names = [f"{texts.name} line {number}: {line[:60]}" for number, line in enumerate(lines, start=1)]
-    targets = [int(label) if label.strip().isdigit() else label for label in labels]
+    targets = [int(label) if label.strip().isdecimal() else label for label in labels]
     columns = {}
     if isinstance(wanted.groups, str):
         columns[wanted.groups] = _read_beside(texts, wanted.groups, lines, notes)
