@@ -43,8 +43,8 @@ def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
     def check(picture: str | bytes) -> tuple[str, str | None]:
         try:
             data = load(picture)
-        except (OSError, ValueError) as error:
-            return "", f"could not be read ({getattr(error, 'strerror', None) or error})"
+        except (OSError, ValueError, MemoryError) as error:
+            return "", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})"
         return hashlib.sha256(data).hexdigest(), trouble(data)
 
     with ThreadPoolExecutor() as pool:
@@ -74,7 +74,7 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
 def _why(picture: str | bytes) -> str:
     try:
         Preprocessor(size=1).decode(tf.constant(load(picture)))
-    except tf.errors.OpError as error:
-        text = str(error.message).splitlines()[0]
+    except Exception as error:
+        text = (str(getattr(error, "message", error)) or repr(error)).splitlines()[0]
         return f"damaged: {text.split('} ', 1)[-1][:80]}"
     return "could not be decoded in the pipeline"

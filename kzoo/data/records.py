@@ -67,7 +67,7 @@ def _class_names(names: Sequence[Any] | None, targets: Sequence[Any]) -> list[st
     if not names:
         return None
     labels = [str(name) for name in names]
-    found = {class_name(target) for target in targets if np.size(target) == 1}
+    found = {class_name(target) or "" for target in targets if np.size(target) == 1}
     places = [str(place) for place in range(len(labels))]
     if labels == places or not found or not found <= set(labels):
         return labels
@@ -211,9 +211,9 @@ def _picker(spec: Any, wanted: Wanted) -> Any:
 def _label_column(wanted: Wanted, source: str) -> str | None:
     """The name of the one column of the target, or None for a usual name."""
     refuse_function(wanted.label, what="label", source=source)
-    if wanted.label is not None and not isinstance(wanted.label, str):
-        raise ValueError(f"label of {source} must be the name of one feature. Got {list(wanted.label)}.")
-    return wanted.label
+    if isinstance(wanted.label, str | None):
+        return wanted.label
+    raise ValueError(f"label of {source} must be the name of one feature. Got {wanted.label!r}.")
 
 
 def _split_of(name: str) -> str:

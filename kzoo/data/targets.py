@@ -138,6 +138,8 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except TypeError:
         return True
+    except ValueError:  # of an array, which is something
+        return False
 
 
 def _multi_labels(targets: Sequence[Any], task: Task) -> list[str]:
@@ -225,10 +227,11 @@ def weigh_classes(
 def _place(key: Any, labels: Sequence[str]) -> int | None:
     """The position of the label that a user names by itself or, where labels are words, by its position."""
     name = class_name(key) if isinstance(key, str | bytes | int | float | np.generic) else None
-    if name in labels:
+    if name and name in labels:
         return list(labels).index(name)
-    is_position = isinstance(key, int | np.integer | np.bool_) and not _has_digits(labels)
-    return int(key) if is_position and 0 <= key < len(labels) else None
+    if isinstance(key, int | np.integer | np.bool_) and not _has_digits(labels):
+        return int(key) if 0 <= int(key) < len(labels) else None
+    return None
 
 
 def _has_digits(labels: Sequence[str]) -> bool:

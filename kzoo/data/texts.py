@@ -20,9 +20,8 @@ MOST_CHARACTERS = 20_000
 def collect_texts(values: Any, *, root: Path = Path()) -> np.ndarray:
     """Texts as a text column, an object array (N,), of whatever came: `check_texts` says what is no text."""
     values = values.tolist() if hasattr(values, "__array__") else list(values)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
+    # An assignment to a slice takes lists of equal length for rows.
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def open_text(path: Path) -> bytes:
