@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from scipy.io import wavfile
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import Checked
-from kzoo.data.files import collect_files, list_files, load, name_files
+from kzoo.data.files import collect_files, list_files, load, name_files, stamp
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -69,31 +68,32 @@ def check_recordings(column: np.ndarray) -> Checked:
     with ThreadPoolExecutor() as pool:
         found = list(tqdm(pool.map(_check, column), total=len(column), desc="Checking", unit="recording", leave=False))
     checked = np.empty(len(column), dtype=object)
-    checked[:] = [recording for recording, _, _ in found]
-    reasons = {index: reason for index, (_, _, reason) in enumerate(found) if reason}
+    checked[:] = [recording for recording, _, _, _ in found]
+    reasons = {index: reason for index, (_, _, reason, _) in enumerate(found) if reason}
     converted = sum(one is not other for one, other in zip(checked, column, strict=True))
     notes = [f"{converted} recordings are kept in memory: they are no wav files of 16 bits"] if converted else []
-    return Checked(checked, [digest for _, digest, _ in found], reasons, notes)
+    return Checked(checked, [digest for _, digest, _, _ in found], reasons, notes, [seen for *_, seen in found])
 
 
-def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None]:
-    """A recording as TensorFlow reads it, the digest of its content, and why it cannot be used."""
+def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None, tuple[int, ...]]:
+    """A recording as TensorFlow reads it, the digest of its content, why it cannot be used, and its file's stamp."""
     try:
-        if isinstance(recording, str) and (size := os.path.getsize(recording)) > MOST_BYTES:
-            return recording, "", f"too large: {size:,} bytes, at most {MOST_BYTES:,}"
+        seen = stamp(recording)
+        if (size := seen[0]) > MOST_BYTES:
+            return recording, "", f"too large: {size:,} bytes, at most {MOST_BYTES:,}", ()
         data = load(recording)
     except (OSError, ValueError, MemoryError) as error:
-        return recording, "", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})"
+        return recording, "", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})", ()
     digest = hashlib.sha256(data).hexdigest()
     if not data:
-        return recording, digest, "empty file"
+        return recording, digest, "empty file", seen
     try:
         samples, rate, plain = decode(data)
         reason = trouble(samples, rate)
-        return (recording if plain or reason else encode_wav(samples, rate=rate)), digest, reason
+        return (recording if plain or reason else encode_wav(samples, rate=rate)), digest, reason, seen
     except Exception as error:
         # Of a damaged header, scipy's reader raises UnboundLocalError, ZeroDivisionError and more (1.17).
-        return recording, digest, f"could not be decoded: {(str(error) or repr(error)).splitlines()[0][:100]}"
+        return recording, digest, f"could not be decoded: {(str(error) or repr(error)).splitlines()[0][:100]}", seen
 
 
 def trouble(samples: np.ndarray, rate: int) -> str | None:

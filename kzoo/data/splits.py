@@ -84,7 +84,7 @@ def _join(parts: Sequence[Examples]) -> Examples:
         return parts[0]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
     targets = np.concatenate([part.targets for part in parts])
-    fields = ("names", "digests", "groups")
+    fields = ("names", "digests", "groups", "stamps")
     return Examples(
         columns, targets, *([value for part in parts for value in getattr(part, field)] for field in fields)
     )
@@ -112,7 +112,8 @@ class _Cleaning:
         self.notes.extend(checked.notes)
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}
-        return Examples(columns, encoded.targets, examples.names, checked.digests, examples.groups).take(keep)
+        marks = (examples.names, checked.digests, examples.groups, checked.stamps)
+        return Examples(columns, encoded.targets, *marks).take(keep)
 
 
 def _contradictions(

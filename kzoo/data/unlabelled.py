@@ -46,7 +46,8 @@ def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
     if not keep:
         raise ValueError(f"There are no {reads.noun}s that can be read.\n{audit}")
     targets = np.zeros((len(column), 0), np.float32)
-    return Examples({modality: checked.column}, targets, names, checked.digests).take(keep), audit
+    examples = Examples({modality: checked.column}, targets, names, checked.digests, stamps=checked.stamps)
+    return examples.take(keep), audit
 
 
 def _collect(data: Any, reads: Modality, notes: list[str]) -> Examples:
