@@ -17,6 +17,7 @@ from kzoo.asking import ask
 from kzoo.data.batches import batches
 from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.splits import read_labelled
+from kzoo.data.unchanged import reading
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.exporting import export, model_card
 from kzoo.interpolation import interpolate
@@ -284,7 +285,8 @@ class Adapted:
 
     def outputs(self, examples: Examples) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of checked examples."""
-        return self._outputs(examples.columns[self.preprocessor.modality])
+        with reading(examples):
+            return self._outputs(examples.columns[self.preprocessor.modality])
 
     def _outputs(self, column: np.ndarray) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""

@@ -19,6 +19,7 @@ from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
+from kzoo.data.unchanged import verify
 from kzoo.fusing import FusedSource, fused_source
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, own_source, resolve
@@ -232,8 +233,8 @@ def feed_of(
         for each in examples
     )
     return Feed(
-        train=Split(train.load, train.finish, digests=examples[0].digests, targets=targets[0]),
-        held=Split(held.load, held.finish, digests=examples[1].digests, targets=targets[1]),
+        train=Split(train.load, train.finish, examples[0].digests, targets[0], partial(verify, examples[0])),
+        held=Split(held.load, held.finish, examples[1].digests, targets[1], partial(verify, examples[1])),
         key=train.key,
         mixes=train.mixes,
         class_weights=None,

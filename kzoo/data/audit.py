@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import Checked
-from kzoo.data.files import Files, load
+from kzoo.data.files import Files, load, stamp
 from kzoo.data.headers import trouble
 from kzoo.data.image import Preprocessor
 from kzoo.data.pipelines import PARALLEL, untuned
@@ -22,13 +22,13 @@ def check_pictures(column: np.ndarray) -> Checked:
     """Opens every picture of a column: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
     if column.dtype != object:
         return Checked(column, *_check_pixels(column))
-    digests, reasons = _check_headers(column)
+    digests, reasons, stamps = _check_headers(column)
     good = [index for index in range(len(column)) if index not in reasons]
     decodable = set(_decodable(column, good))
     for index in good:
         if index not in decodable:
             reasons[index] = _why(column[index])
-    return Checked(column, digests, reasons)
+    return Checked(column, digests, reasons, stamps=stamps)
 
 
 def _check_pixels(pixels: np.ndarray) -> tuple[list[str], dict[int, str]]:
@@ -39,18 +39,19 @@ def _check_pixels(pixels: np.ndarray) -> tuple[list[str], dict[int, str]]:
     return digests, reasons
 
 
-def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str]]:
-    def check(picture: str | bytes) -> tuple[str, str | None]:
+def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str], list[tuple[int, ...]]]:
+    def check(picture: str | bytes) -> tuple[str, str | None, tuple[int, ...]]:
         try:
+            seen = stamp(picture)
             data = load(picture)
-        except (OSError, ValueError) as error:
-            return "", f"could not be read ({getattr(error, 'strerror', None) or error})"
-        return hashlib.sha256(data).hexdigest(), trouble(data)
+        except (OSError, ValueError, MemoryError) as error:
+            return "", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})", ()
+        return hashlib.sha256(data).hexdigest(), trouble(data), seen
 
     with ThreadPoolExecutor() as pool:
         found = list(tqdm(pool.map(check, column), total=len(column), desc="Reading", unit="file", leave=False))
-    reasons = {index: reason for index, (_, reason) in enumerate(found) if reason}
-    return [digest for digest, _ in found], reasons
+    reasons = {index: reason for index, (_, reason, _) in enumerate(found) if reason}
+    return [digest for digest, _, _ in found], reasons, [seen for _, _, seen in found]
 
 
 def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
@@ -74,7 +75,7 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
 def _why(picture: str | bytes) -> str:
     try:
         Preprocessor(size=1).decode(tf.constant(load(picture)))
-    except tf.errors.OpError as error:
-        text = str(error.message).splitlines()[0]
+    except Exception as error:
+        text = (str(getattr(error, "message", error)) or repr(error)).splitlines()[0]
         return f"damaged: {text.split('} ', 1)[-1][:80]}"
     return "could not be decoded in the pipeline"

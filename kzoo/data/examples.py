@@ -34,6 +34,7 @@ class Examples:
         names: what each example is called in messages, a path or a row.
         digests: SHA-256 of each one's content, once it is checked.
         groups: what each one belongs to, or none.
+        stamps: what `kzoo.data.files.stamp` said of each file when it was checked; empty: not known.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -41,6 +42,7 @@ class Examples:
     names: Sequence[str]
     digests: Sequence[str] = ()
     groups: Sequence[str] = ()
+    stamps: Sequence[tuple[int, ...]] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -55,7 +57,8 @@ class Examples:
             [str(values[row]) for row in rows.tolist()] if len(values) else ()
             for values in (self.names, self.digests, self.groups)
         )
-        return Examples(columns, picked, names, digests, groups)
+        stamps = [self.stamps[row] for row in rows.tolist()] if len(self.stamps) else ()
+        return Examples(columns, picked, names, digests, groups, stamps)
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,14 @@ class Checked:
         digests: SHA-256 of each content; "" where there is none.
         reasons: why some cannot be used, by index.
         notes: what a reader should know.
+        stamps: see `Examples`.
     """
 
     column: np.ndarray
     digests: list[str]
     reasons: dict[int, str]
     notes: Sequence[str] = ()
+    stamps: Sequence[tuple[int, ...]] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,6 +65,18 @@ def name_files(column: np.ndarray, noun: str) -> list[str]:
 def load(file: str | bytes) -> bytes:
     """The content of a path, or the content itself."""
     return file if isinstance(file, bytes) else Path(file).read_bytes()
+
+
+def stamp(file: str | bytes) -> tuple[int, int, int, int, int]:
+    """Size, times of modification and of change, inode, and the time now, in nanoseconds; zeros for a content.
+
+    Raises:
+        OSError: the path is not there.
+    """
+    if isinstance(file, bytes):
+        return (0, 0, 0, 0, 0)
+    found = os.stat(file)
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, time.time_ns())
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+from kzoo.data.encoding import decode_text
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
 from kzoo.data.grouping import find_groups, of_paths
 from kzoo.data.modalities import MODALITIES, Modality, Wanted
@@ -60,14 +62,19 @@ def _read_classes(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list
         if not found:
             notes.append(f"Class folder {folder.name!r} in {root.name}/ has no {nouns} and is left out")
         paths += found
-        labels += [folder.name] * len(found)
+        labels += [_label_of(folder)] * len(found)
     return _examples(paths, labels, wanted, root), notes, set_aside
+
+
+def _label_of(folder: Path) -> str:
+    """The name of a folder, whose bytes may be of any encoding."""
+    return decode_text(os.fsencode(folder.name))[0]
 
 
 def _read_files(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list[tuple[str, str]]]:
     """All files below a folder, with the labels that a user's function gives them."""
     paths, set_aside = _files(root, wanted)
-    return _examples(paths, of_paths(wanted.label, paths, what="label"), wanted, root), [], set_aside
+    return _examples(paths, of_paths(wanted.label, paths, what="label", source=str(root)), wanted, root), [], set_aside
 
 
 def _files(folder: Path, wanted: Wanted) -> tuple[list[Path], list[tuple[str, str]]]:

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from kzoo.data.modalities import Wanted
+from kzoo.data.targets import is_missing
 
 FOLDS = 20
 """Most parts of equal size that groups are dealt to."""
@@ -27,30 +28,53 @@ def find_groups(wanted: Wanted, *, columns: Mapping[str, Sequence[Any]], paths: 
         columns: of the source, by name.
         paths: of the examples' files, or what else they are.
         source: what to call the source in messages.
+
+    Returns:
+        N names, "" for a group that is missing.
+
+    Raises:
+        ValueError: there is no such column, or not one group an example.
+        TypeError: a function is given, and the examples are no files.
     """
     groups = wanted.groups
     if groups is None:
         return ()
     if callable(groups):
-        found = of_paths(groups, paths, what="groups")
+        found = of_paths(groups, paths, what="groups", source=source)
     elif isinstance(groups, str):
         if groups not in columns:
-            known = f"Its columns: {', '.join(columns)}." if columns else "Give groups as a function of a file's path."
+            known = f"Its columns: {', '.join(columns)}." if columns else "It has no named columns."
             raise ValueError(f"{source} has no column {groups!r} for groups. {known}")
         found = columns[groups]
     else:
         found = list(groups)
         if len(found) != len(paths):
             raise ValueError(f"groups has {len(found)} values for the {len(paths)} examples of {source}.")
-    return [name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in found]
+    return [_name(group) for group in found]
 
 
-def of_paths(function: Any, paths: Sequence[Any], *, what: str) -> list[Any]:
+def _name(group: Any) -> str:
+    if isinstance(group, bytes):
+        return group.decode("utf-8", errors="replace")
+    return "" if np.ndim(group) == 0 and is_missing(group) else str(group)
+
+
+def refuse_function(value: Any, *, what: str, source: str) -> None:
+    """Raises where a function of a path is given for examples that are no files.
+
+    Raises:
+        TypeError: `value` is a function.
+    """
+    if callable(value):
+        raise TypeError(f"{what} as a function is given the path of a file, and the examples of {source} have none.")
+
+
+def of_paths(function: Any, paths: Sequence[Any], *, what: str, source: str) -> list[Any]:
     """What a user's function says of each path; its errors say which path it was."""
     found = []
     for path in paths:
         if not isinstance(path, str | Path):
-            raise TypeError(f"{what} as a function is for files: it is given a path. Got {type(path).__name__}.")
+            refuse_function(function, what=what, source=source)
         try:
             found.append(function(Path(path)))
         except Exception as error:

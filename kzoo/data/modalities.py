@@ -63,6 +63,11 @@ class Modality:
     reader: Callable[..., Any]
     feeds: Sequence[str]
 
+    @property
+    def are_files(self) -> bool:
+        """Whether a string in its column is a path, and not the text itself."""
+        return self.open is open_file
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from scipy.io import wavfile
 from tqdm.auto import tqdm
 
 from kzoo.data.examples import Checked
-from kzoo.data.files import collect_files, list_files, load, name_files
+from kzoo.data.files import collect_files, list_files, load, name_files, stamp
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -25,6 +24,12 @@ SILENT = 1e-4
 
 SHORTEST = 0.01
 """Seconds."""
+
+MOST_SAMPLES = 3_600 * 48_000
+"""Samples of all channels together: an hour of one channel at 48 kHz, 700 MB. A small file can claim any number."""
+
+MOST_BYTES = 8 * MOST_SAMPLES
+"""Of a file: as many samples of the widest type."""
 
 RATES = (1_000, 400_000)
 """Sample rates that are believed, in Hz."""
@@ -63,28 +68,32 @@ def check_recordings(column: np.ndarray) -> Checked:
     with ThreadPoolExecutor() as pool:
         found = list(tqdm(pool.map(_check, column), total=len(column), desc="Checking", unit="recording", leave=False))
     checked = np.empty(len(column), dtype=object)
-    checked[:] = [recording for recording, _, _ in found]
-    reasons = {index: reason for index, (_, _, reason) in enumerate(found) if reason}
+    checked[:] = [recording for recording, _, _, _ in found]
+    reasons = {index: reason for index, (_, _, reason, _) in enumerate(found) if reason}
     converted = sum(one is not other for one, other in zip(checked, column, strict=True))
     notes = [f"{converted} recordings are kept in memory: they are no wav files of 16 bits"] if converted else []
-    return Checked(checked, [digest for _, digest, _ in found], reasons, notes)
+    return Checked(checked, [digest for _, digest, _, _ in found], reasons, notes, [seen for *_, seen in found])
 
 
-def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None]:
-    """A recording as TensorFlow reads it, the digest of its content, and why it cannot be used."""
+def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None, tuple[int, ...]]:
+    """A recording as TensorFlow reads it, the digest of its content, why it cannot be used, and its file's stamp."""
     try:
+        seen = stamp(recording)
+        if (size := seen[0]) > MOST_BYTES:
+            return recording, "", f"too large: {size:,} bytes, at most {MOST_BYTES:,}", ()
         data = load(recording)
-    except (OSError, ValueError) as error:
-        return recording, "", f"could not be read ({getattr(error, 'strerror', None) or error})"
+    except (OSError, ValueError, MemoryError) as error:
+        return recording, "", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})", ()
     digest = hashlib.sha256(data).hexdigest()
     if not data:
-        return recording, digest, "empty file"
+        return recording, digest, "empty file", seen
     try:
         samples, rate, plain = decode(data)
-    except (ValueError, EOFError, struct.error, ImportError, RuntimeError, TypeError) as error:
-        return recording, digest, f"could not be decoded: {(str(error) or repr(error)).splitlines()[0][:100]}"
-    reason = trouble(samples, rate)
-    return (recording if plain or reason else encode_wav(samples, rate=rate)), digest, reason
+        reason = trouble(samples, rate)
+        return (recording if plain or reason else encode_wav(samples, rate=rate)), digest, reason, seen
+    except Exception as error:
+        # Of a damaged header, scipy's reader raises UnboundLocalError, ZeroDivisionError and more (1.17).
+        return recording, digest, f"could not be decoded: {(str(error) or repr(error)).splitlines()[0][:100]}", seen
 
 
 def trouble(samples: np.ndarray, rate: int) -> str | None:
@@ -104,8 +113,9 @@ def decode(data: bytes) -> tuple[np.ndarray, int, bool]:
     """Samples float32 (T, channels) in [-1, 1], rate in Hz, and whether it is a wav file that TensorFlow reads.
 
     Raises:
-        ValueError, RuntimeError: it is cut off, or of a kind that nothing here reads.
+        ValueError: it is cut off, or longer than `MOST_SAMPLES`.
         ImportError: it takes soundfile, which is not installed.
+        Exception: whatever a decoder raises of a damaged file.
     """
     if data[:4] not in (b"RIFF", b"RIFX", b"RF64"):
         return (*_decode_others(data), False)
@@ -118,6 +128,7 @@ def decode(data: bytes) -> tuple[np.ndarray, int, bool]:
         except wavfile.WavFileWarning as warning:
             raise ValueError(f"cut off: {warning}") from warning
     samples = samples[:, None] if samples.ndim == 1 else samples
+    _refuse_long(samples.size)
     return _floats(samples), rate, samples.dtype == np.int16 and _is_read_by_tensorflow(data)
 
 
@@ -134,8 +145,14 @@ def _decode_others(data: bytes) -> tuple[np.ndarray, int]:
         import soundfile
     except ImportError as error:
         raise ImportError("flac, ogg and mp3 are read with soundfile: pip install 'kzoo[audio]'") from error
-    samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    return samples, rate
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        _refuse_long(file.frames * file.channels)
+        return file.read(dtype="float32", always_2d=True), file.samplerate
+
+
+def _refuse_long(samples: int) -> None:
+    if samples > MOST_SAMPLES:
+        raise ValueError(f"too long: {samples:,} samples of all channels, at most {MOST_SAMPLES:,}")
 
 
 def _floats(samples: np.ndarray) -> np.ndarray:
@@ -159,11 +176,19 @@ def encode_wav(samples: np.ndarray, *, rate: int) -> bytes:
 
 
 def seconds_of(recording: str | bytes) -> float:
-    """Length of a checked recording."""
+    """Length of a checked recording.
+
+    Raises:
+        ValueError: it cannot be read any more.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wavfile.WavFileWarning)
-        if isinstance(recording, bytes):
-            rate, samples = wavfile.read(io.BytesIO(recording))
-        else:
-            rate, samples = wavfile.read(recording, mmap=True)
-    return len(samples) / rate
+        try:
+            if isinstance(recording, bytes):
+                rate, samples = wavfile.read(io.BytesIO(recording))
+            else:
+                rate, samples = wavfile.read(recording, mmap=True)
+            return len(samples) / rate
+        except Exception as error:
+            name = recording if isinstance(recording, str) else f"A recording of {len(recording)} bytes"
+            raise ValueError(f"{name} cannot be read any more, it changed after it was checked: {error!r}") from error

@@ -8,13 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.data.encoding import decode_text, lines_of
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
-from kzoo.data.grouping import find_groups
+from kzoo.data.grouping import find_groups, refuse_function
 from kzoo.data.modalities import Wanted
 from kzoo.data.tables import LABEL_NAMES, find_column
+from kzoo.data.targets import class_name
 
 _RECORD_INPUT = ("image/encoded", "image_raw", "encoded")
 _RECORD_LABEL = (*LABEL_NAMES, "image/class/label", "image/class/text", "image/object/class/label")
@@ -27,6 +30,9 @@ def read_dataset(dataset: tf.data.Dataset, wanted: Wanted) -> Raw:
     """
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("The tf.data.Dataset never ends: take away .repeat(), kzoo repeats by itself.")
+    # Of `keras.utils.image_dataset_from_directory` and its like. Their `file_paths` are no names of the examples: the
+    # datasets are shuffled.
+    dataset_names = getattr(dataset, "class_names", None)
     pick = _picker(dataset.element_spec, wanted)
     spec = pick(dataset.element_spec)[0]
     batched = spec.shape.rank == (1 if spec.dtype == tf.string else 4)
@@ -45,9 +51,32 @@ def read_dataset(dataset: tf.data.Dataset, wanted: Wanted) -> Raw:
         raise ValueError("The tf.data.Dataset is empty.")
     names = [f"element {index}" for index in range(len(inputs))]
     groups = find_groups(wanted, columns=columns, paths=inputs, source="the tf.data.Dataset")
-    return Raw(
-        {"all": Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=groups)}
-    )
+    column = wanted.modality.collect(inputs)
+    labels = _class_names(dataset_names, targets) if wanted.labelled else None
+    return Raw({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)}, labels)
+
+
+def _class_names(names: Sequence[Any] | None, targets: Sequence[Any]) -> list[str] | None:
+    """The names of the classes that integer targets are positions of, or None where targets are names themselves.
+
+    Keras makes names of labels that it was given as integers, too, and leaves the targets as they are (3.15).
+
+    Raises:
+        ValueError: targets may be either.
+    """
+    if not names:
+        return None
+    labels = [str(name) for name in names]
+    found = {class_name(target) or "" for target in targets if np.size(target) == 1}
+    places = [str(place) for place in range(len(labels))]
+    if labels == places or not found or not found <= set(labels):
+        return labels
+    if found <= set(places):
+        raise ValueError(
+            f"The targets {sorted(found)} may be labels, or positions in the dataset's class_names {labels}. "
+            "Set class_names to None where they are labels, else rename the classes."
+        )
+    return None
 
 
 def read_tfds(name: Any, wanted: Wanted) -> Raw:
@@ -60,7 +89,8 @@ def read_tfds(name: Any, wanted: Wanted) -> Raw:
             _find_network(builder)
         builder.download_and_prepare()
     features = builder.info.features or {}
-    source, label = f"tfds:{builder.name}", wanted.label if isinstance(wanted.label, str) else None
+    source = f"tfds:{builder.name}"
+    label = _label_column(wanted, source)
     value = find_column(list(features), wanted.input, wanted.modality.usual, what=wanted.modality.name, source=source)
     target, labels = None, None
     if wanted.labelled:
@@ -107,13 +137,14 @@ def read_tfrecords(paths: Sequence[Path], wanted: Wanted, *, source: str) -> Raw
         splits[split], more = _read_records(files, wanted)
         aside += more
     names = paths[0].parent / "labels.txt"
-    labels = names.read_text(encoding="utf-8").split("\n") if names.is_file() else None
-    return Raw(splits, [line.strip() for line in labels if line.strip()] if labels else None, (), aside)
+    labels = lines_of(decode_text(names.read_bytes())[0]) if names.is_file() else []
+    return Raw(splits, [line.strip() for line in labels if line.strip()] or None, (), aside)
 
 
 def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list[tuple[str, str]]]:
     inputs, targets, names, aside, groups = [], [], [], [], []
-    usual, label = (*wanted.modality.usual, *_RECORD_INPUT), wanted.label if isinstance(wanted.label, str) else None
+    known: set[str] = set()
+    usual, label = (*wanted.modality.usual, *_RECORD_INPUT), _label_column(wanted, paths[0].name)
     keys: tuple[str, str | None] | None = None
     for path in paths:
         records = iter(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
@@ -140,11 +171,12 @@ def _read_records(paths: Sequence[Path], wanted: Wanted) -> tuple[Examples, list
             inputs.append(encoded[0] if encoded else b"")
             targets.append(_value(features[keys[1]]) if keys[1] else None)
             names.append(f"{path.name} record {index}")
-            if isinstance(wanted.groups, str) and wanted.groups in features:
-                groups.append(_value(features[wanted.groups]))
+            if isinstance(wanted.groups, str):
+                groups.append(_value(features[wanted.groups]) if wanted.groups in features else None)
+                known |= set(features)
     if not inputs:
         raise ValueError(f"No records in {', '.join(path.name for path in paths)}.")
-    columns = {str(wanted.groups): groups} if len(groups) == len(inputs) else {}
+    columns = {name: groups if name == wanted.groups else () for name in sorted(known)}
     found = find_groups(wanted, columns=columns, paths=inputs, source=paths[0].name)
     return Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=found), aside
 
@@ -160,18 +192,28 @@ def _value(feature: Any) -> Any:
 def _picker(spec: Any, wanted: Wanted) -> Any:
     """A function from an element to its input and its target."""
     if isinstance(spec, Mapping):
-        source, label = "the tf.data.Dataset", wanted.label if isinstance(wanted.label, str) else None
+        source = "the tf.data.Dataset"
+        label = _label_column(wanted, source)
         modality = wanted.modality
         value = find_column(list(spec), wanted.input, modality.usual, what=modality.name, source=source)
         if not wanted.labelled:
             return lambda element: (element[value], None)
         target = find_column(list(spec), label, LABEL_NAMES, what="label", source=source)
         return lambda element: (element[value], element[target])
+    refuse_function(wanted.label, what="label", source="the tf.data.Dataset")
     if isinstance(spec, tuple) and len(spec) in (2, 3):
         return lambda element: (element[0], element[1])
     if not wanted.labelled and not isinstance(spec, tuple):
         return lambda element: (element, None)
     raise ValueError(f"A tf.data.Dataset must give (input, target) or a dict: it has no labels. Got {spec}.")
+
+
+def _label_column(wanted: Wanted, source: str) -> str | None:
+    """The name of the one column of the target, or None for a usual name."""
+    refuse_function(wanted.label, what="label", source=source)
+    if isinstance(wanted.label, str | None):
+        return wanted.label
+    raise ValueError(f"label of {source} must be the name of one feature. Got {wanted.label!r}.")
 
 
 def _split_of(name: str) -> str:

@@ -26,9 +26,19 @@ def read_source(task: Task, modality: Modality) -> Raw:
     """
     name = getattr(task, modality.name)
     wanted = Wanted(modality, name if isinstance(name, str) else None, task.label, task.groups)
-    if isinstance(task.data, Mapping):
-        return _read_splits(task.data, wanted)
-    return read_data(task.data, wanted)
+    raw = _read_splits(task.data, wanted) if isinstance(task.data, Mapping) else read_data(task.data, wanted)
+    for split, examples in raw.splits.items():
+        if wanted.groups is not None and len(examples.groups) != len(examples):
+            raise ValueError(f"groups= cannot be used with {type(task.data).__name__} data: {split} has no groups.")
+    if len(raw.splits) > 1 and not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
+        raise ValueError(_ONE_SPLIT)
+    return raw
+
+
+_ONE_SPLIT = (
+    "groups of data that has splits must be the name of a column, or a function of a path: one list cannot say to "
+    "which split its values belong."
+)
 
 
 def read_data(data: Any, wanted: Wanted) -> Raw:
@@ -37,6 +47,8 @@ def read_data(data: Any, wanted: Wanted) -> Raw:
         return read_tfds(data.removeprefix("tfds:"), wanted)
     if isinstance(data, str | Path):
         return _read_path(str(data), wanted)
+    if isinstance(data, tuple | list) and any(isinstance(part, tf.data.Dataset) for part in data):
+        raise TypeError("Several datasets are given as a dict of splits: {'train': ..., 'validation': ...}.")
     if isinstance(data, tuple) and len(data) == 2:
         return read_arrays(*data, wanted)
     if hasattr(data, "columns") and hasattr(data, "itertuples"):
@@ -79,14 +91,16 @@ def _read_splits(data: Mapping[str, Any], wanted: Wanted) -> Raw:
         raise ValueError(f"A dict of splits needs a 'train'. Got {list(data)}.")
     splits, labels, notes, set_aside = {}, None, [], []
     for name, part in data.items():
-        if not (wanted.groups is None or isinstance(wanted.groups, str) or callable(wanted.groups)):
-            raise ValueError("groups of a dict of splits must be the name of a column, or a function of a path.")
+        if not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
+            raise ValueError(_ONE_SPLIT)
         raw = read_data(part, wanted)
         if set(raw.splits) != {"all"}:
             raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")
         if SPLIT_NAMES[name] in splits:
             raise ValueError(f"The split {SPLIT_NAMES[name]!r} is there twice: {', '.join(data)}.")
         splits[SPLIT_NAMES[name]] = raw.splits["all"]
+        if labels and raw.labels and list(labels) != list(raw.labels):
+            raise ValueError(f"The splits name their classes differently: {list(labels)} and, {name}, {raw.labels}.")
         labels = labels or raw.labels
         notes += raw.notes
         set_aside += raw.set_aside

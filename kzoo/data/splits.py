@@ -107,7 +107,7 @@ def _join(parts: Sequence[Examples]) -> Examples:
         return parts[0]
     columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
     targets = np.concatenate([part.targets for part in parts])
-    fields = ("names", "digests", "groups")
+    fields = ("names", "digests", "groups", "stamps")
     return Examples(
         columns, targets, *([value for part in parts for value in getattr(part, field)] for field in fields)
     )
@@ -127,14 +127,16 @@ class _Cleaning:
     def __call__(self, examples: Examples) -> Examples:
         encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
         checked = self.modality.check(examples.columns[self.modality.name])
-        reasons = encoded.reasons | checked.reasons
+        lost = {index: "no group" for index, group in enumerate(examples.groups) if not group}
+        reasons = lost | encoded.reasons | checked.reasons
         if self.task.kind == "classification":
             reasons |= _contradictions(checked.digests, encoded.targets, reasons, self.labels, self.modality.noun)
         self.aside.extend((examples.names[index], reason) for index, reason in sorted(reasons.items()))
         self.notes.extend(checked.notes)
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}
-        return Examples(columns, encoded.targets, examples.names, checked.digests, examples.groups).take(keep)
+        marks = (examples.names, checked.digests, examples.groups, checked.stamps)
+        return Examples(columns, encoded.targets, *marks).take(keep)
 
 
 def _contradictions(

@@ -5,27 +5,35 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kzoo.data.encoding import describe, find_encoding, lines_of, read_text
 from kzoo.data.examples import SPLIT_NAMES, Examples, Raw
-from kzoo.data.grouping import find_groups, of_paths
+from kzoo.data.grouping import find_groups, of_paths, refuse_function
 from kzoo.data.modalities import TEXT_NAMES, Wanted
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
 
 
 def read_table(path: Path, wanted: Wanted) -> Raw:
-    """A file of rows: ``.csv`` or ``.tsv`` with a header (UTF-8, with or without a mark), ``.jsonl``, ``.parquet``.
+    """A file of rows: ``.csv`` or ``.tsv`` with a header, ``.jsonl``, ``.parquet``; text in any encoding that
+    `kzoo.data.encoding.find_encoding` finds, a guess is said in a note.
 
     Paths are relative to its folder. A ``.tsv`` of two columns without a header is a text and its label.
+
+    Raises:
+        ValueError: it has no rows, or is damaged.
     """
-    table = _READERS[path.suffix.lower()](path)
+    notes: list[str] = []
+    table = _READERS[path.suffix.lower()](path, notes)
     if not table or not len(next(iter(table.values()))):
         raise ValueError(f"{path} has no rows below its header.")
-    return _read_columns(table, wanted, root=path.parent, source=str(path))
+    raw = _read_columns(table, wanted, root=path.parent, source=str(path))
+    return replace(raw, notes=[*notes, *raw.notes])
 
 
 def read_frame(frame: Any, wanted: Wanted) -> Raw:
@@ -46,7 +54,8 @@ def read_arrays(inputs: Any, targets: Any, wanted: Wanted) -> Raw:
     if not len(column):
         raise ValueError(f"There are no {nouns}: the arrays are empty.")
     names = [x if isinstance(x, str) and len(x) < 200 else f"row {index}" for index, x in enumerate(column)]
-    groups = find_groups(wanted, columns={}, paths=column, source="the arrays")
+    refuse_function(wanted.label, what="label", source="the arrays")
+    groups = find_groups(wanted, columns={}, paths=_paths(column, wanted), source="the arrays")
     return Raw({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)})
 
 
@@ -54,7 +63,11 @@ def read_split_files(folder: Path, wanted: Wanted) -> Raw | None:
     """A folder of tables named after splits, or of pairs ``train_text.txt`` and ``train_labels.txt``; None for others.
 
     In a pair, each line is a text or its label; a ``mapping.txt`` beside them, of lines ``number TAB name``, names the
-    labels.
+    labels, and ``train_NAME.txt`` holds the groups that ``groups="NAME"`` asks for.
+
+    Raises:
+        ValueError: files do not fit to each other.
+        FileNotFoundError: a text file has no labels, or not the groups that are wanted.
     """
     splits: dict[str, Examples] = {}
     labels, notes = None, []
@@ -64,7 +77,7 @@ def read_split_files(folder: Path, wanted: Wanted) -> Raw | None:
         elif path.name.endswith("_text.txt") and (
             split := SPLIT_NAMES.get(path.name.removesuffix("_text.txt").lower())
         ):
-            raw = _read_pair(path, path.with_name(path.name.replace("_text.txt", "_labels.txt")), wanted)
+            raw = _read_pair(path, wanted)
         else:
             continue
         if split in splits:
@@ -74,33 +87,60 @@ def read_split_files(folder: Path, wanted: Wanted) -> Raw | None:
     if "train" not in splits:
         return None
     mapping = folder / "mapping.txt"
-    if mapping.is_file():
-        rows = [line.split("\t") for line in mapping.read_text(encoding="utf-8-sig").splitlines() if "\t" in line]
-        labels = [name.strip() for _, name in sorted(rows, key=lambda row: int(row[0]))]
-    return Raw(splits, labels, notes)
+    return Raw(splits, _read_mapping(mapping, notes) if mapping.is_file() else labels, notes)
 
 
-def _read_pair(texts: Path, labels: Path, wanted: Wanted) -> Raw:
-    if not labels.is_file():
-        raise FileNotFoundError(f"{texts} has no labels: {labels} is not there.")
-    columns = []
-    for path in (texts, labels):
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
-        columns.append(lines[:-1] if lines[-1] == "" else lines)
-    if len(columns[0]) != len(columns[1]):
-        raise ValueError(f"{texts} has {len(columns[0])} lines, {labels.name} has {len(columns[1])}.")
-    names = [f"{texts.name} line {number}: {line[:60]}" for number, line in enumerate(columns[0], start=1)]
-    targets = [int(label) if label.strip().isdigit() else label for label in columns[1]]
-    return Raw({"all": Examples({wanted.modality.name: wanted.modality.collect(columns[0])}, targets, names)})
+def _read_mapping(path: Path, notes: list[str]) -> list[str]:
+    """The names of the labels 0, 1, 2..., of lines ``number TAB name``."""
+    rows = [line.split("\t") for line in lines_of(read_text(path, notes)) if "\t" in line]
+    try:
+        names = {int(row[0]): row[1].strip() for row in rows}
+    except ValueError as error:
+        raise ValueError(f"Each line of {path} must be a number, a tab and a name: {error}.") from error
+    if sorted(names) != list(range(len(rows))):
+        raise ValueError(f"{path} must number the labels 0, 1, 2... Got {sorted(int(row[0]) for row in rows)[:9]}.")
+    return [names[number] for number in range(len(names))]
 
 
-def _read_rows(path: Path) -> dict[str, list[Any]]:
+def _read_pair(texts: Path, wanted: Wanted) -> Raw:
+    notes: list[str] = []
+    refuse_function(wanted.label, what="label", source=texts.name)
+    lines = lines_of(read_text(texts, notes))
+    labels = _read_beside(texts, "labels", lines, notes)
+    names = [f"{texts.name} line {number}: {line[:60]}" for number, line in enumerate(lines, start=1)]
+    targets = [int(label) if label.strip().isdecimal() else label for label in labels]
+    columns = {}
+    if isinstance(wanted.groups, str):
+        columns[wanted.groups] = _read_beside(texts, wanted.groups, lines, notes)
+    groups = find_groups(wanted, columns=columns, paths=[None] * len(lines), source=texts.name)
+    column = wanted.modality.collect(lines)
+    return Raw({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)}, None, notes)
+
+
+def _read_beside(texts: Path, what: str, lines: Sequence[str], notes: list[str]) -> list[str]:
+    """The lines of the file that stands beside a file of texts and holds something of each."""
+    path = texts.with_name(texts.name.replace("_text.txt", f"_{what}.txt"))
+    if not path.is_file():
+        raise FileNotFoundError(f"{texts} has no {what}: {path} is not there. Each of its lines belongs to a text.")
+    found = lines_of(read_text(path, notes))
+    if len(lines) != len(found):
+        raise ValueError(f"{texts} has {len(lines)} lines, {path.name} has {len(found)}.")
+    return found
+
+
+def _read_rows(path: Path, notes: list[str]) -> dict[str, list[Any]]:
     tabs = path.suffix.lower() == ".tsv"
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+    encoding = find_encoding(path.read_bytes())
+    notes += [describe(encoding)] if describe(encoding) else []
+    with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace") as file:
         # Texts have quotes of their own, which mean nothing where tabs part the columns.
         quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
         csv.field_size_limit(1 << 30)
-        rows = [row for row in csv.reader(file, delimiter="\t" if tabs else ",", quoting=quoting) if row]
+        reader = csv.reader(file, delimiter="\t" if tabs else ",", quoting=quoting)
+        try:
+            rows = [row for row in reader if row]
+        except csv.Error as error:
+            raise ValueError(f"Line {reader.line_num} of {path} cannot be read: {error}.") from error
     if tabs:
         rows = [[_unquoted(cell) for cell in row] for row in rows]
     if not rows:
@@ -115,14 +155,16 @@ def _unquoted(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
-def _read_lines(path: Path) -> dict[str, list[Any]]:
+def _read_lines(path: Path, notes: list[str]) -> dict[str, list[Any]]:
     """A JSON object a line; what a line lacks is None."""
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(lines_of(read_text(path, notes)), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except RecursionError as error:
+                raise ValueError(f"Line {number} of {path} is nested too deeply: each line must be flat.") from error
+            except ValueError as error:
                 raise ValueError(f"Line {number} of {path} is no JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ValueError(
@@ -132,11 +174,23 @@ def _read_lines(path: Path) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
 
 
-def _read_parquet(path: Path) -> dict[str, list[Any]]:
+def _read_parquet(path: Path, notes: list[str]) -> dict[str, list[Any]]:
     import pandas
 
-    frame = pandas.read_parquet(path)
+    try:
+        frame = pandas.read_parquet(path)
+    except OSError as error:
+        if error.errno:
+            raise
+        raise _damaged(path, error) from error
+    except (ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, NotImplementedError) as error:
+        raise _damaged(path, error) from error
     return {str(name): frame[name].tolist() for name in frame.columns}
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    reason = (str(error) or repr(error)).splitlines()[0][:200]
+    return ValueError(f"{path} could not be read as Parquet, it may be damaged or of another kind: {reason}")
 
 
 _READERS = {".csv": _read_rows, ".tsv": _read_rows, ".jsonl": _read_lines, ".parquet": _read_parquet}
@@ -165,10 +219,11 @@ def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, so
     column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
     notes = []
     labels = None
+    paths = _paths(table[column], wanted)
     if not wanted.labelled:
         targets = [None] * len(table[column])
     elif callable(label):
-        targets = of_paths(label, table[column], what="label")
+        targets = of_paths(label, paths, what="label", source=source)
     elif label is None or isinstance(label, str):
         target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
         targets = table[target]
@@ -183,5 +238,10 @@ def _read_columns(table: dict[str, list[Any]], wanted: Wanted, *, root: Path, so
     # Row 1 is the header.
     shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(table[column], start=2)]
     values = modality.collect(table[column], root=root)
-    groups = find_groups(wanted, columns=table, paths=table[column], source=source)
+    groups = find_groups(wanted, columns=table, paths=paths, source=source)
     return Raw({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)
+
+
+def _paths(values: Any, wanted: Wanted) -> Sequence[Any]:
+    """The values where they may be paths: a text is none, although it is a string too."""
+    return values if wanted.modality.are_files else [None] * len(values)

@@ -35,13 +35,15 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
         rows = [row for row in map(_numbers, targets) if row]
         if not rows:
             raise ValueError("A regression needs numbers as targets: there are none.")
-        return given or (["value"] if len(rows[0]) == 1 else [f"value {index}" for index in range(len(rows[0]))])
+        if len(given) == len(rows[0]) or task.labels:
+            return given
+        return ["value"] if len(rows[0]) == 1 else [f"value {index}" for index in range(len(rows[0]))]
     if task.kind == "multi_label":
         labels = given or _multi_labels(targets, task)
         if not labels:
             raise ValueError("No example has a label: there is nothing to learn.")
         return labels
-    names = [name for name in (_class(target) for target in targets) if name is not None]
+    names = [name for name in (class_name(target) for target in targets) if name is not None]
     if not names:
         raise ValueError("No example has a label: there is nothing to learn.")
     labels = given or sorted(set(names), key=_natural)
@@ -74,7 +76,7 @@ def _encode_classes(targets: Sequence[Any], labels: Sequence[str], *, positions:
     encoded = np.zeros(len(targets), np.int64)
     reasons: dict[int, str] = {}
     for row, target in enumerate(targets):
-        name = _class(target)
+        name = class_name(target)
         is_number = not isinstance(target, str | bytes)
         known = digits if positions and (is_number or (wordy and name in digits)) else index
         if name is None:
@@ -110,7 +112,7 @@ def _encode_rows(targets: Sequence[Any], labels: Sequence[str], task: Task) -> E
     return Encoded(encoded, reasons)
 
 
-def _class(target: Any) -> str | None:
+def class_name(target: Any) -> str | None:
     """The name of a class, or None where there is none."""
     if isinstance(target, bytes):
         target = target.decode("utf-8", errors="replace")
@@ -124,7 +126,7 @@ def _class(target: Any) -> str | None:
         return str(int(array.argmax())) if one_hot else None
     value: Any = array.reshape(-1)[0] if array.size else None
     if isinstance(value, bytes | str):
-        return _class(value)
+        return class_name(value)
     if is_missing(value):
         return None
     return str(int(value)) if float(value).is_integer() else str(value)
@@ -136,6 +138,8 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except TypeError:
         return True
+    except ValueError:  # of an array, which is something
+        return False
 
 
 def _multi_labels(targets: Sequence[Any], task: Task) -> list[str]:
@@ -179,17 +183,19 @@ def _natural(name: str) -> tuple[int, float, str]:
 
 
 def weigh_classes(
-    class_weight: str | Mapping[str, float] | None, targets: np.ndarray, *, labels: Sequence[str]
+    class_weight: str | Mapping[Any, float] | None, targets: np.ndarray, *, labels: Sequence[str]
 ) -> np.ndarray | None:
     """Weight of each output, float32, or None where all weigh the same.
 
     Args:
-        class_weight: ``"balanced"`` (inverse frequency, as scikit-learn's), a dict from label to weight, or None.
+        class_weight: ``"balanced"`` (inverse frequency, as scikit-learn's), a dict from label to weight, or None. An
+            integer is a label where labels are such numbers, else a position in `labels`; classes that the dict lacks
+            weigh 1. Weights are finite, 0 or more.
         targets: of the training examples, int64 (N,).
         labels: names of the classes.
 
     Raises:
-        ValueError: the task has no classes, or the dict names others.
+        ValueError: the task has no classes, the dict names others, or a weight is none.
     """
     if class_weight is None:
         return None
@@ -198,6 +204,35 @@ def weigh_classes(
     if class_weight == "balanced":
         counts = np.bincount(targets, minlength=len(labels))
         return (len(targets) / (len(labels) * np.maximum(counts, 1))).astype(np.float32)
-    if not isinstance(class_weight, Mapping) or set(class_weight) - set(labels):
-        raise ValueError(f"class_weight must be 'balanced' or a dict of {', '.join(labels)}. Got {class_weight!r}.")
-    return np.asarray([class_weight.get(label, 1.0) for label in labels], np.float32)
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(f"class_weight must be 'balanced' or a dict from label to weight. Got {class_weight!r}.")
+    given: dict[int, float] = {}
+    for key, weight in class_weight.items():
+        place = _place(key, labels)
+        if place is None:
+            numbers = "" if _has_digits(labels) else f", or of their positions 0 to {len(labels) - 1}"
+            raise ValueError(f"class_weight must be a dict of the labels {', '.join(labels)}{numbers}. Got {key!r}.")
+        if place in given:
+            raise ValueError(f"class_weight names the label {labels[place]!r} twice: {dict(class_weight)!r}.")
+        value = _numbers(weight)
+        if len(value) != 1 or value[0] < 0:
+            raise ValueError(f"class_weight must be finite numbers, 0 or more. Got {weight!r} for {key!r}.")
+        given[place] = value[0]
+    weights = np.asarray([given.get(place, 1.0) for place in range(len(labels))], np.float32)
+    if not weights.any():
+        raise ValueError("class_weight is 0 for every label: there is nothing to learn.")
+    return weights
+
+
+def _place(key: Any, labels: Sequence[str]) -> int | None:
+    """The position of the label that a user names by itself or, where labels are words, by its position."""
+    name = class_name(key) if isinstance(key, str | bytes | int | float | np.generic) else None
+    if name and name in labels:
+        return list(labels).index(name)
+    if isinstance(key, int | np.integer | np.bool_) and not _has_digits(labels):
+        return int(key) if 0 <= int(key) < len(labels) else None
+    return None
+
+
+def _has_digits(labels: Sequence[str]) -> bool:
+    return any(label.isdigit() for label in labels)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kzoo.data.encoding import decode_text, describe
 from kzoo.data.examples import Checked
 from kzoo.data.targets import is_missing
 
@@ -18,9 +20,8 @@ MOST_CHARACTERS = 20_000
 def collect_texts(values: Any, *, root: Path = Path()) -> np.ndarray:
     """Texts as a text column, an object array (N,), of whatever came: `check_texts` says what is no text."""
     values = values.tolist() if hasattr(values, "__array__") else list(values)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
+    # An assignment to a slice takes lists of equal length for rows.
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def open_text(path: Path) -> bytes:
@@ -32,22 +33,25 @@ def open_text(path: Path) -> bytes:
 def check_texts(column: np.ndarray) -> Checked:
     """Strings of a column, their digests, and the reasons against those that are none or say nothing."""
     texts, reasons, broken, long = [], {}, 0, 0
+    guessed: Counter[str] = Counter()
     for index, value in enumerate(column):
+        if isinstance(value, bytes):
+            value, encoding = decode_text(value)
+            guessed[describe(encoding)] += 1
         text, reason = _text(value)
         broken += "\ufffd" in text
         long += len(text) > MOST_CHARACTERS
         texts.append(text[:MOST_CHARACTERS])
         if reason:
             reasons[index] = reason
-    notes = [f"{broken} texts have broken characters, which are replaced"] if broken else []
+    notes = [f"{count} texts: each {note}" for note, count in guessed.items() if note]
+    notes += [f"{broken} texts have broken characters, which are replaced"] if broken else []
     notes += [f"{long} texts are longer than {MOST_CHARACTERS:,} characters, and are cut"] if long else []
     return Checked(collect_texts(texts), [_digest(text) for text in texts], reasons, notes)
 
 
 def _text(value: Any) -> tuple[str, str | None]:
     """A value as a text, and why it is none."""
-    if isinstance(value, bytes):
-        value = value.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
     if isinstance(value, str):
         # Half of a pair of surrogates has no UTF-8; what has no width or is no character says nothing.
         text = value.encode("utf-8", errors="replace").decode("utf-8").replace("\0", " ").strip("\ufeff \t\r\n\u200b")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.data.encoding import lines_of, read_text
 from kzoo.data.examples import Audit, Examples, Raw
 from kzoo.data.modalities import MODALITIES, Modality, Wanted
 from kzoo.data.sources import read_data
@@ -30,7 +31,8 @@ def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
         ValueError: nothing can be read.
     """
     reads = MODALITIES[modality]
-    found = _collect(data, reads)
+    notes: list[str] = []
+    found = _collect(data, reads, notes)
     column, names = found.columns[modality], found.names
     checked = reads.check(column)
     first = {digest: index for index, digest in reversed(list(enumerate(checked.digests)))}
@@ -39,15 +41,16 @@ def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
     copies = len(good) - len(keep)
     audit = Audit(
         [(names[index], reason) for index, reason in sorted(checked.reasons.items())],
-        [*checked.notes, *([f"{copies} copies left out"] if copies else [])],
+        [*notes, *checked.notes, *([f"{copies} copies left out"] if copies else [])],
     )
     if not keep:
         raise ValueError(f"There are no {reads.noun}s that can be read.\n{audit}")
     targets = np.zeros((len(column), 0), np.float32)
-    return Examples({modality: checked.column}, targets, names, checked.digests).take(keep), audit
+    examples = Examples({modality: checked.column}, targets, names, checked.digests, stamps=checked.stamps)
+    return examples.take(keep), audit
 
 
-def _collect(data: Any, reads: Modality) -> Examples:
+def _collect(data: Any, reads: Modality, notes: list[str]) -> Examples:
     if isinstance(data, tuple) and len(data) == 2 and len(np.shape(data[1])) < len(np.shape(data[0])):
         raise ValueError("A pair of inputs and targets is labelled data: pass the inputs alone, or a task.")
     path = Path(data).expanduser() if isinstance(data, str | Path) else None
@@ -62,9 +65,11 @@ def _collect(data: Any, reads: Modality) -> Examples:
             raise ValueError(f"There are no {', '.join(reads.suffixes)} files below {path}.")
         return _join([read_data(each, Wanted(reads, labelled=False)) for each in sorted(path.rglob("*.tfrecord*"))])
     if path is not None and path.suffix.lower() == ".txt" and path.is_file() and reads.name == "text":
-        lines = path.read_bytes().splitlines()
+        lines = lines_of(read_text(path, notes))
         return _as_examples(lines, [f"{path.name} line {number}" for number in range(1, len(lines) + 1)], reads)
-    return _join([read_data(data, Wanted(reads, labelled=False))])
+    raw = read_data(data, Wanted(reads, labelled=False))
+    notes += raw.notes
+    return _join([raw])
 
 
 def _as_examples(values: list[Any], names: list[str], reads: Modality) -> Examples:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,8 @@ class Split:
             targets.
         digests: what each example is known by, its content's hash.
         targets: float32 (N, outputs).
+        verify: of some indices: raises where what `load` read is not what `digests` were made of. It is asked after
+            each pass, before anything that was computed is kept.
         taught: of the name of an augmentation, what a teacher says of each version, float32 (N, V, values): it stands
             beside the targets then.
     """
@@ -34,6 +37,7 @@ class Split:
     finish: Callable[..., tuple[Any, Any]]
     digests: Sequence[str]
     targets: np.ndarray
+    verify: Callable[[Any], None] = lambda indices: None
     taught: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -47,6 +51,17 @@ class Split:
             taught = tf.constant(self.taught[augmentation])
         places = tf.stack([indices, tf.fill(tf.shape(indices), tf.cast(turn, indices.dtype))], axis=1)
         return tf.concat([targets, tf.gather_nd(taught, places)], axis=1)
+
+
+@contextlib.contextmanager
+def verified(split: Split, indices: Any) -> Iterator[None]:
+    """While examples of a split are read; also what TensorFlow raises of a file that is gone is told by `verify`."""
+    try:
+        yield
+    except tf.errors.OpError:
+        split.verify(indices)
+        raise
+    split.verify(indices)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,11 @@ def train(
                     optimizer = optimizers.get(phase, groups)
                     fitting = _Fitting(phase, activations, optimizer, strategy, callbacks)
                     scores, history = fitting.run(bar)
+            if activations.holding(phase).place == "nowhere":
+                _verify(feed)
         except Exception as error:
+            if isinstance(error, tf.errors.OpError):
+                _verify(feed)
             error.add_note(f"while training {model.name!r}, {label}: {phase}")
             raise
         holding = activations.holding(phase)
@@ -120,6 +124,12 @@ def train(
         )
     store.sweep()
     return results
+
+
+def _verify(feed: Feed) -> None:
+    """Raises where examples that were read file by file in each epoch are not what they were when they were checked."""
+    for part in (feed.train, feed.held):
+        part.verify(range(len(part)))
 
 
 def _solve(

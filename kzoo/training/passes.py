@@ -15,7 +15,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from kzoo.training import store
-from kzoo.training.feed import Feed, Split, read
+from kzoo.training.feed import Feed, Split, read, verified
 from kzoo.training.holding import Request, narrow
 from kzoo.training.rows import Loose, Rows, joined
 from kzoo.training.runtime import Call, fastest
@@ -167,11 +167,12 @@ class Passes:
         # Also what serves other requests, but not of a trunk of which nothing is missing.
         served = [name for name in groups if any(self._are_together(name, each) for each in fresh)]
         batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
-        for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):
-            found = self.at_cuts(served, (inputs,))
-            for place, number in enumerate(numbers):
-                span = slice(place, None, len(numbers))
-                yield number, {name: [a[span] for a in found[name]] for name in fresh}, targets[span].numpy()
+        with verified(part, order):
+            for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):
+                found = self.at_cuts(served, (inputs,))
+                for place, number in enumerate(numbers):
+                    span = slice(place, None, len(numbers))
+                    yield number, {name: [a[span] for a in found[name]] for name in fresh}, targets[span].numpy()
 
     def _together(self, groups: set[str]) -> list[list[str]]:
         """Groups by the trunk that they have in common, from input to head."""

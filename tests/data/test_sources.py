@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -225,3 +226,68 @@ def test_tfds_by_name_keeps_the_names_of_its_classes(tmp_path, monkeypatch):
     assert len(splits.train) == 16
     shown = [int(tf.io.decode_png(x).numpy()[0, 0, 0] % 2) for x in splits.train.columns["image"]]
     assert splits.train.targets.tolist() == shown
+
+
+def directory_datasets(folder, **options):
+    """Training and validation, as Keras makes them of a folder."""
+    options = {"image_size": (20, 24), "validation_split": 0.3, "subset": "both", "seed": 0, "verbose": False} | options
+    return keras.utils.image_dataset_from_directory(folder, **options)
+
+
+@pytest.mark.parametrize("mode", ["int", "categorical"])
+@pytest.mark.parametrize("form", ["alone", "dict", "one of a dict"])
+def test_datasets_of_a_directory_keep_the_names_of_their_classes(form, mode, folder):
+    train, held = directory_datasets(folder, label_mode=mode)
+    data = {
+        "alone": train,
+        "dict": {"train": train, "validation": held},
+        "one of a dict": {"train": train, "validation": folder},
+    }[form]
+    splits = read(Classification(data))
+    assert list(splits.labels) == list(NAMES)
+    for part in (splits.train, splits.validation):
+        assert [channel(picture) for picture in part.columns["image"]] == part.targets.tolist()
+
+
+def test_classes_in_another_order_are_those_of_the_dataset(folder):
+    train = directory_datasets(folder, class_names=["red", "blue", "green"])[0]
+    splits = read(Classification(train))
+    assert list(splits.labels) == ["red", "blue", "green"]
+    assert [NAMES[channel(x)] for x in splits.train.columns["image"]] == [
+        splits.labels[t] for t in splits.train.targets
+    ]
+
+
+def test_two_classes_of_a_directory(folder):
+    train = directory_datasets(folder, class_names=["red", "blue"], label_mode="binary")[0]
+    assert list(read(Classification(train)).labels) == ["red", "blue"]
+
+
+def test_splits_that_name_their_classes_differently_are_refused(folder):
+    train = directory_datasets(folder)[0]
+    held = directory_datasets(folder, class_names=["red", "blue", "green"])[1]
+    with pytest.raises(ValueError, match=r"name their classes differently: \['blue'.*validation, \['red'"):
+        read(Classification({"train": train, "validation": held}))
+
+
+def test_a_pair_of_datasets_is_refused_with_what_to_give(folder):
+    with pytest.raises(TypeError, match="Several datasets are given as a dict of splits"):
+        read(Classification(directory_datasets(folder)))
+
+
+def test_labels_that_were_given_as_integers_are_names(folder):
+    given = [3] * 10 + [7] * 20
+    whole = keras.utils.image_dataset_from_directory(folder, labels=given, image_size=(20, 24), verbose=False)
+    assert whole.class_names == ["3", "7"]
+    splits = read(Classification(whole))
+    assert list(splits.labels) == ["3", "7"]
+    assert not splits.audit.set_aside
+
+
+def test_integers_that_may_be_positions_or_labels_are_refused(pixels):
+    data = tf.data.Dataset.from_tensor_slices((pixels[0], pixels[1] % 2 + 1))
+    data.class_names = ["1", "2", "3"]
+    with pytest.raises(ValueError, match=r"may be labels, or positions in the dataset's class_names"):
+        read(Classification(data))
+    data.class_names = None
+    assert list(read(Classification(data)).labels) == ["1", "2"]

@@ -120,10 +120,42 @@ def test_weights_by_name_are_one_elsewhere():
 
 
 @pytest.mark.parametrize(
+    ("weights", "labels", "expected"),
+    [
+        ({0: 2.0}, ["0", "1", "2"], [2, 1, 1]),
+        ({np.int64(2): 3.0, True: 0.5}, ["0", "1", "2"], [1, 0.5, 3]),
+        ({5: 2.0, 3: np.float32(4)}, ["3", "5"], [4, 2]),
+        ({1.0: 2.0}, ["0", "1"], [1, 2]),
+        ({0: 1.0, 1: 2.0}, ["cat", "dog"], [1, 2]),
+        ({False: 3.0, np.uint8(1): 0}, ["cat", "dog"], [3, 0]),
+        ({b"dog": 2.0}, ["cat", "dog"], [1, 2]),
+    ],
+)
+def test_weights_by_number_are_those_of_labels_or_of_positions(weights, labels, expected):
+    assert weigh_classes(weights, np.asarray([0, 1]), labels=labels).tolist() == expected
+
+
+def test_a_number_is_no_position_where_labels_are_numbers():
+    with pytest.raises(ValueError, match=r"a dict of the labels 3, 5\. Got 0"):
+        weigh_classes({0: 2.0}, np.asarray([0, 1]), labels=["3", "5"])
+
+
+@pytest.mark.parametrize(
     ("weights", "targets", "message"),
     [
         ("balanced", np.zeros((2, 2)), "is for a Classification"),
-        ({"c": 1.0}, np.asarray([0, 1]), "must be 'balanced' or a dict of a, b"),
+        ({"c": 1.0}, np.asarray([0, 1]), "a dict of the labels a, b, or of their positions 0 to 1. Got 'c'"),
+        ({2: 1.0}, np.asarray([0, 1]), "positions 0 to 1. Got 2"),
+        ({-1: 1.0}, np.asarray([0, 1]), "positions 0 to 1. Got -1"),
+        ({None: 1.0}, np.asarray([0, 1]), "Got None"),
+        ({(1, 0): 1.0}, np.asarray([0, 1]), r"Got \(1, 0\)"),
+        ({0: 1.0, "a": 2.0}, np.asarray([0, 1]), "names the label 'a' twice"),
+        ({"a": -1.0}, np.asarray([0, 1]), "finite numbers, 0 or more. Got -1.0 for 'a'"),
+        ({"a": float("nan")}, np.asarray([0, 1]), "finite numbers, 0 or more. Got nan"),
+        ({"a": float("inf")}, np.asarray([0, 1]), "finite numbers, 0 or more. Got inf"),
+        ({"a": "much"}, np.asarray([0, 1]), "finite numbers, 0 or more. Got 'much'"),
+        ({"a": None}, np.asarray([0, 1]), "finite numbers, 0 or more. Got None"),
+        ({"a": 0, "b": 0}, np.asarray([0, 1]), "0 for every label"),
         ("even", np.asarray([0, 1]), "Got 'even'"),
     ],
 )

@@ -35,7 +35,8 @@ BAD = {
 }
 
 ODD = {
-    "broken bytes": (b"caf\xe9 noir", "caf\ufffd noir"),
+    "latin bytes": (b"caf\xe9 noir", "café noir"),
+    "broken bytes": (b"caf\xc3\xa9 n\xffoir \xc3\xa9", "café n\ufffdoir é"),
     "half a pair": ("good \ud83d day", "good ? day"),
     "a mark in front": ("\ufeffgood", "good"),
     "a null inside": ("go\0od", "go od"),
@@ -73,8 +74,9 @@ def test_odd_texts_are_mended(name):
 
 
 def test_what_was_mended_is_counted():
-    checked = check_texts(collect_texts([b"\xff", "x" * (MOST_CHARACTERS + 1), b"a\xffb"]))
+    checked = check_texts(collect_texts(["\ufffd", "x" * (MOST_CHARACTERS + 1), "a\ufffdb", b"\xe9t\xe9"]))
     assert checked.notes == [
+        "1 texts: each is not UTF-8: it was read as cp1252. Save it as UTF-8 if letters are wrong",
         "2 texts have broken characters, which are replaced",
         "1 texts are longer than 20,000 characters, and are cut",
     ]
