@@ -42,6 +42,7 @@ def distill(
     head: Head | None = None,
     size: int | None = None,
     resize: str = "crop",
+    scaling: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     seed: int = 0,
 ) -> Adapted | Pretrained:
@@ -68,6 +69,7 @@ def distill(
         head: of the student.
         size: of the student's input, as of `kzoo.adapt`.
         resize: likewise.
+        scaling: likewise.
         strategy: likewise.
         seed: likewise.
 
@@ -87,7 +89,8 @@ def distill(
             f"A teacher of logits, or of its own data, is what kzoo.adapt returned. Got {type(teacher).__name__}: pass "
             "what='features' and data."
         )
-    student_options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
+    student_options: dict[str, Any] = {"size": size, "resize": resize, "scaling": scaling}
+    student_options |= {"strategy": strategy, "seed": seed}
     if what == "features":
         teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
         lesson = lesson_of(teacher, data, seed=seed)

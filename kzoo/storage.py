@@ -87,6 +87,7 @@ def write_checksums(directory: str | Path) -> None:
 def verify_checksums(directory: str | Path) -> None:
     """Raises `DamagedError` unless every file below `directory` is the one that ``SHA256SUMS`` names, and no other."""
     directory = Path(directory)
+    _refuse_links_out(directory)
     try:
         lines = (directory / CHECKSUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -109,7 +110,15 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file() and path.name != CHECKSUMS)
+    own = directory / CHECKSUMS
+    return sorted(path for path in directory.rglob("*") if path.is_file() and path != own)
+
+
+def _refuse_links_out(directory: Path) -> None:
+    root = directory.resolve()
+    out = sorted(str(path) for path in directory.rglob("*") if not path.resolve().is_relative_to(root))
+    if out:
+        raise DamagedError(f"{directory} has links that lead out of it: {', '.join(out[:5])}. Copy what they lead to.")
 
 
 def _flush(directory: Path) -> None:
