@@ -30,6 +30,7 @@ def plan(
     head: Head | None = None,
     size: int | None = None,
     resize: str = "crop",
+    scaling: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     seed: int = 0,
 ) -> Plan:
@@ -49,6 +50,7 @@ def plan(
         head=head,
         size=size,
         resize=resize,
+        scaling=scaling,
         strategy=strategy,
         seed=seed,
     )
@@ -72,6 +74,7 @@ def adapt(
     head: Head | None = None,
     size: int | None = None,
     resize: str = "crop",
+    scaling: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -95,6 +98,9 @@ def adapt(
         size: height and width of the pictures, pixels; length of the texts, tokens; of the recordings, samples. None:
             the card's native size; for texts and recordings what holds most of the data.
         resize: ``"crop"``, ``"pad"`` or ``"squash"``.
+        scaling: of the pixels of a ``keras.Model`` or ``.keras`` file of yours: ``"none"`` (0..255), ``"unit"``,
+            ``"tf"``, ``"torch"`` or ``"caffe"``. None: that of ``keras.applications`` where it is one of these; 0..255
+            otherwise, which is noted unless the model scales them itself. A model with a card has its own.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
         callbacks: Keras callbacks (TensorBoard, MLflow, W&B, your own); they see each phase that takes gradient steps,
@@ -117,6 +123,7 @@ def adapt(
         head=head,
         size=size,
         resize=resize,
+        scaling=scaling,
         strategy=strategy,
         seed=seed,
     )

@@ -79,7 +79,7 @@ class Adapted:
     @property
     def seen(self) -> Seen:
         """What its weights have seen, before too: no such example is tested on when it is adapted again."""
-        return Seen.restore(self.record["seen"])
+        return Seen.restore(self.record.get("seen"))
 
     @cached_property
     def model(self) -> keras.Model:

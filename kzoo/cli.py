@@ -146,6 +146,9 @@ def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
     command.add_argument("--size", type=int, help="of the pictures, pixels; of texts, tokens; of sound, samples")
     command.add_argument("--resize", choices=["crop", "pad", "squash"], default="crop")
+    command.add_argument(
+        "--scaling", choices=["none", "unit", "tf", "torch", "caffe"], help="of a .keras file's pixels"
+    )
     command.add_argument("--strategy", choices=["auto", "one", "mirrored"], default="auto")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--strict", action="store_true", help="fail on dirty data instead of setting it aside")
@@ -297,7 +300,7 @@ def _task(options: argparse.Namespace) -> Any:
 
 def _training(options: argparse.Namespace) -> dict[str, Any]:
     weights = None if options.weights.lower() == "none" else options.weights
-    names = ("schedule", "augmentation", "size", "resize", "strategy", "seed")
+    names = ("schedule", "augmentation", "size", "resize", "scaling", "strategy", "seed")
     return {"weights": weights, **{name: getattr(options, name) for name in names}}
 
 

@@ -45,6 +45,7 @@ def distill(
     head: Head | None = None,
     size: int | None = None,
     resize: str = "crop",
+    scaling: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     seed: int = 0,
 ) -> Adapted | Pretrained:
@@ -71,6 +72,7 @@ def distill(
         head: of the student.
         size: of the student's input, as of `kzoo.adapt`.
         resize: likewise.
+        scaling: likewise.
         strategy: likewise.
         seed: likewise.
 
@@ -92,7 +94,9 @@ def distill(
         )
     student_options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
     if not isinstance(student, str) or student != "auto":
-        student = source_of(student, weights=weights)
+        student = source_of(student, weights=weights, scaling=scaling)
+    elif scaling:
+        raise ValueError(f"scaling is for a model of yours; 'auto' has its own. Got {scaling!r}.")
     own = student.seen if isinstance(student, Source | FusedSource) else Seen()
     if what == "features":
         teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")

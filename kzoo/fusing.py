@@ -73,6 +73,11 @@ class FusedSource:
         """Of the pictures that all take."""
         return next(iter(self.members.values())).channels
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of the members."""
+        return tuple(note for member in self.members.values() for note in member.notes)
+
     def check(self, size: int) -> None:
         """Raises, before any work, where the size does not suit a member, or its weights are not to be had."""
         for member in self.members.values():

@@ -77,7 +77,7 @@ def lay_out(
     notes = []
     if not weights:
         notes.append("Random weights: nothing is transferred.")
-    if card.source == "user" and card.scaling == "none":
+    if card.source == "user" and card.constructor and (card.modality, card.scaling) == ("image", "none"):
         notes.append("Pixels are given to the model in 0..255; kzoo.register(..., scaling=...) changes that.")
     for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
         if holding.views < views_of(phase):

@@ -22,7 +22,8 @@ from kzoo.data.targets import weigh_classes
 from kzoo.data.unchanged import verify
 from kzoo.fusing import FusedSource, fused_source
 from kzoo.models.assembly import Assembled, assemble
-from kzoo.models.backbones import Source, own_source, resolve
+from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
+from kzoo.models.scaling import check_scaling
 from kzoo.models.weights import digest_of
 from kzoo.pretrained import Pretrained, load_pretrained, seen_by
 from kzoo.specs.fusion import Fusion
@@ -78,6 +79,7 @@ def prepare(
     resize: str,
     strategy: str | tf.distribute.Strategy,
     seed: int,
+    scaling: str | None = None,
     splits: Splits | None = None,
     recipe: Callable[..., Schedule] = auto,
     seen: Seen | None = None,
@@ -92,7 +94,7 @@ def prepare(
     known = next(iter(splits.train.columns)) if splits else None
     automatic = isinstance(model, str) and model == "auto"
     model, choice = choose_model(task, size=size, modality=known) if automatic else (model, "")
-    source = source_of(model, weights=weights)
+    source = source_of(model, weights=weights, scaling=scaling)
     modality = modality_for(source.card, task, known=known)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
@@ -101,7 +103,7 @@ def prepare(
     head = head.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
     preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
-    notes = [*splits.audit.notes, *([choice] if choice else []), *notes]
+    notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     keras.utils.set_random_seed(seed)
     with chosen.scope():
@@ -119,13 +121,15 @@ def prepare(
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start, seen)
 
 
-def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource:
+def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = None) -> Source | FusedSource:
     """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
 
     Args:
         model: see `kzoo.adapt`; or what this returned.
         weights: see `kzoo.adapt`.
+        scaling: see `kzoo.adapt`.
     """
+    check_scaling(scaling)
     if isinstance(model, Source | FusedSource):
         return model
     if isinstance(model, Adapted):
@@ -133,14 +137,18 @@ def source_of(model: Any, *, weights: str | Path | None) -> Source | FusedSource
             raise ValueError("An ensemble is not adapted again: adapt one of its members.")
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
+        refuse_scaling(card, scaling)
         return own_source(card, model.backbone, weights=weights, seen=model.seen)
     if isinstance(model, Fusion):
+        if scaling is not None:
+            raise ValueError("scaling= is of one model: the members of a fusion have their own. Leave it out.")
         return fused_source(model, [_member(each, weights=weights) for each in model.members])
     if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
         model = load_pretrained(model)
     if isinstance(model, Pretrained):
+        refuse_scaling(model.card, scaling)
         return own_source(model.card, model.backbone, weights=weights, seen=model.seen)
-    source = resolve(model, weights=weights, cards=cards())
+    source = resolve(model, weights=weights, cards=cards(), scaling=scaling)
     if source.card.source == "pretrained" and source.weights is not None:
         return dataclasses.replace(source, seen=seen_by(source.card))
     return source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from kzoo.saving import read, write
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.registry import refuse_taken, register
 from kzoo.specs.seen import Seen, remember
+from kzoo.storage import DamagedError
 from kzoo.tables import Table
 
 HIDDEN = ("course", "seen")
@@ -26,6 +28,8 @@ HIDDEN = ("course", "seen")
 
 OPEN = "kzoo.pretrained.open_backbone"
 """The constructor of registered backbones."""
+
+_OPEN: ContextVar[tuple[Path, ...]] = ContextVar("folders that are being opened", default=())
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,10 +140,21 @@ def load_pretrained(directory: str | Path) -> Pretrained:
 def open_backbone(
     input_shape: tuple[int, ...], *, folder: str, channels: int, weights: str | None = None
 ) -> keras.Model:
-    """The constructor of a registered `Pretrained`: for inputs of a shape, without its weights where there are none."""
-    found = load_pretrained(folder)
-    model = found.backbone if weights else keras.models.clone_model(found.backbone)
-    return Source(found.card, None, model).build(input_shape)
+    """The constructor of a registered `Pretrained`: for inputs of a shape, without its weights where there are none.
+
+    Raises:
+        DamagedError: what is in the folder is to be opened from that folder itself.
+    """
+    place = Path(folder).resolve()
+    if place in _OPEN.get():
+        raise DamagedError(f"{folder} names itself as the folder of its own backbone. Save or copy it again.")
+    opened = _OPEN.set((*_OPEN.get(), place))
+    try:
+        found = load_pretrained(folder)
+        model = found.backbone if weights else keras.models.clone_model(found.backbone)
+        return Source(found.card, None, model).build(input_shape)
+    finally:
+        _OPEN.reset(opened)
 
 
 def seen_by(card: BackboneSpec) -> Seen:

@@ -55,6 +55,7 @@ def pretrain(
     weights: str | Path | None = OWN,
     size: int | None = None,
     resize: str = "crop",
+    scaling: str | None = None,
     ema: float = 0.99,
     precision: str = "auto",
     strategy: str | tf.distribute.Strategy = "auto",
@@ -80,6 +81,7 @@ def pretrain(
             for the card's own, or None for random ones.
         size: of the input, as of `kzoo.adapt`.
         resize: likewise.
+        scaling: likewise.
         ema: momentum of the moving average of weights, which is what is kept; 0: the last ones.
         precision: ``"auto"`` (half, where the device gains by it), ``"float32"``, ``"mixed_float16"`` or
             ``"mixed_bfloat16"``.
@@ -103,7 +105,7 @@ def pretrain(
     _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, every=every, ema=ema)
     if isinstance(model, str) and model == "auto":
         model, _ = choose_model(data if isinstance(data, Task) else Regression(data), size=size)
-    source = source_of(model, weights=weights)
+    source = source_of(model, weights=weights, scaling=scaling)
     material = read_material(kind, source, data)
     modality = MODALITIES[material.modality]
     column = material.examples.columns[modality.name]
@@ -231,6 +233,7 @@ def _pretrained(
         "set_aside": len(material.audit.set_aside),
         "paper": OBJECTIVES[run["objective"]].paper,
         "loss": rows[-1]["loss"],
+        **({"notes": list(source.notes)} if source.notes else {}),
         **({"probe": rows[-1]["probe"], "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),
         "seconds": round(seconds, 1),
         "seen": (source.seen | material.seen()).as_plain(),

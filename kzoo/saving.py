@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,12 @@ from typing import Any
 import keras
 
 from kzoo.data.modalities import MODALITIES
-from kzoo.models.own import read_model
-from kzoo.specs.backbone import BackboneSpec, WeightFile
+from kzoo.models.archives import open_archive
+from kzoo.specs.backbone import SCALINGS, BackboneSpec
 from kzoo.specs.head import Head
+from kzoo.specs.plain import Check, checked, many, maybe, number, one_of, read_json, record, text, whole
+from kzoo.specs.registry import cards
+from kzoo.specs.restoring import FRONT, LONGEST, restore_card
 from kzoo.storage import (
     BROKEN,
     DamagedError,
@@ -28,6 +30,9 @@ from kzoo.storage import (
 FORMAT = 1
 CARD = "card.json"
 NETWORK = "network.keras"
+
+LARGEST = 1 << 28
+"""Bytes of a card. That of a million examples has 30 MB."""
 
 
 def write(
@@ -82,26 +87,68 @@ def read(directory: str | Path) -> dict[str, Any]:
         raise DamagedError(f"{directory} is not a saved kzoo model: it has no {CARD}.")
     verify_checksums(directory)
     try:
-        values = json.loads((directory / CARD).read_text(encoding="utf-8"))
-        if values.pop("format") != FORMAT:
-            raise DamagedError(
-                f"{directory} was written by another format of kzoo; this one reads {FORMAT}: upgrade it."
-            )
-        modality = values.pop("modality", "")
-        card = dict(values["card"])
-        card["weights"] = tuple(WeightFile(**file) for file in card["weights"])
-        card["scripts"] = tuple(card["scripts"])
-        values["card"] = BackboneSpec(**card)
-        if modality:
-            values["head"] = Head(**values["head"])
-            values["preprocessor"] = MODALITIES[modality].restore(values["preprocessor"])
-    except (KeyError, TypeError, UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
-        raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error!r}") from error
+        values = _restored(record(read_json(directory / CARD, most=LARGEST), CARD))
+    except DamagedError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error}") from error
     _import_source(values["card"])
     try:
-        return values | {"network": read_model(directory / NETWORK)}
+        return values | {"network": open_archive(directory / NETWORK)}
     except BROKEN as error:
         raise DamagedError(f"{directory / NETWORK} is damaged: {error!r}. Save or copy it again.") from error
+
+
+def _restored(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `Adapted`, or of a `Pretrained`, of what a file holds, each of them checked."""
+    if values.pop("format", None) != FORMAT:
+        raise DamagedError(f"It was written by another format of kzoo; this one reads {FORMAT}: upgrade it.")
+    known = cards()
+    fields: dict[str, Check] = {"card": lambda value, name: restore_card(value, known=known), "record": record}
+    if "modality" in values:
+        modality = one_of(MODALITIES)(values.pop("modality"), "modality")
+        fields |= {**_ADAPTED, "preprocessor": lambda value, name: _preprocessor(modality, value)}
+    return checked(values, fields, name=CARD, needed=tuple(fields))
+
+
+def _head(value: Any, name: str) -> Head:
+    fields: dict[str, Check] = {
+        **{field: text(100) for field in ("pooling", "levels", "kind")},
+        "hidden": whole(0, 1 << 20),
+        "dropout": number(0, 1),
+    }
+    return Head(**checked(value, fields, name=name))
+
+
+def _preprocessor(modality: str, values: Any) -> Any:
+    """What raw examples go through, of its fields as plain values."""
+    scaled: dict[str, Check] = {"scaling": one_of(SCALINGS), "channels": whole(1, 4)}
+    size = whole(1, LONGEST)
+    if modality == "image":
+        checked(
+            values, {**scaled, "size": whole(1, 1 << 14), "resize": text(20)}, name="preprocessor", needed=("size",)
+        )
+    elif modality == "audio":
+        front = lambda value, name: checked(value, FRONT, name=name, needed=("rate",))  # noqa: E731
+        fields = {**scaled, "samples": size, "front": front, "edge": maybe(whole(1, 1 << 14))}
+        checked(values, fields, name="preprocessor", needed=("samples", "front"))
+    else:
+        one: dict[str, Check] = {"size": size, "tokenizer": record}
+        all_of = many(lambda value, name: checked(value, one, name=name, needed=tuple(one)), most=100)
+        several = "members" in record(values, "preprocessor")
+        fields = {"members": all_of} if several else one
+        checked(values, fields, name="preprocessor", needed=tuple(fields))
+    return MODALITIES[modality].restore(values)
+
+
+_ADAPTED: dict[str, Check] = {
+    "kind": one_of(("classification", "multi_label", "regression")),
+    "labels": many(text(10_000), most=1_000_000),
+    "head": _head,
+    "features": text(1_000),
+    "scale": maybe(many(many(number(-1e300, 1e300), most=1_000_000), most=2)),
+}
+"""Fields of an `Adapted`, apart from those of a `Pretrained`."""
 
 
 def _import_source(spec: BackboneSpec) -> None:

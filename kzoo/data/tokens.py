@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import tensorflow as tf
 
 from kzoo.data.vocabulary import Vocabulary
 from kzoo.data.words import split_words
+from kzoo.specs.plain import Check, anything, checked, flag, many, maybe, record, text, whole
 from kzoo.storage import NANO
 
 
@@ -138,10 +140,60 @@ Tokenizer = Hashed | Vocabulary | Subwords
 
 
 def restore(values: Mapping[str, Any]) -> Tokenizer:
-    """The tokenizer of its fields as plain values, as JSON has them."""
-    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    kind = Subwords if "config" in plain else Vocabulary if "entries" in plain else Hashed
+    """The tokenizer of its fields as plain values, as JSON has them, each of them checked.
+
+    Raises:
+        ValueError: a field is unknown, of another type or out of bounds; or what is described is no tokenizer of
+            KerasHub's with its vocabulary beside it.
+    """
+    kind = Subwords if "config" in values else Vocabulary if "entries" in values else Hashed
+    found = checked(values, _FIELDS[kind], name="tokenizer")
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     return kind(**plain)
+
+
+def _config(value: Any, name: str) -> dict[str, Any]:
+    """The configuration of a tokenizer of KerasHub's: plain values, and no path to a vocabulary."""
+    found = checked(value, dict.fromkeys(("module", "class_name", "config", "registered_name"), anything), name=name)
+    package, _, kind = str(found.get("registered_name")).partition(">")
+    if package != "keras_hub" or not re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", kind):
+        raise ValueError(
+            f"{name} must be of a tokenizer of KerasHub's. Got {str(found.get('registered_name'))[:100]!r}."
+        )
+    for key, inner in record(found.get("config"), name).items():
+        if key in ("vocabulary", "merges", "proto") and isinstance(inner, str):
+            raise ValueError(f"{name}.{key} must not be a path: a vocabulary is kept beside the tokenizer.")
+        if isinstance(inner, dict) and (key != "dtype" or inner.get("class_name") != "DTypePolicy"):
+            raise ValueError(f"{name}.{key} must be a plain value. Got a dict.")
+    return found
+
+
+def _files(value: Any, name: str) -> dict[str, str]:
+    """Contents in base64, by plain names of files."""
+    content = text(_LARGEST)
+    for file in record(value, name):
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", file):
+            raise ValueError(f"{name} must have plain names of files. Got {file[:100]!r}.")
+    return {file: content(each, f"{name}.{file}") for file, each in value.items()}
+
+
+_LARGEST = 96 << 20
+_ID = maybe(whole(0, 1 << 31))
+_FIELDS: dict[type, dict[str, Check]] = {
+    Hashed: {
+        "buckets": whole(2, 1 << 28),
+        "ngrams": many(whole(1, 10), most=10),
+        "pieces": many(whole(1, 20), most=20),
+    },
+    Vocabulary: {"entries": text(_LARGEST), "lower": flag},
+    Subwords: {
+        "config": _config,
+        "files": _files,
+        **dict.fromkeys(("first", "last", "pad", "unk"), _ID),
+        "lower": flag,
+    },
+}
+"""What a file may say of each kind of tokenizer."""
 
 
 def find_tokenizer(reads: Mapping[str, Any]) -> Tokenizer:
@@ -186,11 +238,15 @@ def _subwords(config: str, files: tuple[tuple[str, str], ...]) -> Any:
 @functools.lru_cache(maxsize=8)
 def _tokenizer(config: str, files: tuple[tuple[str, str], ...]) -> Any:
     """The tokenizer of a description, made once in a process, outside of all graphs."""
-    import keras_hub  # noqa: F401
+    import keras_hub
 
     with tf.init_scope(), tempfile.TemporaryDirectory() as folder:
         for name, content in files:
             (Path(folder) / Path(name).name).write_bytes(base64.b64decode(content))
-        tokenizer: Any = keras.saving.deserialize_keras_object(json.loads(config))
+        described = json.loads(config)
+        kind = keras.saving.get_registered_object(described["registered_name"])
+        if not isinstance(kind, type) or not issubclass(kind, keras_hub.models.Tokenizer):
+            raise ValueError(f"KerasHub has no tokenizer {described['registered_name']!r}.")
+        tokenizer: Any = keras.saving.deserialize_keras_object(described)
         tokenizer.load_assets(folder)
         return tokenizer

@@ -6,14 +6,17 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, layers_of, read_model, rebuild, renew
+from kzoo.models.archives import open_archive
+from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, layers_of, rebuild, renew
+from kzoo.models.presets import check_preset
+from kzoo.models.scaling import begins_like, candidates, overruled_note, recognised_note, scales_itself, unscaled_note
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.backbone import BackboneSpec
@@ -41,6 +44,7 @@ class Source:
         model: the user's own model, which is copied; or None.
         fresh: whether that one's weights are replaced by random ones.
         seen: what the weights have seen, as far as kzoo knows.
+        notes: what a reader should know of it.
     """
 
     card: BackboneSpec
@@ -48,6 +52,7 @@ class Source:
     model: keras.Model | None = None
     fresh: bool = False
     seen: Seen = field(default_factory=Seen)
+    notes: tuple[str, ...] = ()
 
     @property
     def weights_name(self) -> str | None:
@@ -104,12 +109,15 @@ def own_source(card: BackboneSpec, model: keras.Model, *, weights: str | Path | 
         weights: see `resolve`.
         seen: what the model's own weights have seen.
     """
+    card = _checked(find_package(card))
     if weights in ("auto", OWN):
         return Source(card, None, model, seen=seen)
     return Source(card, weights, model, fresh=weights is None)
 
 
-def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec]) -> Source:
+def resolve(
+    model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec], scaling: str | None = None
+) -> Source:
     """Finds out what a user means by `model`.
 
     Args:
@@ -117,29 +125,83 @@ def resolve(model: Any, *, weights: str | Path | None, cards: Mapping[str, Backb
             ``"hf_dir:PATH"``, a text encoder in Hugging Face's form.
         weights: ``"auto"``, ``"imagenet"``, a path, None, or `OWN`.
         cards: the registry.
+        scaling: of the pixels of a model of the user's own; None: found out.
+
+    Raises:
+        ValueError: the model is unknown, or its file or folder is refused, or its card has another scaling.
     """
     if isinstance(model, keras.Model):
-        return own_source(card_of(model), model, weights=weights, seen=recall(layers_of(model)))
+        card, notes = _with_scaling(card_of(model), model, scaling, cards)
+        return replace(own_source(card, model, weights=weights, seen=recall(layers_of(model))), notes=notes)
     if isinstance(model, BackboneSpec):
-        model = find_package(model)
+        refuse_scaling(model, scaling)
+        model = _checked(find_package(model))
         if weights == OWN:
             return Source(model, None)
         weights = _default(model) if weights == "auto" else weights
         inside = NANO / f"{Path(model.inside).stem}_seen.npz"
         return Source(model, weights, seen=Seen.read(inside) if weights == "inside" else Seen())
     if isinstance(model, str) and model in cards:
-        return resolve(cards[model], weights=weights, cards=cards)
+        return resolve(cards[model], weights=weights, cards=cards, scaling=scaling)
     if isinstance(model, str) and model.startswith("hf_dir:"):
-        return resolve(card_of_folder(Path(model.removeprefix("hf_dir:"))), weights=weights, cards=cards)
+        card = card_of_folder(Path(model.removeprefix("hf_dir:")))
+        return resolve(card, weights=weights, cards=cards, scaling=scaling)
     if isinstance(model, str | Path) and str(model).endswith((".keras", ".h5")):
         if not Path(model).is_file():
             raise FileNotFoundError(f"There is no model file {model}.")
         if str(model).endswith(".keras"):
-            return resolve(read_model(model), weights=weights, cards=cards)
-        return Source(card_of_weights(model, cards.values()), model)
+            return resolve(open_archive(model), weights=weights, cards=cards, scaling=scaling)
+        card = card_of_weights(model, cards.values())
+        refuse_scaling(card, scaling)
+        return Source(card, model)
     if isinstance(model, str):
         get_model(model)
     raise TypeError(f"model must be a name, a card, a keras.Model or a path. Got {type(model).__name__}.")
+
+
+def refuse_scaling(card: BackboneSpec, scaling: str | None) -> None:
+    """Raises ValueError where a card has its own scaling and another one is asked for."""
+    if scaling not in (None, card.scaling):
+        raise ValueError(
+            f"{card.name!r} takes its pixels scaled as {card.scaling!r}: leave scaling= out. Got {scaling!r}."
+        )
+
+
+def _with_scaling(
+    card: BackboneSpec, model: keras.Model, scaling: str | None, cards: Mapping[str, BackboneSpec]
+) -> tuple[BackboneSpec, tuple[str, ...]]:
+    """The card of a user's model with the scaling of its pixels, and what a reader should know of it."""
+    backbone = as_backbone(model)
+    if scales_itself(backbone):
+        return replace(card, scaling=scaling or "none"), ()
+    found = _recognise(backbone, cards)
+    if found is None:
+        return replace(card, scaling=scaling or "none"), () if scaling else (unscaled_note(card.name),)
+    if backbone.input_shape[1] is None:
+        card = replace(card, size=found.size, min_size=found.min_size)
+    if scaling not in (None, found.scaling):
+        return replace(card, scaling=scaling), (overruled_note(found, scaling),)
+    return replace(card, scaling=found.scaling), (recognised_note(found),)
+
+
+def _recognise(backbone: keras.Model, cards: Mapping[str, BackboneSpec]) -> BackboneSpec | None:
+    """The card of the catalog whose network a user's model is, or begins with; or None."""
+    if backbone.input_shape[-1] != 3:
+        return None
+    for card in candidates(backbone, cards.values()):
+        # The smallest that it takes: shapes of weights do not depend on it, and graphs of small pictures are made fast.
+        side = max(card.min_size, 32)
+        if begins_like(backbone, build(card, shape=(side, side, 3), weights=None)):
+            return card
+    return None
+
+
+def _checked(card: BackboneSpec) -> BackboneSpec:
+    """The card, after a look into the folder that it names."""
+    for values in (card.arguments, card.reads):
+        if "preset" in values and Path(values["preset"]).is_dir():
+            check_preset(values["preset"])
+    return card
 
 
 def build(spec: BackboneSpec, *, shape: Sequence[int], weights: str | Path | None) -> keras.Model:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from kzoo.models.archives import SPARE
+from kzoo.models.configs import at_most
+from kzoo.models.presets import check_preset
 from kzoo.models.weights import WeightsError
 
 
@@ -27,7 +32,9 @@ def load(preset: str, *, weights: Any, extra: str) -> Any:
     except ImportError as error:
         raise ImportError(f"{preset!r} needs KerasHub: pip install 'kzoo[{extra}]'") from error
     try:
-        return keras_hub.models.Backbone.from_preset(preset, load_weights=weights == "preset")
+        local = Path(preset).is_dir()
+        with at_most(2 * check_preset(preset) + SPARE) if local else contextlib.nullcontext():
+            return keras_hub.models.Backbone.from_preset(preset, load_weights=weights == "preset")
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise WeightsError(

@@ -10,12 +10,13 @@ from typing import Any
 import h5py
 import keras
 
+from kzoo.models.arrays import check_h5
 from kzoo.models.weights import WeightsError, load_weights
 from kzoo.specs.backbone import BackboneSpec
 
 
 def card_of(model: keras.Model) -> BackboneSpec:
-    """The card of a user's own model: pictures come in 0..255, as its input shape says."""
+    """The card of a user's own model, as its input shape says; the scaling of its pixels is not found out here."""
     backbone = as_backbone(model)
     shape = backbone.input_shape
     if len(shape) != 4 or shape[-1] not in (1, 3):
@@ -103,14 +104,6 @@ def layers_of(model: keras.Model) -> list[Any]:
     return [model, *model.layers, *inner]
 
 
-def read_model(path: str | Path) -> keras.Model:
-    """A ``.keras`` file, without running any code that is in it."""
-    try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ValueError(f"{path} could not be read as a Keras model: {str(error).splitlines()[0][:300]}") from error
-
-
 def card_of_weights(path: str | Path, cards: Iterable[BackboneSpec]) -> BackboneSpec:
     """The card among `cards` whose number of parameters is that of a weight file.
 
@@ -135,9 +128,10 @@ def _count(path: str | Path) -> int:
             sizes.append(math.prod(node.shape))
 
     try:
+        check_h5(path, stored=Path(path).stat().st_size, name=str(path))
         with h5py.File(path) as file:
             file.visititems(visit)
-    except OSError as error:
+    except (ValueError, OSError) as error:
         raise WeightsError(f"{path} could not be read as a weight file: {error}") from error
     return sum(sizes)
 

@@ -18,6 +18,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from kzoo.locks import lock
+from kzoo.models.archives import check_archive
+from kzoo.models.arrays import check_h5, check_npz
 from kzoo.specs.backbone import BackboneSpec, WeightFile
 
 TIMEOUT = 10
@@ -67,18 +69,26 @@ def is_published(path: str | Path, file: WeightFile) -> bool:
 
 
 def load_weights(model: keras.Model, path: str | Path) -> None:
-    """Loads an ``.h5``, ``.weights.h5`` or ``.npz`` file into `model`; every layer's shapes must fit.
+    """Loads an ``.h5``, ``.weights.h5``, ``.npz`` or ``.keras`` file into `model`; every layer's shapes must fit.
+
+    What the file declares is checked before any array is read.
 
     Raises:
-        WeightsError: the file is missing, damaged, or of another model.
+        WeightsError: the file is missing, damaged, refused, or of another model.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"There is no weight file {path}.")
+    if path.suffix not in (".h5", ".npz", ".keras"):
+        raise WeightsError(f"A weight file ends in .h5, .weights.h5, .npz or .keras. Got {path.name}.")
     try:
         if path.suffix == ".npz":
             _load_arrays(model, path)
+        elif path.suffix == ".keras":
+            check_archive(path)
+            model.load_weights(path)
         else:
+            check_h5(path, stored=path.stat().st_size, name=path.name)
             model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise WeightsError(
@@ -103,6 +113,7 @@ def save_arrays(model: keras.Model, path: str | Path) -> None:
 
 
 def _load_arrays(model: keras.Model, path: Path) -> None:
+    check_npz(path, [tuple(weight.shape) for weight in model.weights])
     with np.load(path, allow_pickle=False) as file:
         arrays = [file[f"arr_{number}"].astype(np.float32) for number in range(len(file.files))]
     model.set_weights(arrays)

@@ -8,12 +8,12 @@ are those of their published configurations and model cards.
 from __future__ import annotations
 
 import importlib.util
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.plain import MEGABYTE, maybe, read_json, record, whole
 
 PACKAGE = "package:"
 """What a preset begins with that is a folder of an installed package, ``package:NAME/FOLDER``."""
@@ -169,14 +169,15 @@ def card_of_folder(folder: Path) -> BackboneSpec:
     path = folder.expanduser().absolute()
     if not (path / "config.json").is_file():
         raise FileNotFoundError(f"{folder} is no model in Hugging Face's form: it has no config.json.")
-    config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    config = record(read_json(path / "config.json", most=MEGABYTE), "config.json")
+    width, longest = config.get("hidden_size") or config.get("dim"), config.get("max_position_embeddings", 512)
     uncased = config.get("model_type") == "bert" and _lowers(path)
     return replace(
-        _hub(path.name, width=config.get("hidden_size") or config.get("dim"), paper=""),
+        _hub(path.name, width=maybe(whole(1, 1 << 16))(width, "hidden_size"), paper=""),
         arguments={"preset": str(path), "exact_gelu": config.get("hidden_act", config.get("activation")) == "gelu"},
         # KerasHub keeps accents unless told; the originals strip them where they lower the case.
         reads={"preset": str(path), **({"strip_accents": True} if uncased else {})},
-        size=min(config.get("max_position_embeddings", 512), 512),
+        size=min(whole(4, 1 << 24)(longest, "max_position_embeddings"), 512),
         scripts=(),
         paper="",
     )
@@ -184,4 +185,4 @@ def card_of_folder(folder: Path) -> BackboneSpec:
 
 def _lowers(path: Path) -> bool:
     file = path / "tokenizer_config.json"
-    return file.is_file() and bool(json.loads(file.read_text(encoding="utf-8")).get("do_lower_case"))
+    return file.is_file() and bool(record(read_json(file, most=MEGABYTE), file.name).get("do_lower_case"))

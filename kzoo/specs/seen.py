@@ -49,9 +49,13 @@ class Seen:
         """
         if not values:
             return cls()
-        if not isinstance(values, Mapping):
-            return cls.of(trained=values)
-        return cls(**{name: np.frombuffer(base64.b64decode(text), "<u8").copy() for name, text in values.items()})
+        try:
+            if not isinstance(values, Mapping):
+                return cls.of(trained=values)
+            arrays = {name: np.frombuffer(base64.b64decode(text), "<u8").copy() for name, text in values.items()}
+            return cls(**arrays)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"What weights have seen must be a dict of base64 strings. {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> Seen:

@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+import pytest
+
 from kzoo.specs.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen, recall, remember
 
 A, B, C, D = (hashlib.sha256(letter.encode()).hexdigest() for letter in "abcd")
@@ -44,3 +46,9 @@ def test_layers_are_known_by_identity():
     remember([other], Seen.of(chosen=[B]))
     assert recall([one, other, third]) == Seen.of(trained=[A], chosen=[B])
     assert recall([third]) == Seen()
+
+
+@pytest.mark.parametrize("values", [{"trained": "?"}, {"other": ""}, {"trained": 3}, [3], "x", {"trained": "AAAA"}])
+def test_what_is_neither_is_refused(values):
+    with pytest.raises(ValueError, match="must be a dict of base64 strings"):
+        Seen.restore(values)
