@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
-from sklearn import metrics
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from kzoo import figures
+from kzoo.evaluation.intervals import Metric
+from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
 from kzoo.tables import Table
 
-RESAMPLES = 1000
-_TINY = 1e-15
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure with its 95% interval.
-
-    Args:
-        value: on the examples as they are.
-        low: lower end.
-        high: upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+FEW_EXAMPLES = 5
+FEW_GROUPS = 10
+_NAMED = 10
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,14 +27,18 @@ class Evaluation:
         kind: kind of the task.
         size: number of examples.
         labels: names of the outputs.
-        metrics: by name. Accuracy has a Wilson interval (10.1080/01621459.1927.10502953), the others a percentile
-            bootstrap of 1000 seeded resamples.
+        metrics: by name, each with the interval that holds its value on all such examples in 95 of 100 test sets.
+            Accuracies, exact match and F1 have Wilson's interval for the effective number of examples (Dean and Pagano
+            2015, 10.1093/jssam/smv024; with Price and Bonett's correction of 2004 for perfect scores and rare classes);
+            of accuracy without groups it is exactly Wilson's. Losses, errors and 1 - R2 have Student's interval of
+            their logarithm. Variances come from the jackknife: where examples come in groups, whole groups are left
+            out, and the interval is about examples of new groups. See `kzoo.evaluation.intervals`.
         by_label: precision, recall, F1 and number of examples for each label; R2 and error for each value.
         confusion: int (K, K), rows the truth, for classification; else None.
         names: what each example is called.
         truth: int64 (N,) or float32 (N, outputs).
         outputs: probabilities, or values, float32 (N, outputs).
-        notes: what was left out, and why.
+        notes: what was left out, and why; which scores are rough.
         by_group: the first metric for each group of examples, the worst first; None where there are no groups.
     """
 
@@ -119,7 +107,6 @@ def measure(
     names: Sequence[str],
     notes: Sequence[str] = (),
     groups: Sequence[str] = (),
-    seed: int = 0,
 ) -> Evaluation:
     """Compares predictions with the truth.
 
@@ -131,14 +118,49 @@ def measure(
         names: what each example is called.
         notes: what was left out, and why.
         groups: what each example belongs to, or none.
-        seed: of the bootstrap.
     """
     if not len(truth):
         raise ValueError("There are no examples to evaluate on.")
-    make = {"classification": _classification, "multi_label": _multi_label, "regression": _regression}[kind]
-    found, by_label, confusion = make(outputs, truth, labels, np.random.default_rng(seed))
-    by_group = _by_group(kind, outputs, truth, groups) if len(groups) else None
-    return Evaluation(kind, len(truth), labels, found, by_label, confusion, names, truth, outputs, notes, by_group)
+    compute = {
+        "classification": classification_metrics,
+        "multi_label": multi_label_metrics,
+        "regression": regression_metrics,
+    }[kind]
+    by_label, confusion = _by_label(kind, outputs, truth, labels)
+    return Evaluation(
+        kind=kind,
+        size=len(truth),
+        labels=labels,
+        metrics=compute(outputs, truth, groups=groups),
+        by_label=by_label,
+        confusion=confusion,
+        names=names,
+        truth=truth,
+        outputs=outputs,
+        notes=[*notes, *_rough_labels(kind, truth, labels), *_rough_groups(groups)],
+        by_group=_by_group(kind, outputs, truth, groups) if len(groups) else None,
+    )
+
+
+def _by_label(
+    kind: str, outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]
+) -> tuple[Table, np.ndarray | None]:
+    """Precision, recall, F1 of each label, or the error of each value; and the confusion matrix of a classification."""
+    if kind == "regression":
+        errors = np.abs(outputs - truth).mean(axis=0)
+        rows = [(label, float(error)) for label, error in zip(labels, errors, strict=True)]
+        return Table(("value", "mean absolute error"), rows), None
+    if kind == "classification":
+        predicted = outputs.argmax(axis=1)
+        confusion = confusion_matrix(truth, predicted, labels=range(len(labels)))
+        scores = precision_recall_fscore_support(truth, predicted, labels=range(len(labels)), zero_division=0)
+    else:
+        confusion = None
+        scores = precision_recall_fscore_support(truth >= 0.5, outputs >= 0.5, average=None, zero_division=0)
+    rows = [
+        (label, *map(float, row[:3]), int(row[3])) for label, row in zip(labels, np.stack(scores, axis=1), strict=True)
+    ]
+    return Table(("label", "precision", "recall", "F1", "examples"), rows), confusion
 
 
 def _by_group(kind: str, outputs: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> Table:
@@ -149,104 +171,33 @@ def _by_group(kind: str, outputs: np.ndarray, truth: np.ndarray, groups: Sequenc
         name, scores = "exact match", ((outputs >= 0.5) == (truth >= 0.5)).all(axis=1)
     else:
         name, scores = "accuracy", outputs.argmax(axis=1) == truth
-    members = np.asarray(groups, dtype=object)
-    rows = [(group, float(scores[members == group].mean()), int((members == group).sum())) for group in set(groups)]
+    found, index, counts = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
+    means = np.bincount(index, weights=scores) / counts
+    rows = [(str(group), float(mean), int(n)) for group, mean, n in zip(found, means, counts, strict=True)]
     worst = -1 if kind == "regression" else 1
     return Table(("group", name, "examples"), sorted(rows, key=lambda row: (worst * row[1], row[0])))
 
 
-def _classification(
-    outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str], rng: np.random.Generator
-) -> tuple[dict[str, Metric], Table, np.ndarray]:
-    count = len(labels)
-    predicted = outputs.argmax(axis=1)
-    confusion = metrics.confusion_matrix(truth, predicted, labels=range(count))
-    losses = -np.log(np.clip(outputs[np.arange(len(truth)), truth].astype(np.float64), _TINY, 1))
-    cells = truth * count + predicted
-
-    def resampled(rows: np.ndarray) -> tuple[float, ...]:
-        drawn = np.bincount(cells[rows], minlength=count * count).reshape(count, count)
-        return (*_from_confusion(drawn), float(losses[rows].mean()))
-
-    low, high = _bootstrap(resampled, len(truth), rng)
-    values = (*_from_confusion(confusion), float(losses.mean()))
-    found = {"accuracy": _wilson(int(np.trace(confusion)), len(truth))}
-    for index, name in enumerate(("balanced accuracy", "macro-F1", "log loss")):
-        found[name] = Metric(values[index], low[index], high[index])
-    scores = metrics.precision_recall_fscore_support(truth, predicted, labels=range(count), zero_division=0)
-    return found, _by_label(labels, np.stack(scores, axis=1)), confusion
+def _rough_labels(kind: str, truth: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """A note that names the labels that few test examples have."""
+    if kind == "regression":
+        return []
+    counts = np.bincount(truth, minlength=len(labels)) if kind == "classification" else (truth >= 0.5).sum(axis=0)
+    few = [f"{label} ({count})" for label, count in zip(labels, counts.tolist(), strict=True) if count < FEW_EXAMPLES]
+    if not few:
+        return []
+    more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
+    return [f"Fewer than {FEW_EXAMPLES} test examples: {', '.join(few[:_NAMED])}{more}: their scores are rough."]
 
 
-def _from_confusion(confusion: np.ndarray) -> tuple[float, float]:
-    """Balanced accuracy and macro-F1, over the classes that occur (scikit-learn's definitions)."""
-    hits, truths, guesses = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    recall = hits[truths > 0] / truths[truths > 0]
-    seen = truths + guesses > 0
-    return float(recall.mean()), float((2 * hits[seen] / (truths + guesses)[seen]).mean())
-
-
-def _multi_label(
-    outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str], rng: np.random.Generator
-) -> tuple[dict[str, Metric], Table, None]:
-    predicted = outputs >= 0.5
-    wanted = truth >= 0.5
-    clipped = np.clip(outputs.astype(np.float64), _TINY, 1 - _TINY)
-    losses = -np.where(wanted, np.log(clipped), np.log1p(-clipped)).mean(axis=1)
-    exact = (predicted == wanted).all(axis=1)
-
-    def values(rows: np.ndarray) -> tuple[float, ...]:
-        macro = metrics.f1_score(wanted[rows], predicted[rows], average="macro", zero_division=0)
-        micro = metrics.f1_score(wanted[rows], predicted[rows], average="micro", zero_division=0)
-        return float(macro), float(micro), float(losses[rows].mean())
-
-    low, high = _bootstrap(values, len(truth), rng, resamples=200)
-    found = {"exact match": _wilson(int(exact.sum()), len(truth))}
-    for index, (name, value) in enumerate(
-        zip(("macro-F1", "micro-F1", "log loss"), values(np.arange(len(truth))), strict=True)
-    ):
-        found[name] = Metric(value, low[index], high[index])
-    scores = metrics.precision_recall_fscore_support(wanted, predicted, zero_division=0)
-    return found, _by_label(labels, np.stack(scores, axis=1)), None
-
-
-def _regression(
-    outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str], rng: np.random.Generator
-) -> tuple[dict[str, Metric], Table, None]:
-    def values(rows: np.ndarray) -> tuple[float, ...]:
-        error = outputs[rows] - truth[rows]
-        spread = np.square(truth[rows] - truth[rows].mean(axis=0)).sum(axis=0)
-        r2 = float(np.mean(1 - np.square(error).sum(axis=0) / np.maximum(spread, _TINY)))
-        return float(np.abs(error).mean()), float(np.sqrt(np.square(error).mean())), r2
-
-    low, high = _bootstrap(values, len(truth), rng)
-    names = ("mean absolute error", "root mean squared error", "R2")
-    found = {
-        name: Metric(value, low[index], high[index])
-        for index, (name, value) in enumerate(zip(names, values(np.arange(len(truth))), strict=True))
-    }
-    errors = np.abs(outputs - truth).mean(axis=0)
-    rows = [(label, float(error)) for label, error in zip(labels, errors, strict=True)]
-    return found, Table(("value", "mean absolute error"), rows), None
-
-
-def _by_label(labels: Sequence[str], scores: np.ndarray) -> Table:
-    rows = [(label, *map(float, row[:3]), int(row[3])) for label, row in zip(labels, scores, strict=True)]
-    return Table(("label", "precision", "recall", "F1", "examples"), rows)
-
-
-def _bootstrap(
-    statistic: Callable[[np.ndarray], tuple[float, ...]],
-    size: int,
-    rng: np.random.Generator,
-    *,
-    resamples: int = RESAMPLES,
-) -> tuple[np.ndarray, np.ndarray]:
-    """2.5% and 97.5% quantiles of a statistic over resampled rows (Efron 1979)."""
-    drawn = np.asarray([statistic(rng.integers(0, size, size)) for _ in range(resamples)])
-    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
-    return low, high
-
-
-def _wilson(hits: int, size: int) -> Metric:
-    interval = binomtest(hits, size).proportion_ci(method="wilson")
-    return Metric(hits / size, float(interval.low), float(interval.high))
+def _rough_groups(groups: Sequence[str]) -> list[str]:
+    """A note where there are too few groups to say how they differ."""
+    count = len(set(groups))
+    if count == 1:
+        return [
+            "All test examples are of one group. How groups differ cannot be estimated: the intervals take the "
+            "examples for independent and are too narrow for other groups."
+        ]
+    if 1 < count < FEW_GROUPS:
+        return [f"The test examples are of {count} groups only. With fewer than {FEW_GROUPS} the intervals are rough."]
+    return []

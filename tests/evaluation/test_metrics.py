@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, and their intervals against what is known of them."""
+"""Metrics against scikit-learn, and what an evaluation says of them. Their intervals: test_intervals.py."""
 
 import numpy as np
 import pytest
@@ -35,27 +35,6 @@ def classified():
 def test_classification_is_scikit_learns(classified, name, oracle):
     outputs, truth, evaluation = classified
     assert evaluation[name] == pytest.approx(oracle(truth, outputs), rel=1e-5)
-    metric = evaluation.metrics[name]
-    assert metric.low < metric.value < metric.high
-
-
-def test_the_interval_of_a_perfect_score_is_not_a_point():
-    outputs = np.eye(3)[np.arange(12) % 3]
-    accuracy = measure("classification", outputs, np.arange(12) % 3, labels=LABELS, names=names(12)).metrics["accuracy"]
-    assert (accuracy.value, accuracy.high) == (1.0, 1.0)
-    assert accuracy.low == pytest.approx(12 / (12 + 1.96**2), abs=1e-3)  # Wilson, all hits
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says():
-    hits = 0
-    for seed in range(100):
-        rng = np.random.default_rng(seed)
-        truth = rng.integers(0, 2, 150)
-        right = rng.random(150) < 0.8
-        outputs = np.eye(2)[np.where(right, truth, 1 - truth)]
-        found = measure("classification", outputs, truth, labels=["a", "b"], names=names(150)).metrics["accuracy"]
-        hits += found.low <= 0.8 <= found.high
-    assert 90 <= hits <= 100
 
 
 def test_a_class_without_test_examples_breaks_nothing():
@@ -79,8 +58,11 @@ def test_multi_label():
     outputs = np.clip(truth * 0.5 + RNG.random((80, 3)) * 0.6, 0, 1).astype(np.float32)
     found = measure("multi_label", outputs, truth, labels=LABELS, names=names(80))
     predicted = outputs >= 0.5
-    assert found["exact match"] == metrics.accuracy_score(truth, predicted)
+    assert found["exact match"] == pytest.approx(metrics.accuracy_score(truth, predicted))
     assert found["macro-F1"] == pytest.approx(metrics.f1_score(truth, predicted, average="macro"))
+    assert found["micro-F1"] == pytest.approx(metrics.f1_score(truth, predicted, average="micro"))
+    losses = [metrics.log_loss(truth[:, label], outputs[:, label].clip(1e-15, 1 - 1e-7)) for label in range(3)]
+    assert found["log loss"] == pytest.approx(np.mean(losses), rel=1e-3)
 
 
 def test_regression():
@@ -89,7 +71,8 @@ def test_regression():
     found = measure("regression", outputs, truth, labels=["x", "y"], names=names(60))
     assert found["mean absolute error"] == pytest.approx(metrics.mean_absolute_error(truth, outputs), rel=1e-4)
     assert found["R2"] == pytest.approx(metrics.r2_score(truth, outputs), rel=1e-3)
-    assert found.metrics["R2"].low < found["R2"] < found.metrics["R2"].high
+    squared = metrics.root_mean_squared_error(truth.ravel(), outputs.ravel())
+    assert found["root mean squared error"] == pytest.approx(squared, rel=1e-4)
 
 
 def test_nothing_to_evaluate_is_an_error():
@@ -102,3 +85,49 @@ def test_it_prints_as_text_html_and_values(classified):
     assert "balanced accuracy" in str(evaluation)
     assert "<table>" in evaluation._repr_html_()
     assert evaluation.as_dict()["metrics"]["accuracy"]["value"] == evaluation["accuracy"]
+
+
+def rough(truth, *, kind="classification", labels=LABELS, groups=(), notes=()):
+    """The notes of a perfect prediction."""
+    outputs = np.eye(len(labels))[truth] if kind == "classification" else truth
+    return measure(kind, outputs, truth, labels=labels, names=names(len(truth)), groups=groups, notes=notes).notes
+
+
+def test_labels_with_few_test_examples_are_named():
+    truth = np.array([0] * 5 + [1] * 4)
+    expected = "Fewer than 5 test examples: b (4), c (0): their scores are rough."
+    assert rough(truth, notes=["1 copy left out"]) == ["1 copy left out", expected]
+    assert rough(np.repeat([0, 1, 2], 5)) == []
+    labels = np.zeros((9, 2), np.float32)
+    labels[:4, 0] = labels[:5, 1] = 1
+    expected = ["Fewer than 5 test examples: a (4): their scores are rough."]
+    assert rough(labels, kind="multi_label", labels=["a", "b"]) == expected
+    assert rough(np.arange(4.0)[:, None], kind="regression", labels=["x"]) == []
+
+
+def test_of_many_rare_labels_ten_are_named():
+    (note,) = rough(np.arange(12), labels=[f"l{number}" for number in range(12)])
+    assert note.endswith("l8 (1), l9 (1) and 2 more: their scores are rough.")
+
+
+def test_few_groups_are_said():
+    truth = np.repeat([0, 1, 2], 10)
+    assert rough(truth, groups=[str(number % 10) for number in range(30)]) == []
+    (few,) = rough(truth, groups=[str(number % 9) for number in range(30)])
+    assert few == "The test examples are of 9 groups only. With fewer than 10 the intervals are rough."
+    (one,) = rough(truth, groups=["same"] * 30)
+    assert one.startswith("All test examples are of one group. How groups differ cannot be estimated")
+
+
+def test_groups_reach_the_intervals_and_the_table_of_groups():
+    truth = np.repeat([0, 1], 30)
+    outputs = np.eye(2)[np.where(np.arange(60) % 6 == 0, 1 - truth, truth)]
+    groups = [f"g{number % 6}" for number in range(60)]
+    found = measure("classification", outputs, truth, labels=["a", "b"], names=names(60), groups=groups)
+    assert found.by_group.rows[0] == ("g0", 0.0, 10)
+    assert found.by_group.rows[1:] == [(f"g{number}", 1.0, 10) for number in range(1, 6)]
+    apart = measure("classification", outputs, truth, labels=["a", "b"], names=names(60)).metrics["accuracy"]
+    together = found.metrics["accuracy"]
+    assert together.value == apart.value == pytest.approx(5 / 6)
+    # One group of six is all wrong: six examples say as much as the sixty.
+    assert together.high - together.low > 2.5 * (apart.high - apart.low)
