@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.data.examples import Audit, Examples, Splits, short
+from kzoo.data.examples import WARNING, Audit, Examples, Splits, short
 from kzoo.data.grouping import deal
 from kzoo.data.modalities import MODALITIES, Modality
 from kzoo.data.sources import read_source
@@ -26,7 +26,7 @@ def read(task: Task, modality: str = "image") -> Splits:
     content stay on one side: an example of the training data that is in a given test or validation split leaves.
 
     Raises:
-        ValueError: nothing is left to learn from, or `strict` and something is wrong.
+        ValueError: nothing is left to learn from, or `strict` and something is wrong, or a class cannot be learned.
     """
     raw = read_source(task, MODALITIES[modality])
     splits = dict(raw.splits)
@@ -41,7 +41,10 @@ def read(task: Task, modality: str = "image") -> Splits:
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     _refuse_empty(parts, aside, task)
-    notes += _missing(parts["train"], labels, task)
+    warnings = _missing(parts, labels, task)
+    if warnings and task.strict:
+        raise ValueError(f"strict=True, and classes cannot be learned. {warnings[0]}")
+    notes = [*warnings, *notes]
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
 
@@ -239,9 +242,20 @@ def _refuse_empty(parts: Mapping[str, Examples], aside: Sequence[tuple[str, str]
         raise ValueError(f"One class only is left in the training data after the audit.\n{Audit(aside)}")
 
 
-def _missing(train: Examples, labels: Sequence[str], task: Task) -> list[str]:
-    if task.kind != "classification":
+def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
+    """A warning of the labels that no training example has."""
+    if task.kind == "regression":
         return []
-    seen = set(train.targets.tolist())
-    missing = [label for index, label in enumerate(labels) if index not in seen]
-    return [f"Classes without a training example: {', '.join(missing)}"] if missing else []
+    counts = {
+        name: np.bincount(part.targets, minlength=len(labels)) if part.targets.ndim == 1 else part.targets.sum(axis=0)
+        for name, part in parts.items()
+    }
+    missing = np.flatnonzero(counts["train"] == 0)
+    if not len(missing):
+        return []
+    held = int(counts["validation"][missing].sum() + counts["test"][missing].sum())
+    which = ", ".join(labels[index] for index in missing)
+    return [
+        f"{WARNING}: no training example has the label {which}: the model can never answer it. "
+        f"{held} validation and test examples have it, and count as mistakes"
+    ]
