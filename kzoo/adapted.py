@@ -15,7 +15,7 @@ import numpy as np
 from kzoo import figures
 from kzoo.asking import ask
 from kzoo.data.batches import batches
-from kzoo.data.examples import Audit, Examples, Splits
+from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.splits import read_labelled
 from kzoo.data.unchanged import reading
 from kzoo.evaluation.metrics import Evaluation, measure
@@ -140,6 +140,7 @@ class Adapted:
             notes = str(audit).splitlines()
         else:
             examples, notes = self.splits().test, []
+        notes = [*(note for note in self.record["notes"] if note.startswith(WARNING)), *notes]
         return measure(
             self.kind,
             self.outputs(examples),

@@ -32,7 +32,10 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
     source["data"] = str(Path(task.data).absolute()) if on_disk else None
     if callable(task.label) or not isinstance(task.groups, str | None):
         # A function is no plain value: what it read cannot be read again.
-        source |= {"data": None, "label": None, "groups": None, "validation": 0.1, "test": 0.1}
+        source |= {"data": None, "label": None if callable(task.label) else task.label, "groups": None}
+    for part in ("validation", "test"):
+        share = source[part]
+        source[part] = share if isinstance(share, float | int) else [str(group) for group in share]
     phases = [
         {
             "phase": dataclasses.asdict(result.phase),

@@ -38,7 +38,9 @@ class Plan:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        blocks = [self.title, str(self.splits), str(self.phases), str(self.audit), *self.notes]
+        warnings = self.audit.warnings
+        audit = [line for line in str(self.audit).splitlines() if line not in warnings]
+        blocks = [self.title, *warnings, str(self.splits), str(self.phases), "\n".join(audit), *self.notes]
         return "\n\n".join(block for block in blocks if block)
 
     __repr__ = __str__

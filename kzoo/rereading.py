@@ -15,7 +15,12 @@ KINDS = {"classification": Classification, "multi_label": MultiLabel, "regressio
 
 def task_like(record: Mapping[str, Any], data: Any, *, kind: str) -> Task:
     """The task of a record, with other data."""
-    return KINDS[kind](**{**record["task"], "data": data})
+    values = {**record["task"], "data": data}
+    for part in ("validation", "test"):
+        # The names of groups, where what gave the groups could not be recorded, say nothing of other data.
+        if values["groups"] is None and not isinstance(values[part], float | int):
+            del values[part]
+    return KINDS[kind](**values)
 
 
 def read_again(record: Mapping[str, Any], *, kind: str, modality: str) -> Splits:

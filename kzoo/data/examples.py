@@ -22,6 +22,9 @@ SPLIT_NAMES = {
 }
 """Names that splits go by, and their own."""
 
+WARNING = "WARNING"
+"""How a note begins that comes before all others, wherever results are shown."""
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -109,6 +112,11 @@ class Audit:
     set_aside: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
 
+    @property
+    def warnings(self) -> list[str]:
+        """The notes that come first."""
+        return [note for note in self.notes if note.startswith(WARNING)]
+
     def table(self) -> Table:
         """One row an example set aside."""
         return Table(("set aside", "why"), self.set_aside, notes=tuple(self.notes))
@@ -118,7 +126,7 @@ class Audit:
         for name, reason in self.set_aside:
             reasons.setdefault(reason, []).append(name)
         lines = [f"{len(names)} set aside: {reason} ({_some(names)})" for reason, names in reasons.items()]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*self.warnings, *lines, *(note for note in self.notes if note not in self.warnings)])
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()

@@ -80,11 +80,17 @@ def _read_files(root: Path, wanted: Wanted) -> tuple[Examples, list[str], list[t
 def _files(folder: Path, wanted: Wanted) -> tuple[list[Path], list[tuple[str, str]]]:
     """Files of the modality below a folder, in order; and the others, with a reason."""
     modality = wanted.modality
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    # Path.rglob passes over what it may not read.
+    below = (Path(root, name) for root, _, names in os.walk(folder, onerror=_raise) for name in names)
+    files = [path for path in sorted(below) if path.is_file() and not path.name.startswith(".")]
     what = f"not a kind of {modality.noun} that is read"
     found = [path for path in files if path.suffix.lower() in modality.suffixes]
     others = [path for path in files if path.suffix.lower() not in modality.suffixes]
     return found, [(str(path), f"{what}: {path.suffix or path.name}") for path in others]
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _examples(paths: list[Path], labels: list[Any], wanted: Wanted, root: Path) -> Examples:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
+import tarfile
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +46,28 @@ _ONE_SPLIT = (
 
 
 def read_data(data: Any, wanted: Wanted) -> Raw:
-    """The content of one source of any kind, unchecked."""
+    """The content of one source of any kind, unchecked.
+
+    Raises:
+        OSError: a file or a folder may not be read, or is damaged.
+        TypeError: see `read_source`.
+        ValueError: see `read_source`.
+    """
+    shown = repr(data) if isinstance(data, str | Path) else f"the {type(data).__name__}"
+    try:
+        return _read(data, wanted)
+    except PermissionError as error:
+        raise PermissionError(
+            f"{error.filename or shown} may not be read by this user: change its permissions, or copy the data."
+        ) from error
+    except tf.errors.OpError as error:
+        reason = str(error.message).splitlines()[0][:200]
+        raise OSError(f"{shown} could not be read, a file of it may be missing or damaged: {reason}") from error
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{shown} has a damaged archive: delete and download it again. {error}") from error
+
+
+def _read(data: Any, wanted: Wanted) -> Raw:
     if isinstance(data, str) and data.startswith("tfds:"):
         return read_tfds(data.removeprefix("tfds:"), wanted)
     if isinstance(data, str | Path):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kzoo.data.dividing import Ledger, divide, without_seen
-from kzoo.data.examples import Audit, Examples, Splits
+from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.modalities import MODALITIES, Modality
 from kzoo.data.sources import read_source
 from kzoo.data.targets import encode, make_labels
@@ -31,7 +31,7 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None, neede
         needed: the splits that must not be empty.
 
     Raises:
-        ValueError: a split that is needed is empty, or `strict` and something is wrong.
+        ValueError: a split that is needed is empty, or `strict` and something is wrong, or a class cannot be learned.
     """
     raw = read_source(task, MODALITIES[modality])
     splits = dict(raw.splits)
@@ -49,7 +49,10 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None, neede
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
     _refuse_empty({name: parts[name] for name in needed}, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
-    notes += _missing(parts["train"], labels, task)
+    warnings = _missing(parts, labels, task)
+    if warnings and task.strict:
+        raise ValueError(f"strict=True, and classes cannot be learned. {warnings[0]}")
+    notes = [*warnings, *notes]
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
 
@@ -166,9 +169,20 @@ def _refuse_empty(parts: Mapping[str, Examples], audit: Audit, task: Task, *, ex
         raise ValueError(f"One class only is left in the training data after the audit.\n{audit}")
 
 
-def _missing(train: Examples, labels: Sequence[str], task: Task) -> list[str]:
-    if task.kind != "classification":
+def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
+    """A warning of the labels that no training example has."""
+    if task.kind == "regression":
         return []
-    seen = set(train.targets.tolist())
-    missing = [label for index, label in enumerate(labels) if index not in seen]
-    return [f"Classes without a training example: {', '.join(missing)}"] if missing else []
+    counts = {
+        name: np.bincount(part.targets, minlength=len(labels)) if part.targets.ndim == 1 else part.targets.sum(axis=0)
+        for name, part in parts.items()
+    }
+    missing = np.flatnonzero(counts["train"] == 0)
+    if not len(missing):
+        return []
+    held = int(counts["validation"][missing].sum() + counts["test"][missing].sum())
+    which = ", ".join(labels[index] for index in missing)
+    return [
+        f"{WARNING}: no training example has the label {which}: the model can never answer it. "
+        f"{held} validation and test examples have it, and count as mistakes"
+    ]

@@ -1,12 +1,16 @@
 """What is said of data that cannot be read."""
 
+import os
 import shutil
+import zipfile
+import zlib
 
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
 
+from kzoo.data import sources
 from kzoo.data.splits import read
 from kzoo.specs.task import Classification
 
@@ -111,3 +115,85 @@ def test_too_few_to_split(count):
     pictures = np.arange(count * 48, dtype=np.uint8).reshape(count, 4, 4, 3)
     with pytest.raises(ValueError, match=r"The (validation|test) split is empty: give more data"):
         read(Classification((pictures, np.arange(count) % 2)))
+
+
+def write_bytes(name, content):
+    def make(root):
+        (root / name).write_bytes(content)
+        return root / name
+
+    return make
+
+
+def parquet(root, cut):
+    path = root / "x.parquet"
+    pd.DataFrame({"image": ["a", "b"] * 99, "label": ["x", "y"] * 99}).to_parquet(path)
+    data = bytearray(path.read_bytes())
+    data[cut[0] : cut[1]] = b"\xff" * len(data[cut[0] : cut[1]])
+    path.write_bytes(data)
+    return path
+
+
+DAMAGED = {
+    "a parquet file that is none": (
+        write_bytes("x.parquet", b"text"),
+        ValueError,
+        "x.parquet could not be read as Par",
+    ),
+    "an empty parquet file": (write_bytes("x.parquet", b""), ValueError, "x.parquet could not be read as Parquet"),
+    "damaged pages": (lambda root: parquet(root, (4, 60)), ValueError, "x.parquet could not be read as Parquet"),
+    "a damaged footer": (lambda root: parquet(root, (-60, -8)), ValueError, "x.parquet could not be read as Parquet"),
+    "deep JSON": (
+        write_bytes("x.jsonl", b'{"a": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+        ValueError,
+        "Line 1 of .*x.jsonl is nested too deeply",
+    ),
+    "broken JSON": (write_bytes("x.jsonl", b'{"a": 1}\n{"a": \xff}'), ValueError, "Line 2 of .*x.jsonl is no JSON"),
+    "a long number": (
+        write_bytes("x.jsonl", b'{"a": ' + b"1" * 5000 + b"}"),
+        ValueError,
+        "Line 1 of .*x.jsonl is no JSON",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_damaged_files_are_named(what, tmp_path):
+    make, kind, message = DAMAGED[what]
+    with pytest.raises(kind, match=message):
+        read(Classification(make(tmp_path)))
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_folder_that_may_not_be_read_is_named(inner, folder, monkeypatch):
+    refused, plain = str(folder / "red" if inner else folder), os.scandir
+
+    def scan(path="."):
+        if os.fspath(path) == refused:
+            raise PermissionError(13, "Permission denied", refused)
+        return plain(path)
+
+    def list_(path):
+        return [entry.name for entry in scan(path)]
+
+    monkeypatch.setattr(os, "scandir", scan)
+    monkeypatch.setattr(os, "listdir", list_)
+    with pytest.raises(PermissionError, match=f"{refused} may not be read by this user: change its permissions"):
+        read(Classification(folder))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (zipfile.BadZipFile("File is not a zip file"), ValueError, "'tfds:x' has a damaged archive: delete and"),
+        (zlib.error("Error -3"), ValueError, "'tfds:x' has a damaged archive: delete and download it again. Error -3"),
+        (tf.errors.PermissionDeniedError(None, None, "no"), OSError, "'tfds:x' could not be read, a file of it may be"),
+    ],
+)
+def test_errors_of_others_are_told_in_ones_own_words(error, kind, message, monkeypatch):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(sources, "read_tfds", fail)
+    with pytest.raises(kind, match=message):
+        read(Classification("tfds:x"))

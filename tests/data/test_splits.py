@@ -1,5 +1,7 @@
 """Splits: stratified, seeded, disjoint by content."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,32 @@ def test_a_regression_keeps_its_shares_and_its_range(count):
     np.testing.assert_allclose(sizes, [0.8, 0.1, 0.1], atol=0.07)
     if count == 300:
         assert abs(splits.test.targets.mean() - targets.mean()) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("task", "missing"),
+    [
+        (Classification((flat(np.arange(40)), [0, 2] * 20), labels=["a", "b", "c"]), "b"),
+        (Classification((flat(np.arange(40)), [0, 2] * 20), labels=["a", "b", "c", "d"]), "b, d"),
+        (MultiLabel((flat(np.arange(40)), [[1, 0, 0], [0, 0, 1]] * 20), labels=["a", "b", "c"]), "b"),
+    ],
+)
+def test_a_label_without_a_training_example_is_warned_of_before_all_else(task, missing):
+    audit = read(task).audit
+    assert audit.warnings == [audit.notes[0]]
+    assert audit.notes[0].startswith(f"WARNING: no training example has the label {missing}: the model can never")
+    assert str(replace(audit, set_aside=[("x", "odd")])).splitlines()[:2] == [audit.notes[0], "1 set aside: odd (x)"]
+    with pytest.raises(ValueError, match=f"strict=True, and classes cannot be learned. .* the label {missing}: "):
+        read(replace(task, strict=True))
+
+
+def test_a_label_that_only_test_examples_have_is_counted():
+    data = {"train": (flat(np.arange(40)), [0, 1] * 20), "test": (flat(np.arange(40, 52)), [0, 1, 2] * 4)}
+    assert "4 validation and test examples have it" in read(Classification(data, labels=list("abc"))).audit.warnings[0]
+
+
+def test_labels_that_training_has_give_no_warning():
+    assert read(Classification(HUNDREDS, strict=True)).audit.warnings == []
 
 
 def test_the_table_counts():
