@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
-SHARPEST = 20.0
+SHARPEST = 5.0
 """Logits are multiplied by at most this: where every example is right, no number is the best."""
 
 CLOSE = 1e-3
@@ -16,7 +16,7 @@ CLOSE = 1e-3
 
 
 def scaled(logits: np.ndarray, targets: np.ndarray, *, kind: str) -> np.ndarray:
-    """Logits times the one number in [0, 20] for which their mean loss is lowest. The loss is convex in it.
+    """Logits times the one number in [0, 5] for which their mean loss is lowest. The loss is convex in it.
 
     Args:
         logits: finite, (N, outputs).

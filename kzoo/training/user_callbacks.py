@@ -106,7 +106,7 @@ class _OneRun(Callback):
                 each.on_train_begin(logs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self.done, self.logs = self.done + self.here, logs
+        self.done += self.here
 
     def finish(self) -> None:
         """Ends the run, if it ever began."""
@@ -118,7 +118,8 @@ class _OneRun(Callback):
             each.on_epoch_begin(self.done + epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.here = epoch + 1
+        # With what kzoo measured, which Keras's logs at the end of training are without.
+        self.here, self.logs = epoch + 1, logs
         for each in self.callbacks:
             each.on_epoch_end(self.done + epoch, logs)
 
