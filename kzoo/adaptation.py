@@ -103,8 +103,10 @@ def adapt(
             otherwise, which is noted unless the model scales them itself. A model with a card has its own.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
-        callbacks: Keras callbacks (TensorBoard, MLflow, W&B, your own); they see each phase that takes gradient steps,
-            and as their model the part that trains. Those that set the rate or save checkpoints are refused.
+        callbacks: Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases that take
+            gradient steps as one run, with epochs that go on, and as their model the part that trains. An
+            EarlyStopping ends the phase it is in, and starts anew in the next. Those that set the rate or save
+            checkpoints are refused.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
     Returns:

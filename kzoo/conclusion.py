@@ -11,11 +11,13 @@ from typing import Any
 from kzoo.adapted import Adapted
 from kzoo.preparation import Prepared
 from kzoo.training.loop import PhaseResult
-from kzoo.training.losses import rank_of
+from kzoo.training.selection import phase_to_keep
 
 
 def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, seed: int, **more: Any) -> Adapted:
     """The model with the weights of its best phase on validation, measured once on the test split.
+
+    Which phase is best: see `kzoo.training.selection`.
 
     Args:
         prepared: what was trained.
@@ -24,7 +26,7 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         seed: of the run.
         **more: what else the record says.
     """
-    kept = max(range(len(results)), key=lambda number: rank_of(results[number].scores))
+    kept = phase_to_keep([result.state for result in results])
     prepared.assembled.model.set_weights(results[kept].weights)
     splits, task = prepared.splits, prepared.task
     source = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
@@ -40,9 +42,11 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         {
             "phase": dataclasses.asdict(result.phase),
             "groups": list(result.groups),
-            "scores": result.scores,
+            "scores": dict(result.scores),
+            "diverged": bool(result.diverged),
             "views": result.views,
             "activations": result.place,
+            "runtimes": list(result.runtimes),
             "seconds": result.seconds,
             "trunk_seconds": result.trunk_seconds,
             "history": result.history,
@@ -57,7 +61,7 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         "kept": kept,
         "sizes": {name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
         "set_aside": len(splits.audit.set_aside),
-        "notes": str(splits.audit).splitlines(),
+        "notes": [*_warnings(results), *str(splits.audit).splitlines()],
         "fingerprint": splits.fingerprint(),
         "held": splits.fingerprint("validation"),
         "start": prepared.start,
@@ -78,7 +82,12 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         scale=scale,
         record=record,
         data=splits,
-        start=results[0].weights if kept and results[0].groups == ("head",) else None,
+        start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,
     )
     record["test"] = adapted.evaluate().as_dict()
     return adapted
+
+
+def _warnings(results: Sequence[PhaseResult]) -> list[str]:
+    """A line for each phase that diverged."""
+    return [f"WARNING: phase {number}: {r.diverged}" for number, r in enumerate(results, start=1) if r.diverged]

@@ -87,6 +87,8 @@ def imitate_features(
         prepared.preprocessor, (lesson.train, lesson.held), targets, kind="regression", seed=seed, mixable=False
     )
     results = train_taught(prepared, feed, taught, Distillation("regression", labels=0.0))
+    # The weights that training left: those of the last phase that kept any.
+    last = next(result for result in reversed(results) if result.state)
     network, card = prepared.assembled.model, prepared.source.card
     features = network.get_layer(prepared.assembled.features).output
     backbone = keras.Model(network.input, features, name=scope_of(card.name))
@@ -96,7 +98,7 @@ def imitate_features(
         "examples": len(lesson.train),
         "views": max(values.shape[1] for values in taught.values()),
         "epochs": sum(len(result.history) for result in results),
-        "unexplained_variance": round(results[-1].scores["val_loss"], 4),
+        "unexplained_variance": round(last.scores["val_loss"], 4),
         "start": prepared.source.weights_name,
         "seed": seed,
         "seen": (teacher.seen | prepared.seen | lesson.seen()).as_plain(),

@@ -43,11 +43,13 @@ def summarize(record: Mapping[str, Any], *, title: str) -> Table:
     for number, phase in enumerate(record["phases"]):
         scores = phase["scores"]
         times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
-        reached = (scores["val_loss"], scores.get("val_accuracy"), *times)
-        kept = "kept" if number == record["kept"] and not merged else ""
-        rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, kept))
+        # Records of earlier versions do not say what ran.
+        reached = (scores["val_loss"], scores.get("val_accuracy"), *times, ", ".join(phase.get("runtimes", ())))
+        marks = ("kept", number == record["kept"] and not merged), ("diverged", phase.get("diverged", False))
+        mark = ", ".join(word for word, holds in marks if holds)
+        rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, mark))
     columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
-    columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "")
+    columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "runtime", "")
     return Table(columns, rows, title=title, notes=tuple(record["notes"]))
 
 

@@ -60,10 +60,36 @@ def test_frozen_groups_are_bit_for_bit_the_backbones(adapted, module_backbone):
         assert all(np.array_equal(a, b) for a, b in zip(ours, layer.get_weights(), strict=True))
 
 
-def test_the_better_phase_is_kept(adapted):
-    phases = adapted.record["phases"]
-    ranks = [(phase["scores"]["val_accuracy"], -phase["scores"]["val_loss"]) for phase in phases]
-    assert adapted.record["kept"] == ranks.index(max(ranks))
+@pytest.fixture(scope="module")
+def spoilt(module_backbone, folder):
+    """A probe, a phase in which its kernel decays to nothing, and one that diverges."""
+    faded = kzoo.Phase("head", epochs=1, batch_size=4, optimizer="sgd", weight_decay=900.0, warmup=0.0)
+    wild = kzoo.Phase("head", epochs=1, batch_size=4, optimizer="sgd", learning_rate=1e6, warmup=0.0)
+    schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), faded, wild))
+    return kzoo.adapt(module_backbone, folder, schedule=schedule)
+
+
+def test_the_weights_of_the_better_phase_are_kept(spoilt, module_backbone, folder):
+    """Not those of the last, nor of the last that did not diverge: the probe's, as if there had been nothing else."""
+    alone = kzoo.adapt(module_backbone, folder, schedule="linear_probe")
+    for ours, theirs in zip(spoilt.network.get_weights(), alone.network.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert spoilt.record["kept"] == 0
+    assert not np.allclose(spoilt.network.layers[-1].kernel, 0, atol=1e-3)
+
+
+def test_a_phase_that_diverged_is_said_first(spoilt):
+    assert [phase["diverged"] for phase in spoilt.record["phases"]] == [False, False, True]
+    assert spoilt.record["notes"][0].startswith("WARNING: phase 3: Training diverged in epoch 1 (loss ")
+    lines = str(spoilt).splitlines()
+    assert [line.split()[-1] for line in (lines[2], lines[4])] == ["kept", "diverged"]
+    assert lines[5] == spoilt.record["notes"][0]
+
+
+def test_the_runtime_is_on_record(spoilt):
+    (runtime,) = spoilt.record["phases"][0]["runtimes"]
+    assert runtime in ("OpenVINO", "folded", "Keras")
+    assert runtime in str(spoilt).splitlines()[2]
 
 
 def test_the_history_has_a_row_an_epoch(adapted):

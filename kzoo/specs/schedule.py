@@ -28,8 +28,8 @@ class Phase:
         weight_decay: decoupled decay of kernels (AdamW, arXiv:1711.05101), scaled as the rate is; 0 for none.
         label_smoothing: in [0, 1); classification only.
         batch_norm: train BatchNorm of the groups that train, instead of keeping it frozen.
-        patience: epochs without a better score on validation (accuracy, then loss) after which the phase ends; None:
-            never early.
+        patience: epochs without a lower loss on validation (after temperature scaling) after which the phase ends;
+            None: never early.
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
         views: augmented versions of each example, drawn once and taken in turn, an epoch each; 1 with ``"none"``.
     """

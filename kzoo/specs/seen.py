@@ -52,8 +52,8 @@ class Seen:
         try:
             if not isinstance(values, Mapping):
                 return cls.of(trained=values)
-            arrays = {name: np.frombuffer(base64.b64decode(text, validate=True), "<u8").copy() for name, text in values.items()}
-            return cls(**arrays)
+            decoded = {name: base64.b64decode(text, validate=True) for name, text in values.items()}
+            return cls(**{name: np.frombuffer(data, "<u8").copy() for name, data in decoded.items()})
         except (TypeError, ValueError) as error:
             raise ValueError(f"What weights have seen must be a dict of base64 strings. {error}") from error
 

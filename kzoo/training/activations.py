@@ -74,6 +74,11 @@ class Activations:
         size = numbers_at(self.cuts[self._lowest(phase)], self.model)
         return hold(phase, size=size, train=len(self.feed.train), held=len(self.feed.held), limits=self.limits)
 
+    @property
+    def runtimes(self) -> list[str]:
+        """Names of the runtimes that computed in the last `fill`; none where everything was there already."""
+        return self._passes.runtimes
+
     def fill(self, phases: Sequence[Phase], *, bar: tqdm) -> None:
         """Computes what the first of `phases` needs, and in the same passes what later ones need from the same trunk.
 

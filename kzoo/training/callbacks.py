@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import keras
@@ -10,24 +11,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase
-from kzoo.training.losses import rank_of
 from kzoo.training.optimizers import rate_at
-
-
-def refuse_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> None:
-    """Raises where a callback would do something else here than its name says."""
-    rate = "sets the rate, which a phase sets at each step: use Phase(decay=...)"
-    saving = "would save the part that trains: kzoo keeps the best weights, and Adapted.save all of them"
-    wrong = {
-        keras.callbacks.ReduceLROnPlateau: rate,
-        keras.callbacks.LearningRateScheduler: rate,
-        keras.callbacks.ModelCheckpoint: saving,
-        keras.callbacks.BackupAndRestore: saving,
-    }
-    for callback in callbacks:
-        for kind, reason in wrong.items():
-            if isinstance(callback, kind):
-                raise ValueError(f"The callback {kind.__name__} {reason}.")
+from kzoo.training.selection import State, epoch_to_keep
 
 
 class _OnModel(keras.callbacks.Callback):
@@ -61,59 +46,52 @@ class Rate(_OnModel):
 class KeepBest(_OnModel):
     """Measures validation after each epoch, adds it to the logs, and decides which weights are kept.
 
-    Those of the last epoch, unless an earlier one was better by more than the standard error of validation: a rate that
-    falls to 0 leaves the best weights at the end, and the highest of many noisy scores is mostly luck (the one standard
-    error rule, Breiman et al. 1984, section 3.4.3).
+    The rule is that of `kzoo.training.selection`.
 
     Args:
-        measure: returns ``val_loss`` and, where there is one, ``val_accuracy``.
-        size: number of examples it is measured on.
-        patience: epochs without a better score before training stops; None: never.
+        measure: judges the present weights.
+        limit: the training loss above which an epoch's weights are not sound.
+        patience: epochs without a lower loss before training stops; None: never.
     """
 
-    def __init__(self, measure: Callable[[], dict[str, float]], *, size: int, patience: int | None) -> None:
+    def __init__(self, measure: Callable[[], State], *, limit: float, patience: int | None) -> None:
         super().__init__()
-        self.measure, self.size, self.patience = measure, size, patience
-        self.best: dict[str, float] = {"val_loss": np.inf}
-        self.last: dict[str, float] = {"val_loss": np.inf}
-        self.weights: list[np.ndarray] | None = None
+        self.measure, self.limit, self.patience = measure, limit, patience
+        self.best: tuple[State, list[np.ndarray]] | None = None
+        self.last: tuple[State, list[np.ndarray]] | None = None
         self.history: list[dict[str, Any]] = []
         self.waited = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measures, adds to the logs, remembers."""
-        scores = self.last = self.measure()
         logs = logs if logs is not None else {}
-        logs.update(scores)
+        state, trained = self.measure(), float(logs.get("loss", 0.0))
+        if not trained <= self.limit:
+            state = replace(state, sound=False)
+        logs.update(state.scores)
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
-        if rank_of(scores) > rank_of(self.best):
-            self.best, self.weights, self.waited = scores, self.trained.get_weights(), 0
+        self.last = state, self.trained.get_weights()
+        if state.sound and (self.best is None or state.loss < self.best[0].loss):
+            self.best, self.waited = self.last, 0
         else:
             self.waited += 1
-        if not np.isfinite(scores["val_loss"]) or (self.patience and self.waited >= self.patience):
+        is_lost = not np.isfinite([trained, state.scores["val_loss"]]).all()
+        if is_lost or (self.patience and self.waited >= self.patience):
             self.trained.stop_training = True
 
-    def restore(self) -> dict[str, float]:
-        """Leaves the weights that are kept in the model, and returns their scores.
+    @property
+    def diverged(self) -> bool:
+        """Whether the last epoch ended with weights that are not sound."""
+        return self.last is None or not self.last[0].sound
 
-        Raises:
-            FloatingPointError: no epoch ended with a finite loss.
-        """
-        if self.weights is None:
-            raise FloatingPointError(
-                "The loss was not a finite number after the first epoch: lower the learning_rate, or look for wrong "
-                "values in the data."
-            )
-        if self._is_as_good(self.last):
-            return self.last
-        self.trained.set_weights(self.weights)
-        return self.best
-
-    def _is_as_good(self, scores: dict[str, float]) -> bool:
-        if "val_accuracy" not in scores or not np.isfinite(scores["val_loss"]):
-            return rank_of(scores) >= rank_of(self.best)
-        accuracy = self.best["val_accuracy"]
-        return scores["val_accuracy"] >= accuracy - np.sqrt(accuracy * (1 - accuracy) / self.size)
+    def restore(self) -> State | None:
+        """Leaves the weights that are kept in the model, and returns what they came to; None: no epoch's are sound."""
+        if self.best is None or self.last is None:
+            return None
+        state = epoch_to_keep(self.best[0], self.last[0])
+        # Set in any case: a callback may have changed them at the end of training.
+        self.trained.set_weights(next(weights for each, weights in (self.best, self.last) if each is state))
+        return state
 
 
 class Progress(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""The loop: for each phase, set flags, split trunk from tail, compile, fit, keep the best."""
+"""The loop: for each phase, set flags, split trunk from tail, compile, fit, keep what selection keeps."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from tqdm.auto import tqdm
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training import store
 from kzoo.training.activations import Activations
-from kzoo.training.callbacks import KeepBest, Progress, Rate, refuse_callbacks
+from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
+from kzoo.training.fitting import Outcome, fit_tail, solve_head
 from kzoo.training.freezing import set_trainable
-from kzoo.training.losses import build_loss, score
 from kzoo.training.optimizers import build_optimizer
-from kzoo.training.passes import BATCH
-from kzoo.training.probe import solve
-from kzoo.training.runtime import fold_safely
-from kzoo.training.strategies import whole_batch
-from kzoo.training.trunk import compiled, forward_batches
+from kzoo.training.runtime import LOG
+from kzoo.training.selection import State, phase_to_keep
+from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
 
 Groups = Mapping[str, Sequence[Any]]
 
@@ -38,18 +36,24 @@ class PhaseResult:
         groups: the groups that trained.
         views: how many views of each example it went through.
         place: where their activations were: ``"memory"``, ``"disk"``, or ``"nowhere"``.
-        scores: on validation, of the weights it kept.
+        runtimes: what computed them: ``"OpenVINO"``, ``"folded"``, ``"Keras"``; none where they were there already.
+        state: what validation says of the weights that it kept; None where no epoch ended with sound ones.
+        scores: on validation, of the weights it kept; without any, of its last epoch.
+        diverged: "", or a sentence that says how it ended, and what to do.
         history: a dict of logs for each epoch.
         seconds: wall time.
         trunk_seconds: how much of it went into reading pictures and running what is frozen.
-        weights: the model's weights after it.
+        weights: the model's weights after it: those that it kept, or else those before it.
     """
 
     phase: Phase
     groups: tuple[str, ...]
     views: int
     place: str
-    scores: dict[str, float]
+    runtimes: tuple[str, ...]
+    state: State | None
+    scores: Mapping[str, float]
+    diverged: str
     history: list[dict[str, Any]]
     seconds: float
     trunk_seconds: float
@@ -67,7 +71,9 @@ def train(
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> list[PhaseResult]:
-    """Runs a schedule, and leaves the model with the weights of its last phase.
+    """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
+
+    Each phase starts from the weights that the one before it kept; after one that kept none, from those before it.
 
     Args:
         model: from scaled pictures to logits.
@@ -77,52 +83,37 @@ def train(
         schedule: the phases.
         fold: see `kzoo.models.folding.fold`.
         strategy: where it runs; the model was built in its scope.
-        callbacks: Keras callbacks, for every phase that takes gradient steps; their model is the part that trains.
+        callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
+
+    Raises:
+        FloatingPointError: all phases diverged.
     """
-    refuse_callbacks(callbacks)
+    refuse_callbacks(callbacks, kind=feed.kind)
     set_trainable(groups, groups, batch_norm=True)
+    users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
-    activations = Activations(model, cuts, feed, fold)
-    results = []
+    loop = _Loop(model, groups, Activations(model, cuts, feed, fold), optimizers, strategy, users)
+    results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"
-        started = time.perf_counter()
+        places.append(f"while training {model.name!r}, {label}: {phase}")
         try:
-            trained = phase.groups(list(groups))
-            set_trainable(groups, trained, batch_norm=phase.batch_norm)
-            epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
-            # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
-            with tqdm(total=epochs * len(feed.train), desc=label, unit="example", leave=False) as bar:
-                activations.fill(schedule.phases[number - 1 :], bar=bar)
-                filled = time.perf_counter()
-                if phase.optimizer == "lbfgs":
-                    scores, history = _solve(phase, groups["head"], activations, bar)
-                else:
-                    optimizer = optimizers.get(phase, groups)
-                    fitting = _Fitting(phase, activations, optimizer, strategy, callbacks)
-                    scores, history = fitting.run(bar)
-            if activations.holding(phase).place == "nowhere":
+            results.append(loop.run(schedule.phases[number - 1 :], label=label))
+            if results[-1].place == "nowhere":
                 _verify(feed)
         except Exception as error:
             if isinstance(error, tf.errors.OpError):
                 _verify(feed)
-            error.add_note(f"while training {model.name!r}, {label}: {phase}")
+            error.add_note(places[-1])
             raise
-        holding = activations.holding(phase)
-        results.append(
-            PhaseResult(
-                phase,
-                trained,
-                views=holding.views,
-                place=holding.place,
-                scores=scores,
-                history=history,
-                seconds=time.perf_counter() - started,
-                trunk_seconds=filled - started,
-                weights=model.get_weights(),
-            )
-        )
+    users.finish()
     store.sweep()
+    try:
+        phase_to_keep([result.state for result in results])
+    except FloatingPointError as error:
+        for place in places:
+            error.add_note(place)
+        raise
     return results
 
 
@@ -132,64 +123,58 @@ def _verify(feed: Feed) -> None:
         part.verify(range(len(part)))
 
 
-def _solve(
-    phase: Phase, head: Sequence[Any], activations: Activations, bar: tqdm
-) -> tuple[dict[str, float], list[dict[str, Any]]]:
-    """Solves a linear head on cached features and puts it in."""
-    layers = [layer for layer in head if getattr(layer, "weights", ())]
-    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
-        raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
-    feed = activations.feed
-    bar.set_postfix_str("solving")
-    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
-    held = np.concatenate([batch[0] for batch in activations.held_batches(phase)])
-    weights = np.asarray(feed.weights(tf.constant(feed.train.targets)))
-    arrays = (features, feed.train.targets, weights)
-    solution = solve(arrays, (held, feed.held.targets), kind=feed.kind)
-    layers[0].set_weights([solution.mean, solution.deviation])
-    layers[1].set_weights([solution.kernel, solution.bias])
-    return solution.scores, [{"epoch": 0, "C": solution.strength, **solution.scores}]
-
-
 @dataclass(frozen=True)
-class _Fitting:
-    """One phase of gradient steps."""
+class _Loop:
+    """What all phases share."""
 
-    phase: Phase
+    model: keras.Model
+    groups: Groups
     activations: Activations
-    optimizer: keras.optimizers.Optimizer
+    optimizers: _Optimizers
     strategy: tf.distribute.Strategy
-    callbacks: Sequence[keras.callbacks.Callback]
+    users: UserCallbacks
 
-    def run(self, bar: tqdm) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """Fits the tail on the trunk's activations, and leaves it with its best weights by validation."""
-        phase, feed = self.phase, self.activations.feed
-        batch = whole_batch(phase.batch_size, len(feed.train), self.strategy)
-        steps = len(feed.train) // batch
-        with self.strategy.scope():
-            # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
-            tail = fold_safely(self.activations.fold, self.activations.part(phase).tail, live=True)
-            # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
-            loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
-            tail.compile(self.optimizer, loss, jit_compile=False)
-        call = compiled(tail)
-
-        def measure() -> dict[str, float]:
-            held = self.activations.held_batches(phase)
-            logits = forward_batches(call, held, batch_size=BATCH)
-            return score(feed.kind, logits, feed.held.targets)
-
-        keep = KeepBest(measure, size=len(feed.held), patience=phase.patience)
-        progress = Progress(bar, size=len(feed.train), epochs=phase.epochs)
-        tail.fit(
-            self.activations.dataset(phase, batch=batch),
-            epochs=phase.epochs,
-            steps_per_epoch=steps,
-            callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *self.callbacks, progress],
-            shuffle=False,
-            verbose=0,
+    def run(self, phases: Sequence[Phase], *, label: str) -> PhaseResult:
+        """Trains the first of the phases that are still to come."""
+        phase, feed, started = phases[0], self.activations.feed, time.perf_counter()
+        before = self.model.get_weights()
+        trained = phase.groups(list(self.groups))
+        set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
+        epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
+        # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
+        with tqdm(total=epochs * len(feed.train), desc=label, unit="example", leave=False) as bar:
+            self.activations.fill(phases, bar=bar)
+            filled = time.perf_counter()
+            outcome = self._train(phase, bar)
+        if outcome.diverged:
+            LOG.warning("%s: %s", label, outcome.diverged)
+            self.optimizers.forget(phase)
+        if outcome.state is None:
+            self.model.set_weights(before)
+        holding = self.activations.holding(phase)
+        return PhaseResult(
+            phase,
+            trained,
+            views=holding.views,
+            place=holding.place,
+            runtimes=tuple(self.activations.runtimes),
+            state=outcome.state,
+            scores=outcome.scores,
+            diverged=outcome.diverged,
+            history=outcome.history,
+            seconds=time.perf_counter() - started,
+            trunk_seconds=filled - started,
+            weights=self.model.get_weights(),
         )
-        return keep.restore(), keep.history
+
+    def _train(self, phase: Phase, bar: tqdm) -> Outcome:
+        if phase.optimizer == "lbfgs":
+            bar.set_postfix_str("solving")
+            return solve_head(phase, self.groups["head"], self.activations)
+        optimizer = self.optimizers.get(phase, self.groups)
+        progress = Progress(bar, size=len(self.activations.feed.train), epochs=phase.epochs)
+        callbacks = [*self.users.of_phase(), progress]
+        return fit_tail(phase, self.activations, optimizer=optimizer, strategy=self.strategy, callbacks=callbacks)
 
 
 class _Optimizers:
@@ -211,3 +196,7 @@ class _Optimizers:
                     factors[variable.path] = phase.layer_decay**distance
         self.made[phase.optimizer].set_groups(factors, weight_decay=phase.weight_decay)
         return self.made[phase.optimizer]
+
+    def forget(self, phase: Phase) -> None:
+        """Lets go of the optimizer of a phase that diverged: its state is as wild as its weights were."""
+        self.made.pop(phase.optimizer, None)

@@ -1,4 +1,4 @@
-"""Losses to train with, and the score by which one set of weights is better than another."""
+"""Losses to train with, and what validation measures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from scipy.special import log_softmax
 
 
 def build_loss(kind: str, *, label_smoothing: float = 0.0) -> keras.losses.Loss:
@@ -55,6 +56,22 @@ class Distillation(keras.losses.Loss):
         return warmth**2 * divergence
 
 
+def example_losses(kind: str, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The loss of each example, float64 (N,): in nats (of several labels the mean), or the mean square of its errors.
+
+    Args:
+        kind: kind of the task.
+        logits: (N, outputs).
+        targets: (N, outputs), one-hot for classification.
+    """
+    logits = logits.astype(np.float64)
+    if kind == "classification":
+        return -(targets * log_softmax(logits, axis=1)).sum(axis=1)
+    if kind == "multi_label":
+        return (np.logaddexp(0.0, logits) - targets * logits).mean(axis=1)
+    return ((logits - targets) ** 2).mean(axis=1)
+
+
 def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Loss and, where there is one, accuracy.
 
@@ -64,23 +81,11 @@ def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float
         targets: (N, outputs), one-hot for classification.
 
     Returns:
-        ``val_loss``, in nats a label (or a mean square), and ``val_accuracy`` in [0, 1].
+        ``val_loss``, the mean of `example_losses`, and ``val_accuracy`` in [0, 1].
     """
-    logits = logits.astype(np.float64)
+    scores = {"val_loss": float(example_losses(kind, logits, targets).mean())}
     if kind == "classification":
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        accuracy = np.mean(logits.argmax(axis=1) == targets.argmax(axis=1))
-        return {"val_loss": float(-(targets * log_probabilities).sum(axis=1).mean()), "val_accuracy": float(accuracy)}
+        scores["val_accuracy"] = float(np.mean(logits.argmax(axis=1) == targets.argmax(axis=1)))
     if kind == "multi_label":
-        losses = np.logaddexp(0.0, logits) - targets * logits
-        return {"val_loss": float(losses.mean()), "val_accuracy": float(np.mean((logits > 0) == (targets > 0.5)))}
-    return {"val_loss": float(np.mean((logits - targets) ** 2))}
-
-
-def rank_of(scores: dict[str, Any]) -> tuple[float, float]:
-    """What to compare scores by, larger is better: accuracy, then loss; a loss that is not finite is worst."""
-    loss = scores["val_loss"]
-    if not np.isfinite(loss):
-        return (-np.inf, -np.inf)
-    return (scores.get("val_accuracy", 0.0), -loss)
+        scores["val_accuracy"] = float(np.mean((logits > 0) == (targets > 0.5)))
+    return scores

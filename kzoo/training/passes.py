@@ -18,7 +18,7 @@ from kzoo.training import store
 from kzoo.training.feed import Feed, Split, read, verified
 from kzoo.training.holding import Request, narrow
 from kzoo.training.rows import Loose, Rows, joined
-from kzoo.training.runtime import Call, fastest
+from kzoo.training.runtime import Runtime, fastest
 from kzoo.training.strands import follow, meet
 from kzoo.training.trunk import fingerprint, pack
 
@@ -46,8 +46,13 @@ class Passes:
     feed: Feed
     fold: Callable[..., keras.Model]
     rows: dict[tuple[str, str], Rows]
-    _runtimes: dict[tuple[str, ...], Call] = field(default_factory=dict)
+    _runtimes: dict[tuple[str, ...], Runtime] = field(default_factory=dict)
     _prints: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def runtimes(self) -> list[str]:
+        """Names of the runtimes that were used so far."""
+        return sorted({runtime.name for runtime in self._runtimes.values()})
 
     def key(self, request: Request) -> tuple[str, str]:
         """A hash of all that activations follow from, besides the content of the examples; and their split."""

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -26,11 +27,29 @@ LOG = logging.getLogger("kzoo")
 Call = Callable[..., list[np.ndarray]]
 
 
-def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], sample: Sequence[Any]) -> Call:
+@dataclass(frozen=True)
+class Runtime:
+    """A way to run a frozen model.
+
+    Args:
+        name: ``"OpenVINO"``, ``"folded"`` (the folded model as a TensorFlow graph) or ``"Keras"`` (the model itself).
+        call: a function of the inputs that returns a list of arrays.
+    """
+
+    name: str
+    call: Call
+
+    def __call__(self, *inputs: Any) -> list[np.ndarray]:
+        """The outputs for some inputs."""
+        return self.call(*inputs)
+
+
+def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], sample: Sequence[Any]) -> Runtime:
     """The model's outputs by the fastest runtime that agrees with Keras on a sample.
 
     OpenVINO in float32 (extra ``openvino``; on CPU), else the folded model as a TensorFlow graph, else the model
-    itself. What fails, differs or is much slower is passed over, with one line in the log ``kzoo``.
+    itself. What fails, differs or is much slower is passed over, with one line in the log ``kzoo``: a warning where
+    it fails or differs.
 
     Args:
         model: frozen.
@@ -38,9 +57,9 @@ def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], s
         sample: some examples, (B, ...) for each input, on which runtimes are compared.
 
     Returns:
-        A function of the inputs that returns a list of arrays.
+        What to call, and its name.
     """
-    plain = graph_call(model)
+    plain = Runtime("Keras", graph_call(model))
     if not any(len(w.shape) > 1 for x in model.layers if not isinstance(x, keras.layers.Embedding) for w in x.weights):
         # It only looks things up: there is nothing that another runtime could do faster.
         return plain
@@ -51,19 +70,19 @@ def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], s
         makers["OpenVINO"] = lambda: openvino_call(fold_once())
     for name, make in makers.items():
         try:
-            call = make()
-            error = difference(call(*sample), wanted)
+            found = Runtime(name, make())
+            error = difference(found(*sample), wanted)
             # Not by a hair: which one is taken should not depend on what else the machine does.
-            slower = _seconds(call, sample) / _seconds(best, sample)
+            slower = _seconds(found, sample) / _seconds(best, sample)
         except Exception as failure:
-            LOG.info("%s is not used for %s: %r", name, model.name, failure)
+            LOG.warning("%s is not used for %s: %s", name, model.name, _in_short(failure))
             continue
         if not error <= TOLERANCE:
-            LOG.info("%s is not used for %s: its results differ by %.1e", name, model.name, error)
+            LOG.warning("%s is not used for %s: its results differ by %.1e", name, model.name, error)
         elif slower > MOST_SLOWER:
             LOG.info("%s is not used for %s: it is %.1f times slower", name, model.name, slower)
         else:
-            best = call
+            best = found
     return best
 
 
@@ -77,12 +96,18 @@ def _seconds(call: Call, sample: Sequence[Any]) -> float:
     return min(times)
 
 
+def _in_short(failure: Exception) -> str:
+    """An error in one line: those of TensorFlow and OpenVINO have a hundred."""
+    lines = str(failure).strip().splitlines() or [""]
+    return f"{type(failure).__name__}: {lines[0][:200]}"
+
+
 def fold_safely(fold: Callable[..., keras.Model], model: keras.Model, *, live: bool = False) -> keras.Model:
     """The folded model; the model itself, with one line in the log, where that fails."""
     try:
         return fold(model, live=live)
     except Exception as failure:
-        LOG.info("%s is used without folding: %r", model.name, failure)
+        LOG.warning("%s is used without folding: %s", model.name, _in_short(failure))
         return model
 
 

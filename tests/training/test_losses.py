@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.training.losses import build_loss, rank_of, score
+from kzoo.training.losses import build_loss, score
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(20, 4)).astype(np.float32)
@@ -34,10 +34,3 @@ def test_label_smoothing_is_keras_own():
     smooth = build_loss("classification", label_smoothing=0.2)(targets, LOGITS)
     by_hand = keras.losses.CategoricalCrossentropy(from_logits=True)(targets * 0.8 + 0.05, LOGITS)
     assert float(smooth) == pytest.approx(float(by_hand), rel=1e-5)
-
-
-def test_ranks():
-    better = {"val_accuracy": 0.9, "val_loss": 0.5}
-    assert rank_of(better) > rank_of({"val_accuracy": 0.9, "val_loss": 0.6})
-    assert rank_of(better) > rank_of({"val_accuracy": 0.8, "val_loss": 0.1})
-    assert rank_of({"val_loss": 3.0}) > rank_of({"val_accuracy": 1.0, "val_loss": np.nan})

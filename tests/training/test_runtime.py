@@ -1,5 +1,6 @@
 """The runtime that is taken gives what Keras gives, whatever the others do."""
 
+import importlib.util
 import logging
 
 import keras
@@ -50,7 +51,9 @@ def equally_fast(monkeypatch):
 
 def test_the_fastest_runtime_gives_what_keras_gives(several, pictures, caplog, equally_fast):
     caplog.set_level(logging.INFO, "kzoo")
-    assert_alike(fastest(several, fold=fold, sample=[pictures[:4]]), several, pictures)
+    found = fastest(several, fold=fold, sample=[pictures[:4]])
+    assert_alike(found, several, pictures)
+    assert found.name == ("OpenVINO" if importlib.util.find_spec("openvino") else "folded")
     assert lines(caplog) == []
 
 
@@ -136,3 +139,27 @@ def test_the_difference_is_relative_to_each_output():
     assert difference([np.zeros(2)], [np.zeros(2)]) == 0
     with pytest.raises(ValueError, match="other shapes"):
         difference([one], [one[:1]])
+
+
+def test_a_runtime_has_its_name(several, pictures, without_openvino, equally_fast, caplog):
+    assert fastest(several, fold=fold, sample=[pictures[:4]]).name == "folded"
+    assert fastest(several, fold=broken, sample=[pictures[:4]]).name == "Keras"
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+
+
+def test_an_error_of_many_lines_is_one_line(several, pictures, without_openvino, caplog):
+    def wordy(model):
+        raise RuntimeError("\n".join(["the first line", *["more"] * 100]))
+
+    fastest(several, fold=wordy, sample=[pictures[:4]])
+    assert lines(caplog) == [f"folded is not used for {several.name}: RuntimeError: the first line"]
+
+
+def test_one_that_is_merely_slower_is_no_warning(several, pictures, without_openvino, caplog, monkeypatch):
+    caplog.set_level(logging.INFO, "kzoo")
+    times = iter([4.0, 1.0])
+    monkeypatch.setattr(runtime, "_seconds", lambda call, sample: next(times))
+    assert fastest(several, fold=fold, sample=[pictures[:4]]).name == "Keras"
+    (record,) = caplog.records
+    assert (record.levelno, "4.0 times slower" in record.getMessage()) == (logging.INFO, True)

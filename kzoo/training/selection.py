@@ -1,0 +1,143 @@
+"""Selection: which of several states of a model is kept. The one rule, for epochs and for phases.
+
+1. **States are compared by their validation loss after temperature scaling**: logits are divided by the one number for
+   which the loss of this state is lowest (arXiv:1706.04599). A loss is less noisy than accuracy. After scaling it does
+   not punish a state that is merely too sure, as long training makes it, or not sure enough, as label smoothing does.
+   A regression is compared by its mean squared error.
+2. **Scaling mends nothing where nothing was learned.** A state that, even scaled, does not predict better than a
+   constant does, by more than two standard errors, is compared by its loss as it is. On noise the calm state is kept.
+3. **Of the epochs of a phase the last is kept**, unless an earlier one is better by more than one standard error of
+   the paired difference of their losses (the one standard error rule, Breiman et al. 1984, section 3.4.3). A rate that
+   falls to 0 leaves the best weights at the end, and the best of many noisy measurements is mostly luck.
+4. **Of the phases the one with the lowest loss is kept**; of equal ones the later.
+5. **A state that is not sound is never kept**: one whose loss is not finite, or that is far worse than a guess
+   (`FAR`, `FAR_ON_TRAINING`). A phase that ends in such a state has diverged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kzoo.training.losses import example_losses, score
+from kzoo.training.temperature import scaled
+
+FAR_ON_TRAINING = 10.0
+"""A training loss of more than this many times that of a guess is divergence.
+
+Training starts near a guess and lowers the loss, also on noise. A rate that is far too high gives 1e3 and more.
+"""
+
+FAR = 100.0
+"""A validation loss of more than this many times that of a guess is divergence.
+
+Overfitting alone stays far below: logits that differ by 40, of which half are wrong, are 29 times a guess of two.
+"""
+
+SURELY = 2.0
+"""Standard errors by which a state must be better than a constant prediction before its temperature is mended."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What validation says of one set of weights.
+
+    Args:
+        losses: float64 (N,): the loss of each example by which states are compared; infinite where it is no number.
+        scores: ``val_loss``, the mean loss as it is; ``val_accuracy``, where there is one; and ``val_calibrated``, the
+            mean of `losses`, where they are those after temperature scaling.
+        sound: whether the state may be kept, by its validation loss.
+    """
+
+    losses: np.ndarray
+    scores: Mapping[str, float]
+    sound: bool
+
+    @property
+    def loss(self) -> float:
+        """The mean of `losses`; lower is better."""
+        return float(self.losses.mean())
+
+
+def constant_losses(kind: str, targets: np.ndarray, *, train: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The loss of each example, (N,), where all get the same answer: shares of the classes in training, or the mean.
+
+    Args:
+        kind: of the task.
+        targets: of validation, (N, outputs).
+        train: targets of training, (M, outputs).
+        weights: of the training examples, (M,).
+    """
+    mean = np.average(train.astype(np.float64), axis=0, weights=weights)
+    if kind == "classification":
+        logits = np.log(mean + 1 / len(train))
+    elif kind == "multi_label":
+        mean = np.clip(mean, 1 / len(train), 1 - 1 / len(train))
+        logits = np.log(mean / (1 - mean))
+    else:
+        logits = mean
+    return example_losses(kind, np.broadcast_to(logits, targets.shape), targets)
+
+
+def guess_loss(kind: str, outputs: int) -> float:
+    """The mean loss of one who knows nothing: of equal probabilities, or of the mean of standardised values."""
+    return {"classification": math.log(max(outputs, 2)), "multi_label": math.log(2)}.get(kind, 1.0)
+
+
+def judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray) -> State:
+    """The state of which these are the logits (N, outputs) on validation.
+
+    Args:
+        kind: of the task.
+        logits: or values, (N, outputs).
+        targets: (N, outputs).
+        constant: the loss of each example by a constant prediction, (N,); see `constant_losses`.
+    """
+    with np.errstate(all="ignore"):
+        scores = score(kind, logits, targets)
+    if not np.isfinite(logits).all():
+        return State(np.full(len(logits), np.inf), {**scores, "val_loss": math.nan}, sound=False)
+    sound = scores["val_loss"] <= FAR * guess_loss(kind, targets.shape[1])
+    losses = example_losses(kind, logits, targets)
+    if kind == "regression":
+        return State(losses, scores, sound)
+    mended = example_losses(kind, scaled(logits, targets, kind=kind), targets)
+    losses = mended if is_better(mended, constant, errors=SURELY) else losses
+    return State(losses, {**scores, "val_calibrated": float(losses.mean())}, sound)
+
+
+def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) -> bool:
+    """Whether losses (N,) are lower than others of the same examples, by more than some standard errors of the mean.
+
+    One example has no standard error: it is never enough.
+    """
+    gains = others - losses
+    if len(gains) < 2:
+        return False
+    return bool(gains.mean() > errors * gains.std(ddof=1) / math.sqrt(len(gains)))
+
+
+def epoch_to_keep(best: State, last: State) -> State:
+    """Of the epoch with the lowest loss and the last, both of one phase, the one that is kept."""
+    return best if not last.sound or is_better(best.losses, last.losses) else last
+
+
+def phase_to_keep(states: Sequence[State | None]) -> int:
+    """The number of the phase that is kept.
+
+    Args:
+        states: what each phase kept; None for one that had no sound state.
+
+    Raises:
+        FloatingPointError: no phase has a sound state.
+    """
+    ranks = [(state.loss, -number) for number, state in enumerate(states) if state is not None]
+    if not ranks:
+        raise FloatingPointError(
+            "Training diverged: no epoch of any phase ended with a loss that is finite and near that of a guess, or "
+            "below it. Please lower the learning_rate, or look for wrong values in the data."
+        )
+    return -min(ranks)[1]

@@ -1,0 +1,56 @@
+"""The temperature that is found is the best one, and any logits are survived."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax
+
+from kzoo.training.temperature import scaled
+
+RNG = np.random.default_rng(0)
+CLASSES = np.eye(4)[RNG.integers(0, 4, 200)]
+LABELS = RNG.integers(0, 2, (200, 4)).astype(float)
+
+
+def class_loss(logits):
+    return -(CLASSES * log_softmax(logits, axis=1)).sum(axis=1).mean()
+
+
+def label_loss(logits):
+    shares = np.clip(expit(logits), 1e-300, 1 - 1e-16)
+    return -(LABELS * np.log(shares) + (1 - LABELS) * np.log(1 - shares)).mean()
+
+
+@pytest.mark.parametrize("size", [0.3, 1.0, 30.0, 1e6])
+@pytest.mark.parametrize(("kind", "targets", "loss"), [("classification", CLASSES, class_loss)])
+def test_no_other_number_gives_a_lower_loss(kind, targets, loss, size):
+    check(kind, targets, loss, size)
+
+
+@pytest.mark.parametrize("size", [0.3, 1.0, 10.0])
+def test_nor_of_several_labels(size):
+    check("multi_label", LABELS, label_loss, size)
+
+
+def check(kind, targets, loss, size):
+    logits = size * (RNG.normal(size=(200, 4)) + targets)
+    best = minimize_scalar(lambda e: loss(np.exp(e) * logits), bounds=(-20, np.log(5)), method="bounded").fun
+    assert loss(scaled(logits, targets, kind=kind)) == pytest.approx(best, rel=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e20])
+@pytest.mark.parametrize(
+    ("kind", "targets", "guess"), [("classification", CLASSES, np.log(4)), ("multi_label", LABELS, np.log(2))]
+)
+def test_the_loss_is_never_above_that_of_a_guess(kind, targets, guess, size):
+    loss = class_loss if kind == "classification" else label_loss
+    wrong = -size * (RNG.normal(size=(200, 4)) + 3 * targets)
+    assert loss(scaled(wrong, targets, kind=kind)) <= guess + 1e-9
+
+
+def test_where_all_are_right_logits_become_five_times_as_large():
+    np.testing.assert_allclose(scaled(CLASSES, CLASSES, kind="classification"), 5 * CLASSES)
+
+
+def test_values_of_a_regression_stay():
+    np.testing.assert_array_equal(scaled(LABELS - 7, LABELS, kind="regression"), LABELS - 7)
