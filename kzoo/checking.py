@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.data.augmentation import PRESETS
 from kzoo.data.image import RESIZES
 from kzoo.data.modalities import Modality
 from kzoo.models.assembly import Assembled
@@ -65,6 +66,14 @@ def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strateg
             short = f"; there are {examples} training examples" if batch < phase.batch_size else ""
             notes.append(f"Phase {number} takes batches of {batch}{whole}, not {before.batch_size}{short}")
     return notes
+
+
+def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: str) -> list[str]:
+    """What a reader should know where an augmentation mixes examples, and their targets cannot be mixed."""
+    mixing = [each.augmentation for each in schedule.phases if getattr(PRESETS.get(each.augmentation), "mix", 0)]
+    if kind != "regression" or modality.name != "image" or not mixing:
+        return []
+    return [f"Augmentation {mixing[0]!r} mixes no examples here: targets are numbers"]
 
 
 def check_phase(

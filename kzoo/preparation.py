@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
-from kzoo.checking import check_head, check_input, check_phase, notes_on_batches
+from kzoo.checking import check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
 from kzoo.choosing import choose_model
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
@@ -116,6 +116,7 @@ def prepare(
     for phase in picked.phases:
         check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen)
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
+    notes += notes_on_mixing(picked, modality, kind=task.kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start)
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.checking import check_head, check_input, notes_on_batches
+from kzoo.checking import check_head, check_input, notes_on_batches, notes_on_mixing
 from kzoo.data.modalities import MODALITIES
 from kzoo.models.assembly import assemble
 from kzoo.specs.head import Head
@@ -75,6 +75,15 @@ def test_batches_that_differ_from_what_was_asked_are_said():
         "Phase 2 takes batches of 24, a multiple of the 2 replicas, not 32; there are 25 training examples",
         "Phase 3 takes batches of 20, a multiple of the 2 replicas, not 21",
     ]
+
+
+def test_it_is_said_where_examples_are_not_mixed():
+    strong, light = (kzoo.Schedule(kzoo.Phase("*", augmentation=name)) for name in ("strong", "light"))
+    image, text = MODALITIES["image"], MODALITIES["text"]
+    said = ["Augmentation 'strong' mixes no examples here: targets are numbers"]
+    assert notes_on_mixing(strong, image, kind="regression") == said
+    others = [(light, image, "regression"), (strong, image, "classification"), (strong, text, "regression")]
+    assert [notes_on_mixing(one, two, kind=kind) for one, two, kind in others] == [[], [], []]
 
 
 @pytest.mark.parametrize(
