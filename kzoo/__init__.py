@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+import wrapt
+
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
     from kzoo.adapted import Adapted, load
@@ -96,6 +98,38 @@ __all__ = [
     "stages",
     "verify",
 ]
+
+
+_REGISTERING = (
+    "kzoo.data.fronts",
+    "kzoo.data.image",
+    "kzoo.models.audio",
+    "kzoo.models.heads",
+    "kzoo.models.joining",
+    "kzoo.models.text",
+    "kzoo.objectives.masked_language",
+    "kzoo.objectives.objective",
+    "kzoo.training.losses",
+    "kzoo.training.optimizers",
+)
+"""Modules whose layers, losses and optimizers a ``.keras`` file of a kzoo model may name."""
+
+_waiting = {"keras", "tensorflow"}
+
+
+def _register(module: Any) -> None:
+    """Makes kzoo's classes known to Keras, once Keras and TensorFlow are both imported, so that files load.
+
+    TensorFlow imports Keras before it is whole itself (2.21), and kzoo's modules need both.
+    """
+    _waiting.discard(module.__name__)
+    if not _waiting:
+        for name in _REGISTERING:
+            importlib.import_module(name)
+
+
+for _name in ("keras", "tensorflow"):
+    wrapt.register_post_import_hook(_register, _name)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
 from kzoo.conclusion import conclude
+from kzoo.data.targets import weigh_classes
 from kzoo.models.folding import fold
 from kzoo.planning import Plan, lay_out
 from kzoo.preparation import make_feed, prepare
@@ -29,39 +32,60 @@ def plan(
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
-    resize: str = "crop",
+    resize: str | None = None,
     scaling: str | None = None,
+    class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     seed: int = 0,
 ) -> Plan:
     """What `adapt` would do with the same arguments: reads and checks the data, builds the model, trains nothing.
+
+    It sets no seed and leaves no other trace in the process.
 
     Args: as of `adapt`.
 
     Returns:
         A record that prints splits, phases, parameters, steps and memory.
     """
-    prepared = prepare(
-        model,
-        task,
-        schedule=schedule,
-        augmentation=augmentation,
-        weights=weights,
-        head=head,
-        size=size,
-        resize=resize,
-        scaling=scaling,
-        strategy=strategy,
-        seed=seed,
-    )
+    with _random_state_kept():
+        prepared = prepare(
+            model,
+            task,
+            schedule=schedule,
+            augmentation=augmentation,
+            weights=weights,
+            head=head,
+            size=size,
+            resize=resize,
+            scaling=scaling,
+            strategy=strategy,
+            seed=None,
+        )
+    splits = prepared.splits
     return lay_out(
         prepared.source.card,
         prepared.assembled,
-        prepared.splits,
+        splits,
         prepared.schedule,
         preprocessor=prepared.preprocessor,
         weights=prepared.source.weights_name,
+        strategy=prepared.strategy,
+        class_weights=weigh_classes(class_weight, splits.train.targets, labels=splits.labels),
     )
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Whatever is drawn inside leaves Python's and NumPy's generators as they were.
+
+    Keras draws the seeds of initializers and dropout from Python's. No state of TensorFlow is used (Keras 3.15).
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def adapt(
@@ -73,7 +97,7 @@ def adapt(
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
-    resize: str = "crop",
+    resize: str | None = None,
     scaling: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
@@ -97,7 +121,7 @@ def adapt(
         head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer.
         size: height and width of the pictures, pixels; length of the texts, tokens; of the recordings, samples. None:
             the card's native size; for texts and recordings what holds most of the data.
-        resize: ``"crop"``, ``"pad"`` or ``"squash"``.
+        resize: of images: ``"crop"``, ``"pad"`` or ``"squash"``; None: crop.
         scaling: of the pixels of a ``keras.Model`` or ``.keras`` file of yours: ``"none"`` (0..255), ``"unit"``,
             ``"tf"``, ``"torch"`` or ``"caffe"``. None: that of ``keras.applications`` where it is one of these; 0..255
             otherwise, which is noted unless the model scales them itself. A model with a card has its own.
@@ -106,7 +130,7 @@ def adapt(
         callbacks: Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases that take
             gradient steps as one run, with epochs that go on, and as their model the part that trains. An
             EarlyStopping ends the phase it is in, and starts anew in the next. Those that set the rate or save
-            checkpoints are refused.
+            checkpoints are refused, and so are any where no phase takes steps.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
     Returns:
@@ -129,6 +153,12 @@ def adapt(
         strategy=strategy,
         seed=seed,
     )
+    schedule = prepared.schedule
+    if callbacks and not schedule.takes_steps:
+        raise ValueError(
+            f"callbacks would never run: schedule {schedule.name!r} is a probe alone, which takes no gradient steps. "
+            "Leave them out, or pass another schedule, as 'lp_ft'."
+        )
     feed, scale = make_feed(prepared, class_weight, seed)
     with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
         results = train(
@@ -136,7 +166,7 @@ def adapt(
             groups=prepared.assembled.groups,
             cuts=prepared.assembled.cuts,
             feed=feed,
-            schedule=prepared.schedule,
+            schedule=schedule,
             fold=fold,
             strategy=prepared.strategy,
             callbacks=callbacks,

@@ -68,7 +68,6 @@ def _parser() -> argparse.ArgumentParser:
 
     adapting = _command(commands, "adapt", _adapt, "Train a model on your data, and test it.")
     _add_training(adapting)
-    adapting.add_argument("--class-weight", choices=["balanced"], help="weigh classes by inverse frequency")
     adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
     adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
     adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
@@ -145,10 +144,11 @@ def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
     command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
     command.add_argument("--size", type=int, help="of the pictures, pixels; of texts, tokens; of sound, samples")
-    command.add_argument("--resize", choices=["crop", "pad", "squash"], default="crop")
+    command.add_argument("--resize", choices=["crop", "pad", "squash"], help="of images; without it, crop")
     command.add_argument(
         "--scaling", choices=["none", "unit", "tf", "torch", "caffe"], help="of a .keras file's pixels"
     )
+    command.add_argument("--class-weight", choices=["balanced"], help="weigh classes by inverse frequency")
     command.add_argument("--strategy", choices=["auto", "one", "mirrored"], default="auto")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--strict", action="store_true", help="fail on dirty data instead of setting it aside")
@@ -181,8 +181,7 @@ def _adapt(options: argparse.Namespace) -> None:
         refuse_foreign(options.save)
     if options.export is not None:
         target_of(options.export, verb="export").mkdir(parents=True, exist_ok=True)
-    extra = {"class_weight": options.class_weight, "profile": options.profile}
-    adapted = kzoo.adapt(options.model, _task(options), **extra, **_training(options))
+    adapted = kzoo.adapt(options.model, _task(options), profile=options.profile, **_training(options))
     evaluation = adapted.evaluate()
     if not options.json:
         print(f"{adapted}\n\nTest split, which chose nothing:\n{evaluation}", flush=True)
@@ -300,7 +299,7 @@ def _task(options: argparse.Namespace) -> Any:
 
 def _training(options: argparse.Namespace) -> dict[str, Any]:
     weights = None if options.weights.lower() == "none" else options.weights
-    names = ("schedule", "augmentation", "size", "resize", "scaling", "strategy", "seed")
+    names = ("schedule", "augmentation", "size", "resize", "scaling", "class_weight", "strategy", "seed")
     return {"weights": weights, **{name: getattr(options, name) for name in names}}
 
 

@@ -44,7 +44,7 @@ def distill(
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
-    resize: str = "crop",
+    resize: str | None = None,
     scaling: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     seed: int = 0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kzoo.data.examples import Audit, Splits
 from kzoo.models.assembly import Assembled
@@ -16,6 +17,7 @@ from kzoo.tables import Table
 from kzoo.training.activations import find_limits
 from kzoo.training.freezing import set_trainable
 from kzoo.training.holding import Holding, Limits, hold, views_of
+from kzoo.training.strategies import whole_batch
 from kzoo.training.trunk import numbers_at
 
 
@@ -68,12 +70,29 @@ def lay_out(
     *,
     preprocessor: Any,
     weights: str | None,
+    strategy: tf.distribute.Strategy,
+    class_weights: np.ndarray | None = None,
 ) -> Plan:
-    """The plan of a schedule on a model and its data."""
+    """The plan of a schedule on a model and its data.
+
+    Args:
+        card: of the backbone.
+        assembled: the model.
+        splits: the data.
+        schedule: the phases.
+        preprocessor: from raw examples to the backbone's input.
+        weights: name of the backbone's, or None for random ones.
+        strategy: where it would run.
+        class_weights: float32 (labels,), or None.
+    """
     title = f"{card.name} ({weights or 'random'} weights) on {preprocessor}; schedule {schedule.name}"
     available = find_limits()
     holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
-    rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, strict=True)]
+    batches = [
+        1 if phase.optimizer == "lbfgs" else whole_batch(phase.batch_size, len(splits.train), strategy)
+        for phase in schedule.phases
+    ]
+    rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, batches, strict=True)]
     columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "activations")
     phases = Table(columns, rows)
     notes = []
@@ -81,10 +100,23 @@ def lay_out(
         notes.append("Random weights: nothing is transferred.")
     if card.source == "user" and card.constructor and (card.modality, card.scaling) == ("image", "none"):
         notes.append("Pixels are given to the model in 0..255; kzoo.register(..., scaling=...) changes that.")
+    if class_weights is not None:
+        shown = [f"{label} {weight:.3g}" for label, weight in zip(splits.labels, class_weights, strict=True)]
+        notes.append(f"Class weights: {', '.join(shown)}.")
     for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
-        if holding.views < views_of(phase):
-            notes.append(f"Phase {number} has room for {holding.views} views of each example, not {views_of(phase)}.")
+        notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, holding)]
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
+
+
+def _notes_on_views(phase: Phase, holding: Holding) -> list[str]:
+    """What a reader should know where epochs see a view again."""
+    notes = []
+    if holding.views < views_of(phase):
+        notes.append(f"has room for {holding.views} views of each example, not {views_of(phase)}.")
+    if phase.augmentation != "none" and holding.views < phase.epochs:
+        free = "; views=None would give each epoch a new one, at no cost" if holding.place == "nowhere" else ""
+        notes.append(f"repeats {holding.views} views of each example over {phase.epochs} epochs{free}.")
+    return notes
 
 
 def _hold(phase: Phase, assembled: Assembled, splits: Splits, available: Limits) -> Holding:
@@ -92,7 +124,7 @@ def _hold(phase: Phase, assembled: Assembled, splits: Splits, available: Limits)
     return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
 
 
-def _row(phase: Phase, holding: Holding, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
+def _row(phase: Phase, holding: Holding, batch: int, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
@@ -106,5 +138,5 @@ def _row(phase: Phase, holding: Holding, assembled: Assembled, splits: Splits) -
     views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"
     if phase.optimizer == "lbfgs":
         return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
-    steps = max(len(splits.train) // phase.batch_size, 1) * phase.epochs
-    return (" ".join(groups), parameters, phase.epochs, steps, phase.batch_size, phase.learning_rate, views, held)
+    steps = len(splits.train) // batch * phase.epochs
+    return (" ".join(groups), parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.adapted import Adapted
+from kzoo.checking import check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
 from kzoo.choosing import choose_model
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
@@ -30,12 +31,11 @@ from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import RECIPES, auto
 from kzoo.specs.registry import cards
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.schedule import Phase, Schedule, check_augmentation
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.training.feed import Feed, Split
-from kzoo.training.freezing import batch_norms
-from kzoo.training.strategies import get_strategy, refuse_unsynchronized, whole_batch
+from kzoo.training.strategies import get_strategy
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ def prepare(
     weights: str | Path | None,
     head: Head | None,
     size: int | None,
-    resize: str,
+    resize: str | None,
     strategy: str | tf.distribute.Strategy,
-    seed: int,
+    seed: int | None,
     scaling: str | None = None,
     splits: Splits | None = None,
     recipe: Callable[..., Schedule] = auto,
@@ -87,37 +87,45 @@ def prepare(
     """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`.
 
     With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``; `seen`
-    is what a teacher has seen, beside the start weights.
+    is what a teacher has seen, beside the start weights; without `seed`, no global seed is set.
     """
+    check_augmentation(augmentation)
     task = as_task(task)
-    head = head or Head()
+    asked = head or Head()
     known = next(iter(splits.train.columns)) if splits else None
     automatic = isinstance(model, str) and model == "auto"
     model, choice = choose_model(task, size=size, modality=known) if automatic else (model, "")
     source = source_of(model, weights=weights, scaling=scaling)
     modality = modality_for(source.card, task, known=known)
+    check_input(modality, size=size, resize=resize)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
     seen = source.seen | (seen or Seen())
     splits = splits or read(task, modality.name, seen=seen)
-    head = head.for_examples(len(splits.train))
+    head = asked.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
-    preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
+    options: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
+    preprocessor, notes = modality.fit(source.card, column, **options)
     notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
-    splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
-    keras.utils.set_random_seed(seed)
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
     with chosen.scope():
         backbone = source.build(preprocessor.shape)
         start = digest_of(backbone.get_weights())
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
+    check_head(asked, backbone, assembled)
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
     picked = _schedule(schedule, head, made)
     if augmentation is not None:
         picked = picked.with_augmentation(augmentation)
+    wanted = picked
     if not isinstance(schedule, Schedule | Phase):
         picked = picked.with_batches_of(chosen.num_replicas_in_sync)
     for phase in picked.phases:
-        _check_phase(phase, assembled, examples=len(splits.train), strategy=chosen)
+        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen)
+    notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
+    notes += notes_on_mixing(picked, modality, kind=task.kind)
+    splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start, seen)
 
 
@@ -161,21 +169,12 @@ def _member(model: Any, *, weights: str | Path | None) -> Source:
     return source
 
 
-def _check_phase(phase: Phase, assembled: Assembled, *, examples: int, strategy: tf.distribute.Strategy) -> None:
-    """Raises what training would raise, before anything is trained."""
-    trained = phase.groups(list(assembled.groups))
-    if phase.optimizer != "lbfgs":
-        whole_batch(phase.batch_size, examples, strategy)
-    if phase.batch_norm:
-        refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
-
-
 def _schedule(schedule: str | Schedule | Phase, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
     if isinstance(schedule, Phase):
         return Schedule((schedule,))
     if isinstance(schedule, Schedule):
         return schedule
-    if schedule != "auto" and schedule not in RECIPES:
+    if not isinstance(schedule, str) or schedule not in ("auto", *RECIPES):
         raise ValueError(
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule. Got {schedule!r}."
         )

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.checking import check_input
 from kzoo.choosing import choose_model
 from kzoo.data.modalities import MODALITIES
 from kzoo.material import Material, Probe, read_material
@@ -54,7 +55,7 @@ def pretrain(
     directory: str | Path | None = None,
     weights: str | Path | None = OWN,
     size: int | None = None,
-    resize: str = "crop",
+    resize: str | None = None,
     scaling: str | None = None,
     ema: float = 0.99,
     precision: str = "auto",
@@ -109,7 +110,8 @@ def pretrain(
     material = read_material(kind, source, data)
     modality = MODALITIES[material.modality]
     column = material.examples.columns[modality.name]
-    options: dict[str, Any] = {"size": size, "resize": resize, "channels": source.channels}
+    check_input(modality, size=size, resize=resize)
+    options: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
     preprocessor, _ = modality.fit(source.card, column, **options)
     source.check(preprocessor.size)
     batch = whole_batch(batch_size, len(material.examples), chosen)

@@ -1,4 +1,4 @@
-"""Teaching: what a teacher says of all versions of all examples, and training on that."""
+"""Teaching: a teacher's outputs for all views of all examples, and training on them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from kzoo.training.feed import Feed
 from kzoo.training.holding import views_of
 from kzoo.training.loop import train
 
+MOST_VIEWS = 8
+"""Views of each example that a teacher sees, unless a phase asks for a number: it runs once for each."""
+
 
 @dataclass(frozen=True)
 class Teacher:
@@ -41,13 +44,23 @@ class Said:
 
 
 def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -> Said:
-    """Runs the teacher over all versions that a schedule goes through, each once."""
+    """Runs the teacher over all views that a schedule goes through, each once.
+
+    Raises:
+        MemoryError: there is no room for what it says.
+        ValueError: a phase smooths labels.
+    """
+    smoothed = [phase.label_smoothing for phase in schedule.phases if phase.label_smoothing not in (0, "auto")]
+    if smoothed:
+        raise ValueError(
+            f"label_smoothing is for labels; a student learns what its teacher says. Got {smoothed[0]}: leave it out."
+        )
     examples = (splits.train, splits.validation)
     empty = [np.zeros((len(each), 0), np.float32) for each in examples]
     feed = feed_of(teacher.preprocessor, examples, empty, kind="regression", seed=seed, mixable=False)
     activations = Activations(teacher.model, {"teacher": (teacher.model.output,)}, feed, fold)
     phases: dict[str, Phase] = {}
-    for phase in schedule.phases:
+    for phase in map(_bounded, schedule.phases):
         before = phases.get(phase.augmentation)
         if phase.optimizer != "lbfgs" and (before is None or views_of(before) < views_of(phase)):
             phases[phase.augmentation] = dataclasses.replace(phase, train="*")
@@ -55,7 +68,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     with tqdm(desc="the teacher", unit="example", total=0, leave=False) as bar:
         for augmentation, phase in phases.items():
             if activations.holding(phase).place == "nowhere":
-                raise MemoryError("What the teacher says of all versions does not fit: give fewer examples, or views.")
+                raise MemoryError("The teacher's outputs for all views do not fit: give fewer examples, or views.")
             activations.fill([phase], bar=bar)
             rows = activations.train_rows(phase)
             said[augmentation] = np.stack([row.take(0, len(splits.train))[0] for row in rows], axis=1)
@@ -81,7 +94,9 @@ def train_taught(
     def within(phase: Phase) -> Phase:
         if phase.augmentation not in taught or phase.optimizer == "lbfgs":
             return phase
-        return dataclasses.replace(phase, views=min(phase.views, taught[phase.augmentation].shape[1]))
+        # There is an output of the teacher for so many views, and no others.
+        views = min(views_of(phase), taught[phase.augmentation].shape[1])
+        return dataclasses.replace(phase, views=views, label_smoothing=0.0)
 
     feed = dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught), loss=loss)
     return train(
@@ -93,6 +108,13 @@ def train_taught(
         fold=fold,
         strategy=prepared.strategy,
     )
+
+
+def _bounded(phase: Phase) -> Phase:
+    """A phase with no more views than a teacher is asked about."""
+    if phase.views is not None or phase.optimizer == "lbfgs":
+        return phase
+    return dataclasses.replace(phase, views=min(views_of(phase), MOST_VIEWS))
 
 
 def task_of(teacher: Adapted) -> Task:

@@ -117,3 +117,62 @@ def test_public_names_are_documented(name: str):
     assert value.__doc__
     assert not value.__doc__.startswith(f"{name}(")
     assert importlib.import_module(value.__module__).__doc__
+
+
+def registering(tree: ast.Module) -> bool:
+    """Whether a file makes classes known to Keras."""
+    names = (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in ast.walk(tree))
+    return "register_keras_serializable" in set(names)
+
+
+def test_all_registered_classes_are_imported_with_keras():
+    found = {module_of(path) for path in FILES if registering(ast.parse(path.read_text(encoding="utf-8")))}
+    assert found == set(kzoo._REGISTERING)
+
+
+def test_what_registers_is_not_imported_by_half():
+    """A package imports Keras before any of its modules does, so that what is registered then is imported whole."""
+    packages = {name.split(".")[1] for name in kzoo._REGISTERING}
+    assert packages <= set(WORKSHOPS)
+    assert {package for package in packages if "keras" in imports_of(ROOT / package / "__init__.py")} == packages
+
+
+SAVE = """
+import sys
+import numpy as np
+import keras, kzoo
+from kzoo.models.assembly import assemble
+from kzoo.specs.head import Head
+from kzoo.training.optimizers import build_optimizer
+keras.utils.set_random_seed(0)
+inputs = keras.Input((8, 8, 3))
+backbone = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs))
+model = assemble(backbone, head=Head(), outputs=3).model
+model.compile(build_optimizer("adam", model.trainable_variables), "mse")
+model.save(sys.argv[1])
+np.save(sys.argv[2], model.predict(np.ones((2, 8, 8, 3)), verbose=0))
+"""
+
+LOAD = """
+import sys
+{imports}
+import numpy as np
+found = keras.models.load_model(sys.argv[1])
+assert type(found.optimizer).__name__ == "GroupedAdam"
+np.testing.assert_allclose(found.predict(np.ones((2, 8, 8, 3)), verbose=0), np.load(sys.argv[2]), rtol=1e-6)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "imports",
+    ["import kzoo, keras", "import keras, kzoo", "import kzoo, tensorflow, keras", "import kzoo.models.weights, keras"],
+)
+def test_a_keras_file_loads_in_a_fresh_process(tmp_path_factory, imports):
+    folder = tmp_path_factory.getbasetemp() / "keras_file"
+    files = [str(folder / "model.keras"), str(folder / "answers.npy")]
+    if not folder.exists():
+        folder.mkdir()
+        subprocess.run([sys.executable, "-c", SAVE, *files], check=True)
+    done = subprocess.run([sys.executable, "-c", LOAD.format(imports=imports), *files], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

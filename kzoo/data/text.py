@@ -136,7 +136,8 @@ class Texts:
 
     def finish(self, ids: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
         """A batch of `load`, (B, V, size), as the backbone takes it, (B * V, size), and its targets."""
-        targets = tf.repeat(targets, ids.shape[1], axis=0)
+        # Ragged ids lose the number of views from their static shape.
+        targets = tf.repeat(targets, tf.shape(ids)[1], axis=0)
         return tf.reshape(ids, (-1, self.preprocessor.size)), targets
 
     def mixes(self, augmentation: str) -> bool:

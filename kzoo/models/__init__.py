@@ -1,1 +1,4 @@
 """From a card to a Keras model: backbones, weights, stages, heads, assembly."""
+
+# Keras first: kzoo's classes are registered as soon as it is there, before any module of this package is half imported.
+import keras as keras

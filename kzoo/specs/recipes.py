@@ -5,6 +5,9 @@ from __future__ import annotations
 from kzoo.specs.backbone import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 
+FEW = 6
+"""Views of each example that recipes cache: more take longer than they gain (TrashNet)."""
+
 
 def linear_probe() -> Schedule:
     """The head alone, on frozen features, solved to its optimum: the first honest answer to "does it transfer"."""
@@ -12,7 +15,12 @@ def linear_probe() -> Schedule:
 
 
 def fine_tune(
-    train: str = "*", *, epochs: int = 10, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 6
+    train: str = "*",
+    *,
+    epochs: int = 10,
+    learning_rate: float = 3e-4,
+    augmentation: str = "light",
+    views: int | None = None,
 ) -> Schedule:
     """Head and backbone at once, from a random head, at a low rate that decays to 0.
 
@@ -21,22 +29,25 @@ def fine_tune(
         epochs: passes over the training split.
         learning_rate: peak rate.
         augmentation: preset.
-        views: augmented versions of each example.
+        views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
     """
     phase = _tuning(train, epochs, learning_rate, augmentation, views)
     return Schedule((phase,), name="fine_tune")
 
 
-def gradual(*, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str = "light", views: int = 6) -> Schedule:
+def gradual(
+    *, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str = "light", views: int | None = None
+) -> Schedule:
     """Head first, then the last stage, then the last two, each for `epochs` (ULMFiT, arXiv:1801.06146).
 
     Args:
         epochs: passes over the training split, a phase.
         learning_rate: peak rate of the first unfrozen phase; half of it for the next.
         augmentation: preset.
-        views: augmented versions of each example.
+        views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
     """
-    tuning = (_tuning(f"last:{n}", epochs, learning_rate / n, augmentation, views) for n in (1, 2))
+    # Of a backbone with one stage, both phases train that one.
+    tuning = (_tuning(f"upto:{n}", epochs, learning_rate / n, augmentation, views) for n in (1, 2))
     return Schedule((Phase("head", optimizer="lbfgs"), *tuning), name="gradual")
 
 
@@ -46,7 +57,7 @@ def lp_ft(
     epochs: int = 12,
     learning_rate: float = 3e-4,
     augmentation: str = "light",
-    views: int = 6,
+    views: int | None = None,
 ) -> Schedule:
     """Linear probe, then fine-tuning from it (arXiv:2202.10054): what is unfrozen is not torn up by a random head.
 
@@ -55,18 +66,20 @@ def lp_ft(
         epochs: passes over the training split in the second phase.
         learning_rate: its peak rate.
         augmentation: its preset.
-        views: augmented versions of each example.
+        views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
     """
     tuning = _tuning(train, epochs, learning_rate, augmentation, views)
     return Schedule((Phase("head", optimizer="lbfgs"), tuning), name="lp_ft")
 
 
-def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, views: int) -> Phase:
+def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, views: int | None) -> Phase:
+    # Where all trains, nothing is cached, and a new view in each epoch costs nothing.
+    views = FEW if views is None and train != "*" else views
     return Phase(
         train,
         epochs=epochs,
         learning_rate=learning_rate,
-        label_smoothing=0.1,
+        label_smoothing="auto",
         augmentation=augmentation,
         views=views,
     )

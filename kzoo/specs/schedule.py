@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 OPTIMIZERS = ("lbfgs", "adam", "sgd")
 AUGMENTATIONS = ("none", "light", "medium", "strong")
+
+SMOOTHING = 0.1
+"""Label smoothing of classes where a phase leaves it to kzoo (arXiv:1512.00567)."""
 
 
 @dataclass(frozen=True)
@@ -16,22 +20,26 @@ class Phase:
 
     Args:
         train: patterns of groups: ``"head"``, ``"stage4"``, ``"stage*"``, ``"*"`` (shell wildcards), or ``"last:2"``
-            for the head and the two highest stages (of a fusion, of each member).
+            for the head and the two highest stages (of a fusion, of each member); ``"upto:2"`` takes fewer where there
+            are fewer.
         epochs: passes over the training split.
         learning_rate: peak rate, of the head.
         optimizer: ``"adam"``, ``"sgd"`` (Nesterov momentum 0.9), or ``"lbfgs"``: the head alone, solved to its optimum
-            on features computed once, its L2 penalty chosen on validation; needs a linear head.
+            on features computed once, its L2 penalty chosen on validation; needs a linear head, and takes no other
+            option.
         batch_size: examples a step, over all replicas.
         warmup: share of the steps over which the rate rises from 0, in [0, 1).
         decay: ``"cosine"`` to 0, or ``"constant"``.
         layer_decay: factor in (0, 1] on the rate for each group further from the head (ULMFiT, arXiv:1801.06146).
         weight_decay: decoupled decay of kernels (AdamW, arXiv:1711.05101), scaled as the rate is; 0 for none.
-        label_smoothing: in [0, 1); classification only.
+        label_smoothing: in [0, 1), for Classification and MultiLabel; ``"auto"``: 0.1 for Classification, else 0.
         batch_norm: train BatchNorm of the groups that train, instead of keeping it frozen.
         patience: epochs without a lower loss on validation (after temperature scaling) after which the phase ends;
             None: never early.
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
-        views: augmented versions of each example, drawn once and taken in turn, an epoch each; 1 with ``"none"``.
+        views: most augmented views of each example, taken in turn, an epoch each. None: a new view in each epoch;
+            where activations of a frozen trunk are cached, as many as fit. Each view costs one pass through the
+            trunk, so fewer are faster. With ``"none"`` there is one.
     """
 
     train: str | Sequence[str]
@@ -43,11 +51,11 @@ class Phase:
     decay: str = "cosine"
     layer_decay: float = 1.0
     weight_decay: float = 0.0
-    label_smoothing: float = 0.0
+    label_smoothing: float | str = 0.0
     batch_norm: bool = False
     patience: int | None = None
     augmentation: str = "none"
-    views: int = 1
+    views: int | None = None
 
     def __post_init__(self) -> None:
         patterns = (self.train,) if isinstance(self.train, str) else tuple(self.train)
@@ -61,12 +69,28 @@ class Phase:
         _check(self, "decay", self.decay in ("cosine", "constant"), "'cosine' or 'constant'")
         _check(self, "layer_decay", 0 < self.layer_decay <= 1, "in (0, 1]")
         _check(self, "weight_decay", self.weight_decay >= 0, "in [0, inf)")
-        _check(self, "label_smoothing", 0 <= self.label_smoothing < 1, "in [0, 1)")
+        smoothing = self.label_smoothing
+        _check(self, "label_smoothing", smoothing == "auto" or _is_share(smoothing), "in [0, 1), or 'auto'")
         _check(self, "patience", self.patience is None or self.patience >= 1, "None or an int in [1, inf)")
         _check(self, "augmentation", self.augmentation in AUGMENTATIONS, f"one of {', '.join(AUGMENTATIONS)}")
-        _check(self, "views", isinstance(self.views, int) and self.views >= 1, "an int in [1, inf)")
-        if self.optimizer == "lbfgs" and patterns != ("head",):
-            raise ValueError(f"optimizer='lbfgs' solves the head alone: train must be 'head'. Got {patterns}.")
+        counted = isinstance(self.views, int) and self.views >= 1
+        _check(self, "views", self.views is None or counted, "None or an int in [1, inf)")
+        if self.optimizer == "lbfgs":
+            self._refuse_options_of_steps()
+
+    def _refuse_options_of_steps(self) -> None:
+        """Raises where a phase that is solved is given what only gradient steps heed."""
+        if self.train != ("head",):
+            raise ValueError(f"optimizer='lbfgs' solves the head alone: train must be 'head'. Got {self.train}.")
+        others = [each for each in fields(self) if each.name not in ("train", "optimizer")]
+        idle = [
+            f"{each.name}={getattr(self, each.name)!r}" for each in others if getattr(self, each.name) != each.default
+        ]
+        if idle:
+            raise ValueError(
+                f"optimizer='lbfgs' solves the head and takes no gradient steps: {', '.join(idle)} would do nothing. "
+                "Leave it out, or take optimizer='adam'."
+            )
 
     def groups(self, names: Sequence[str]) -> tuple[str, ...]:
         """The groups among `names` (in order) that this phase trains; raises where a pattern matches none."""
@@ -97,15 +121,37 @@ class Schedule:
             raise ValueError(f"A schedule needs one kzoo.Phase or more. Got {self.phases!r}.")
         object.__setattr__(self, "phases", phases)
 
+    @property
+    def takes_steps(self) -> bool:
+        """Whether any phase takes gradient steps; a probe alone does not."""
+        return any(phase.optimizer != "lbfgs" for phase in self.phases)
+
     def with_batches_of(self, multiple: int) -> Schedule:
         """The same schedule with each batch size rounded down to a multiple of `multiple`, but not to 0."""
-        phases = [replace(p, batch_size=max(p.batch_size // multiple, 1) * multiple) for p in self.phases]
-        return Schedule(tuple(phases), name=self.name)
+        return self._changed(lambda phase: {"batch_size": max(phase.batch_size // multiple, 1) * multiple})
 
     def with_augmentation(self, augmentation: str) -> Schedule:
-        """The same schedule with another augmentation in each phase that takes gradient steps."""
-        phases = [p if p.optimizer == "lbfgs" else replace(p, augmentation=augmentation) for p in self.phases]
+        """The same schedule with another augmentation in each phase that takes gradient steps.
+
+        Raises:
+            ValueError: there is no such augmentation, or no phase that would use it.
+        """
+        check_augmentation(augmentation)
+        if augmentation != "none" and not self.takes_steps:
+            raise ValueError(
+                f"augmentation={augmentation!r} would do nothing: schedule {self.name!r} is a probe alone, on features "
+                "computed once. Pass a schedule that takes gradient steps, as 'lp_ft', or leave augmentation out."
+            )
+        return self._changed(lambda phase: {"augmentation": augmentation})
+
+    def _changed(self, changes: Callable[[Phase], dict[str, Any]]) -> Schedule:
+        """The same schedule with changes to each phase that takes gradient steps."""
+        phases = [phase if phase.optimizer == "lbfgs" else replace(phase, **changes(phase)) for phase in self.phases]
         return Schedule(tuple(phases), name=self.name)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value < 1
 
 
 def _check(phase: Phase, name: str, holds: bool, wanted: str) -> None:
@@ -113,11 +159,44 @@ def _check(phase: Phase, name: str, holds: bool, wanted: str) -> None:
         raise ValueError(f"{name} of a phase must be {wanted}. Got {getattr(phase, name)!r}.")
 
 
+def check_augmentation(augmentation: str | None) -> None:
+    """Raises where there is no augmentation of that name; None stands for what the schedule says."""
+    if augmentation is not None and augmentation not in AUGMENTATIONS:
+        raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
+
+
+def depths_of(names: Sequence[str]) -> dict[str, int]:
+    """How far each group is from the head: 0 for the head itself, else its place in its own member, from the top.
+
+    Args:
+        names: groups from input to head; of a fusion, ``MEMBER/GROUP``.
+    """
+    depths = {names[-1]: 0}
+    for stages in _stages_of(names).values():
+        depths |= {name: depth for depth, name in enumerate(reversed(stages), start=1)}
+    return depths
+
+
+def _stages_of(names: Sequence[str]) -> dict[str, list[str]]:
+    """The groups below the head by member, from input to head; by an empty name where there is one backbone."""
+    members: dict[str, list[str]] = {}
+    for name in names[:-1]:
+        members.setdefault(name.rpartition("/")[0], []).append(name)
+    return members
+
+
 def _matching(pattern: str, names: Sequence[str]) -> Sequence[str]:
-    if pattern.startswith("last:") and pattern.removeprefix("last:").isdigit():
-        number = int(pattern.removeprefix("last:"))
-        members = {name.rpartition("/")[0] for name in names[:-1]}
-        # Of a fusion, the highest of each member: MEMBER/GROUP.
-        found = [name for one in members for name in [n for n in names[:-1] if n.rpartition("/")[0] == one][-number:]]
-        return [*(found if number else []), names[-1]]
-    return [name for name in names if fnmatchcase(name, pattern)]
+    form, _, number = pattern.partition(":")
+    if form not in ("last", "upto") or not number.isdigit():
+        return [name for name in names if fnmatchcase(name, pattern)]
+    highest = int(number)
+    members = _stages_of(names)
+    shortest = min(members, key=lambda member: len(members[member]), default="")
+    if form == "last" and highest > len(members.get(shortest, ())):
+        whose = f" of {shortest!r}" if shortest else ""
+        raise ValueError(
+            f"Pattern {pattern!r} of train wants {highest} stages{whose}; there are {len(members.get(shortest, ()))}. "
+            f"The groups are: {', '.join(names)}. 'upto:{highest}' takes as many as there are."
+        )
+    found = [name for stages in members.values() for name in stages[max(len(stages) - highest, 0) :]]
+    return [*found, names[-1]]

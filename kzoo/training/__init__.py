@@ -1,1 +1,4 @@
 """Training: trunk and tail, phases, optimizers, strategies."""
+
+# Keras first: kzoo's classes are registered as soon as it is there, before any module of this package is half imported.
+import keras as keras

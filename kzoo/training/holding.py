@@ -66,9 +66,10 @@ class Request:
 
 
 def hold(phase: Phase, *, size: int, train: int, held: int, limits: Limits) -> Holding:
-    """How the activations of a phase are held: all views, or as many as there is room for, or none.
+    """How the activations of a phase are held: of all its views, of as many as there is room for, or not at all.
 
-    In memory as float32, else as float16, else on the disk. What a probe is solved on has to be in memory.
+    In memory as float32, else as float16, else on the disk. What a probe is solved on has to be in memory. Where
+    nothing is held, a view is made when its epoch comes, so there is room for all.
 
     Args:
         phase: the phase.
@@ -94,10 +95,9 @@ def requests(phase: Phase, group: str, holding: Holding) -> list[Request]:
     """All activations that a phase needs at the cut below its lowest group."""
     if holding.place == "nowhere":
         return []
-    augmentation = "none" if phase.optimizer == "lbfgs" else phase.augmentation
     return [
         *(
-            Request(group, "train", augmentation, number, holding.dtype, holding.place)
+            Request(group, "train", phase.augmentation, number, holding.dtype, holding.place)
             for number in range(holding.views)
         ),
         Request(group, "held", "none", 0, holding.dtype, holding.place),
@@ -105,8 +105,10 @@ def requests(phase: Phase, group: str, holding: Holding) -> list[Request]:
 
 
 def views_of(phase: Phase) -> int:
-    """How many views of each example a phase goes through, where there is room."""
-    return 1 if phase.augmentation == "none" else min(phase.views, phase.epochs)
+    """How many views of each example a phase goes through, where there is room: one an epoch, unless it has a bound."""
+    if phase.augmentation == "none":
+        return 1
+    return phase.epochs if phase.views is None else min(phase.views, phase.epochs)
 
 
 def narrow(array: np.ndarray, dtype: str) -> np.ndarray:

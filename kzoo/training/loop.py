@@ -19,7 +19,7 @@ from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
 from kzoo.training.fitting import Outcome, fit_tail, solve_head
 from kzoo.training.freezing import set_trainable
-from kzoo.training.optimizers import build_optimizer
+from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
 from kzoo.training.runtime import LOG
 from kzoo.training.selection import State, phase_to_keep
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
@@ -189,12 +189,9 @@ class _Optimizers:
         if phase.optimizer not in self.made:
             with self.strategy.scope():
                 self.made[phase.optimizer] = build_optimizer(phase.optimizer, self.variables)
-        factors = {}
-        for distance, name in enumerate(reversed(list(groups))):
-            for operation in groups[name]:
-                for variable in getattr(operation, "trainable_variables", ()):
-                    factors[variable.path] = phase.layer_decay**distance
-        self.made[phase.optimizer].set_groups(factors, weight_decay=phase.weight_decay)
+        factors = rates_of(groups, phase.layer_decay)
+        decays = dict.fromkeys(kernels_of(groups), phase.weight_decay) if phase.weight_decay else {}
+        self.made[phase.optimizer].set_groups(factors, decays=decays)
         return self.made[phase.optimizer]
 
     def forget(self, phase: Phase) -> None:

@@ -8,13 +8,28 @@ import keras
 import numpy as np
 from scipy.special import log_softmax
 
+from kzoo.specs.schedule import SMOOTHING
 
-def build_loss(kind: str, *, label_smoothing: float = 0.0) -> keras.losses.Loss:
-    """The loss of a kind of task, on logits and float32 targets (B, outputs)."""
+
+def build_loss(kind: str, *, label_smoothing: float | str = 0.0) -> keras.losses.Loss:
+    """The loss of a kind of task, on logits and float32 targets (B, outputs).
+
+    Args:
+        kind: of the task.
+        label_smoothing: in [0, 1): share of each target that goes to all classes alike; of several labels at once, to
+            yes and no of each. ``"auto"``: 0.1 for classification, else 0.
+
+    Raises:
+        ValueError: label smoothing is asked for where targets are numbers.
+    """
+    if isinstance(label_smoothing, str):
+        label_smoothing = SMOOTHING if kind == "classification" else 0.0
+    if kind == "regression" and label_smoothing:
+        raise ValueError(f"label_smoothing is for classes; targets of a Regression are numbers. Got {label_smoothing}.")
     if kind == "classification":
         return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     if kind == "multi_label":
-        return keras.losses.BinaryCrossentropy(from_logits=True)
+        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
     return keras.losses.MeanSquaredError()
 
 

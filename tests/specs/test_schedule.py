@@ -4,7 +4,7 @@ import pytest
 
 from kzoo.specs import recipes
 from kzoo.specs.backbone import BackboneSpec
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.schedule import Phase, Schedule, depths_of
 
 CARD = BackboneSpec("vgg", "keras.applications.VGG16")
 GROUPS = ("stem", "stage1", "stage2", "stage3", "head")
@@ -21,13 +21,35 @@ GROUPS = ("stem", "stage1", "stage2", "stage3", "head")
         ("last:0", {"head"}),
         ("last:1", {"stage3", "head"}),
         ("last:2", {"stage2", "stage3", "head"}),
-        ("last:99", set(GROUPS)),
+        ("last:4", set(GROUPS)),
+        ("upto:2", {"stage2", "stage3", "head"}),
+        ("upto:99", set(GROUPS)),
         (["head", "stem"], {"stem", "head"}),
         (("stage*", "stage3"), {"stage1", "stage2", "stage3"}),
     ],
 )
 def test_patterns_choose_groups_in_their_order(train, groups):
     assert Phase(train).groups(GROUPS) == tuple(name for name in GROUPS if name in groups)
+
+
+def test_more_stages_than_there_are_is_an_error_that_names_the_groups():
+    with pytest.raises(ValueError, match=r"'last:5' of train wants 5 stages; there are 4. The groups are: stem,"):
+        Phase("last:5").groups(GROUPS)
+
+
+MEMBERS = ("a/stem", "a/stage1", "b/stem", "b/stage1", "b/stage2", "head")
+
+
+def test_the_highest_stages_of_a_fusion_are_those_of_each_member():
+    assert Phase("last:2").groups(MEMBERS) == ("a/stem", "a/stage1", "b/stage1", "b/stage2", "head")
+    assert Phase("upto:3").groups(MEMBERS) == MEMBERS
+    with pytest.raises(ValueError, match=r"wants 3 stages of 'a'; there are 2"):
+        Phase("last:3").groups(MEMBERS)
+
+
+def test_depth_is_the_distance_to_the_head_within_a_member():
+    assert depths_of(MEMBERS) == {"a/stem": 2, "a/stage1": 1, "b/stem": 3, "b/stage1": 2, "b/stage2": 1, "head": 0}
+    assert depths_of(GROUPS) == {"stem": 4, "stage1": 3, "stage2": 2, "stage3": 1, "head": 0}
 
 
 @pytest.mark.parametrize("train", ["stage9", "last:x", "last:", "Head", ("head", "tail")])
@@ -53,6 +75,7 @@ def test_a_pattern_that_matches_nothing_names_the_groups(train):
         ("layer_decay", 1.1),
         ("weight_decay", -1.0),
         ("label_smoothing", 1.0),
+        ("label_smoothing", "some"),
         ("patience", 0),
         ("augmentation", "heavy"),
         ("views", 0),
@@ -66,6 +89,27 @@ def test_a_value_out_of_range_is_named_with_what_came(field, value):
 def test_lbfgs_is_for_the_head_alone():
     with pytest.raises(ValueError, match=r"lbfgs.*train must be 'head'"):
         Phase("*", optimizer="lbfgs")
+
+
+@pytest.mark.parametrize("idle", [{"augmentation": "light"}, {"views": 3}, {"epochs": 5}, {"label_smoothing": 0.1}])
+def test_lbfgs_takes_no_options_of_gradient_steps(idle):
+    (name,) = idle
+    with pytest.raises(ValueError, match=rf"takes no gradient steps: {name}=.* would do nothing"):
+        Phase("head", optimizer="lbfgs", **idle)
+
+
+def test_augmentation_that_nothing_would_use_is_refused():
+    probe = recipes.linear_probe()
+    assert probe.with_augmentation("none") == probe
+    with pytest.raises(ValueError, match=r"augmentation='light' would do nothing: schedule 'linear_probe' is a probe"):
+        probe.with_augmentation("light")
+    with pytest.raises(ValueError, match=r"augmentation must be one of none, light, medium, strong. Got 'heavy'"):
+        probe.with_augmentation("heavy")
+
+
+def test_batches_of_a_probe_stay_as_they_are():
+    assert recipes.lp_ft().with_batches_of(3).phases[0] == Phase("head", optimizer="lbfgs")
+    assert recipes.lp_ft().with_batches_of(3).phases[1].batch_size == 30
 
 
 def test_phases_are_comparable_values():
@@ -101,6 +145,18 @@ def test_gradual_unfreezes_downwards_at_falling_rates():
     assert (first.groups(GROUPS), second.groups(GROUPS)) == (GROUPS[-2:], GROUPS[-3:])
     assert first.learning_rate > second.learning_rate
     assert {first.epochs, second.epochs} == {3}
+
+
+@pytest.mark.parametrize(("train", "views"), [("last:1", 6), ("*", None)])
+def test_recipes_cache_a_few_views_and_see_new_ones_where_nothing_is_cached(train, views):
+    assert recipes.lp_ft(train).phases[-1].views == views
+    assert recipes.fine_tune(train, views=2).phases[-1].views == 2
+
+
+def test_auto_sees_a_new_view_in_each_epoch_from_random_weights():
+    card = BackboneSpec("own", "kzoo.models.own.KeywordCNN", modality="audio", rate=1e-3)
+    (phase,) = recipes.auto(card, examples=3000, weights=False).phases
+    assert (phase.augmentation, phase.views) == ("light", None)
 
 
 def test_arguments_of_a_recipe_reach_its_phase():

@@ -34,3 +34,23 @@ def test_label_smoothing_is_keras_own():
     smooth = build_loss("classification", label_smoothing=0.2)(targets, LOGITS)
     by_hand = keras.losses.CategoricalCrossentropy(from_logits=True)(targets * 0.8 + 0.05, LOGITS)
     assert float(smooth) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_label_smoothing_of_several_labels_is_between_yes_and_no():
+    targets = RNG.integers(0, 2, (20, 4)).astype(np.float32)
+    wanted = targets * 0.8 + 0.1
+    by_hand = np.mean(np.logaddexp(0.0, LOGITS) - wanted * LOGITS)
+    assert float(build_loss("multi_label", label_smoothing=0.2)(targets, LOGITS)) == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "share"), [("classification", 0.1), ("multi_label", 0.0)])
+def test_smoothing_that_is_left_to_kzoo_is_for_classes(kind, share):
+    targets = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
+    found, wanted = (build_loss(kind, label_smoothing=each)(targets, LOGITS) for each in ("auto", share))
+    assert float(found) == float(wanted)
+    assert build_loss("regression", label_smoothing="auto")(targets, LOGITS) > 0
+
+
+def test_numbers_have_no_label_smoothing():
+    with pytest.raises(ValueError, match=r"label_smoothing is for classes; targets of a Regression are numbers"):
+        build_loss("regression", label_smoothing=0.1)

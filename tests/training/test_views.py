@@ -1,0 +1,104 @@
+"""Which views the epochs of a phase see."""
+
+import keras
+import numpy as np
+import pytest
+from tqdm.auto import tqdm
+
+from kzoo.data.audio import AudioPreprocessor
+from kzoo.data.examples import Examples
+from kzoo.data.fronts import Front
+from kzoo.data.image import Preprocessor
+from kzoo.data.recordings import collect_recordings
+from kzoo.data.text import TextPreprocessor, find_tokenizer
+from kzoo.models.folding import fold
+from kzoo.preparation import feed_of
+from kzoo.specs.registry import get_model
+from kzoo.specs.schedule import Phase
+from kzoo.training import passes
+from kzoo.training.activations import Activations
+from kzoo.training.holding import Limits
+from kzoo.training.runtime import graph_call
+
+
+@pytest.fixture(autouse=True)
+def _plain_runtime(monkeypatch):
+    """Without a search for the fastest runtime."""
+    monkeypatch.setattr(passes, "fastest", lambda part, *, fold, sample: graph_call(part))
+
+
+PLENTY = Limits(1 << 30, 0)
+RNG = np.random.default_rng(0)
+
+
+def pictures():
+    return "image", RNG.integers(0, 256, (6, 12, 12, 3), dtype=np.uint8), Preprocessor(8)
+
+
+def texts():
+    words = np.asarray([f"word{number}" for number in range(15)])
+    column = np.asarray([" ".join(RNG.permutation(words)) for _ in range(6)], object)
+    return "text", column, TextPreprocessor(40, find_tokenizer(get_model("kzoo_nano_text").reads))
+
+
+def recordings():
+    waves = [RNG.normal(0, 0.1, 4000).astype(np.float32) for _ in range(6)]
+    reads = get_model("keyword_cnn").reads
+    column = collect_recordings([(16_000, wave) for wave in waves])
+    return "audio", column, AudioPreprocessor(4000, Front(**reads))
+
+
+def activations(make, limits):
+    """Of a model whose trunk is its input made flat, and whose head is one layer."""
+    modality, column, preprocessor = make()
+    digests = [f"{n:064x}" for n in range(1, 7)]
+    both = [Examples({modality: column}, np.zeros(6), digests, digests)] * 2
+    feed = feed_of(preprocessor, both, [np.zeros((6, 1), np.float32)] * 2, kind="regression", seed=0)
+    inputs = keras.Input(preprocessor.shape, dtype="int32" if modality == "text" else "float32")
+    pooled = keras.layers.Rescaling(0.5)(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(pooled))
+    return Activations(model, {"stem": (inputs,), "head": (pooled,)}, feed, fold, limits=limits)
+
+
+def seen(made, phase):
+    """For each epoch, the six inputs of the part that trains, in an order that does not depend on the epoch."""
+    if made.holding(phase).place != "nowhere":
+        made.fill([phase], bar=tqdm(disable=True, total=0))
+    batches = iter(made.dataset(phase, batch=6))
+    epochs = [np.asarray(next(batches)[0]).reshape(6, -1) for _ in range(phase.epochs)]
+    orders = [np.asarray(made.feed.order(number)) for number in range(phase.epochs)]
+    return [rows[np.argsort(order)] for rows, order in zip(epochs, orders, strict=True)]
+
+
+def different(epochs):
+    return len({rows.tobytes() for rows in epochs})
+
+
+@pytest.mark.parametrize("make", [pictures, texts, recordings])
+@pytest.mark.parametrize("train", ["head", "*"], ids=["cached", "uncached"])
+def test_each_epoch_sees_a_new_view(make, train):
+    made = activations(make, PLENTY)
+    phase = Phase(train, epochs=3, batch_size=6, augmentation="medium")
+    assert made.holding(phase).place == ("memory" if train == "head" else "nowhere")
+    assert different(seen(made, phase)) == 3
+
+
+@pytest.mark.parametrize("train", ["head", "*"], ids=["cached", "uncached"])
+def test_a_bound_on_views_is_kept_and_they_come_in_turn(train):
+    epochs = seen(activations(pictures, PLENTY), Phase(train, epochs=5, augmentation="light", views=2))
+    assert different(epochs) == 2
+    for before, after in zip(epochs, epochs[2:], strict=False):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_as_many_views_as_fit_come_in_turn():
+    # In float16, three views of six training examples and six for validation: 8 * 8 * 3 numbers each.
+    made = activations(pictures, Limits(2 * 192 * (3 * 6 + 6), 0))
+    epochs = seen(made, Phase("head", epochs=5, augmentation="light"))
+    assert different(epochs) == 3
+    np.testing.assert_array_equal(epochs[0], epochs[3])
+
+
+@pytest.mark.parametrize("train", ["head", "*"], ids=["cached", "uncached"])
+def test_without_augmentation_all_epochs_see_the_same(train):
+    assert different(seen(activations(pictures, PLENTY), Phase(train, epochs=3))) == 1
