@@ -254,7 +254,7 @@ def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -
     if not len(missing):
         return []
     held = int(counts["validation"][missing].sum() + counts["test"][missing].sum())
-    which = ", ".join(labels[index] for index in missing)
+    which = ", ".join(labels[index] for index in missing.tolist())
     return [
         f"{WARNING}: no training example has the label {which}: the model can never answer it. "
         f"{held} validation and test examples have it, and count as mistakes"
