@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from kzoo.adapted import Adapted
 from kzoo.preparation import Prepared
+from kzoo.rereading import describe_task
 from kzoo.training.loop import PhaseResult
 from kzoo.training.selection import phase_to_keep
 
@@ -29,15 +29,6 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
     kept = phase_to_keep([result.state for result in results])
     prepared.assembled.model.set_weights(results[kept].weights)
     splits, task = prepared.splits, prepared.task
-    source = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
-    on_disk = isinstance(task.data, str | Path) and Path(task.data).exists()
-    source["data"] = str(Path(task.data).absolute()) if on_disk else None
-    if callable(task.label) or not isinstance(task.groups, str | None):
-        # A function is no plain value: what it read cannot be read again.
-        source |= {"data": None, "label": None if callable(task.label) else task.label, "groups": None}
-    for part in ("validation", "test"):
-        share = source[part]
-        source[part] = share if isinstance(share, float | int) else [str(group) for group in share]
     phases = [
         {
             "phase": dataclasses.asdict(result.phase),
@@ -54,7 +45,7 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         for result in results
     ]
     record = {
-        "task": source,
+        "task": describe_task(task),
         "weights": prepared.source.weights_name,
         "schedule": prepared.schedule.name,
         "phases": phases,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kzoo.data.examples import Splits
@@ -11,6 +13,20 @@ from kzoo.specs.seen import Seen
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task
 
 KINDS = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}
+
+
+def describe_task(task: Task) -> dict[str, Any]:
+    """A task as plain values, for the record; ``data`` is None where it cannot be read again."""
+    values = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
+    on_disk = isinstance(task.data, str | Path) and Path(task.data).exists()
+    values["data"] = str(Path(task.data).absolute()) if on_disk else None
+    if callable(task.label) or not isinstance(task.groups, str | None):
+        # A function is no plain value: what it read cannot be read again.
+        values |= {"data": None, "label": None if callable(task.label) else task.label, "groups": None}
+    for part in ("validation", "test"):
+        if not isinstance(values[part], float | int):
+            values[part] = [str(group) for group in values[part]]
+    return values
 
 
 def task_like(record: Mapping[str, Any], data: Any, *, kind: str) -> Task:
