@@ -1,6 +1,9 @@
 """What several tests share: tiny pictures, a tiny backbone, and the way to real data."""
 
+import contextlib
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,3 +101,56 @@ def text_task() -> kzoo.Classification:
     texts = [f"a {word} film, number {n}" for n in range(15) for of_class in words.values() for word in of_class]
     labels = [label for _ in range(15) for label, of_class in words.items() for _ in of_class]
     return kzoo.Classification((texts, labels), groups=[str(n) for n in range(15) for _ in range(8)])
+
+
+PLANTED = """
+import pathlib
+pathlib.Path(__file__).with_name("marker").write_text("ran")
+def run(*arguments, **options):
+    return arguments[0] if arguments else None
+class Evil:
+    @classmethod
+    def from_config(cls, config):
+        return cls()
+"""
+
+MEMORY = 300 << 20
+"""Bytes that the refusal of a hostile file may take."""
+
+SECONDS = 10
+
+
+@pytest.fixture
+def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder from which Python would import `planted`, which leaves a marker."""
+    (tmp_path / "planted.py").write_text(PLANTED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    sys.modules.pop("planted", None)
+    yield tmp_path
+    sys.modules.pop("planted", None)
+
+
+@pytest.fixture
+def refused(planted: Path) -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """What is within is refused with a clear message, soon, in little memory, and nothing that it names has run."""
+
+    @contextlib.contextmanager
+    def check(error: type[Exception], match: str) -> Iterator[None]:
+        before, started = _memory(reset=True), time.perf_counter()
+        with pytest.raises(error, match=match):
+            yield
+        assert _memory() - before < MEMORY
+        assert time.perf_counter() - started < SECONDS
+        assert not (planted / "marker").exists()
+        assert "planted" not in sys.modules
+
+    return check
+
+
+def _memory(*, reset: bool = False) -> int:
+    """Resident bytes now, or the most since the last reset."""
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["VmRSS" if reset else "VmHWM"].split()[0]) << 10

@@ -156,7 +156,8 @@ def _config(value: Any, name: str) -> dict[str, Any]:
     """The configuration of a tokenizer of KerasHub's: plain values, and no path to a vocabulary."""
     found = checked(value, dict.fromkeys(("module", "class_name", "config", "registered_name"), anything), name=name)
     package, _, kind = str(found.get("registered_name")).partition(">")
-    if package != "keras_hub" or not re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", kind):
+    named = kind == found.get("class_name") and re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", kind)
+    if package != "keras_hub" or not named:
         raise ValueError(
             f"{name} must be of a tokenizer of KerasHub's. Got {str(found.get('registered_name'))[:100]!r}."
         )

@@ -145,7 +145,7 @@ _LOCK = threading.RLock()
 
 def check_outputs(model: keras.Model) -> None:
     """Raises ValueError where a layer would give more than `LARGEST_OUTPUT` numbers for one example."""
-    for operation in getattr(model, "operations", ()):
+    for operation in getattr(model, "operations", None) or model.layers:  # Sequential has no operations (Keras 3.15)
         if isinstance(operation, keras.Model):
             check_outputs(operation)
         try:

@@ -92,17 +92,13 @@ def restore_card(values: Any, *, known: Mapping[str, BackboneSpec]) -> BackboneS
         "paper": text(2_000),
         "source": one_of(SOURCES),
     }
-    try:
-        found = checked(values, checks, name="card", needed=("name", "constructor"))
-    except ValueError as error:
-        hint = ""
-        if isinstance(values, Mapping) and values.get("constructor") not in {
-            "",
-            OPENER,
-            *(c.constructor for c in cards),
-        }:
-            hint = " If it is yours, kzoo.register it before its folder is opened."
-        raise ValueError(f"{error}{hint}") from error
+    constructor = values.get("constructor", "") if isinstance(values, Mapping) else ""
+    if isinstance(constructor, str) and constructor not in constructors:
+        raise ValueError(
+            f"the constructor {constructor[:200]!r} is neither kzoo's nor registered in this process. If it is yours, "
+            "kzoo.register it before its folder is opened"
+        )
+    found = checked(values, checks, name="card", needed=("name", "constructor"))
     alike = [card for card in cards if card.constructor == found["constructor"]]
     found["arguments"] = _arguments(found["constructor"], found.get("arguments", {}), alike)
     found["reads"] = _reads(found.get("reads", {}), cards)
