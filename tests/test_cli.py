@@ -149,7 +149,7 @@ def test_failures_are_one_clear_line_and_exit_code_1(capsys, folder, arguments, 
 
 
 def test_verify(capsys, saved, tmp_path):
-    for name in ("saved", "served"):
+    for name in ("saved", "served/1"):
         shutil.copytree(saved / name, tmp_path / name)
     code, out, err = run(capsys, "verify", tmp_path / "saved")
     assert (code, err) == (0, "")
@@ -215,7 +215,7 @@ def test_debug_shows_where_an_error_came_from(capsys, monkeypatch, arguments, er
 
 
 def test_debug_shows_warnings(capsys, monkeypatch):
-    monkeypatch.setattr("kzoo.list_models", lambda *_, **__: warnings.warn("look here", stacklevel=2))
+    monkeypatch.setattr("kzoo.list_models", lambda *_, **__: warnings.warn("look here", stacklevel=2) or [])
     assert run(capsys, "list")[0] == 0
     with pytest.warns(UserWarning, match="look here"):
         main(["list", "--debug"])
