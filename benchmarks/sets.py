@@ -122,12 +122,12 @@ def images(folder: Path) -> Part:
     return Part([str(path) for path in kept], [path.parent.name for path in kept])
 
 
-def cifar10(folder: Path, pattern: str = "*train*.tfrecord*", limit: int | None = None) -> tuple[list[bytes], list[str]]:
-    """Encoded images and labels of TFRecords."""
+def cifar10(folder: Path, part: str, *, limit: int = -1) -> tuple[list[bytes], list[str]]:
+    """Encoded images and labels of the TFRecords of a part, "train" or "test"; the first `limit`, or all."""
     import tensorflow as tf
 
-    files = sorted(str(path) for path in folder.glob(pattern))
-    records = tf.data.TFRecordDataset(files).take(limit or -1).as_numpy_iterator()
+    files = sorted(str(path) for path in folder.glob(f"*{part}*.tfrecord*"))
+    records = tf.data.TFRecordDataset(files).take(limit).as_numpy_iterator()
     features = [tf.train.Example.FromString(record).features.feature for record in records]
     encoded = [feature["image"].bytes_list.value[0] for feature in features]
     return encoded, [str(feature["label"].int64_list.value[0]) for feature in features]
@@ -156,12 +156,11 @@ def _sst2(data: Path, seed: int) -> Split:
 def _tweets(name: str) -> Callable[[Path, int], Split]:
     def read(data: Path, seed: int) -> Split:
         folder = data / "tweeteval" / name
-        return Split(
-            *(
-                Part(_lines(folder / f"{part}_text.txt"), [row.strip() for row in _lines(folder / f"{part}_labels.txt")])
-                for part in ("train", "val", "test")
-            )
-        )
+        parts = []
+        for part in ("train", "val", "test"):
+            labels = [row.strip() for row in _lines(folder / f"{part}_labels.txt")]
+            parts.append(Part(_lines(folder / f"{part}_text.txt"), labels))
+        return Split(*parts)
 
     return read
 
@@ -184,7 +183,7 @@ def _hymenoptera(data: Path, seed: int) -> Split:
 def _cifar10(data: Path, seed: int) -> Split:
     import tensorflow as tf
 
-    encoded, labels = cifar10(data / "cifar10", limit=2500)
+    encoded, labels = cifar10(data / "cifar10", "train", limit=2500)
     return divide(Part(np.stack([tf.io.decode_jpeg(each, channels=3).numpy() for each in encoded]), labels), seed=seed)
 
 

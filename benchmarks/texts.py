@@ -91,9 +91,7 @@ def adapt_both(split: Split, job: dict[str, Any]) -> dict[str, Any]:
     task = kzoo.Classification(split.data())
     both = kzoo.ensemble([kzoo.adapt(name, task, seed=job["seed"]) for name in ("text_cnn", "ngrams")])
     seconds = time.perf_counter() - started
-    return {"seconds": seconds} | answered(
-        split.test.labels, both.predict(split.test.inputs).labels, split.classes
-    )
+    return {"seconds": seconds} | answered(split.test.labels, both.predict(split.test.inputs).labels, split.classes)
 
 
 METHODS = {
