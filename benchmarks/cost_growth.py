@@ -1,61 +1,56 @@
-"""What `kzoo.adapt` costs as the work grows: seconds and peak memory by pictures, epochs and views.
+"""What `kzoo.adapt` costs as the work grows: seconds and peak memory by images, epochs and views.
 
-    KERAS_HOME=... python benchmarks/cost_growth.py DATA [--model mobilenet_v2_035] [--json FILE]
+    KERAS_HOME=... python benchmarks/cost_growth.py DATA [--model mobilenet_v2_035] [--again]
 
-DATA is a folder of class folders. Each row is a process of its own, with an empty cache of activations, around 1000
-pictures, 5 epochs and 4 views. Memory is the process's largest (VmHWM), and the largest that is its own, not files'
+DATA is the folder that holds ``trashnet/``. Each run is a process of its own, with an empty cache of activations, around 1000
+images, 5 epochs and 4 views. Memory is the process's largest (VmHWM), and the largest that is its own, not files'
 (RssAnon).
 """
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from report import publish
+from report import parser, run_all
 
 import kzoo
-from kzoo.tables import Table
 
-PICTURES, EPOCHS, VIEWS = (250, 500, 1000, 2000), (1, 5, 20), (1, 2, 4, 8)
+IMAGES, EPOCHS, VIEWS = (250, 500, 1000, 2000), (1, 5, 20), (1, 2, 4, 8)
 MIDDLE = (1000, 5, 4)
 
 
 def main() -> None:
     """Runs one process a row; with ``--one``, is such a process."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data")
-    parser.add_argument("--model", default="mobilenet_v2_035")
-    parser.add_argument("--json", metavar="FILE")
-    parser.add_argument("--one", type=int, nargs=3, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    made = parser(__doc__, seeds=())
+    made.add_argument("--model", default="mobilenet_v2_035")
+    made.add_argument("--one", type=int, nargs=3, help=argparse.SUPPRESS)
+    options = made.parse_args()
     if options.one:
         print(json.dumps(one(options.data, options.model, *options.one)))
         return
-    rows = []
-    works = [(pictures, *MIDDLE[1:]) for pictures in PICTURES]
+    works = [(images, *MIDDLE[1:]) for images in IMAGES]
     works += [(MIDDLE[0], epochs, min(MIDDLE[2], epochs)) for epochs in EPOCHS]
     works += [(MIDDLE[0], max(MIDDLE[1], views), views) for views in VIEWS]
-    for work in dict.fromkeys(works):
-        command = [sys.executable, __file__, options.data, "--model", options.model, "--one", *map(str, work)]
-        with tempfile.TemporaryDirectory() as cache:
-            done = subprocess.run(command, env={**os.environ, "KZOO_CACHE": cache}, stdout=subprocess.PIPE, check=True)
-        found = json.loads(done.stdout.splitlines()[-1])
-        rows.append((*work, *found.values()))
-    columns = ("pictures", "epochs", "views", *found)
-    publish(Table(columns, rows), {"rows": rows, "columns": columns, "model": options.model}, options.json)
+    jobs = [dict(zip(("images", "epochs", "views"), work, strict=True)) for work in dict.fromkeys(works)]
+
+    def run(job: dict[str, Any]) -> dict[str, Any]:
+        values = map(str, job.values())
+        command = [sys.executable, __file__, str(options.data), "--model", options.model, "--one", *values]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout.splitlines()[-1])
+
+    run_all("cost_growth", jobs, run, options=options, arguments={"model": options.model})
 
 
-def one(data: str, model: str, pictures: int, epochs: int, views: int) -> dict[str, float]:
+def one(data: Path, model: str, images: int, epochs: int, views: int) -> dict[str, float]:
     """Adapts once."""
-    files = sorted(Path(data).glob("*/*"))
-    chosen = files[:: max(len(files) // pictures, 1)][:pictures]
+    files = sorted((data / "trashnet").glob("*/*"))
+    chosen = files[:: max(len(files) // images, 1)][:images]
     task = kzoo.Classification(([str(path) for path in chosen], [path.parent.name for path in chosen]))
     own = Own()
     own.start()

@@ -1,13 +1,12 @@
-"""Pictures a second through frozen backbones: `model.predict`, `tf.function`, kzoo's runtimes.
+"""Images a second through frozen backbones: `model.predict`, `tf.function`, kzoo's runtimes.
 
-    python benchmarks/feature_throughput.py [--size 224] [--rounds 5] [--json FILE]
+    python benchmarks/feature_throughput.py [--size 224] [--rounds 5] [--backbones ...] [--again]
 
 Random weights, pooled features, medians of interleaved rounds. Batches of 32 for Keras and TensorFlow; kzoo is given 64
 and takes them apart itself. The bound is the machine's own: the FLOP/s of a float32 matrix product of 2048 x 2048,
 measured in the same run, over the FLOPs of the network.
 """
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -16,13 +15,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from report import publish
+from report import parser, run_all
 
 from kzoo.models.backbones import build
 from kzoo.models.folding import fold
 from kzoo.models.stages import flops
 from kzoo.specs.registry import get_model
-from kzoo.tables import Table
 from kzoo.training.runtime import graph_call, openvino_call
 
 BACKBONES = (
@@ -37,37 +35,35 @@ BACKBONES = (
 
 def main() -> None:
     """Measures each backbone in turn."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--backbones", nargs="+", default=BACKBONES)
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    rows = []
-    for name in options.backbones:
-        rows.append(measure(name, options.size, options.rounds))
-        columns = ("backbone", "predict", "tf.function", "kzoo", "ratio", "kzoo, OpenVINO", "ratio", "bound", "of it")
-        title = "pictures/s; ratios to tf.function; bound by the machine's GEMM, and the best one's share of it"
-        publish(
-            Table(columns, rows, title=title), {"rows": rows, "columns": columns, "size": options.size}, options.json
-        )
+    made = parser(__doc__, data=False, seeds=())
+    made.add_argument("--size", type=int, default=224)
+    made.add_argument("--rounds", type=int, default=5)
+    made.add_argument("--backbones", nargs="+", default=BACKBONES)
+    options = made.parse_args()
+
+    def run(job: dict[str, Any]) -> dict[str, Any]:
+        return measure(job["backbone"], options.size, options.rounds)
+
+    jobs = [{"backbone": name} for name in options.backbones]
+    arguments = {"size": options.size, "rounds": options.rounds}
+    run_all("feature_throughput", jobs, run, options=options, arguments=arguments)
 
 
-def measure(name: str, size: int, rounds: int) -> tuple[Any, ...]:
-    """One row of the table."""
+def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
+    """Images a second of each way, their ratios to `tf.function`, and the machine's bound."""
     model = build(get_model(name), shape=(size, size, 3), weights=None)
     operations = sum(flops(operation) for operation in model.operations)
     model = keras.Model(model.input, keras.layers.GlobalAveragePooling2D()(model.output))
     model.trainable = False
-    pictures = np.random.default_rng(0).normal(size=(64, size, size, 3)).astype(np.float32)
+    images = np.random.default_rng(0).normal(size=(64, size, size, 3)).astype(np.float32)
     traced = tf.function(lambda x: model(x, training=False))
-    halves = [tf.constant(pictures[:32]), tf.constant(pictures[32:])]
+    halves = [tf.constant(images[:32]), tf.constant(images[32:])]
     folded, converted = graph_call(fold(model)), openvino_call(fold(model))
     ways: dict[str, Callable[[], Any]] = {
-        "predict": lambda: model.predict(pictures, batch_size=32, verbose=0),
+        "predict": lambda: model.predict(images, batch_size=32, verbose=0),
         "tf.function": lambda: [traced(half).numpy() for half in halves],
-        "kzoo": lambda: folded(pictures),
-        "openvino": lambda: converted(pictures),
+        "kzoo": lambda: folded(images),
+        "openvino": lambda: converted(images),
         "gemm": gemm,
     }
     times: dict[str, list[float]] = {way: [] for way in ways}
@@ -77,21 +73,17 @@ def measure(name: str, size: int, rounds: int) -> tuple[Any, ...]:
             call()
             if number:
                 times[way].append(time.perf_counter() - started)
-    rates = {way: len(pictures) / statistics.median(seconds) for way, seconds in times.items()}
+    rates = {way: len(images) / statistics.median(seconds) for way, seconds in times.items()}
     bound = GEMM_FLOPS / statistics.median(times["gemm"]) / operations
-    ours, fastest = rates["kzoo"], max(rates["kzoo"], rates["openvino"])
-    shown = [round(rates[way]) for way in ("predict", "tf.function")]
-    ratios = [round(rates[way] / rates["tf.function"], 2) for way in ("kzoo", "openvino")]
-    return (
-        name,
-        *shown,
-        round(ours),
-        ratios[0],
-        round(rates["openvino"]),
-        ratios[1],
-        round(bound),
-        f"{fastest / bound:.0%}",
-    )
+    return {
+        "predict": round(rates["predict"]),
+        "tf.function": round(rates["tf.function"]),
+        "kzoo": round(rates["kzoo"]),
+        "kzoo / tf.function": rates["kzoo"] / rates["tf.function"],
+        "kzoo, OpenVINO": round(rates["openvino"]),
+        "OpenVINO / tf.function": rates["openvino"] / rates["tf.function"],
+        "bound": round(bound),
+    }
 
 
 EDGE, REPEATS = 2048, 4

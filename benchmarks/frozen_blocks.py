@@ -1,8 +1,8 @@
 """Seconds an epoch of fine-tuning an encoder whose lowest blocks are frozen: kzoo against the plain loop.
 
-    python benchmarks/frozen_blocks.py DATA [--train last:2] [--epochs 3] [--examples 2000] [--json FILE]
+    python benchmarks/frozen_blocks.py DATA [--train last:2] [--epochs 3] [--examples 2000] [--again]
 
-DATA is the folder of SST-2, ``{train,dev,test}.tsv``. `minilm_l6` has six blocks; ``last:2`` trains the two highest and
+DATA is the folder that holds ``sst2/train.tsv``. `minilm_l6` has six blocks; ``last:2`` trains the two highest and
 the head, and freezes four. The plain loop is ``model.fit`` of the same network on the same token ids, with the same
 optimizer, frozen layers not trainable, as the Keras transfer-learning guide has it. kzoo runs what is frozen once,
 which is counted by itself; its cache is empty. Of the plain loop's epochs the first, which compiles, is left out; of
@@ -10,52 +10,49 @@ kzoo's, all are counted.
 """
 
 import argparse
-import os
 import statistics
-import tempfile
 import time
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
-from report import publish
+from report import parser, run_all
+from sets import load
 
 import kzoo
 from kzoo.models.assembly import assemble
 from kzoo.preparation import source_of
 from kzoo.specs.head import Head
-from kzoo.tables import Table
 
 
 def main() -> None:
     """Runs both, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--train", default="last:2")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--examples", type=int, default=2000)
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    rows = (options.data / "train.tsv").read_text(encoding="utf-8").splitlines()[: options.examples]
-    texts, labels = zip(*(row.rsplit("\t", 1) for row in rows), strict=True)
-    task = kzoo.Classification((list(texts), [int(label) for label in labels]))
-    phase = kzoo.Phase(options.train, epochs=options.epochs, learning_rate=1e-4, batch_size=32)
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["KZOO_CACHE"] = cache
-        adapted = kzoo.adapt("minilm_l6", task, schedule=phase)
+    made = parser(__doc__, seeds=())
+    made.add_argument("--train", default="last:2")
+    made.add_argument("--epochs", type=int, default=3)
+    made.add_argument("--examples", type=int, default=2000)
+    options = made.parse_args()
+    arguments = {"epochs": options.epochs, "examples": options.examples}
+    run_all("frozen_blocks", [{"train": options.train}], partial(run, options), options=options, arguments=arguments)
+
+
+def run(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+    """Both loops."""
+    part = load("sst2", options.data, seed=0).train
+    texts, labels = part.inputs[: options.examples], part.labels[: options.examples]
+    phase = kzoo.Phase(job["train"], epochs=options.epochs, learning_rate=1e-4, batch_size=32)
+    adapted = kzoo.adapt("minilm_l6", kzoo.Classification((list(texts), list(labels))), schedule=phase)
     (done,) = adapted.record["phases"]
     ours = (done["seconds"] - done["trunk_seconds"]) / options.epochs
     plain = plain_loop(adapted, list(adapted.data.train.columns["text"]), phase)
-    values = {
+    return {
         "plain loop, s an epoch": plain,
         "kzoo, s an epoch": ours,
         "kzoo, s once for what is frozen": done["trunk_seconds"],
         "ratio of epochs": plain / ours,
         f"ratio over {options.epochs} epochs, all counted": plain * options.epochs / done["seconds"],
     }
-    groups = " ".join(done["groups"])
-    title = f"minilm_l6 on {len(adapted.data.train)} texts of {adapted.preprocessor.size} tokens; {groups} train"
-    publish(Table(("", ""), list(values.items()), title=title), values, options.json)
 
 
 def plain_loop(adapted: kzoo.Adapted, texts: list[str], phase: kzoo.Phase) -> float:

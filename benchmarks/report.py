@@ -1,24 +1,32 @@
-"""What all benchmarks print and write: a table, with versions and machine, as text and as JSON."""
+"""What all benchmarks share: the command line, one JSON file a run in ``results/``, and the machine it was made on."""
+
+from __future__ import annotations
 
 import argparse
 import json
 import os
 import platform
-import statistics
+import re
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import kzoo
-from kzoo.tables import Table
 
-PACKAGES = ("kzoo", "keras", "tensorflow", "openvino", "scikit-learn", "numpy")
+PACKAGES = ("keras", "tensorflow", "openvino", "scikit-learn", "numpy")
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def circumstances() -> dict[str, Any]:
-    """Versions and machine."""
+    """Versions and machine; no name and no path of it."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -27,73 +35,152 @@ def circumstances() -> dict[str, Any]:
             versions[name] = "not installed"
     models = [line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     machine = f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
-    return {"machine": machine, "python": platform.python_version(), "kzoo": kzoo.__version__, "versions": versions}
+    python = platform.python_version()
+    return {"machine": machine, "python": python, "kzoo": kzoo.__version__, "commit": _commit(), "versions": versions}
 
 
-def publish(table: Table, values: dict[str, Any], path: str | None) -> None:
-    """Prints a table and where it was made, and writes all values to `path`, if there is one."""
-    found = circumstances()
-    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    print(f"\n{table}\n{found['machine']}; Python {found['python']}; {versions}", flush=True)
-    if path:
-        Path(path).write_text(json.dumps({**found, **values}, indent=1) + "\n", encoding="utf-8")
-
-
-def choose(
-    doc: str | None, flag: str, *, sets: Iterable[str], methods: Iterable[str], seeds: Iterable[int] = range(3)
-) -> argparse.Namespace:
-    """What is to be run, from the command line: ``data``, ``sets``, ``seeds``, ``methods`` and ``json``.
+def parser(
+    doc: str | None,
+    *,
+    data: bool = True,
+    sets: Iterable[str] = (),
+    methods: Iterable[str] = (),
+    seeds: Iterable[int] = range(3),
+) -> argparse.ArgumentParser:
+    """The command line that all scripts share: ``data``, ``--sets``, ``--methods``, ``--seeds``, ``--again``.
 
     Args:
         doc: of the script.
-        flag: what its sets are called.
-        sets, methods: names of all.
-        seeds: that are run unless told otherwise.
+        data: it needs the folder of all sets.
+        sets, methods: names of all; none: the script has no such option.
+        seeds: that are run unless told otherwise; none: the script has none.
     """
-    sets, methods = list(sets), list(methods)
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument(flag, dest="sets", nargs="+", default=sets, choices=sets)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
-    parser.add_argument("--methods", nargs="+", default=methods, choices=methods)
-    parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
-    return parser.parse_args()
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if data:
+        made.add_argument("data", type=Path, help="the folder that holds all sets, as trashnet/ and sst2/")
+    for name, values in (("sets", list(sets)), ("methods", list(methods))):
+        if values:
+            made.add_argument(f"--{name}", nargs="+", default=values, choices=values, metavar=name[:-1].upper())
+    if list(seeds):
+        made.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
+    made.add_argument("--again", action="store_true", help="run what is finished once more")
+    made.add_argument("--results", type=Path, default=RESULTS, help="folder of the JSON files")
+    return made
 
 
-def repeat(
+def run_all(
+    script: str,
     jobs: Iterable[dict[str, Any]],
     run: Callable[[dict[str, Any]], dict[str, Any]],
     *,
-    table: Callable[[list[dict[str, Any]]], Table],
-    path: str | None,
+    options: argparse.Namespace,
+    arguments: dict[str, Any] | None = None,
+    apart: bool = False,
 ) -> None:
-    """Runs each job with an empty cache, and publishes what is known after each.
+    """Runs each job that is not finished, with an empty cache, and writes ``results/SCRIPT/JOB.json`` after each.
 
     Args:
-        jobs: what tells each from the others.
-        run: from a job to what came out.
-        table: of all runs so far, each a job and what came out.
-        path: file of results; jobs that it holds are not run again.
+        script: name of the benchmark.
+        jobs: what tells each run from the others, as set, method and seed.
+        run: from a job to raw numbers.
+        options: of the command line.
+        arguments: what else decides the outcome, as a size.
+        apart: each job in a process of its own, so that none finds TensorFlow warm and memory used by another. `run`
+            must be picklable.
+
+    Raises:
+        ValueError: a finished run had other arguments.
     """
-    runs = json.loads(Path(path).read_text(encoding="utf-8"))["runs"] if path and Path(path).exists() else []
     for job in jobs:
-        if not any(job.items() <= known.items() for known in runs):
-            with tempfile.TemporaryDirectory() as cache:
-                os.environ["KZOO_CACHE"] = cache
-                runs.append(job | run(job))
-            publish(table(runs), {"runs": runs}, path)
+        path = options.results / script / f"{slug(job)}.json"
+        if path.exists() and not options.again:
+            known = json.loads(path.read_text(encoding="utf-8"))["arguments"]
+            if known != (arguments or {}):
+                raise ValueError(
+                    f"{path.name} was made with {known}, not with {arguments}. Use --again, or another --results."
+                )
+            print(f"{path.name}: is there", flush=True)
+            continue
+        print(f"{script}: {job}", flush=True)
+        started, others = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), Others()
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ["KZOO_CACHE"] = cache
+            result = _apart(run, job) if apart else run(job)
+        made = {**circumstances(), "started": started, "others": others.share()}
+        record = {"script": script, "job": job, "arguments": arguments or {}, "made": made, "result": result}
+        write(record, path)
+        shown = {key: value for key, value in result.items() if isinstance(value, float | int)}
+        print(f"{path.name}: {shown}; other processes used {made['others']:.0%} of the machine", flush=True)
 
 
-def means(runs: list[dict[str, Any]]) -> Table:
-    """One row a set and method: means over seeds."""
-    rows = []
-    for name, method in dict.fromkeys((run["set"], run["method"]) for run in runs):
-        found = [run for run in runs if (run["set"], run["method"]) == (name, method)]
-        keys = ("accuracy", "macro-F1", "seconds")
-        scores = [statistics.mean(run[key] for run in found) if key in found[0] else None for key in keys]
-        each = ", ".join(f"{run['accuracy']:.3f}" for run in found)
-        rows.append((name, method, *scores[:2], round(scores[2] or 0.0, 1), len(found), each))
-    return Table(("set", "method", "accuracy", "macro-F1", "seconds", "seeds", "accuracy of each"), rows)
+def write(record: dict[str, Any], path: Path) -> None:
+    """Writes a record, whole or not at all; lists of numbers stay on one line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=1, ensure_ascii=False)
+    text = re.sub(r"\[[^\[\]{}]*\]", lambda found: re.sub(r"\s*\n\s*", " ", found[0]), text)
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
+    draft.write_text(text + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def records(script: str, results: Path = RESULTS) -> list[dict[str, Any]]:
+    """All finished runs of a script."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((results / script).glob("*.json"))]
+
+
+def slug(job: dict[str, Any]) -> str:
+    """Name of a job's file: ``sst2--minilm_l6-probe--seed0``."""
+    parts = [f"{key}{value}" if isinstance(value, int) else str(value) for key, value in job.items()]
+    return "--".join(re.sub(r"[^a-zA-Z0-9_%]+", "-", part).strip("-") for part in parts).replace("%", "percent")
+
+
+def answered(truth: Sequence[str], answers: Sequence[Any], classes: Sequence[str]) -> dict[str, Any]:
+    """What a model answered on each test example, one character each: the places of the labels in `classes`.
+
+    An answer that is no class, as None for what could not be read, is wrong: it is written as "-".
+    """
+    places = {str(label): LETTERS[place] for place, label in enumerate(classes)}
+    return {
+        "classes": list(classes),
+        "truth": "".join(places[str(label)] for label in truth),
+        "answers": "".join(places.get(str(label), "-") for label in answers),
+    }
+
+
+class Others:
+    """Watches how much of the processors other processes use from now on."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._own = time.perf_counter(), _busy(), _own()
+
+    def share(self) -> float:
+        """Of all processors since then, in [0, 1]; the children of this process, once they ended, are not others."""
+        seconds = (time.perf_counter() - self._began) * (os.cpu_count() or 1)
+        used = (_busy() - self._busy) - (_own() - self._own)
+        return round(min(max(used / seconds, 0.0), 1.0), 3)
+
+
+def _busy() -> float:
+    first = next((line for line in _lines("/proc/stat") if line.startswith("cpu ")), "cpu 0 0 0 0 0 0 0 0")
+    user, nice, system, _, _, irq, soft, steal = map(int, first.split()[1:9])
+    return (user + nice + system + irq + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own() -> float:
+    return sum(os.times()[:4])
+
+
+def _apart(run: Callable[[dict[str, Any]], dict[str, Any]], job: dict[str, Any]) -> dict[str, Any]:
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(run, job).result()
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _lines(path: str) -> list[str]:

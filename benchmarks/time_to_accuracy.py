@@ -1,26 +1,28 @@
-"""Seconds to the best accuracy of the Keras transfer-learning guide, and the best accuracy of each method.
+"""Seconds to the best accuracy of the Keras transfer-learning guide, and what each method reaches in the end.
 
-    KERAS_HOME=... python benchmarks/time_to_accuracy.py DATA [--size 224] [--seeds 0 1 2] [--methods guide kzoo ...]
+    KERAS_HOME=... python benchmarks/time_to_accuracy.py DATA [--sets trashnet signs ...] [--methods guide kzoo ...]
+        [--seeds 0 1 2] [--epochs 20 10] [--again]
 
-DATA is a folder of class folders, or ``cifar10:FOLDER`` (TFRecords; 2,500 of its training pictures). All methods get
-the same split, the same stretched pictures and the ImageNet weights of MobileNetV2 0.35:
+DATA is the folder that holds ``trashnet/``, ``signs/``, ``hymenoptera/`` and ``cifar10/``. All methods get the same
+split, the same stretched images and the ImageNet weights of MobileNetV2 0.35. A run is a process of its own.
 
-- ``guide``: the loop of https://keras.io/guides/transfer_learning: RandomFlip and RandomRotation(0.1) in the model, the
-  base frozen for 20 epochs of Adam 1e-3, then all of it unfrozen for 10 epochs at 1e-5, batches of 32;
-- ``guide, cached``: the same, with ``cache()`` after decoding and resizing;
-- ``scikit-learn``: logistic regression on `model.predict`'s features, standardised;
+- ``guide``: https://keras.io/guides/transfer_learning as it is published: ``cache().batch(32).prefetch(10)`` of resized
+  images, RandomFlip and RandomRotation(0.1) in the model, the base frozen for 20 epochs of Adam 1e-3, then all of it
+  for 10 epochs at 1e-5. Its training images are in one random order, as TensorFlow Datasets keeps its own;
+- ``guide, shuffled``: the same, with another order in each epoch, ``cache().shuffle(...)``;
+- ``scikit-learn``: logistic regression on `model.predict`'s features, standardised, its penalty by cross-validation;
 - ``kzoo``: `kzoo.adapt` as it is, reading and checking the data included, with an empty cache of activations.
 
-Accuracy is on the test split (10%). The guide's best is the best of all its epochs *on the test split*, which favours
-it; kzoo's is that of the weights that validation chose. Measuring accuracy is outside of all clocks. How much faster a
-method is: the sum over all seeds of the guide's seconds to its best, over that of the method's to the same accuracy.
+Accuracy is on the test split. The guide's best is the best of all its epochs *on the test split*, which favours it;
+kzoo's is that of the weights that validation chose. Measuring on the test split is outside of all clocks. How much
+faster a method is: the guide's seconds to its best over the method's seconds to the same accuracy, seed by seed.
 """
 
+from __future__ import annotations
+
 import argparse
-import json
+import functools
 import os
-import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -28,198 +30,186 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from report import publish
-from sklearn.linear_model import LogisticRegression
+from report import answered, parser, run_all
+from sets import Part, Split, load
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import kzoo
-from kzoo.data.examples import Examples, Splits
-from kzoo.data.splits import read
-from kzoo.tables import Table
 
 WEIGHTS = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
+SIZES = {"trashnet": 224, "signs": 224, "hymenoptera": 224, "cifar10": 96}
 
 
 def main() -> None:
-    """Runs each method once a seed, and prints what is known after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data")
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--epochs", type=int, nargs=2, default=[20, 10], help="of the guide: frozen, unfrozen")
-    parser.add_argument("--json", metavar="FILE", help="written after each run; runs that it holds are not repeated")
-    options = parser.parse_args()
-    runs = json.loads(Path(options.json).read_text())["runs"] if options.json and Path(options.json).exists() else []
-    for seed in options.seeds:
-        for method in options.methods:
-            if any((run["method"], run["seed"]) == (method, seed) for run in runs):
-                continue
-            runs.append({"method": method, "seed": seed, **METHODS[method](options, seed)})
-            publish(compare(runs), {"data": Path(options.data).name, "size": options.size, "runs": runs}, options.json)
+    """Runs all methods on a set and seed, one after the other, then the next."""
+    made = parser(__doc__, sets=SIZES, methods=METHODS)
+    made.add_argument("--epochs", type=int, nargs=2, default=[20, 10], help="of the guide: frozen, unfrozen")
+    options = made.parse_args()
+    jobs = [
+        {"set": name, "method": method, "seed": seed}
+        for name in options.sets
+        for seed in options.seeds
+        for method in options.methods
+    ]
+    run = functools.partial(one, options)
+    run_all("time_to_accuracy", jobs, run, options=options, arguments={"epochs": options.epochs}, apart=True)
 
 
-def compare(runs: list[dict[str, Any]]) -> Table:
-    """One row a method and seed; the time to the guide's best, where the guide was run with that seed."""
-    rows = []
-    best = {run["seed"]: max(accuracy for _, accuracy in run["course"]) for run in runs if run["method"] == "guide"}
-    for run in sorted(runs, key=lambda run: (run["seed"], list(METHODS).index(run["method"]))):
-        goal = best.get(run["seed"])
-        reached = [seconds for seconds, accuracy in run["course"] if goal is not None and accuracy >= goal]
-        rows.append((run["seed"], run["method"], run["best"], run["seconds"], reached[0] if reached else "never"))
-    columns = ("seed", "method", "test accuracy", "total, s", "to the guide's best, s")
-    notes = []
-    waits = {seed: seconds for seed, method, _, _, seconds in rows if method == "guide"}
-    for method in METHODS:
-        found = [row for row in rows if row[1] == method]
-        if found:
-            accuracy, total = (statistics.mean(row[place] for row in found) for place in (2, 3))
-            note = f"{method}: mean accuracy {accuracy:.3f}, mean total {total:.1f} s over {len(found)} seeds"
-            if all(row[4] != "never" and row[0] in waits for row in found):
-                ratio = sum(waits[row[0]] for row in found) / sum(row[4] for row in found)
-                note += f"; {ratio:.1f} times as fast as the guide to its best, over all seeds"
-            notes.append(note)
-    epochs = [seconds for run in runs for seconds in run.get("tuning_epochs", ()) if run["method"] == "guide"]
-    if epochs:
-        notes.append(f"a fine-tuning epoch of the guide: {statistics.median(epochs):.1f} s (median)")
-    return Table(columns, rows, notes=notes)
+def one(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+    """One method on one set and seed."""
+    split = load(job["set"], options.data, seed=job["seed"])
+    keras.utils.set_random_seed(job["seed"])
+    return METHODS[job["method"]](split, size=SIZES[job["set"]], seed=job["seed"], epochs=options.epochs)
 
 
-def guide(options: argparse.Namespace, seed: int, *, cached: bool = False) -> dict[str, Any]:
-    """The guide's loop; the course of test accuracy by epoch, and the seconds of each epoch of fine-tuning."""
-    splits = split(options, seed)
-    keras.utils.set_random_seed(seed)
-    course: list[tuple[float, float]] = []
-    lengths: list[float] = []
-    test = dataset(splits.test, options.size).batch(32)
+def guide(split: Split, *, size: int, seed: int, epochs: list[int], shuffled: bool = False) -> dict[str, Any]:
+    """The guide's loop; after each epoch its seconds, and accuracy on test and validation."""
+    order = np.random.RandomState(seed).permutation(len(split.train))
+    test = dataset(split.test, size, split.classes).batch(32)
     started = time.perf_counter()
-    held = 0.0
-
-    class Clock(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-            self.began = time.perf_counter()
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            nonlocal held
-            now = time.perf_counter()
-            accuracy = model.evaluate(test, verbose=0)[1]
-            course.append((now - started - held, accuracy))
-            lengths.append(now - self.began)
-            held += time.perf_counter() - now
-            print(f"{'cached' if cached else 'guide'} {course[-1]}", flush=True)
-
-    train = dataset(splits.train, options.size)
-    validation = dataset(splits.validation, options.size)
-    if cached:
-        train, validation = train.cache(), validation.cache()
-    train = train.shuffle(1024, seed=seed).batch(32).prefetch(10)
-    validation = validation.batch(32).prefetch(10)
-    base = backbone(options.size)
+    train = dataset(split.train.take(order), size, split.classes).cache()
+    train = (train.shuffle(len(order), seed=seed) if shuffled else train).batch(32).prefetch(10)
+    validation = dataset(split.validation, size, split.classes).cache().batch(32).prefetch(10)
+    base = backbone(size)
     base.trainable = False
-    inputs = keras.Input((options.size, options.size, 3))
+    inputs = keras.Input((size, size, 3))
     x = keras.layers.RandomFlip("horizontal")(inputs)
     x = keras.layers.RandomRotation(0.1)(x)
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = keras.layers.GlobalAveragePooling2D()(base(x, training=False))
     x = keras.layers.Dropout(0.2)(x)
-    model = keras.Model(inputs, keras.layers.Dense(len(splits.labels))(x))
-    for rate, epochs in zip((1e-3, 1e-5), options.epochs, strict=True):
+    model = keras.Model(inputs, keras.layers.Dense(len(split.classes))(x))
+    clock = Clock(started, test)
+    for rate, count in zip((1e-3, 1e-5), epochs, strict=True):
         base.trainable = rate < 1e-3
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
-        model.fit(train, epochs=epochs, validation_data=validation, callbacks=[Clock()], verbose=0)
-    best = max(accuracy for _, accuracy in course)
-    return {"course": course, "best": best, "seconds": course[-1][0], "tuning_epochs": lengths[options.epochs[0] :]}
+        model.fit(train, epochs=count, validation_data=validation, callbacks=[clock], verbose=0)
+    return {
+        "seconds": clock.course[-1][0],
+        "accuracy": max(accuracy for _, accuracy in clock.course),
+        "course": clock.course,
+        "validation": clock.validation,
+        "epoch_seconds": clock.lengths,
+        "examples": len(split.test),
+    }
 
 
-def features(options: argparse.Namespace, seed: int) -> dict[str, Any]:
+class Clock(keras.callbacks.Callback):
+    """Measures on the test split after each epoch, while the clock stands."""
+
+    def __init__(self, started: float, test: tf.data.Dataset) -> None:
+        super().__init__()
+        self.started, self.test = started, test
+        self.course: list[tuple[float, float]] = []
+        self.validation: list[float] = []
+        self.lengths: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Notes when."""
+        self.began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Measures, and moves the start by as long as that took."""
+        now = time.perf_counter()
+        self.lengths.append(now - self.began)
+        self.validation.append(float(logs["val_accuracy"]))
+        accuracy = self.model.evaluate(self.test, return_dict=True, verbose=0)["accuracy"]
+        self.course.append((now - self.started, float(accuracy)))
+        print(f"{self.course[-1]}", flush=True)
+        self.started += time.perf_counter() - now
+
+
+def features(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[str, Any]:
     """Features of `model.predict`, and a logistic regression."""
-    splits = split(options, seed)
-    keras.utils.set_random_seed(seed)
     started = time.perf_counter()
-    base = backbone(options.size)
-    inputs = keras.Input((options.size, options.size, 3))
+    base = backbone(size)
+    inputs = keras.Input((size, size, 3))
     x = base(keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs))
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
-    regression = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    regression.fit(model.predict(dataset(splits.train, options.size).batch(32), verbose=0), splits.train.targets)
+    regression = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=[1e-4, 1e-3, 1e-2, 1e-1, 1], max_iter=500))
+    rows = [
+        model.predict(dataset(part, size, split.classes).batch(32), verbose=0)
+        for part in (split.train, split.validation)
+    ]
+    regression.fit(np.concatenate(rows), [*split.train.labels, *split.validation.labels])
     seconds = time.perf_counter() - started
-    test = model.predict(dataset(splits.test, options.size).batch(32), verbose=0)
-    accuracy = float(regression.score(test, splits.test.targets))
-    return {"course": [(seconds, accuracy)], "best": accuracy, "seconds": seconds}
+    answers = regression.predict(model.predict(dataset(split.test, size, split.classes).batch(32), verbose=0))
+    return finished(split, answers, seconds)
 
 
-def adapt(options: argparse.Namespace, seed: int) -> dict[str, Any]:
+def adapt(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[str, Any]:
     """`kzoo.adapt`; accuracy after the probe and after each epoch, measured when the clock has stopped."""
-    epochs: list[tuple[float, list[np.ndarray]]] = []
-    began: list[float] = []
-
-    class Watch(keras.callbacks.Callback):
-        def on_train_begin(self, logs: Any = None) -> None:
-            began.append(time.perf_counter() - started)
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            epochs.append((time.perf_counter() - started, self.model.get_weights()))
-
     watch = Watch()
-    task = kzoo.Classification(source(options), seed=seed)
-    arguments: dict[str, Any] = {"size": options.size, "resize": "squash", "weights": weights(), "seed": seed}
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ["KZOO_CACHE"] = cache
-        started = time.perf_counter()
-        adapted = kzoo.adapt("mobilenet_v2_035", task, callbacks=[watch], **arguments)
-        seconds = time.perf_counter() - started
-        best = adapted.evaluate()["accuracy"]
-        probe = kzoo.adapt("mobilenet_v2_035", task, schedule="linear_probe", **arguments).evaluate()["accuracy"]
+    task = kzoo.Classification(split.data())
+    arguments: dict[str, Any] = {"size": size, "resize": "squash", "weights": weights(), "seed": seed}
+    watch.started = time.perf_counter()
+    adapted = kzoo.adapt("mobilenet_v2_035", task, callbacks=[watch], **arguments)
+    seconds = time.perf_counter() - watch.started
+    print(adapted, flush=True)
+    found = finished(split, adapted.predict(split.test.inputs).labels, seconds)
+    probe = kzoo.adapt("mobilenet_v2_035", task, schedule="linear_probe", **arguments)
     phases = adapted.record["phases"]
-    course = [(began[0] - phases[1]["trunk_seconds"] if began else seconds, probe)]
-    for moment, values in epochs:
+    # The probe was finished when the next phase began, whose trunk ran before its first epoch.
+    moment = watch.began - phases[1]["trunk_seconds"] if watch.epochs else seconds
+    course = [(moment, right(split, probe.predict(split.test.inputs).labels))]
+    for moment, values in watch.epochs:
         watch.model.set_weights(values)
-        course.append((moment, adapted.evaluate()["accuracy"]))
-    parts = [{name: phase[name] for name in ("seconds", "trunk_seconds", "views", "activations")} for phase in phases]
-    return {"course": course, "best": best, "seconds": seconds, "phases": parts}
+        course.append((moment, right(split, adapted.predict(split.test.inputs).labels)))
+    parts = [{name: phase.get(name) for name in ("seconds", "trunk_seconds", "views")} for phase in phases]
+    return found | {"course": course, "phases": parts}
+
+
+class Watch(keras.callbacks.Callback):
+    """Keeps when each epoch ended, and its weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started = self.began = 0.0
+        self.epochs: list[tuple[float, list[np.ndarray]]] = []
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Notes when."""
+        self.began = time.perf_counter() - self.started
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Notes when, and the weights."""
+        self.epochs.append((time.perf_counter() - self.started, self.model.get_weights()))
+
+
+def finished(split: Split, answers: Any, seconds: float) -> dict[str, Any]:
+    """The result of a method whose last state counts."""
+    accuracy = right(split, answers)
+    found = {"seconds": seconds, "accuracy": accuracy, "course": [(seconds, accuracy)], "examples": len(split.test)}
+    return found | answered(split.test.labels, answers, split.classes)
+
+
+def right(split: Split, answers: Any) -> float:
+    """Accuracy of answers on the test split."""
+    return float(np.mean([str(one) == str(other) for one, other in zip(answers, split.test.labels, strict=True)]))
 
 
 METHODS = {
     "guide": guide,
-    "guide, cached": lambda options, seed: guide(options, seed, cached=True),
+    "guide, shuffled": functools.partial(guide, shuffled=True),
     "scikit-learn": features,
     "kzoo": adapt,
 }
 
 
-def split(options: argparse.Namespace, seed: int) -> Splits:
-    """The split that kzoo makes of the data."""
-    return read(kzoo.Classification(source(options), seed=seed))
+def dataset(part: Part, size: int, classes: list[str]) -> tf.data.Dataset:
+    """Images, stretched, and labels, one by one, as the guide reads them."""
+    stored = isinstance(part.inputs, np.ndarray)
+    targets = [classes.index(label) for label in part.labels]
+    values = tf.data.Dataset.from_tensor_slices((part.inputs if stored else list(part.inputs), targets))
 
+    def read(value: Any, target: Any) -> Any:
+        image = value if stored else tf.io.decode_jpeg(tf.io.read_file(value), channels=3)
+        return tf.image.resize(image, (size, size)), target
 
-def source(options: argparse.Namespace) -> Any:
-    """What a task takes: a folder, or arrays; a folder ``val`` is the test split where there is no ``test``."""
-    root = Path(options.data)
-    if (root / "train").is_dir() and (root / "val").is_dir() and not (root / "test").is_dir():
-        return {"train": root / "train", "test": root / "val"}
-    if not options.data.startswith("cifar10:"):
-        return options.data
-    features = {"image": tf.io.FixedLenFeature((), tf.string), "label": tf.io.FixedLenFeature((), tf.int64)}
-    files = sorted(str(path) for path in Path(options.data.split(":", 1)[1]).glob("*train*.tfrecord*"))
-    records = tf.data.TFRecordDataset(files).take(2500)
-    parsed = [tf.io.parse_single_example(record, features) for record in records]
-    pictures = np.stack([tf.io.decode_jpeg(each["image"], channels=3).numpy() for each in parsed])
-    return pictures, np.array([int(each["label"]) for each in parsed])
-
-
-def dataset(examples: Examples, size: int) -> tf.data.Dataset:
-    """Pictures, stretched, and labels, one by one, as the guide reads them."""
-    column = examples.columns["image"]
-    paths = column.dtype == object
-    values = tf.data.Dataset.from_tensor_slices((list(map(str, column)) if paths else column, examples.targets))
-
-    def load(value: Any, target: Any) -> Any:
-        picture = tf.io.decode_jpeg(tf.io.read_file(value), channels=3) if paths else value
-        return tf.image.resize(picture, (size, size)), target
-
-    return values.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    return values.map(read, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def backbone(size: int) -> keras.Model:

@@ -1,0 +1,247 @@
+"""Columns and rows of each table, from the records of its runs. The best of each set is bold, whosever it is."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from estimates import Answers, Estimate, less, mean, measured, paired, ratio
+from sets import FIXED, METRICS, TITLES, kind
+
+Rows = tuple[Sequence[str], list[Sequence[Any]]]
+Records = list[dict[str, Any]]
+BUSY = 0.1
+"""Share of the machine that other processes may use before seconds are marked."""
+
+
+def texts(found: Records) -> Rows:
+    """One row a set and method, beside TF-IDF."""
+    columns = ("set", "used for", "method", "metric", "score", "less TF-IDF", "seconds", "seeds")
+    return columns, _scored(found, rival="TF-IDF", metric_column=True)
+
+
+def recordings(found: Records) -> Rows:
+    """One row a set and method, beside scikit-learn; the test speakers of each draw."""
+    columns = ("set", "used for", "method", "accuracy", "of each seed", "less scikit-learn", "seconds", "seeds")
+    lines = _scored(found, rival="scikit-learn", each=True)
+    drawn = {
+        record["job"]["seed"]: " and ".join(record["result"]["test_speakers"])
+        for record in found
+        if "test_speakers" in record["result"]
+    }
+    shown = "; ".join(f"seed {seed}: {names}" for seed, names in sorted(drawn.items()))
+    return columns, [*lines, *([("", "", f"test speakers: {shown}", *[""] * 5)] if shown else [])]
+
+
+def pretraining(found: Records) -> Rows:
+    """One row a share of labels and objective, beside the start without pretraining."""
+    columns = ("labels", "used for", "method", "accuracy", "of each seed", "less the start", "seconds", "seeds")
+    return columns, _scored(found, rival="from the start", each=True)
+
+
+def combining(found: Records) -> Rows:
+    """One row a method, beside the larger single model."""
+    columns = ("set", "used for", "method", "accuracy", "of each seed", "less mobilenet_v2_035", "seconds", "seeds")
+    return columns, _scored(found, rival="mobilenet_v2_035", each=True)
+
+
+def time_to_accuracy(found: Records) -> Rows:
+    """One row a set and method: means over the seeds that all methods have."""
+    columns = (
+        "set",
+        "used for",
+        "method",
+        "test accuracy",
+        "less the guide",
+        "seconds in all",
+        "times as fast",
+        "seeds",
+    )
+    lines = []
+    for name, methods in _sets(found):
+        best = max(statistics.mean(_accuracies(runs).values()) for runs in methods.values())
+        for method, runs in methods.items():
+            scores = mean(list(_accuracies(runs).values()))
+            rival = methods.get("guide", {})
+            gain = paired(_accuracies(runs), _accuracies(rival)) if rival and method != "guide" else None
+            speed = _speed(runs, rival) if rival and method != "guide" else ""
+            shown = (_bold(scores, scores.value == best), _signed(gain), _seconds(runs.values()), speed, _seeds(runs))
+            lines.append((TITLES[name], kind(name), _METHODS.get(method, method), *shown))
+    return columns, lines
+
+
+def time_to_accuracy_seeds(found: Records) -> Rows:
+    """One row a set and seed: the guide and kzoo."""
+    columns = ("set", "seed", "guide's best", "at, s", "kzoo", "in all, s", "at the guide's best, s", "times as fast")
+    lines = []
+    for name, methods in _sets(found):
+        ours, theirs = methods.get("kzoo", {}), methods.get("guide", {})
+        for seed in sorted(set(ours) & set(theirs)):
+            waited, reached = _reached(theirs[seed], theirs[seed]), _reached(ours[seed], theirs[seed])
+            figures = (theirs[seed]["result"]["accuracy"], ours[seed]["result"]["accuracy"])
+            lines.append(
+                (
+                    TITLES[name],
+                    seed,
+                    f"{figures[0]:.3f}",
+                    f"{waited:.0f}",
+                    f"{figures[1]:.3f}",
+                    f"{ours[seed]['result']['seconds']:.1f}",
+                    "never" if reached is None else f"{reached:.1f}",
+                    "never" if reached is None else f"{waited / reached:.1f}",
+                )
+            )
+    return columns, lines
+
+
+def few_shot(found: Records) -> Rows:
+    """One row a set, one column a method; only draws that all methods of the set have."""
+    methods = list(dict.fromkeys(record["job"]["method"] for record in sorted(found, key=_order)))
+    lines = []
+    for name, known in _sets(found):
+        common = sorted(set.intersection(*(set(runs) for runs in known.values())))
+        if not common:
+            continue
+        scores = {method: [runs[seed]["result"]["accuracy"] for seed in common] for method, runs in known.items()}
+        best = max(map(statistics.mean, scores.values()))
+        cells = [
+            _bold(mean(scores[method]), statistics.mean(scores[method]) == best) if method in scores else ""
+            for method in methods
+        ]
+        sizes = next(iter(next(iter(known.values())).values()))["result"]
+        title = _FEW_SHOT.get(name, TITLES.get(name, name))
+        used = "development" if name == "voice" else kind(name)
+        lines.append((title, used, sizes["labels"], sizes["examples"], *cells, len(common)))
+    return ("set", "used for", "labels", "test examples", *methods, "draws"), lines
+
+
+def serving(found: Records) -> Rows:
+    """One row a backbone and batch size."""
+    columns = ("backbone", "batch", "Keras p50 / p99, ms", "kzoo p50 / p99, ms", "Keras, images/s", "kzoo, images/s")
+    lines = []
+    for record in sorted(found, key=lambda record: (record["job"]["backbone"], record["job"]["batch"])):
+        times, batch = record["result"]["milliseconds"], record["job"]["batch"]
+        medians = {way: float(np.median(times[way])) for way in ("keras", "kzoo")}
+        mark = "\\*" if record["made"]["others"] > BUSY else ""
+        spans = [f"{medians[way]:.1f} / {np.quantile(times[way], 0.99):.1f}{mark}" for way in medians]
+        rates = [f"{1e3 * batch / medians[way]:,.0f}" for way in medians]
+        share = f"{medians['keras'] / medians['kzoo']:.2f}"
+        lines.append((record["job"]["backbone"], batch, *spans, *rates, share, len(times["kzoo"])))
+    return (*columns, "ratio", "calls"), lines
+
+
+def plain(found: Records) -> Rows:
+    """One row a run: what tells it from the others, and all numbers that came out."""
+    ordered = sorted(found, key=lambda record: [str(value).zfill(9) for value in record["job"].values()])
+    columns = (*ordered[0]["job"], *ordered[0]["result"])
+    return columns, [
+        (*record["job"].values(), *(_number(value) for value in record["result"].values())) for record in ordered
+    ]
+
+
+def _scored(found: Records, *, rival: str, each: bool = False, metric_column: bool = False) -> list[Sequence[Any]]:
+    lines = []
+    for name, methods in _sets(found):
+        metric = METRICS.get(name, "accuracy")
+        fixed = name in FIXED or name.endswith("%")
+        answers = {
+            method: {seed: _answers(run["result"]) for seed, run in runs.items()} for method, runs in methods.items()
+        }
+        scores = {method: measured(runs, metric, fixed=fixed) for method, runs in answers.items()}
+        best = max(score.value for score in scores.values())
+        for method, runs in methods.items():
+            gain = None
+            if rival in answers and method != rival:
+                gain = less(answers[method], answers[rival], metric, fixed=fixed)
+            cells: list[Any] = [metric] if metric_column else []
+            cells.append(_bold(scores[method], scores[method].value == best))
+            if each:
+                single = [measured({0: run}, metric, fixed=False).value for run in answers[method].values()]
+                cells.append(", ".join(f"{value:.3f}" for value in single))
+            used = "development" if name.endswith("%") else kind(name)
+            shown = (_signed(gain), _seconds(runs.values()), _seeds(runs))
+            lines.append((TITLES.get(name, name), used, _METHODS.get(method, method), *cells, *shown))
+    return lines
+
+
+def _sets(found: Records) -> list[tuple[str, dict[str, dict[int, dict[str, Any]]]]]:
+    """Runs by set, method and seed; development sets first, methods in the order of `_ORDER`."""
+    nested: dict[str, dict[str, dict[int, dict[str, Any]]]] = {}
+    for record in sorted(found, key=lambda record: (_order(record), record["job"]["seed"])):
+        job = record["job"]
+        nested.setdefault(job["set"], {}).setdefault(job["method"], {})[job["seed"]] = record
+    return sorted(nested.items(), key=lambda item: (kind(item[0]), item[0]))
+
+
+def _order(record: dict[str, Any]) -> tuple[int, str]:
+    method = record["job"]["method"]
+    return (_ORDER.index(method) if method in _ORDER else len(_ORDER), method)
+
+
+def _accuracies(runs: dict[int, dict[str, Any]]) -> dict[int, float]:
+    return {seed: run["result"]["accuracy"] for seed, run in runs.items()}
+
+
+def _speed(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]) -> str:
+    """How many times as fast ours reaches the guide's best: of each seed, and their geometric mean."""
+    seeds = sorted(set(ours) & set(theirs))
+    waits = {seed: _reached(theirs[seed], theirs[seed]) for seed in seeds}
+    times = {seed: _reached(ours[seed], theirs[seed]) for seed in seeds}
+    if not seeds:
+        return ""
+    each = ["never" if times[seed] is None else f"{waits[seed] / times[seed]:.1f}" for seed in seeds]
+    if "never" in each:
+        return "does not reach it in " + f"{each.count('never')} of {len(each)}: " + ", ".join(each)
+    return f"{ratio(times, waits).show('.1f')}: {', '.join(each)}"
+
+
+def _reached(run: dict[str, Any], rival: dict[str, Any]) -> float | None:
+    """Seconds until a run was as good as the best of another."""
+    goal = max(accuracy for _, accuracy in rival["result"]["course"])
+    return next((moment for moment, accuracy in run["result"]["course"] if accuracy >= goal), None)
+
+
+def _answers(result: dict[str, Any]) -> Answers:
+    return Answers(np.array(list(result["truth"])), np.array(list(result["answers"])))
+
+
+def _seconds(found: Iterable[dict[str, Any]]) -> str:
+    """The mean over runs, marked where the machine was busy."""
+    runs = list(found)
+    value = statistics.mean(run["result"]["seconds"] for run in runs)
+    mark = "\\*" if any(run["made"]["others"] > BUSY for run in runs) else ""
+    return f"{value:,.1f}{mark}" if value < 100 else f"{value:,.0f}{mark}"
+
+
+def _seeds(runs: dict[int, Any]) -> str:
+    return ", ".join(map(str, sorted(runs)))
+
+
+def _bold(estimate: Estimate, best: bool) -> str:
+    return f"**{estimate.show()}**" if best else estimate.show()
+
+
+def _signed(estimate: Estimate | None) -> str:
+    return "" if estimate is None else estimate.show("+.3f")
+
+
+def _number(value: Any) -> Any:
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
+
+
+_METHODS = {
+    "guide": "Keras guide, the best of its epochs on the test split",
+    "guide, shuffled": "Keras guide, another order in each epoch; the same",
+    "kzoo": "`kzoo.adapt`",
+    "TF-IDF": "the best TF-IDF and logistic regression",
+    "static": "static embeddings of minilm_l6",
+}
+_ORDER = ("guide", "guide, shuffled", "TF-IDF", "scikit-learn", "from the start", "mobilenet_v2_035", "nano, probe")
+_FEW_SHOT = {
+    "hymenoptera": "hymenoptera (its images come from ImageNet, on which the teacher was trained)",
+    "fsdd": "FSDD, two speakers",
+    "voice": "FSDD, another speaker than the one learned from",
+    "chnsenticorp": "ChnSentiCorp, the fifth that was kept out",
+}
