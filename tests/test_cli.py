@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import warnings
 
 import pytest
+import tensorflow as tf
 
 from kzoo.cli import main
+from kzoo.serving.export import ExportError
 from kzoo.training import store
 
 
@@ -145,9 +148,111 @@ def test_failures_are_one_clear_line_and_exit_code_1(capsys, folder, arguments, 
     assert "Traceback" not in err
 
 
+def test_verify(capsys, saved, tmp_path):
+    for name in ("saved", "served"):
+        shutil.copytree(saved / name, tmp_path / name)
+    code, out, err = run(capsys, "verify", tmp_path / "saved")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"ok      {tmp_path}/saved: saved model, 2 files, ")
+    shutil.copytree(tmp_path / "served" / "1", tmp_path / "served" / "9")
+    (tmp_path / "served" / "9" / "saved_model.pb").write_bytes(b"")
+    code, out, err = run(capsys, "verify", tmp_path / "served")
+    lines = out.splitlines()
+    assert (code, err, len(lines)) == (1, "", 2)
+    assert lines[0].startswith(f"ok      {tmp_path}/served/1: exported version, ")
+    assert lines[1].startswith(f"DAMAGED {tmp_path}/served/9: ")
+    assert "changed: saved_model.pb" in lines[1]
+    code, out, _ = run(capsys, "verify", tmp_path / "served", "--json")
+    assert (code, [bool(row["damage"]) for row in json.loads(out)]) == (1, [False, True])
+
+
+def raising(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("a bad value"), "a bad value"),
+        (OSError("no disk"), "no disk"),
+        (ImportError("pip install it"), "pip install it"),
+        (FloatingPointError("no number"), "no number"),
+        (MemoryError(), "out of memory"),
+        (tf.errors.ResourceExhaustedError(None, None, "no space"), "no space"),
+        (ExportError("answers otherwise"), "answers otherwise"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_a_user_can_mend_is_one_line(capsys, monkeypatch, error, told):
+    error.add_note("while listing")
+    monkeypatch.setattr("kzoo.list_models", raising(error))
+    assert run(capsys, "list") == (1, "", f"kzoo list: {told}\nwhile listing\n")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("of ours"), KeyError("of ours"), AssertionError("of ours")])
+def test_an_error_of_kzoos_own_is_not_taken_for_the_users(capsys, monkeypatch, error):
+    monkeypatch.setattr("kzoo.list_models", raising(error))
+    code, out, err = run(capsys, "list")
+    assert (code, out) == (70, "")
+    assert err.startswith(f"kzoo list: internal error: {type(error).__name__}: ")
+    assert "of ours" in err
+    assert "please report it with the traceback that --debug shows" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "list"), ("list", "--debug"), ("list", "x*", "--debug", "--json")])
+@pytest.mark.parametrize(("error", "code"), [(RuntimeError("of ours"), 70), (ValueError("of theirs"), 1)])
+def test_debug_shows_where_an_error_came_from(capsys, monkeypatch, arguments, error, code):
+    monkeypatch.setattr("kzoo.list_models", raising(error))
+    found, _, err = run(capsys, *arguments)
+    assert found == code
+    assert err.startswith("Traceback (most recent call last)")
+    assert "in fail" in err
+    assert "--debug shows" not in err
+
+
+def test_debug_shows_warnings(capsys, monkeypatch):
+    monkeypatch.setattr("kzoo.list_models", lambda *_, **__: warnings.warn("look here", stacklevel=2))
+    assert run(capsys, "list")[0] == 0
+    with pytest.warns(UserWarning, match="look here"):
+        main(["list", "--debug"])
+
+
+@pytest.mark.parametrize("option", ["--save", "--export"])
+def test_an_empty_path_is_told_before_training(capsys, monkeypatch, folder, option):
+    monkeypatch.setattr("kzoo.adapt", raising(AssertionError("training began")))
+    code, _, err = run(capsys, "adapt", "mobilenet_v1_025", folder, option, "")
+    assert code == 1
+    assert f"{option[2:]} needs the path of a directory" in err
+
+
+def test_help_tells_the_exit_codes(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    for code in ("0    done", "1    failed", "2    the command", "70   internal error", "130  interrupted"):
+        assert f"\n  {code}" in out
+
+
 @pytest.mark.parametrize(
     "command",
-    ["list", "show", "plan", "adapt", "pretrain", "distill", "evaluate", "predict", "export", "cache", "demo"],
+    [
+        "list",
+        "show",
+        "plan",
+        "adapt",
+        "pretrain",
+        "distill",
+        "evaluate",
+        "predict",
+        "export",
+        "verify",
+        "cache",
+        "demo",
+    ],
 )
 def test_every_command_has_help(capsys, command):
     with pytest.raises(SystemExit) as left:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +57,17 @@ def test_the_layout_is_tensorflow_servings(version):
     assert (version / "saved_model.pb").is_file()
     assert sorted(os.listdir(version.parent)) == ["1"]
     extras = sorted(path.name for path in (version / "assets.extra").iterdir())
-    assert extras == ["README.md", "labels.txt", "tf_serving_warmup_requests"]
+    assert extras == ["README.md", "SHA256SUMS", "labels.txt", "tf_serving_warmup_requests"]
+
+
+def test_every_file_of_a_version_has_its_checksum(version):
+    sums = (version / "assets.extra" / "SHA256SUMS").read_text().splitlines()
+    named = {line[66:] for line in sums}
+    there = {path.relative_to(version).as_posix() for path in version.rglob("*") if path.is_file()}
+    assert named == there - {"assets.extra/SHA256SUMS"}
+    assert {"saved_model.pb", "variables/variables.index", "assets.extra/README.md"} <= named
+    subprocess.run(["sha256sum", "--check", "--status", "assets.extra/SHA256SUMS"], cwd=version, check=True)
+    assert [row[1] for row in kzoo.verify(version.parent).rows] == ["exported version"]
 
 
 def test_versions_count_up(adapted, tmp_path):
@@ -170,6 +182,41 @@ def test_a_full_disk_leaves_no_version_and_no_harm(adapted, tmp_path, monkeypatc
     with pytest.raises(OSError, match="No space left"):
         adapted.export(tmp_path / "served")
     assert os.listdir(tmp_path / "served") == ["1"]
+
+
+def test_a_disk_that_tensorflow_finds_full_is_told_and_leaves_the_old_versions(adapted, version, tmp_path):
+    shutil.copytree(version, tmp_path / "served" / "1")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Less than the warm-up request and the weights take: a limit of sizes is refused in the place of a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"served/2 could not be written: File too large\. .* MB of it were written"):
+            adapted.export(tmp_path / "served")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert os.listdir(tmp_path / "served") == ["1"]
+    kzoo.verify(tmp_path / "served")
+
+
+@pytest.mark.parametrize("path", ["", None])
+def test_a_path_that_is_none_is_told(adapted, path):
+    for verb in ("export", "save"):
+        with pytest.raises((TypeError, ValueError), match=f"{verb} needs the path of a directory"):
+            getattr(adapted, verb)(path)
+
+
+def test_a_version_is_numbered_through_a_link(adapted, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "served").symlink_to("real")
+    assert adapted.export(tmp_path / "served") == tmp_path / "served" / "1"
+    assert os.listdir(tmp_path / "real") == ["1"]
+    assert sorted(os.listdir(tmp_path)) == ["real", "served"]
+
+
+def test_a_file_in_the_place_of_versions_is_told(adapted, tmp_path):
+    (tmp_path / "served").write_text("")
+    with pytest.raises(OSError, match="served could not be written: File exists"):
+        adapted.export(tmp_path / "served")
 
 
 KILLED = """
