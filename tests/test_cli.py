@@ -215,7 +215,7 @@ def test_debug_shows_where_an_error_came_from(capsys, monkeypatch, arguments, er
 
 
 def test_debug_shows_warnings(capsys, monkeypatch):
-    monkeypatch.setattr("kzoo.list_models", lambda *_, **__: warnings.warn("look here", stacklevel=2))
+    monkeypatch.setattr("kzoo.list_models", lambda *_, **__: warnings.warn("look here", stacklevel=2) or [])
     assert run(capsys, "list")[0] == 0
     with pytest.warns(UserWarning, match="look here"):
         main(["list", "--debug"])

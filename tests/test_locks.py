@@ -165,9 +165,12 @@ def record_time(caplog):
     return re.search(r"since (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", caplog.records[0].getMessage())[1]
 
 
-def test_where_nobody_is_to_wait_a_held_lock_raises(tmp_path):
+@pytest.mark.parametrize("spelling", ["real/target", "linked/target", "link_to_target"])
+def test_where_nobody_is_to_wait_a_held_lock_raises(place, spelling):
+    (place / "link_to_target").symlink_to("real/target")
+
     def enter():
-        with lock(tmp_path / "target", wait=False):
+        with lock(place / spelling, wait=False):
             pass
 
     found = []
@@ -178,7 +181,7 @@ def test_where_nobody_is_to_wait_a_held_lock_raises(tmp_path):
         except Timeout as error:
             found.append(error)
 
-    with lock(tmp_path / "target"):
+    with lock(place / "real" / "target"):
         other = threading.Thread(target=try_it)
         other.start()
         other.join()
@@ -234,6 +237,9 @@ def test_a_sweep_leaves_what_a_living_process_writes(tmp_path, start, removed):
     process.stdout.readline()
     if removed == "lock file":
         (tmp_path / ".target.lock").unlink()
+    (aside,) = tmp_path.glob(".target.new-*")
+    for each in (aside / "file", aside):
+        os.utime(each, (0, 0))  # it has paused for long
     sweep(tmp_path)
     recover(tmp_path / "target")
     process.communicate("\n")

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -184,16 +183,25 @@ def test_a_full_disk_leaves_no_version_and_no_harm(adapted, tmp_path, monkeypatc
     assert os.listdir(tmp_path / "served") == ["1"]
 
 
-def test_a_disk_that_tensorflow_finds_full_is_told_and_leaves_the_old_versions(adapted, version, tmp_path):
+FULL = (
+    "{{function_node __wrapped__SaveV2_dtypes_5_device_/job:localhost/replica:0/task:0/device:CPU:0}} "
+    "variables/variables_temp/part-00000-of-00001.data-00000-of-00001.tempstate1; No space left on device [Op:SaveV2]"
+)
+"""What TensorFlow 2.21 says on a tmpfs that is full."""
+
+
+def test_a_disk_that_tensorflow_finds_full_is_told_and_leaves_the_old_versions(adapted, version, tmp_path, monkeypatch):
     shutil.copytree(version, tmp_path / "served" / "1")
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # Less than the warm-up request and the weights take: a limit of sizes is refused in the place of a full disk.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limit[1]))
-    try:
-        with pytest.raises(OSError, match=r"served/2 could not be written: File too large\. .* MB of it were written"):
-            adapted.export(tmp_path / "served")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    def full(self, directory, **_):
+        Path(directory, "saved_model.pb").write_bytes(bytes(200_000))
+        raise tf.errors.ResourceExhaustedError(None, None, FULL)
+
+    monkeypatch.setattr(keras.export.ExportArchive, "write_out", full)
+    told = r"served/2 could not be written: No space left on device\. Free some space.* 0\.2 MB of it were written"
+    with pytest.raises(OSError, match=told) as caught:
+        adapted.export(tmp_path / "served")
+    assert caught.value.errno == errno.ENOSPC
     assert os.listdir(tmp_path / "served") == ["1"]
     kzoo.verify(tmp_path / "served")
 
