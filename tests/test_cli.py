@@ -149,7 +149,7 @@ def test_failures_are_one_clear_line_and_exit_code_1(capsys, folder, arguments, 
 
 
 def test_verify(capsys, saved, tmp_path):
-    for name in ("saved", "served"):
+    for name in ("saved", "served/1"):
         shutil.copytree(saved / name, tmp_path / name)
     code, out, err = run(capsys, "verify", tmp_path / "saved")
     assert (code, err) == (0, "")

@@ -193,11 +193,11 @@ FULL = (
 def test_a_disk_that_tensorflow_finds_full_is_told_and_leaves_the_old_versions(adapted, version, tmp_path, monkeypatch):
     shutil.copytree(version, tmp_path / "served" / "1")
 
-    def full(self, directory, **_):
-        Path(directory, "saved_model.pb").write_bytes(bytes(200_000))
+    def full(directory, *_):
+        (directory / "saved_model.pb").write_bytes(bytes(200_000))
         raise tf.errors.ResourceExhaustedError(None, None, FULL)
 
-    monkeypatch.setattr(keras.export.ExportArchive, "write_out", full)
+    monkeypatch.setattr("kzoo.serving.export._write", full)
     told = r"served/2 could not be written: No space left on device\. Free some space.* 0\.2 MB of it were written"
     with pytest.raises(OSError, match=told) as caught:
         adapted.export(tmp_path / "served")
