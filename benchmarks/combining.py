@@ -2,11 +2,10 @@
 
     KERAS_HOME=... python benchmarks/combining.py DATA [--methods ...] [--seeds 0 1 2] [--again]
 
-DATA is the folder that holds ``trashnet/``. Members: MobileNetV2 0.35 with the ImageNet weights for 224 pixels that Keras
-downloads, and kzoo_nano_image, at 128 pixels, stretched, as `kzoo.adapt` adapts them; splits of 80/10/10 per cent. A
-soup has three runs of the first: two seeds, and half of the rate; interpolation is between probe and tuned weights of
-the first; students are kzoo_nano_image.
-All methods of a seed answer the same test images.
+DATA is the folder that holds ``trashnet/``. Members: MobileNetV2 0.35 with the ImageNet weights for 224 pixels that
+Keras downloads, and kzoo_nano_image, at 128 pixels, stretched, as `kzoo.adapt` adapts them; splits of 80/10/10 per
+cent. A soup has three runs of the first: two seeds, and half of the rate; interpolation is between probe and tuned
+weights of the first; students are kzoo_nano_image. All methods of a seed answer the same test images.
 """
 
 from __future__ import annotations

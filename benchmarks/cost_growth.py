@@ -2,9 +2,9 @@
 
     KERAS_HOME=... python benchmarks/cost_growth.py DATA [--model mobilenet_v2_035] [--again]
 
-DATA is the folder that holds ``trashnet/``. Each run is a process of its own, with an empty cache of activations, around 1000
-images, 5 epochs and 4 views. Memory is the process's largest (VmHWM), and the largest that is its own, not files'
-(RssAnon).
+DATA is the folder that holds ``trashnet/``. Each run is a process of its own, with an empty cache of activations,
+around 1000 images, 5 epochs and 4 views. Memory is the process's largest (VmHWM), and the largest that is its own, not
+files' (RssAnon).
 """
 
 import argparse

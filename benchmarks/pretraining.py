@@ -2,11 +2,10 @@
 
     python benchmarks/pretraining.py DATA [--sets ...] [--methods ...] [--seeds 0 1 2] [--again]
 
-DATA is the folder that holds ``cifar10/``, TFRecords. The backbone is that of kzoo_nano_image with random weights, at 32 pixels.
-It is pretrained on the 50,000 training pictures without labels, 600 steps of 64 pictures; then a probe and all of it
-are trained on 500 or 5,000 labelled pictures, another draw for each seed, as the network from the start is; a tenth
-of these choose. The test split is that of CIFAR-10.
-Pretraining runs once a process (seed 0). Sets: percents of labels.
+DATA is the folder that holds ``cifar10/``, TFRecords. The backbone is that of kzoo_nano_image with random weights, at
+32 pixels. It is pretrained on the 50,000 training images without labels, 600 steps of 64 images; then a probe and all
+of it are trained on 500 or 5,000 labelled images, another draw for each seed, as the network from the start is; a tenth
+of these choose. The test split is that of CIFAR-10. Pretraining runs once a process (seed 0). Sets: percents of labels.
 """
 
 from __future__ import annotations

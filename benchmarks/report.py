@@ -102,11 +102,13 @@ def run_all(
             print(f"{path.name}: is there", flush=True)
             continue
         print(f"{script}: {job}", flush=True)
+        # Before the run: files may change while it lasts.
+        found = circumstances()
         started, others = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), Others()
         with tempfile.TemporaryDirectory() as cache:
             os.environ["KZOO_CACHE"] = cache
             result = _apart(run, job) if apart else run(job)
-        made = {**circumstances(), "started": started, "others": others.share()}
+        made = {**found, "started": started, "others": others.share()}
         record = {"script": script, "job": job, "arguments": arguments or {}, "made": made, "result": result}
         write(record, path)
         shown = {key: value for key, value in result.items() if isinstance(value, float | int)}
@@ -176,11 +178,18 @@ def _apart(run: Callable[[dict[str, Any]], dict[str, Any]], job: dict[str, Any])
 
 
 def _commit() -> str:
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    """The last commit that changed kzoo itself, and whether its files differ from it."""
     try:
-        return subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=True).stdout.strip()
+        last, changed = (
+            subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, check=True).stdout.strip()
+            for command in (
+                ["git", "log", "-1", "--format=%h", "--", "kzoo"],
+                ["git", "status", "--porcelain", "--", "kzoo"],
+            )
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{last}, changed" if changed else last or "unknown"
 
 
 def _lines(path: str) -> list[str]:

@@ -125,11 +125,24 @@ def serving(found: Records) -> Rows:
         times, batch = record["result"]["milliseconds"], record["job"]["batch"]
         medians = {way: float(np.median(times[way])) for way in ("keras", "kzoo")}
         mark = "\\*" if record["made"]["others"] > BUSY else ""
-        spans = [f"{medians[way]:.1f} / {np.quantile(times[way], 0.99):.1f}{mark}" for way in medians]
+        spans = [f"{medians[way]:.1f} / {_p99(times[way])}{mark}" for way in medians]
         rates = [f"{1e3 * batch / medians[way]:,.0f}" for way in medians]
         share = f"{medians['keras'] / medians['kzoo']:.2f}"
         lines.append((record["job"]["backbone"], batch, *spans, *rates, share, len(times["kzoo"])))
     return (*columns, "ratio", "calls"), lines
+
+
+def predict(found: Records) -> Rows:
+    """One row a modality and way; runs hold milliseconds of wall clock and of processor, of each call, by way."""
+    columns = ("input", "backbone", "what", "p50 / p99, ms", "CPU, ms a call", "calls")
+    lines = []
+    for record in found:
+        mark = "\\*" if record["made"]["others"] > BUSY else ""
+        for way, times in record["result"]["milliseconds"].items():
+            used = statistics.mean(record["result"]["cpu_milliseconds"][way])
+            span = f"{np.median(times):.1f} / {_p99(times)}{mark}"
+            lines.append((record["job"]["modality"], record["job"]["backbone"], way, span, f"{used:.1f}", len(times)))
+    return columns, lines
 
 
 def plain(found: Records) -> Rows:
@@ -217,6 +230,11 @@ def _seconds(found: Iterable[dict[str, Any]]) -> str:
 
 def _seeds(runs: dict[int, Any]) -> str:
     return ", ".join(map(str, sorted(runs)))
+
+
+def _p99(times: Sequence[float]) -> str:
+    """The 99th percentile; of fewer than 200 calls it would be little else than the largest."""
+    return f"{np.quantile(times, 0.99):.1f}" if len(times) >= 200 else "too few calls"
 
 
 def _bold(estimate: Estimate, best: bool) -> str:

@@ -29,6 +29,7 @@ TABLES: dict[str, Callable[[list[dict[str, Any]]], rows.Rows]] = {
     "time_to_accuracy_seeds": rows.time_to_accuracy_seeds,
     "few_shot": rows.few_shot,
     "serving": rows.serving,
+    "predict": rows.predict,
     "combining": rows.combining,
     "pretraining": rows.pretraining,
     "feature_throughput": rows.plain,
@@ -37,13 +38,13 @@ TABLES: dict[str, Callable[[list[dict[str, Any]]], rows.Rows]] = {
 }
 
 
-def main() -> int:
-    """Writes, or checks."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes, or checks; returns 1 where a check fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--files", type=Path, nargs="+", default=FILES)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     stale = []
     for path in options.files:
         text = path.read_text(encoding="utf-8")

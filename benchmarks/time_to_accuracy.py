@@ -32,7 +32,8 @@ import numpy as np
 import tensorflow as tf
 from report import answered, parser, run_all
 from sets import Part, Split, load
-from sklearn.linear_model import LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -129,7 +130,8 @@ def features(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[s
     inputs = keras.Input((size, size, 3))
     x = base(keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs))
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
-    regression = make_pipeline(StandardScaler(), LogisticRegressionCV(Cs=[1e-4, 1e-3, 1e-2, 1e-1, 1], max_iter=500))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
+    regression = GridSearchCV(pipeline, {"logisticregression__C": [1e-4, 1e-3, 1e-2, 1e-1, 1]})
     rows = [
         model.predict(dataset(part, size, split.classes).batch(32), verbose=0)
         for part in (split.train, split.validation)
