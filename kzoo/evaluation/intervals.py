@@ -20,7 +20,7 @@ DOUBT = 2.0
 """Examples that are imagined for a share: half of them hits, half misses (Price and Bonett 2004)."""
 _CHUNK = 1024
 _SMALLEST = 0.2
-_IMAGINED = 10
+_IMAGINED = 6
 _EXPONENTIAL = 9.0  # kurtosis of an exponential distribution
 
 Statistic = Callable[[np.ndarray], np.ndarray]
