@@ -98,7 +98,7 @@ def test_of_100_intervals_92_to_98_hold_the_true_value(kind, setting):
 
 @pytest.mark.slow
 def test_errors_of_groups_that_differ_much_are_held_less_often():
-    # A known limit: 20 groups show too little of the tail of squared shifts; 91 to 92 of 100.
+    # A known limit: 20 groups show too little of the tail of squared shifts; 91 to 93 of 100.
     setting = {"size": 1000, "outputs": 2, "noise": 0.5, "groups": 20, "deviation": 0.3}
     shares = coverage("regression", setting)
     assert {name: share for name, share in shares.items() if not 0.90 <= share <= 0.98} == {}
@@ -267,8 +267,10 @@ def test_few_units_that_carry_the_error_widen_its_interval():
     assert calm.value == pytest.approx(1.1)
     assert wild.value == pytest.approx(1.1, rel=0.02)
     assert (calm.high - calm.low) < 0.08
-    assert wild.low < 0.3
-    assert wild.high > 4
+    # Left out, each of the two halves the error: its logarithm deviates by sqrt(39 / 40 * 2 * (0.95 * 0.67) ** 2).
+    normal = np.exp(stats.t.ppf(0.975, 39) * 0.93)
+    assert wild.low < wild.value / (1.3 * normal)
+    assert wild.high > wild.value * 1.3 * normal
 
 
 @pytest.mark.parametrize("seed", range(4))
