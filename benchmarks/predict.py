@@ -2,14 +2,15 @@
 
     python benchmarks/predict.py [--calls 200] [--json FILE]
 
-For each modality a model with random weights, and files or texts made here. Each call gets another one. The network alone
-is called in turn with `predict`, with the same examples in the same batch size, which `predict` pads to.
+For each modality a model with random weights, and files or texts made here. Each call gets another one. The network
+alone is called in turn with `predict`, with the same examples in the same batch size, which `predict` pads to.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def measure(modality: str, name: str, inputs: Sequence[Any], calls: int) -> list
     found: dict[str, list[Any]] = {"network": [], **{way: [] for way in ways}}
     for number in range(calls + 1):
         value = inputs[number % len(inputs)]
-        times = {"network": network(value)} | {way: _timed(lambda c=call: c(value)) for way, call in ways.items()}
+        times = {"network": network(value)} | {way: _timed(partial(call, value)) for way, call in ways.items()}
         for way, figures in times.items():
             if number:
                 found[way].append(figures)

@@ -195,6 +195,12 @@ SIGNATURES = {
 }
 """What a model card says of them, by modality."""
 
+MARKS = (
+    "Signatures that take strings also return `errors`, string (B,): empty, or why an item has no answer. Its label is "
+    "empty then, its numbers are NaN, and the other items are answered."
+)
+"""What a model card says of bad items."""
+
 
 def model_card(
     card: BackboneSpec,
@@ -233,6 +239,8 @@ def model_card(
         "## Signatures",
         "",
         *SIGNATURES[preprocessor.modality],
+        "",
+        MARKS,
         "",
     ]
     return "\n".join(lines)

@@ -48,6 +48,15 @@ def read_items(strings: Any, *, read: Read, spec: tf.TensorSpec) -> tuple[Any, A
     return tf.ensure_shape(features, (None, *spec.shape)), errors
 
 
+def reader(read: Read, spec: tf.TensorSpec) -> Callable[[Any], tuple[Any, Any]]:
+    """`read_items` as one function that all signatures call: traced, written and loaded once."""
+    strings = tf.TensorSpec((None,), tf.string)
+    function = tf.function(
+        lambda items: read_items(items, read=read, spec=spec), input_signature=[strings], autograph=False
+    )
+    return function.get_concrete_function()
+
+
 def spread(outputs: Any, errors: Any) -> Any:
     """Outputs of the good items, float (M, K), as those of all, float (B, K): NaN where an item is bad.
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.serving.items import Read, read_items
+from kzoo.serving.items import Read, reader
 from kzoo.serving.signatures import Function, named, string_functions, traced_once
 
 
@@ -42,7 +42,7 @@ def audio_signatures(
     """
     call = traced_once(answer, shape, tf.float32)
     spec = tf.TensorSpec(tuple(shape), tf.float32)
-    answers, embeds = string_functions(lambda files: read_items(files, read=read, spec=spec), call, labels, kind=kind)
+    answers, embeds = string_functions(reader(read, spec), call, labels, kind=kind)
     encoded = [tf.TensorSpec((None,), tf.string, name="audio")]
     return {
         "serving_default": (lambda audio: answers(audio), encoded),

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.serving.items import Read, read_items, spread
+from kzoo.serving.items import Read, reader, spread
 
 Function = Callable[..., dict[str, Any]]
 
@@ -50,7 +50,7 @@ def image_signatures(
     def say(image: Any) -> dict[str, Any]:
         return named(call(fit(image))[0], labels, kind=kind)
 
-    answers, embeds = string_functions(lambda images: read_items(images, read=read, spec=spec), call, labels, kind=kind)
+    answers, embeds = string_functions(reader(read, spec), call, labels, kind=kind)
     encoded = [tf.TensorSpec((None,), tf.string, name="image")]
     return {
         "serving_default": (lambda image: answers(image), encoded),
