@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ import keras
 import numpy as np
 
 from kzoo import figures
-from kzoo.asking import ask
+from kzoo.asking import Asked, ask
+from kzoo.comparing import MOST_READ, Live, pick_examples
 from kzoo.data.batches import batches
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
+from kzoo.data.loader import Loader
 from kzoo.data.splits import read_labelled
 from kzoo.data.unchanged import reading
 from kzoo.evaluation.metrics import Evaluation, measure
@@ -35,12 +38,16 @@ from kzoo.specs.head import Head
 from kzoo.specs.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.tables import Table
-from kzoo.training.trunk import compiled, forward_batches
+from kzoo.training.trunk import compiled, forward, forward_batches
 
 if TYPE_CHECKING:
     import pandas
 
-BATCH = 64
+BATCH = 8
+"""Examples that the network takes at once, always: the last batch is padded, so an answer does not depend on others.
+
+One image costs as much as eight; larger batches are slower on a CPU, whose cache holds no more.
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,11 +166,10 @@ class Adapted:
                 (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder, encoded bytes, a pair
                 ``(rate, samples)``, or a list of these.
         """
-        asked = ask(self.preprocessor.modality, inputs)
-        outputs = asked.fill(lambda column: np.asarray(self._outputs(column)), len(self.labels))
-        answers = name_targets(self.kind, outputs, labels=self.labels)
+        asked = self._ask(inputs, self._call, self.finish, width=len(self.labels))
+        answers = name_targets(self.kind, asked.rows, labels=self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
-        return Predictions(asked.names, labels, outputs, self.labels, asked.reasons, asked.noun)
+        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun)
 
     def embed(self, inputs: Any) -> np.ndarray:
         """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.
@@ -171,8 +177,7 @@ class Adapted:
         Args:
             inputs: as of `predict`.
         """
-        asked = ask(self.preprocessor.modality, inputs)
-        return asked.fill(self._embeddings, self.embedding.output_shape[-1])
+        return self._ask_embeddings(inputs).rows
 
     def neighbors(self, inputs: Any, k: int = 5, *, among: Any = None) -> Neighbors:
         """The labelled examples that lie nearest to some inputs, by the cosine of their embeddings.
@@ -185,7 +190,7 @@ class Adapted:
         Raises:
             ValueError: `k` is larger than what is searched, or there is nothing to search.
         """
-        asked = ask(self.preprocessor.modality, inputs)
+        asked = self._ask_embeddings(inputs)
         if among is None:
             known, embedded = self.splits().train, self._train_embeddings
         else:
@@ -195,8 +200,7 @@ class Adapted:
         if not names:
             raise ValueError(f"Nothing can be read of what is asked about: {asked.reasons}")
         titles = title_targets(self.kind, known.targets, labels=self.labels)
-        found = self._embeddings(asked.column[asked.good])
-        return search(found, embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
+        return search(asked.rows[asked.good], embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
 
     def interpolate(self, alpha: float | str = "auto") -> Adapted:
         """Weights between those before fine-tuning and those after it (WiSE-FT, arXiv:2109.01903): often more robust.
@@ -212,8 +216,11 @@ class Adapted:
     def export(self, directory: str | Path) -> Path:
         """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
 
-        It is written aside, reloaded and compared with this model before it appears; a model card and a warm-up request
-        go with it. Signatures: see `kzoo.serving.signatures`.
+        It is written aside, reloaded and compared with this model before it appears: labels, probabilities or values,
+        and embeddings of up to 16 examples of the test split, through every signature, must be what `predict` says, to
+        a thousandth of the largest number. Where the data is neither in this process nor can be read again (at most
+        20,000 examples are), the examples are generated. A model card and a warm-up request go with it. Signatures, and
+        how they mark what they cannot read: see `kzoo.serving.signatures`.
 
         Returns:
             Path of the version.
@@ -238,7 +245,20 @@ class Adapted:
             labels=self.labels,
             kind=self.kind,
             description=description,
+            live=Live(self.predict, self._raw_embeddings, self.kind, self.labels),
+            examples=pick_examples(self._splits_at_hand(), self.preprocessor.modality),
         )
+
+    def _raw_embeddings(self, inputs: Any) -> np.ndarray:
+        return self._ask(inputs, self._embed, np.asarray, width=self.embedding.output_shape[-1]).rows
+
+    def _splits_at_hand(self) -> Splits | None:
+        """The splits, where this process has them or a moderate amount of data can be read again."""
+        if self.data is None and sum(self.record["sizes"].values()) > MOST_READ:
+            return None
+        with contextlib.suppress(OSError, ValueError, TypeError, ImportError):
+            return self.splits()
+        return None
 
     def save(self, directory: str | Path) -> Path:
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
@@ -295,6 +315,21 @@ class Adapted:
 
     def _embeddings(self, column: np.ndarray) -> np.ndarray:
         return normalize(self._run(self._embed, column))
+
+    def _ask_embeddings(self, inputs: Any) -> Asked:
+        return self._ask(inputs, self._embed, normalize, width=self.embedding.output_shape[-1])
+
+    def _ask(self, inputs: Any, call: Any, finish: Any, *, width: int) -> Asked:
+        """Answers for what a user has at hand, bit for bit those of `_run`: in batches of the same size."""
+
+        def answer(examples: np.ndarray) -> np.ndarray:
+            return np.asarray(finish(forward(call, (examples,), batch_size=BATCH)))
+
+        return ask(self.preprocessor.modality, inputs, load=self._loader.load, answer=answer, width=width)
+
+    @cached_property
+    def _loader(self) -> Loader:
+        return Loader(self.preprocessor)
 
     def _run(self, call: Any, column: np.ndarray) -> np.ndarray:
         scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)

@@ -1,8 +1,9 @@
-"""Asking: what a user has at hand, opened, with the reasons against what cannot be read."""
+"""Asking: what a user has at hand, opened and answered a batch at a time; what cannot be read is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +11,24 @@ import numpy as np
 
 from kzoo.data.modalities import MODALITIES
 
+Load = Callable[[np.ndarray], tuple[np.ndarray, Mapping[int, str]]]
+
+AT_A_TIME = 64
+"""Inputs that are held in memory, decoded; as many are decoded meanwhile."""
+
 
 @dataclass(frozen=True)
 class Asked:
-    """Inputs that were opened.
+    """Answers for inputs.
 
     Args:
-        column: the inputs.
-        names: what each is called.
+        rows: an answer each, float32 (N, width); NaN for what cannot be read.
+        names: what each input is called.
         errors: why some cannot be read, by index.
         noun: what one is called.
     """
 
-    column: np.ndarray
+    rows: np.ndarray
     names: Sequence[str]
     errors: Mapping[int, str]
     noun: str
@@ -30,30 +36,53 @@ class Asked:
     @property
     def good(self) -> list[int]:
         """Indices of those that can be read."""
-        return [index for index in range(len(self.column)) if index not in self.errors]
+        return [index for index in range(len(self.names)) if index not in self.errors]
 
     @property
     def reasons(self) -> dict[str, str]:
         """Why some cannot be read, by name."""
         return {self.names[index]: why for index, why in self.errors.items()}
 
-    def fill(self, function: Callable[[np.ndarray], np.ndarray], width: int) -> np.ndarray:
-        """A row of `function` for each input, float32 (N, width); NaN for what cannot be read."""
-        rows = np.full((len(self.column), width), np.nan, np.float32)
-        if self.good:
-            rows[self.good] = function(self.column[self.good])
-        return rows
 
+def ask(modality: str, inputs: Any, *, load: Load, answer: Callable[[np.ndarray], np.ndarray], width: int) -> Asked:
+    """Opens inputs of any form that a modality has, and answers them.
 
-def ask(modality: str, inputs: Any) -> Asked:
-    """Opens inputs of any form that a modality has.
+    Args:
+        modality: name.
+        inputs: what a user has.
+        load: from a column to examples as the network takes them, of those that can be read, and reasons against the
+            others, by index.
+        answer: from such examples (M, ...) to answers (M, width).
+        width: numbers in an answer.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or they have a shape that no input has.
+        TypeError: they are of another kind.
     """
     reads = MODALITIES[modality]
     column, names = reads.ask(inputs)
     if not len(column):
         raise ValueError(f"There are no {reads.noun}s to look at.")
-    checked = reads.check(column)
-    return Asked(checked.column, names, checked.reasons, reads.noun)
+    rows, errors = np.full((len(column), width), np.nan, np.float32), {}
+    for start, (examples, reasons) in _loaded(column, load):
+        part = range(start, min(start + AT_A_TIME, len(column)))
+        errors |= {start + index: why for index, why in reasons.items()}
+        good = [index for index in part if index not in errors]
+        if good:
+            rows[good] = answer(examples)
+    return Asked(rows, names, errors, reads.noun)
+
+
+def _loaded(column: np.ndarray, load: Load) -> Iterator[tuple[int, tuple[np.ndarray, Mapping[int, str]]]]:
+    """Parts of a column, loaded, each while the one before it is answered."""
+    starts = range(0, len(column), AT_A_TIME)
+    if len(starts) == 1:
+        yield 0, load(column)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(load, column[:AT_A_TIME])
+        for start in starts:
+            loaded = coming.result()
+            if start + AT_A_TIME < len(column):
+                coming = pool.submit(load, column[start + AT_A_TIME : start + 2 * AT_A_TIME])
+            yield start, loaded

@@ -10,7 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.comparing import Live, read_files, wanted
 from kzoo.data.audio import AudioPreprocessor
+from kzoo.data.fronts import middle
 from kzoo.data.image import Preprocessor
 from kzoo.data.text import TextPreprocessor
 from kzoo.models.folding import fold
@@ -32,6 +34,8 @@ def export(
     labels: Sequence[str],
     kind: str,
     description: str,
+    live: Live,
+    examples: Sequence[Any],
 ) -> Path:
     """Writes the next version of a SavedModel below `directory`, for TensorFlow Serving or plain TensorFlow.
 
@@ -44,23 +48,33 @@ def export(
         labels: names of the outputs.
         kind: kind of the task.
         description: the model card, Markdown.
+        live: what the files must answer as.
+        examples: real ones, encoded, on which they are compared; generated ones where there are none.
 
     Returns:
         Path of the version.
     """
     joint = _fast(keras.Model(network.input, [network.output, embedding.output]))
-    signatures, model, samples = SIGNERS[preprocessor.modality](joint, finish, preprocessor, labels=labels, kind=kind)
+    answer, signatures = SIGNERS[preprocessor.modality](joint, finish, preprocessor, labels=labels, kind=kind)
+    samples, asked = SAMPLERS[preprocessor.modality](preprocessor, examples)
     extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in labels)}
-    return export_version(directory, signatures=signatures, models=[model], samples=samples, extras=extras)
+    return export_version(
+        directory,
+        signatures=signatures,
+        models=[answer],
+        samples=samples,
+        answers=wanted(live, asked),
+        extras=extras,
+    )
 
 
 def _sign_pictures(
     joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Preprocessor, *, labels: Sequence[str], kind: str
-) -> tuple[Any, keras.Model, Any]:
-    """Signatures, what they call, and inputs to check each with."""
+) -> tuple[keras.Model, Any]:
+    """Signatures, and before them what they call."""
     answer = _answer(joint, finish, preprocessor, keras.Input(preprocessor.shape, name="pixels"))
     signatures = image_signatures(
-        decode=preprocessor.decode,
+        read=preprocessor.read,
         fit=preprocessor.fit,
         answer=answer,
         size=preprocessor.size,
@@ -68,9 +82,7 @@ def _sign_pictures(
         labels=labels,
         kind=kind,
     )
-    encoded, decoded = sample_pictures(preprocessor.size, channels=preprocessor.channels)
-    samples = {"serving_default": encoded, "features": encoded, "tensor": decoded, "tensor_float": decoded}
-    return signatures, answer, {name: {"image": inputs} for name, inputs in samples.items()}
+    return answer, signatures
 
 
 def _sign_texts(
@@ -80,15 +92,18 @@ def _sign_texts(
     *,
     labels: Sequence[str],
     kind: str,
-) -> tuple[Any, keras.Model, Any]:
-    """Signatures, what they call, and inputs to check each with."""
+) -> tuple[keras.Model, Any]:
+    """Signatures, and before them what they call."""
     answer = _answer(joint, finish, preprocessor, keras.Input(preprocessor.shape, dtype="int32", name="tokens"))
     signatures = text_signatures(
-        tokenize=preprocessor.tokenize, answer=answer, size=preprocessor.size, labels=labels, kind=kind
+        clean=preprocessor.clean,
+        tokenize=preprocessor.tokenize,
+        answer=answer,
+        size=preprocessor.size,
+        labels=labels,
+        kind=kind,
     )
-    texts = {"text": SAMPLE_TEXTS}
-    tokens = {"tokens": preprocessor.tokenize(tf.constant(SAMPLE_TEXTS)).numpy()}
-    return signatures, answer, {"serving_default": texts, "tokens": tokens, "features": texts}
+    return answer, signatures
 
 
 def _sign_recordings(
@@ -98,16 +113,40 @@ def _sign_recordings(
     *,
     labels: Sequence[str],
     kind: str,
-) -> tuple[Any, keras.Model, Any]:
-    """Signatures, what they call, and inputs to check each with."""
+) -> tuple[keras.Model, Any]:
+    """Signatures, and before them what they call."""
     shape = preprocessor.front.shape(preprocessor.samples)
     answer = _answer(joint, finish, preprocessor, keras.Input(shape, name="features"))
     signatures = audio_signatures(
-        decode=preprocessor.decode, fit=preprocessor.fit, answer=answer, shape=shape, labels=labels, kind=kind
+        read=preprocessor.read, fit=preprocessor.fit, answer=answer, shape=shape, labels=labels, kind=kind
     )
-    encoded, wave = sample_recordings(preprocessor.front.rate, preprocessor.samples)
-    files = {"audio": encoded}
-    return signatures, answer, {"serving_default": files, "waveform": {"waveform": wave}, "features": files}
+    return answer, signatures
+
+
+def _sample_pictures(preprocessor: Preprocessor, examples: Sequence[Any]) -> tuple[Any, Any]:
+    """Inputs of each signature, and the same as `Adapted.predict` takes them."""
+    files = read_files(examples) or sample_pictures(preprocessor.size)
+    pixels = np.stack([np.round(preprocessor.fit(preprocessor.decode(file))).astype(np.uint8) for file in files])
+    asked = {"serving_default": files, "features": files, "tensor": pixels, "tensor_float": pixels}
+    return {name: {"image": inputs} for name, inputs in asked.items()}, asked
+
+
+def _sample_texts(preprocessor: TextPreprocessor, examples: Sequence[Any]) -> tuple[Any, Any]:
+    """Inputs of each signature, and the same as `Adapted.predict` takes them."""
+    texts = [*examples, *SAMPLE_TEXTS]
+    tokens = preprocessor.tokenize(tf.constant(texts)).numpy()
+    names = ("serving_default", "tokens", "features")
+    samples = {name: {"tokens": tokens} if name == "tokens" else {"text": texts} for name in names}
+    return samples, dict.fromkeys(names, texts)
+
+
+def _sample_recordings(preprocessor: AudioPreprocessor, examples: Sequence[Any]) -> tuple[Any, Any]:
+    """Inputs of each signature, and the same as `Adapted.predict` takes them."""
+    files = read_files(examples) or sample_recordings(preprocessor.front.rate, preprocessor.samples)
+    waves = [middle(preprocessor.decode(file)[None], preprocessor.samples)[0] for file in files]
+    names = ("serving_default", "waveform", "features")
+    samples = {name: {"waveform": np.stack(waves)} if name == "waveform" else {"audio": files} for name in names}
+    return samples, dict.fromkeys(names, files)
 
 
 def _answer(joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Any, inputs: Any) -> keras.Model:
@@ -118,6 +157,9 @@ def _answer(joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Any,
 
 SIGNERS = {"image": _sign_pictures, "text": _sign_texts, "audio": _sign_recordings}
 """What signs a model, by modality."""
+
+SAMPLERS = {"image": _sample_pictures, "text": _sample_texts, "audio": _sample_recordings}
+"""What makes inputs to compare a model on, by modality."""
 
 
 def _fast(model: keras.Model) -> keras.Model:
@@ -152,6 +194,12 @@ SIGNATURES = {
     ),
 }
 """What a model card says of them, by modality."""
+
+MARKS = (
+    "Signatures that take strings also return `errors`, string (B,): empty, or why an item has no answer. Its label is "
+    "empty then, its numbers are NaN, and the other items are answered."
+)
+"""What a model card says of bad items."""
 
 
 def model_card(
@@ -191,6 +239,8 @@ def model_card(
         "## Signatures",
         "",
         *SIGNATURES[preprocessor.modality],
+        "",
+        MARKS,
         "",
     ]
     return "\n".join(lines)

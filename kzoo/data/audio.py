@@ -15,7 +15,7 @@ from kzoo.data.draws import marks, seeds_of, version_key
 from kzoo.data.files import Files
 from kzoo.data.fronts import Front, Listen, Picture, middle, resample
 from kzoo.data.image import scaling_layers
-from kzoo.data.recordings import seconds_of
+from kzoo.data.recordings import RATES, SHORTEST, SILENT, seconds_of
 from kzoo.data.sounds import SOUND_PRESETS, augment_sound, hide
 from kzoo.specs.backbone import BackboneSpec
 
@@ -24,6 +24,9 @@ SHARE = 0.95
 
 SECONDS = (0.25, 10.0)
 """Shortest and longest window for a backbone that says none."""
+
+MOST_BYTES = 100_000_000
+"""Of a wav file that an exported model takes: 19 minutes of one channel at 44,100 Hz need 400 MB to decode."""
 
 ROOM = 2
 """Windows that are decoded, so that a shifted one has something to show."""
@@ -68,6 +71,20 @@ class AudioPreprocessor:
         seen = f", as pictures of {self.edge} x {self.edge} pixels" if self.edge else ""
         return f"recordings of {self.samples / self.front.rate:.2f} s at {self.front.rate:,} Hz{seen}"
 
+    def read(self, encoded: Any) -> tuple[Any, Any]:
+        """Features, float32 (steps, values), of a wav file of 16 bits (scalar string), and an empty string.
+
+        Of a file that cannot be used: zeros, and the reason, as `kzoo.data.recordings.trouble` gives it. A file that
+        cannot be decoded raises.
+        """
+        shape = self.front.shape(self.samples)
+        length = tf.strings.length(encoded)
+        small = (length > 0) & (length <= MOST_BYTES)
+        said = f"too large: over {MOST_BYTES // 1_000_000:,} MB"
+        reason = tf.cond(small, lambda: _trouble(encoded), lambda: tf.where(length > 0, said, "empty file"))
+        features = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(shape))
+        return tf.ensure_shape(features, shape), reason
+
     def decode(self, encoded: Any) -> Any:
         """The middle of a wav file of 16 bits (scalar string) at the front end's rate, one channel: float32 (T,)."""
         wave, rate = tf.audio.decode_wav(encoded)
@@ -95,6 +112,21 @@ class AudioPreprocessor:
         """A Keras input for waveforms (B, T) in [-1, 1] at the front end's rate, and what the network takes of it."""
         waves = keras.Input((None,), name="waveform")
         return waves, self.scale(Listen(samples=self.samples, front=asdict(self.front), name="listen")(waves))
+
+
+def _trouble(encoded: Any) -> Any:
+    """Why a wav file (scalar string) cannot be used, scalar string; see `kzoo.data.recordings.trouble`."""
+    wave, rate = tf.audio.decode_wav(encoded)
+    samples = tf.shape(wave)[0]
+    reasons = [
+        ((rate < RATES[0]) | (rate > RATES[1]), tf.strings.format("a sample rate of {} Hz", rate)),
+        (samples == 0, "no samples"),
+        (tf.cast(samples, tf.float64) < SHORTEST * tf.cast(rate, tf.float64), f"shorter than {SHORTEST} s"),
+        (tf.reduce_max(tf.abs(wave)) < SILENT, "silent"),
+        (tf.constant(True), ""),
+    ]
+    first = tf.argmax(tf.stack([holds for holds, _ in reasons]))
+    return tf.gather(tf.stack([tf.convert_to_tensor(reason) for _, reason in reasons]), first)
 
 
 def fit_recordings(

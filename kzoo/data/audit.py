@@ -21,7 +21,8 @@ from kzoo.data.pipelines import PARALLEL, untuned
 def check_pictures(column: np.ndarray) -> Checked:
     """Opens every picture of a column: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
     if column.dtype != object:
-        return Checked(column, *_check_pixels(column))
+        digests = [hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in column]
+        return Checked(column, digests, check_pixels(column))
     digests, reasons, stamps = _check_headers(column)
     good = [index for index in range(len(column)) if index not in reasons]
     decodable = set(_decodable(column, good))
@@ -31,22 +32,37 @@ def check_pictures(column: np.ndarray) -> Checked:
     return Checked(column, digests, reasons, stamps=stamps)
 
 
-def _check_pixels(pixels: np.ndarray) -> tuple[list[str], dict[int, str]]:
-    digests = [hashlib.sha256(np.ascontiguousarray(picture).tobytes()).hexdigest() for picture in pixels]
-    reasons = {}
-    if np.issubdtype(pixels.dtype, np.floating):
-        reasons = {index: "pixels that are not finite" for index, x in enumerate(pixels) if not np.isfinite(x).all()}
-    return digests, reasons
+def check_pixels(pixels: np.ndarray) -> dict[int, str]:
+    """Why some images (N, H, W, C) cannot be used, by index."""
+    if not np.issubdtype(pixels.dtype, np.floating):
+        return {}
+    return {index: "pixels that are not finite" for index, image in enumerate(pixels) if not np.isfinite(image).all()}
+
+
+def open_picture(picture: str | bytes) -> tuple[bytes, str | None]:
+    """The content of a path, or the content itself, and why it cannot be used, as far as its header tells."""
+    try:
+        data = load(picture)
+    except (OSError, ValueError, MemoryError) as error:
+        return b"", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})"
+    return data, trouble(data)
+
+
+def describe_damage(error: Exception) -> str:
+    """An error of decoding, in one line."""
+    text = (str(getattr(error, "message", error)) or repr(error)).splitlines()[0]
+    return f"damaged: {text.split('} ', 1)[-1][:80]}"
 
 
 def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str], list[tuple[int, ...]]]:
     def check(picture: str | bytes) -> tuple[str, str | None, tuple[int, ...]]:
         try:
             seen = stamp(picture)
-            data = load(picture)
-        except (OSError, ValueError, MemoryError) as error:
-            return "", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})", ()
-        return hashlib.sha256(data).hexdigest(), trouble(data), seen
+        except (OSError, ValueError):
+            seen = ()
+        data, reason = open_picture(picture)
+        unread = not data and reason != "empty file"
+        return "" if unread else hashlib.sha256(data).hexdigest(), reason, seen
 
     with ThreadPoolExecutor() as pool:
         found = list(tqdm(pool.map(check, column), total=len(column), desc="Reading", unit="file", leave=False))
@@ -76,6 +92,5 @@ def _why(picture: str | bytes) -> str:
     try:
         Preprocessor(size=1).decode(tf.constant(load(picture)))
     except Exception as error:
-        text = (str(getattr(error, "message", error)) or repr(error)).splitlines()[0]
-        return f"damaged: {text.split('} ', 1)[-1][:80]}"
+        return describe_damage(error)
     return "could not be decoded in the pipeline"

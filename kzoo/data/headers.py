@@ -5,7 +5,13 @@ from __future__ import annotations
 import struct
 
 MOST_PIXELS = 100_000_000
-"""Pictures above this decode to over 300 MB; a small file can claim any size."""
+"""Larger images decode to over 300 MB; a small file can claim any size."""
+
+MOST_SIDE = 65_535
+"""Pixels: the longest side of a JPEG or a GIF."""
+
+MOST_BLOCKS = 100_000
+"""Blocks of a GIF that are looked at: they hold 25 MB."""
 
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
@@ -27,8 +33,10 @@ def trouble(data: bytes) -> str | None:
     width, height, channels = found
     if width < 1 or height < 1:
         return "no pixels"
-    if width * height > MOST_PIXELS:
-        return f"too large: {width} x {height} pixels, at most {MOST_PIXELS:,}"
+    if width * height > MOST_PIXELS or max(width, height) > MOST_SIDE:
+        return f"too large: {width} x {height} pixels, at most {MOST_PIXELS:,}, and {MOST_SIDE:,} a side"
+    if data[:4] == b"GIF8" and _frames(data)[2] > 3 * MOST_PIXELS:
+        return "too large: a GIF whose frames need over 300 MB"
     if channels == 4 and data[:2] == b"\xff\xd8":
         return "CMYK colours, which TensorFlow decodes wrongly: convert it to RGB"
     return None
@@ -39,7 +47,10 @@ def _size(data: bytes) -> tuple[int, int, int] | None:
     if data[:8] == b"\x89PNG\r\n\x1a\n":
         return (*struct.unpack(">II", data[16:24]), 0)
     if data[:6] in (b"GIF87a", b"GIF89a"):
-        return (*struct.unpack("<HH", data[6:10]), 0)
+        width, height = struct.unpack("<HH", data[6:10])
+        # Their decoder takes the sizes of the frames, whatever the header says.
+        wide, high, _ = _frames(data)
+        return max(width, wide), max(height, high), 0
     if data[:2] == b"BM":
         width, height = struct.unpack("<ii", data[18:26])
         return abs(width), abs(height), 0
@@ -76,3 +87,33 @@ def _webp(data: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF)
     width, height = struct.unpack("<HH", data[26:30])
     return width & 0x3FFF, height & 0x3FFF
+
+
+def _frames(data: bytes) -> tuple[int, int, int]:
+    """Of a GIF's frames: the greatest width and height, and the pixels of all (GIF89a, sections 18 to 25).
+
+    Of a file that is cut off, what there is; of one with more than `MOST_BLOCKS` blocks, more pixels than are accepted.
+    """
+    width = height = total = 0
+    position = 13 + _colours(data[10]) if len(data) > 13 else len(data)
+    inside = False
+    for _ in range(MOST_BLOCKS):
+        block = data[position : position + 10]
+        if not block or (not inside and block[0] not in b"\x21\x2c"):
+            return width, height, total
+        if inside:
+            position, inside = position + 1 + block[0], block[0] != 0
+        elif block[0] == 0x21:
+            position, inside = position + 2, True
+        elif len(block) < 10:
+            return width, height, total
+        else:
+            wide, high = struct.unpack("<HH", block[5:9])
+            width, height, total = max(width, wide), max(height, high), total + wide * high
+            position, inside = position + 11 + _colours(block[9]), True
+    return width, height, 4 * MOST_PIXELS
+
+
+def _colours(flags: int) -> int:
+    """Bytes of the colour table that a GIF's flags announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0

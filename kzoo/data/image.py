@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from kzoo.data.graph_headers import trouble
+from kzoo.data.reduction import reduce_large
 from kzoo.specs.backbone import BackboneSpec
 
 RESIZES = ("crop", "pad", "squash")
@@ -42,8 +44,21 @@ class Preprocessor:
         if self.resize not in RESIZES:
             raise ValueError(f"resize must be one of {', '.join(RESIZES)}. Got {self.resize!r}.")
 
+    def read(self, encoded: Any) -> tuple[Any, Any]:
+        """Pixels float32 (size, size, channels) in 0..255 of an encoded image (scalar string), and an empty string.
+
+        Of an image whose header says that it cannot be used: zeros, and the reason, as `kzoo.data.headers.trouble`
+        gives it. An image that cannot be decoded raises.
+        """
+        reason = trouble(encoded)
+        pixels = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(self.shape))
+        return tf.ensure_shape(pixels, self.shape), reason
+
     def decode(self, encoded: Any) -> Any:
-        """uint8 (H, W, channels) of one encoded picture (scalar string): the first frame, upright by its EXIF tag."""
+        """uint8 (H, W, channels) of one encoded image (scalar string): the first frame, upright by its EXIF tag.
+
+        Sides of large images are divided on the way, see `kzoo.data.reduction`.
+        """
         is_jpeg = tf.strings.substr(encoded, 0, 2) == b"\xff\xd8"
 
         def jpeg() -> Any:
@@ -59,7 +74,7 @@ class Preprocessor:
 
         picture = tf.cond(is_jpeg, jpeg, other)
         picture.set_shape((None, None, 3))
-        return self.colour(picture)
+        return self.colour(reduce_large(picture, size=self.size, resize=self.resize))
 
     def fit(self, pictures: Any) -> Any:
         """float32 (..., size, size, channels) in 0..255 of pixels (..., H, W, 1 or channels) in 0..255.

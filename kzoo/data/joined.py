@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from kzoo.data.graph_texts import clean
 from kzoo.data.image import scaling_layers
 from kzoo.data.text import TextPreprocessor
 
@@ -55,6 +56,10 @@ class JoinedTexts:
     def tokenize(self, texts: Any) -> Any:
         """Token ids, int32 (B, size), of texts, string (B,)."""
         return tf.concat([member.tokenize(texts) for member in self.members], axis=1)
+
+    def clean(self, texts: Any) -> tuple[Any, Any]:
+        """See `kzoo.data.graph_texts.clean`."""
+        return clean(texts)
 
     def scale(self, ids: Any) -> Any:
         """Ids are what the network takes."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.audio import AudioPreprocessor, Recordings, fit_recordings
-from kzoo.data.audit import check_pictures
+from kzoo.data.audit import check_pictures, open_picture
 from kzoo.data.examples import Checked
 from kzoo.data.files import open_file
 from kzoo.data.fronts import Front
@@ -18,7 +18,7 @@ from kzoo.data.image import SUFFIXES, Preprocessor, fit_pictures
 from kzoo.data.joined import restore_texts
 from kzoo.data.pictures import ask_pictures, collect_pictures
 from kzoo.data.recordings import SUFFIXES as SOUND_SUFFIXES
-from kzoo.data.recordings import ask_recordings, check_recordings, collect_recordings
+from kzoo.data.recordings import ask_recordings, check_recordings, collect_recordings, open_recording
 from kzoo.data.text import Texts, fit_texts
 from kzoo.data.texts import ask_texts, check_texts, collect_texts, open_text
 from kzoo.data.views import Pictures
@@ -48,6 +48,8 @@ class Modality:
         restore: what `fit` gave, of its fields as plain values.
         reader: from a column and a preprocessor to examples by their index, see `kzoo.data.views.Pictures`.
         feeds: modalities of the backbones that take it.
+        open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
+            None where inputs are not encoded.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Modality:
     restore: Callable[[Any], Any]
     reader: Callable[..., Any]
     feeds: Sequence[str]
+    open_one: Callable[[Any], tuple[bytes, str | None]] | None = None
 
     @property
     def are_files(self) -> bool:
@@ -102,6 +105,7 @@ MODALITIES = {
         Preprocessor.restore,
         Pictures,
         ("image",),
+        open_picture,
     ),
     "text": Modality(
         "text",
@@ -130,6 +134,7 @@ MODALITIES = {
         AudioPreprocessor.restore,
         Recordings,
         ("audio", "image"),
+        open_recording,
     ),
 }
 """All modalities, by name."""

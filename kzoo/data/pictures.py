@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,33 +15,38 @@ from kzoo.data.image import SUFFIXES
 
 
 def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
-    """Pictures as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
+    """Images as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
 
     Pixels of several sizes are kept as lossless PNG.
 
     Args:
-        pictures: pixels, or paths and encoded pictures; None and the like where there is none.
+        pictures: pixels (N, H, W, 3), (N, H, W, 1) or (N, H, W); or a list of pixels, paths, encoded images and images
+            of Pillow's; None and the like where there is none.
         root: what paths are relative to.
 
     Raises:
-        ValueError: the pixels have another rank, or are floats within 0..1.
+        ValueError: the pixels have another shape, or are floats within 0..1.
         TypeError: they are neither pixels, nor paths, nor bytes.
     """
     if not hasattr(pictures, "__array__"):
-        pictures = list(pictures)
+        pictures = [_of_pillow(picture) for picture in pictures]
         if not pictures:
             return np.empty(0, dtype=object)
         if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
             return _files(pictures, root=root)
-        if len({np.shape(picture) for picture in pictures}) > 1:
-            return _files([_encode(np.asarray(picture)) for picture in pictures], root=root)
+        pictures = [_three(np.asarray(picture), index) for index, picture in enumerate(pictures)]
+        if len({picture.shape for picture in pictures}) > 1:
+            return _files([_encode(picture) for picture in pictures], root=root)
+        pictures = np.stack(pictures)
     column = np.asarray(pictures)
     if column.dtype.kind in "OSU":
         return _files(column.tolist(), root=root)
     if column.ndim == 3:
+        _refuse(column.shape, alone=True)
         column = column[..., None]
     if column.ndim != 4 or column.shape[-1] not in (1, 3):
-        raise ValueError(f"Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W). Got {column.shape}.")
+        _refuse(column.shape[1:] if column.ndim == 4 else ())
+        raise ValueError(f"{_WANTED} Got {column.shape}.")
     if column.dtype == np.uint8 or not column.size:
         return column
     low, high = np.nanmin(column), np.nanmax(column)
@@ -51,11 +57,56 @@ def collect_pictures(pictures: Any, *, root: Path = Path()) -> np.ndarray:
     return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
 
 
+_WANTED = "Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W)."
+
+
+def _refuse(shape: tuple[int, ...], *, alone: bool = False) -> None:
+    """Raises for the shape of one image that looks like RGBA, or like channels before rows.
+
+    Args:
+        shape: of three dimensions; of others, nothing is said.
+        alone: whether it may also be that of several grey images, (N, H, W), where channels first are RGB only.
+    """
+    if len(shape) != 3:
+        return
+    grey = f" Grey images of this size: x[..., None], {(*shape, 1)}." if alone else ""
+    if shape[-1] == 4:
+        raise ValueError(f"{_WANTED} Got an image {shape}, which looks like RGBA: drop alpha, x[..., :3].{grey}")
+    if shape[0] == 3 or (shape[0] in (1, 4) and not alone):
+        message = "which looks like channels first: move them last, np.moveaxis(x, -3, -1)"
+        raise ValueError(f"{_WANTED} Got an image {shape}, {message}.{grey}")
+
+
+def _three(pixels: np.ndarray, index: int) -> np.ndarray:
+    """Pixels of one image as (H, W, C)."""
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[-1] not in (1, 3):
+        _refuse(pixels.shape)
+        raise ValueError(f"An image must have shape (H, W, 3), (H, W, 1) or (H, W). Got {pixels.shape} in row {index}.")
+    return pixels
+
+
+def _of_pillow(picture: Any) -> Any:
+    """The pixels of an image of Pillow's, upright, RGB or grey; anything else as it is."""
+    if "PIL.Image" not in sys.modules or not isinstance(picture, sys.modules["PIL.Image"].Image):
+        return picture
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(picture)
+    return np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
+
+
 def ask_pictures(pictures: Any) -> tuple[np.ndarray, list[str]]:
-    """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these."""
-    pictures = list_files(pictures, SUFFIXES)
-    if hasattr(pictures, "ndim") and pictures.ndim == 3 and pictures.shape[-1] in (1, 3):
-        pictures = pictures[None]
+    """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these.
+
+    An array (H, W, 3), (H, W, 1) or (H, W) is one image; (N, H, W) is N grey images.
+    """
+    pictures = _of_pillow(list_files(pictures, SUFFIXES))
+    if hasattr(pictures, "__array__"):
+        pixels = np.asarray(pictures)
+        if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (1, 3)):
+            pictures = [pixels]
     column = collect_pictures(pictures)
     return column, name_files(column, "picture")
 

@@ -58,6 +58,11 @@ def _encode_pair(value: Any) -> bytes | None:
 
 def ask_recordings(recordings: Any) -> tuple[np.ndarray, list[str]]:
     """An audio column and names, of what a user has at hand: a path, a folder, bytes, (rate, samples), or a list."""
+    if hasattr(recordings, "__array__") and np.asarray(recordings).dtype.kind in "fiu":
+        raise TypeError(
+            f"Samples alone have no rate: pass (rate, samples), as (16000, x). "
+            f"Got {np.asarray(recordings).dtype} numbers of shape {np.shape(recordings)}."
+        )
     pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[0], int | np.integer)
     column = collect_recordings([recordings] if pair else list_files(recordings, SUFFIXES))
     return column, name_files(column, "recording")
@@ -73,6 +78,17 @@ def check_recordings(column: np.ndarray) -> Checked:
     converted = sum(one is not other for one, other in zip(checked, column, strict=True))
     notes = [f"{converted} recordings are kept in memory: they are no wav files of 16 bits"] if converted else []
     return Checked(checked, [digest for _, digest, _, _ in found], reasons, notes, [seen for *_, seen in found])
+
+
+def open_recording(recording: str | bytes) -> tuple[bytes, str | None]:
+    """A recording as a wav file that TensorFlow reads, and why it cannot be used."""
+    checked, _, reason, _ = _check(recording)
+    if reason:
+        return b"", reason
+    try:
+        return load(checked), None
+    except OSError as error:
+        return b"", f"could not be read ({error.strerror or error})"
 
 
 def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None, tuple[int, ...]]:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.draws import marks, seeds_of, version_key
+from kzoo.data.graph_texts import clean
 from kzoo.data.tokens import Tokenizer, find_tokenizer, restore
 from kzoo.specs.backbone import BackboneSpec
 
@@ -60,6 +61,10 @@ class TextPreprocessor:
             return dense
         ends = tf.one_hot(lengths - 1, self.size, on_value=True, off_value=False)
         return tf.where(ends & (lengths > 0)[:, None], self.tokenizer.last, dense)
+
+    def clean(self, texts: Any) -> tuple[Any, Any]:
+        """See `kzoo.data.graph_texts.clean`."""
+        return clean(texts)
 
     def scale(self, ids: Any) -> Any:
         """Ids are what the network takes."""

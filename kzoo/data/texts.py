@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,19 @@ def _digest(text: str) -> str:
 
 
 def ask_texts(texts: Any) -> tuple[np.ndarray, list[str]]:
-    """A text column and names, of one text or a list of them."""
+    """A text column and names, of one text or a list of them.
+
+    Raises:
+        TypeError: they are no texts.
+    """
+    if hasattr(texts, "__array__") and np.asarray(texts).dtype.kind not in "OSU":
+        array = np.asarray(texts)
+        raise TypeError(
+            f"A text model takes a text, or a list of texts. Got {array.dtype} numbers of shape {array.shape}."
+        )
+    if hasattr(texts, "__array__") and np.ndim(texts) == 0:
+        texts = np.asarray(texts).item()
+    if not isinstance(texts, str | bytes) and (isinstance(texts, Mapping) or not isinstance(texts, Iterable)):
+        raise TypeError(f"A text model takes a text, or a list of texts. Got {type(texts).__name__}.")
     column = collect_texts([texts] if isinstance(texts, str | bytes) else texts)
     return column, [f"text {index}: {str(text)[:40]}" for index, text in enumerate(column)]

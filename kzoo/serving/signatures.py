@@ -9,12 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.serving.items import Read, reader, spread
+
 Function = Callable[..., dict[str, Any]]
 
 
 def image_signatures(
     *,
-    decode: Callable[[Any], Any],
+    read: Read,
     fit: Callable[[Any], Any],
     answer: keras.Model,
     size: int,
@@ -22,10 +24,11 @@ def image_signatures(
     labels: Sequence[str],
     kind: str,
 ) -> dict[str, tuple[Function, list[tf.TensorSpec]]]:
-    """The functions that an adapted picture model serves, with their input specifications.
+    """The functions that an adapted image model serves, with their input specifications.
 
     Args:
-        decode: encoded picture (scalar string) to uint8 (H, W, C).
+        read: from an encoded image (scalar string) to float32 (size, size, C) in 0..255 and an empty string, or the
+            reason why it is bad; see `kzoo.serving.items`.
         fit: pixels to float32 (..., size, size, C) in 0..255.
         answer: from these to probabilities (B, K), or values, and embeddings (B, width).
         size: height and width, pixels.
@@ -34,40 +37,61 @@ def image_signatures(
         kind: kind of the task.
 
     Returns:
-        ``serving_default``: encoded pictures, string (B,); ``tensor``: pixels, uint8 (B, H, W, C); ``tensor_float``:
+        ``serving_default``: encoded images, string (B,); ``tensor``: pixels, uint8 (B, H, W, C); ``tensor_float``:
         the same as float32 in 0..255; each gives ``labels``, string (B,), and ``probabilities``, float32 (B, K) (a
-        regression: ``values``). ``features``: encoded pictures to ``features``, float32 (B, width).
+        regression: ``values``). ``features``: encoded images to ``features``, float32 (B, width). Signatures of encoded
+        images also give ``errors``, string (B,): empty, or why an image has no answer; its label is empty then, and its
+        numbers are NaN.
     """
-    names = tf.constant(list(labels))
     call = traced_once(answer, (size, size, channels), tf.float32)
-
-    def from_bytes(image: Any) -> Any:
-        pictures = tf.map_fn(
-            lambda encoded: fit(decode(encoded)),
-            image,
-            fn_output_signature=tf.TensorSpec((size, size, channels), tf.float32),
-        )
-        return tf.ensure_shape(pictures, (None, size, size, channels))
-
-    def say(pictures: Any) -> dict[str, Any]:
-        return named(call(pictures)[0], names, kind=kind)
-
-    encoded = [tf.TensorSpec((None,), tf.string, name="image")]
+    spec = tf.TensorSpec((size, size, channels), tf.float32)
     pixels = (None, None, None, channels)
+
+    def say(image: Any) -> dict[str, Any]:
+        return named(call(fit(image))[0], labels, kind=kind)
+
+    answers, embeds = string_functions(reader(read, spec), call, labels, kind=kind)
+    encoded = [tf.TensorSpec((None,), tf.string, name="image")]
     return {
-        "serving_default": (lambda image: say(from_bytes(image)), encoded),
-        "tensor": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.uint8, name="image")]),
-        "tensor_float": (lambda image: say(fit(image)), [tf.TensorSpec(pixels, tf.float32, name="image")]),
-        "features": (lambda image: {"features": call(from_bytes(image))[1]}, encoded),
+        "serving_default": (lambda image: answers(image), encoded),
+        "features": (lambda image: embeds(image), encoded),
+        "tensor": (say, [tf.TensorSpec(pixels, tf.uint8, name="image")]),
+        "tensor_float": (say, [tf.TensorSpec(pixels, tf.float32, name="image")]),
     }
 
 
-def named(outputs: Any, names: Any, *, kind: str) -> dict[str, Any]:
-    """Outputs (B, K) as a signature gives them: labels and probabilities, or values."""
+def string_functions(
+    read: Callable[[Any], tuple[Any, Any]], call: Callable[[Any], Any], labels: Sequence[str], *, kind: str
+) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """What answers strings (B,), and what embeds them; both mark bad ones in ``errors``, string (B,).
+
+    Args:
+        read: from strings (B,) to features of the good ones and reasons against the others; see `kzoo.serving.items`.
+        call: from features to outputs and embeddings, of `traced_once`.
+        labels: names of the outputs.
+        kind: kind of the task.
+    """
+
+    def answer(strings: Any) -> dict[str, Any]:
+        features, errors = read(strings)
+        return {**named(spread(call(features)[0], errors), labels, kind=kind), "errors": errors}
+
+    def embed(strings: Any) -> dict[str, Any]:
+        features, errors = read(strings)
+        return {"features": spread(call(features)[1], errors), "errors": errors}
+
+    return answer, embed
+
+
+def named(outputs: Any, labels: Sequence[str], *, kind: str) -> dict[str, Any]:
+    """Outputs (B, K) as a signature gives them: labels and probabilities, or values; no label where one is NaN."""
     if kind == "regression":
         return {"values": outputs}
+    names = tf.constant(list(labels))
     if kind == "classification":
-        return {"labels": tf.gather(names, tf.argmax(outputs, axis=1)), "probabilities": outputs}
+        found = tf.gather(names, tf.argmax(outputs, axis=1))
+        bad = tf.reduce_any(tf.math.is_nan(outputs), axis=1)
+        return {"labels": tf.where(bad, "", found), "probabilities": outputs}
     return {"labels": _joined(names, outputs >= 0.5), "probabilities": outputs}
 
 
@@ -96,19 +120,18 @@ def _joined(names: Any, on: Any) -> Any:
     return tf.strings.reduce_join(kept, axis=1, separator=",")
 
 
-def sample_pictures(size: int, *, channels: int = 3, count: int = 3) -> tuple[list[bytes], np.ndarray]:
-    """Pictures to check an export with, the same each time.
+def sample_pictures(size: int, *, count: int = 6) -> list[bytes]:
+    """Images to check an export with where there are no real ones, the same each time.
 
     Returns:
-        Noise of several shapes, as JPEG and PNG; and the pixels of the first, uint8 (1, H, W, channels).
+        Noise of several shapes and colours, as JPEG and PNG.
     """
     rng = np.random.default_rng(0)
-    shapes = [(size, size), (size * 2 // 3, size), (size, size // 2 + 1)]
+    shapes = [(size, size), (size * 2 // 3 + 1, size), (size, size // 2 + 1)]
     pictures = []
     for number in range(count):
-        height, width = shapes[number % len(shapes)]
-        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        pixels = rng.integers(0, 156, (*shapes[number % len(shapes)], 3), dtype=np.uint8)
+        pixels[..., number // 2 % 3] += 100
         encode = tf.io.encode_jpeg if number % 2 == 0 else tf.io.encode_png
         pictures.append(encode(pixels).numpy())
-    decoded = tf.io.decode_image(pictures[0], channels=channels, expand_animations=False)
-    return pictures, decoded[None].numpy()
+    return pictures

@@ -188,3 +188,27 @@ def test_versions_follow_from_content_not_from_place():
     np.testing.assert_array_equal(
         one.load(tf.constant(0), "strong", [0, 1]), other.load(tf.constant(1), "strong", [0, 1])
     )
+
+
+@pytest.mark.parametrize("samples", [TONE, np.stack([TONE, TONE]), np.arange(9)])
+def test_samples_without_a_rate_are_refused(samples):
+    with pytest.raises(TypeError, match=r"no rate: pass \(rate, samples\)"):
+        ask_recordings(samples)
+
+
+READ = {"empty file": b"", **{name: BAD[name][0]() for name in ("silent", "no samples", "too short", "no rate")}}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_the_graph_says_what_the_audit_says_of_a_recording(name):
+    _, reason = AudioPreprocessor(800, Front(rate=8_000)).read(tf.constant(READ[name]))
+    assert reason.numpy().decode() == check_recordings(collect_recordings([READ[name]])).reasons[0]
+
+
+def test_the_graph_reads_a_good_recording_and_no_very_long_one(monkeypatch):
+    preprocessor = AudioPreprocessor(800, Front(rate=8_000))
+    features, reason = preprocessor.read(tf.constant(WHOLE))
+    assert reason.numpy() == b""
+    assert np.array_equal(features, preprocessor.fit(preprocessor.decode(WHOLE)))
+    monkeypatch.setattr("kzoo.data.audio.MOST_BYTES", len(WHOLE) - 1)
+    assert preprocessor.read(tf.constant(WHOLE))[1].numpy().startswith(b"too large")

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+from kzoo.data import graph_texts
 from kzoo.data.splits import read
 from kzoo.data.text import TEXT_PRESETS, TextPreprocessor, Texts, augment_text, measure_texts
-from kzoo.data.texts import MOST_CHARACTERS, check_texts, collect_texts
+from kzoo.data.texts import MOST_CHARACTERS, ask_texts, check_texts, collect_texts
 from kzoo.data.tokens import Hashed, restore
 from kzoo.specs.task import Classification
 
@@ -207,3 +208,39 @@ def test_versions_follow_from_content_not_from_place():
     one = Texts(texts, preprocessor, digests=["ab" * 32, "cd" * 32], seed=3)
     other = Texts(texts[::-1], preprocessor, digests=["cd" * 32, "ab" * 32], seed=3)
     np.testing.assert_array_equal(one.load(0, "strong", [0, 1, 2]), other.load(1, "strong", [0, 1, 2]))
+
+
+CLEANED = [
+    "a film",
+    "\ufeff  padded\t\n",
+    "\0in\0side\0",
+    "房间很大" * 6_000,
+    "x" * 90_000,
+    "\u200b\u00a0",
+    "",
+    "\U0001f600" * 21_000,
+    "  " + "y" * 20_001,
+]
+
+
+def test_an_exported_model_cleans_texts_as_training_does():
+    checked = check_texts(collect_texts(CLEANED))
+    texts, errors = graph_texts.clean(tf.constant(CLEANED))
+    assert [text.decode() for text in texts.numpy()] == list(checked.column)
+    assert [bool(error) for error in errors.numpy()] == [index in checked.reasons for index in range(len(CLEANED))]
+
+
+def test_broken_characters_are_replaced_alike():
+    broken = [b"a\xff\xfeb", b"\xed\xa0\x80x", b"\xf0\x9f\x98z", b"end\xe6\x88"]
+    texts, _ = graph_texts.clean(tf.constant(broken))
+    assert [text.decode() for text in texts.numpy()] == [text.decode("utf-8", errors="replace") for text in broken]
+
+
+@pytest.mark.parametrize("value", [np.zeros(3), np.arange(3), np.array(5), 5, {"a": 1}, None])
+def test_what_is_no_text_is_refused(value):
+    with pytest.raises(TypeError, match="A text model takes a text, or a list of texts"):
+        ask_texts(value)
+
+
+def test_an_array_of_one_text_is_one_text():
+    assert ask_texts(np.array("a film"))[0].tolist() == ["a film"]

@@ -1,20 +1,26 @@
 """What is served is what was trained; a version is whole or not there."""
 
 import errno
+import io
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 import kzoo
-from kzoo.serving.export import ExportError
+from kzoo.data.image import Preprocessor
+from kzoo.serving import signatures
+from kzoo.serving.export import ExportError, agree
 
 ANSWER = """
 import json, sys
@@ -281,3 +287,84 @@ def test_every_scaling_is_served_as_it_was_trained(arrays, tmp_path, scaling):
 def tiny(input_shape):
     inputs = keras.Input(input_shape)
     return keras.Model(inputs, keras.layers.Conv2D(6, 3, strides=2, activation="relu")(inputs), name="tiny")
+
+
+def test_a_bad_item_is_marked_and_stops_no_other(adapted, served, paths):
+    good = [path.read_bytes() for path in paths[:2]]
+    bad = [b"", b"hello", good[0][:60], b"\xff\xd8\xff"]
+    serve, embed = served.signatures["serving_default"], served.signatures["features"]
+    reply, alone = serve(image=tf.constant([good[0], *bad, good[1]])), serve(image=tf.constant(good))
+    errors = [text.decode() for text in reply["errors"].numpy()]
+    assert errors == ["", "empty file", "not a jpeg, png, gif, bmp or webp picture", "damaged", errors[4], ""]
+    assert errors[4] in ("damaged", "cut off within its header")
+    assert np.array_equal(reply["probabilities"].numpy()[[0, 5]], alone["probabilities"])
+    assert reply["labels"].numpy()[[0, 5]].tolist() == alone["labels"].numpy().tolist()
+    assert reply["labels"].numpy()[1:5].tolist() == [b""] * 4
+    assert np.isnan(reply["probabilities"].numpy()[1:5]).all()
+    features = embed(image=tf.constant([good[0], *bad, good[1]]))
+    assert np.isnan(features["features"].numpy()).all(axis=1).tolist() == [False, True, True, True, True, False]
+    said = adapted.predict([good[0], *bad, good[1]])
+    assert all(said.errors[f"picture {place}"].startswith(errors[place]) for place in (1, 2, 3))
+
+
+def test_a_batch_of_bad_items_and_a_pixel_that_is_not_finite(served):
+    assert served.signatures["serving_default"](image=tf.constant([b"x", b"y"]))["labels"].numpy().tolist() == [b""] * 2
+    pixels = np.full((1, 16, 16, 3), np.nan, np.float32)
+    assert served.signatures["tensor_float"](image=tf.constant(pixels))["labels"].numpy().tolist() == [b""]
+
+
+def test_cmyk_and_bombs_are_refused_before_they_are_decoded(served):
+    cmyk, header = io.BytesIO(), struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    Image.new("CMYK", (20, 20)).save(cmyk, "JPEG")
+    checksum = struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header + checksum
+    errors = served.signatures["serving_default"](image=tf.constant([cmyk.getvalue(), bomb]))["errors"].numpy()
+    assert errors[0].startswith(b"CMYK")
+    assert errors[1].startswith(b"too large: 30000 x 30000 pixels")
+
+
+def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monkeypatch):
+    named = signatures.named
+    swapped = [adapted.labels[place] for place in (1, 0, 2)]
+    monkeypatch.setattr(signatures, "named", lambda outputs, labels, *, kind: named(outputs, swapped, kind=kind))
+    with pytest.raises(ExportError, match="gives other labels than"):
+        adapted.export(tmp_path / "swapped")
+    assert os.listdir(tmp_path / "swapped") == []
+
+
+def test_an_export_with_another_scaling_is_not_kept(adapted, tmp_path, monkeypatch):
+    adapted.predict(adapted.splits().test.columns["image"][0])
+    monkeypatch.setattr(Preprocessor, "scale", lambda self, pictures: pictures / 2.0)
+    with pytest.raises(ExportError, match="than Adapted"):
+        adapted.export(tmp_path / "scaled")
+
+
+def test_labels_may_differ_where_probabilities_are_equal():
+    assert agree(np.array([b"a", b"b"], object), [{"a"}, {"a", "b"}])
+    assert not agree(np.array([b"a", b"b"], object), [{"a"}, {"a"}])
+    assert not agree(np.array([b"a"], object), [{"a"}, {"a"}])
+
+
+@pytest.mark.parametrize(("found", "same"), [(1.0009, True), (1.0011, False), (np.nan, False)])
+def test_numbers_may_differ_by_a_thousandth(found, same):
+    assert agree(np.array([[found, 0.5]]), np.array([[1.0, 0.5]])) == same
+
+
+def test_predict_gives_bit_for_bit_what_evaluate_measures(adapted, paths, arrays):
+    column = np.empty(len(paths), dtype=object)
+    column[:] = [str(path) for path in paths]
+    assert np.array_equal(adapted.predict(paths).outputs, adapted._outputs(column))
+    assert np.array_equal(adapted.predict(paths[3]).outputs[0], adapted._outputs(column)[3])
+    assert np.array_equal(adapted.predict(arrays[0]).outputs, adapted._outputs(arrays[0]))
+    assert np.array_equal(adapted.embed(paths), adapted._embeddings(column))
+
+
+def test_predict_builds_no_pipeline(adapted, paths, monkeypatch):
+    monkeypatch.delattr(tf.data, "Dataset")
+    assert len(adapted.predict(paths[0])) == 1
+
+
+def test_what_has_vanished_is_named(adapted, paths, tmp_path):
+    said = adapted.predict([paths[0], tmp_path / "gone.png", paths[1]])
+    assert said.errors == {str(tmp_path / "gone.png"): "could not be read (No such file or directory)"}
+    assert [label is None for label in said.labels] == [False, True, False]
