@@ -1,6 +1,8 @@
 """Several models as one: what it answers follows from what its members answer."""
 
 import dataclasses
+import itertools
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,8 +11,10 @@ import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
 import kzoo
+from kzoo import interpolation, merging
 from kzoo.evaluation.calibration import fit_temperature, merit
 from kzoo.preparation import source_of
+from kzoo.specs.seen import Seen
 
 PHASE = kzoo.Phase("*", epochs=2, learning_rate=1e-2, batch_norm=True, batch_size=16)
 
@@ -54,9 +58,18 @@ def tuned(net, task):
     return dataclasses.replace(other, start=start)
 
 
-def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, arrays):
+@pytest.fixture
+def temperatures(monkeypatch):
+    """Of the members of every ensemble, whatever they say: 2 of the first, 0.5 of the second."""
+    values = [2.0, 0.5]
+    coming = itertools.cycle(values)
+    monkeypatch.setattr(merging, "_temperature", lambda member: next(coming))
+    return values
+
+
+def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, arrays, temperatures):
     both = kzoo.ensemble(members)
-    temperatures = both.record["merged"]["temperatures"]
+    assert both.record["merged"]["temperatures"] == temperatures
     wanted = np.mean(
         [
             softmax(np.log(member.predict(arrays[0]).outputs) / temperature, axis=1)
@@ -66,6 +79,33 @@ def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, array
     )
     np.testing.assert_allclose(both.predict(arrays[0]).outputs, wanted, atol=1e-5)
     assert both.record["test"]["size"] == members[0].record["test"]["size"]
+
+
+def judged(outputs, truth, *, kind="classification"):
+    """A model that says this of its validation split, and has no test split to be chosen on."""
+    examples = SimpleNamespace(targets=truth)
+
+    def answer(asked):
+        assert asked is examples
+        return outputs
+
+    return SimpleNamespace(splits=lambda: SimpleNamespace(validation=examples), outputs=answer, kind=kind)
+
+
+def test_a_model_is_chosen_by_accuracy_and_loss_on_validation():
+    outputs = np.array([[0.5, 0.5], [0.2, 0.8], [0.9, 0.1], [0.6, 0.4]])
+    accuracy, loss = interpolation.merit_of(judged(outputs, np.array([0, 1, 0, 1])))
+    assert accuracy == 0.75
+    assert -loss == pytest.approx(-np.log([0.5, 0.8, 0.9, 0.4]).mean())
+    values = judged(np.array([[1.0], [4.0]]), np.array([[0.0], [1.0]]), kind="regression")
+    assert interpolation.merit_of(values) == (0.0, -5.0)
+
+
+def test_an_ensemble_calibrates_its_members_on_validation():
+    """Of three that are right and one that is wrong, all as sure, the best probability is three quarters."""
+    outputs = np.array([[0.99, 0.01]] * 4)
+    found = merging._temperature(judged(outputs, np.array([0, 0, 0, 1])))
+    assert found == pytest.approx(np.log(99) / np.log(3), rel=1e-3)
 
 
 def test_its_embedding_is_theirs_side_by_side(members, arrays):
@@ -86,7 +126,7 @@ def test_it_comes_back_and_is_served_as_one(members, arrays, tmp_path):
     assert "member" in str(again)
 
 
-def test_members_may_scale_their_pictures_otherwise(members, task, arrays):
+def test_members_may_scale_their_pictures_otherwise(members, task, arrays, temperatures):
     """As do two backbones of the catalog."""
     inputs = keras.Input((16, 16, 3))
     plain = keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=4)(inputs), name="plain")
@@ -94,14 +134,13 @@ def test_members_may_scale_their_pictures_otherwise(members, task, arrays):
     scaled = dataclasses.replace(other, preprocessor=dataclasses.replace(other.preprocessor, scaling="torch"))
     both = kzoo.ensemble([members[0], scaled])
     parts = [member.predict(arrays[0]).outputs for member in (members[0], scaled)]
-    temperatures = both.record["merged"]["temperatures"]
     wanted = np.mean(
         [softmax(np.log(np.maximum(p, 1e-30)) / t, axis=1) for p, t in zip(parts, temperatures, strict=True)], axis=0
     )
     np.testing.assert_allclose(both.predict(arrays[0]).outputs, wanted, atol=1e-3)
 
 
-def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path):
+def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path, temperatures):
     def small(name, **changes):
         card = kzoo.get_model(name)
         return dataclasses.replace(card, arguments={**card.arguments, **changes}, parameters=None)
@@ -111,7 +150,6 @@ def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path):
     assert words.preprocessor.size != runs.preprocessor.size
     both = kzoo.ensemble([words, runs])
     texts = ["a lovely film, number 3", "很差", "word " * 900]
-    temperatures = both.record["merged"]["temperatures"]
     parts = [member.predict(texts).outputs for member in (words, runs)]
     wanted = np.mean([softmax(np.log(p) / t, axis=1) for p, t in zip(parts, temperatures, strict=True)], axis=0)
     np.testing.assert_allclose(both.predict(texts).outputs, wanted, atol=1e-5)
@@ -135,12 +173,12 @@ def normalized(task):
     return net, kzoo.adapt(net, task, schedule=schedule)
 
 
-def test_what_a_normalization_knows_is_kept(normalized, arrays):
+def test_what_a_normalization_knows_is_kept(normalized, arrays, monkeypatch):
     """`set_weights` alone leaves it at mean 0 and variance 1 (Keras 3.15)."""
     net, adapted = normalized
     wanted = adapted.predict(arrays[0][:6]).outputs
-    for merged in (kzoo.soup([adapted, adapted], how="uniform"), kzoo.ensemble([adapted, adapted])):
-        temperature = merged.record["merged"].get("temperatures", [1.0])[0]
+    monkeypatch.setattr(merging, "_temperature", lambda member: 2.0)
+    for merged, temperature in ((kzoo.soup([adapted, adapted], how="uniform"), 1), (kzoo.ensemble([adapted] * 2), 2)):
         expected = softmax(np.log(wanted) / temperature, axis=1)
         np.testing.assert_allclose(merged.predict(arrays[0][:6]).outputs, expected, atol=1e-4)
     start = dataclasses.replace(adapted, start=adapted.network.get_weights())
@@ -171,9 +209,9 @@ def test_an_ensemble_remembers_what_all_its_members_have_seen(net, arrays):
         kzoo.adapt(net, kzoo.Classification({**held, "train": (arrays[0][n], arrays[1][n])}), schedule=PHASE)
         for n in halves
     ]
-    seen = set(kzoo.ensemble(members).record["seen"])
-    assert seen == {*members[0].record["seen"], *members[1].record["seen"]}
-    assert len(seen) > len(members[0].record["seen"])
+    seen = set(kzoo.ensemble(members).seen.trained.tolist())
+    assert seen == {*members[0].seen.trained.tolist(), *members[1].seen.trained.tolist()}
+    assert len(seen) == 36
 
 
 def test_it_goes_wherever_a_keras_model_goes(members, arrays):
@@ -183,7 +221,7 @@ def test_it_goes_wherever_a_keras_model_goes(members, arrays):
 
 
 @pytest.mark.parametrize("kind", ["multi_label", "regression"])
-def test_other_kinds_of_tasks(net, arrays, kind):
+def test_other_kinds_of_tasks(net, arrays, kind, temperatures):
     pictures, targets = arrays
     if kind == "regression":
         task = kzoo.Regression((pictures, targets * 10.0 + 3))
@@ -195,7 +233,7 @@ def test_other_kinds_of_tasks(net, arrays, kind):
     if kind == "regression":
         wanted = np.mean(parts, axis=0)
     else:
-        powers = [1 / temperature for temperature in both.record["merged"]["temperatures"]]
+        powers = [1 / temperature for temperature in temperatures]
         wanted = np.mean([p**w / (p**w + (1 - p) ** w) for p, w in zip(parts, powers, strict=True)], axis=0)
     np.testing.assert_allclose(both.predict(pictures).outputs, wanted, rtol=1e-3, atol=1e-3)
 
@@ -206,14 +244,25 @@ def test_a_uniform_soup_is_the_mean_of_weights(members):
         np.testing.assert_allclose(found, np.mean(parts, axis=0), rtol=1e-5, atol=1e-7)
 
 
-def test_a_greedy_soup_is_never_worse_on_validation(members):
-    def on_validation(adapted):
-        held = adapted.splits().validation
-        return merit(adapted.outputs(held), held.targets, kind=adapted.kind)
+@pytest.mark.parametrize(
+    ("merits", "tried", "of"),
+    [
+        (((0.5, -1.0), (0.7, -2.0)), (0.7, -2.1), [1]),
+        (((0.7, -1.0), (0.7, -2.0)), (0.6, -0.5), [0]),
+        (((0.5, -1.0), (0.7, -2.0)), (0.7, -2.0), [0, 1]),
+        (((0.5, -1.0), (0.7, -2.0)), (0.8, -3.0), [0, 1]),
+    ],
+)
+def test_a_greedy_soup_takes_in_what_makes_its_best_member_no_worse(members, monkeypatch, merits, tried, of):
+    def merit_of(model):
+        return next((merit for each, merit in zip(members, merits, strict=True) if each is model), tried)
 
+    monkeypatch.setattr(merging, "merit_of", merit_of)
     mixed = kzoo.soup(members)
-    assert on_validation(mixed) >= max(map(on_validation, members))
-    assert 1 <= len(mixed.record["merged"]["members"]) <= 2
+    assert mixed.record["merged"]["of"] == of
+    parts = (members[number].network.get_weights() for number in of)
+    for found, *each in zip(mixed.network.get_weights(), *parts, strict=True):
+        np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5, atol=1e-7)
 
 
 def test_the_members_stay_as_they_are(members):
@@ -232,15 +281,46 @@ def test_interpolation_is_between_the_two_states(tuned, alpha):
         np.testing.assert_allclose(weight, (1 - alpha) * first + alpha * last, rtol=1e-5, atol=1e-6)
 
 
-def test_the_best_alpha_is_chosen_on_validation(tuned):
+@pytest.mark.parametrize(("merits", "wanted"), [({0.3: 2.0, 0.7: 1.0}, 0.3), ({0.2: 1.0, 0.6: 1.0}, 0.6), ({}, 1.0)])
+def test_the_alpha_of_the_highest_merit_is_taken_and_of_equal_ones_the_largest(tuned, monkeypatch, merits, wanted):
+    first, last = (
+        np.concatenate([w.ravel() for w in weights]) for weights in (tuned.start, tuned.network.get_weights())
+    )
+    place = np.abs(last - first).argmax()
+
+    def merit_of(model):
+        weight = np.concatenate([each.ravel() for each in model.network.get_weights()])[place]
+        return merits.get(round(float((weight - first[place]) / (last[place] - first[place])), 2), 0.0), 0.0
+
+    monkeypatch.setattr(interpolation, "merit_of", merit_of)
     found = tuned.interpolate()
-    held = tuned.splits().validation
-    merits = [
-        merit(each.outputs(held), held.targets, kind="classification")
-        for each in (tuned.interpolate(alpha) for alpha in np.linspace(0, 1, 11).round(2))
+    assert found.record["merged"]["alpha"] == wanted
+    for weight, one, other in zip(found.network.get_weights(), tuned.start, tuned.network.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, (1 - wanted) * one + wanted * other, rtol=1e-5, atol=1e-6)
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """What `recorded` needs of a model."""
+
+    card: SimpleNamespace
+    seen: Seen
+    record: dict
+
+    def evaluate(self):
+        return SimpleNamespace(as_dict=lambda: {"size": 7})
+
+
+def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew():
+    record = {"phases": [{"groups": ["stem"]}, {"groups": ["head"]}], "kept": 1, "test": {"size": 3}}
+    members = [
+        Member(SimpleNamespace(name=name), Seen.of(trained=[16 * digit]), record)
+        for name, digit in (("one", "1"), ("two", "2"))
     ]
-    assert merit(found.outputs(held), held.targets, kind="classification") == max(merits)
-    assert 0 <= found.record["merged"]["alpha"] <= 1
+    found = interpolation.recorded(members[0], members, {"how": "soup"}).record
+    assert Seen.restore(found["seen"]) == Seen.of(trained=[16 * "1", 16 * "2"])
+    assert [phase["groups"] for phase in found["phases"]] == [["one"], ["two"]]
+    assert (found["test"], found["merged"]["members"]) == ({"size": 7}, ["one", "two"])
 
 
 REFUSED = {

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from scipy.stats import binomtest
 
 pytestmark = pytest.mark.real
 
@@ -40,7 +41,9 @@ def test_trashnet_reaches_88_percent(run):
     accuracy = result["test"]["metrics"]["accuracy"]
     print(accuracy, [(phase["seconds"], phase["scores"]) for phase in result["phases"]])
     assert accuracy["value"] >= 0.88
-    assert accuracy["low"] < accuracy["value"] < accuracy["high"]
+    size = result["test"]["size"]
+    wilson = binomtest(round(accuracy["value"] * size), size).proportion_ci(method="wilson")
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((wilson.low, wilson.high))
 
 
 def test_fine_tuning_beats_the_probe_and_is_kept(run):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kzoo.data.augmentation import PRESETS, Preset, augment_views, shrink
+from kzoo.data.augmentation import PRESETS, Preset, augment_views, mix, shrink
 from kzoo.data.batches import batches
 from kzoo.data.image import Preprocessor, divide
 from kzoo.data.views import Pictures
@@ -93,6 +93,20 @@ def test_only_strong_mixes_and_only_what_is_mixable():
     for mixable in (True, False):
         pictures = Pictures(PIXELS, preprocessor=PREPROCESSOR, mixable=mixable)
         assert [name for name in ("none", *PRESETS) if pictures.mixes(name)] == ["strong"] * mixable
+
+
+def test_a_mixed_target_has_the_shares_of_its_picture():
+    """Each picture is of a channel of its own, so that its mean says how much of which pictures is in it."""
+    targets = np.eye(5, dtype=np.float32)
+    pictures = np.broadcast_to(targets[:, None, None], (5, 8, 8, 5))
+    kinds = set()
+    for seed in range(16):
+        shown, wanted = (each.numpy() for each in mix(tf.constant(pictures), targets, share=1.0, seed=[seed, 1]))
+        np.testing.assert_allclose(shown.mean(axis=(1, 2)), wanted, atol=1e-5)
+        blended = ((shown > 0.01) & (shown < 0.99)).any()
+        pasted = (np.ptp(shown, axis=(1, 2)) > 0.99).any()
+        kinds.add((bool(blended), bool(pasted)))
+    assert {(True, False), (False, True)} <= kinds  # MixUp, and CutMix
 
 
 @pytest.mark.parametrize("name", PRESETS)

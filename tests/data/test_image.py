@@ -216,7 +216,6 @@ def long(height, width, kind="JPEG", **options):
 def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(shape, ratio):
     decoded = Preprocessor(8).decode(long(*shape)).numpy()
     assert decoded.shape == (-(-shape[0] // ratio), -(-shape[1] // ratio), 3)
-    assert ratio == 1 or 16 <= min(decoded.shape[:2]) < 32
 
 
 def test_a_large_jpeg_is_turned_as_its_exif_tag_asks():
@@ -245,8 +244,10 @@ def test_a_jpeg_decoded_at_a_fraction_fits_as_the_whole_of_it_does(resize, shape
 def test_every_shape_becomes_a_square(resize, shape):
     fitted = Preprocessor(8, resize=resize).fit(np.full((*shape, 3), 200, np.uint8)).numpy()
     assert (fitted.shape, fitted.dtype) == ((8, 8, 3), np.float32)
-    assert fitted.max() < 200.01
-    assert resize == "pad" or fitted.min() > 199.99
+    np.testing.assert_allclose(fitted.max(), 200, atol=0.01)
+    # What is padded is black, unless there is nothing to pad.
+    black = resize == "pad" and shape[0] != shape[1]
+    np.testing.assert_allclose(fitted.min(), 0 if black else 200, atol=0.01)
 
 
 @EVERY_RESIZE

@@ -56,6 +56,15 @@ def test_the_fingerprint_is_the_same_in_every_process():
     assert splits.fingerprint() == "182c9289e01360e7255685a0301d38381a36b2f2942d1e248f02e7ea6154f6df"
 
 
+def test_the_fingerprint_is_of_content_and_targets_in_any_order():
+    test = read(Classification(HUNDREDS))
+    turned = replace(test, test=test.test.take(np.arange(30)[::-1]))
+    assert turned.fingerprint() == test.fingerprint()
+    relabelled = replace(test.test, targets=(test.test.targets + 1) % 3)
+    assert replace(test, test=relabelled).fingerprint() != test.fingerprint()
+    assert replace(test, test=test.test.take(np.arange(29))).fingerprint() != test.fingerprint()
+
+
 def test_copies_stay_together():
     values = np.arange(300) // 3
     splits = read(Classification((flat(values), values % 2)))
@@ -111,8 +120,12 @@ def test_a_regression_keeps_its_shares_and_its_range(count):
     splits = read(Regression((flat(np.arange(count)), targets)))
     sizes = np.asarray([len(part) for part in parts_of(splits)]) / count
     np.testing.assert_allclose(sizes, [0.8, 0.1, 0.1], atol=0.07)
-    if count == 300:
-        assert abs(splits.test.targets.mean() - targets.mean()) < 0.3
+
+
+def test_each_tenth_of_the_range_of_a_regression_keeps_its_shares():
+    splits = read(Regression((flat(np.arange(300)), np.random.default_rng(0).permutation(300) + 0.5)))
+    tenths = [np.bincount(part.targets[:, 0].astype(int) // 30, minlength=10) for part in parts_of(splits)]
+    assert [set(counts.tolist()) for counts in tenths] == [{24}, {3}, {3}]
 
 
 @pytest.mark.parametrize(

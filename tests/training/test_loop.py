@@ -36,7 +36,7 @@ def split(x, y):
     )
 
 
-def run(*phases):
+def run(*phases, class_weights=None):
     """The results of some phases, and the network."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
@@ -49,7 +49,7 @@ def run(*phases):
         held=split(X[64:], Y[64:]),
         key=lambda augmentation: {},
         mixes=lambda augmentation: False,
-        class_weights=None,
+        class_weights=class_weights,
         kind="classification",
         seed=0,
     )
@@ -126,3 +126,52 @@ def test_patience_ends_a_phase_and_the_runtime_is_named(monkeypatch):
     (result, again), _ = run(still, still)
     assert (len(result.history), result.runtimes) == (3, ("abacus",))
     assert again.runtimes == ()
+
+
+def stepped(*, trained, rate, layer_decay=1.0, weight_decay=0.0, label_smoothing=0.0, class_weights=(1.0, 1.0)):
+    """The network's weights after one step on all training examples, in NumPy.
+
+    The first step of Nesterov's momentum of 0.9 is 1.9 times that of plain descent.
+    """
+    hidden, bias, head, offset = run_of_no_steps()
+    middle = np.tanh(X[:64] @ hidden + bias)
+    odds = np.exp(middle @ head + offset)
+    wanted = (1 - label_smoothing) * Y[:64] + label_smoothing / 2
+    errors = (odds / odds.sum(axis=1, keepdims=True) - wanted) * (Y[:64] @ np.array(class_weights))[:, None] / 64
+    below = errors @ head.T * (1 - middle**2)
+    slopes = [X[:64].T @ below, below.sum(axis=0), middle.T @ errors, errors.sum(axis=0)]
+    rates = [rate * layer_decay * (trained == "*")] * 2 + [rate] * 2
+    decays = [weight_decay, 0, weight_decay, 0]
+    return [
+        value * (1 - share * decay) - 1.9 * share * slope
+        for value, share, decay, slope in zip((hidden, bias, head, offset), rates, decays, slopes, strict=True)
+    ]
+
+
+def run_of_no_steps():
+    """The weights that `run` starts from."""
+    still = Phase("head", epochs=1, batch_size=64, learning_rate=1e-30, optimizer="sgd")
+    return [weight.astype(np.float64) for weight in run(still)[1].get_weights()]
+
+
+HEEDED = [
+    {},
+    {"layer_decay": 0.25},
+    {"weight_decay": 0.5},
+    {"label_smoothing": 0.4},
+    {"class_weights": (3.0, 0.5)},
+]
+
+
+@pytest.mark.parametrize("trained", ["head", "*"], ids=["from held activations", "from the input"])
+@pytest.mark.parametrize("options", HEEDED, ids=lambda options: next(iter(options), "plain"))
+def test_a_step_heeds_each_option_of_its_phase(trained, options):
+    phase = {name: value for name, value in options.items() if name != "class_weights"}
+    weights = np.array(options["class_weights"], np.float32) if "class_weights" in options else None
+    step = Phase(
+        trained, epochs=1, batch_size=64, learning_rate=0.2, optimizer="sgd", warmup=0.0, decay="constant", **phase
+    )
+    (result,), model = run(step, class_weights=weights)
+    assert result.place == ("memory" if trained == "head" else "nowhere")
+    for found, wanted in zip(model.get_weights(), stepped(trained=trained, rate=0.2, **options), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

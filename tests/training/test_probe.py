@@ -34,6 +34,14 @@ def test_classification_finds_the_optimum_that_scikit_learn_finds(features):
     np.testing.assert_allclose(ours / ours.sum(axis=1, keepdims=True), wanted, atol=1e-3)
 
 
+def test_features_are_standardised_by_training_alone(features):
+    x, logits = features
+    (train_x, train_y, weights), (held_x, held_y) = split(x, np.eye(3, dtype=np.float32)[logits.argmax(axis=1)])
+    found = solve((train_x, train_y, weights), (5 * held_x + 40, held_y), kind="classification")
+    np.testing.assert_allclose(found.mean, x[:200].astype(np.float64).mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(found.deviation, x[:200].astype(np.float64).std(axis=0), rtol=1e-4)
+
+
 def test_the_penalty_is_the_best_by_validation(features):
     x, logits = features
     targets = np.eye(3, dtype=np.float32)[logits.argmax(axis=1)]

@@ -17,7 +17,7 @@ from kzoo.specs.registry import get_model
 from kzoo.specs.schedule import Phase
 from kzoo.training import passes
 from kzoo.training.activations import Activations
-from kzoo.training.holding import Limits
+from kzoo.training.holding import Limits, Request
 from kzoo.training.runtime import graph_call
 
 
@@ -48,12 +48,13 @@ def recordings():
     return "audio", column, AudioPreprocessor(4000, Front(**reads))
 
 
-def activations(make, limits):
+def activations(make, limits, *, seed=0, kind="regression", targets=None, first=1):
     """Of a model whose trunk is its input made flat, and whose head is one layer."""
     modality, column, preprocessor = make()
-    digests = [f"{n:064x}" for n in range(1, 7)]
+    digests = [f"{n:064x}" for n in range(first, first + 6)]
+    targets = np.zeros((6, 1), np.float32) if targets is None else targets
     both = [Examples({modality: column}, np.zeros(6), digests, digests)] * 2
-    feed = feed_of(preprocessor, both, [np.zeros((6, 1), np.float32)] * 2, kind="regression", seed=0)
+    feed = feed_of(preprocessor, both, [targets] * 2, kind=kind, seed=seed)
     inputs = keras.Input(preprocessor.shape, dtype="int32" if modality == "text" else "float32")
     pooled = keras.layers.Rescaling(0.5)(keras.layers.Flatten()(inputs))
     model = keras.Model(inputs, keras.layers.Dense(1)(pooled))
@@ -68,6 +69,45 @@ def seen(made, phase):
     epochs = [np.asarray(next(batches)[0]).reshape(6, -1) for _ in range(phase.epochs)]
     orders = [np.asarray(made.feed.order(number)) for number in range(phase.epochs)]
     return [rows[np.argsort(order)] for rows, order in zip(epochs, orders, strict=True)]
+
+
+def key(group="head", number=0, augmentation="light", dtype="float32", *, make=pictures, **options):
+    made = activations(make, PLENTY, **options)
+    return made._passes.key(Request(group, "train", augmentation, number, dtype, "memory"))[0]
+
+
+def test_activations_are_known_by_all_that_they_follow_from():
+    def larger():
+        return "image", pictures()[1], Preprocessor(10)
+
+    def scaled():
+        return "image", pictures()[1], Preprocessor(8, "tf")
+
+    same = key()
+    assert key() == same
+    others = [
+        key("stem"),
+        key(number=1),
+        key(augmentation="medium"),
+        key(augmentation="none"),
+        key(dtype="float16"),
+        key(make=larger),
+        key(make=scaled),
+        key(seed=1),
+    ]
+    assert same not in others
+    assert len(set(others)) == len(others)
+    assert key(augmentation="none", seed=1) == key(augmentation="none")
+
+
+def test_what_is_mixed_is_known_by_what_it_is_mixed_with():
+    def mixed(augmentation="strong", **options):
+        return key(augmentation=augmentation, kind="classification", **options)
+
+    targets = np.eye(1, dtype=np.float32).repeat(6, axis=0)
+    assert mixed() == mixed()
+    assert len({mixed(), mixed(first=2), mixed(targets=targets)}) == 3
+    assert mixed("medium") == mixed("medium", first=2) == mixed("medium", targets=targets)
 
 
 def different(epochs):
