@@ -103,8 +103,10 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     if card.rate and not weights:
         augmentation = "light" if card.modality == "audio" else "none"
         epochs = min(max(round(60_000 / examples), 5), 40)
+        # With a new view in each epoch validation swings until the rate has fallen: no early end.
+        patience = None if augmentation != "none" else 5
         phase = Phase(
-            "*", epochs=epochs, learning_rate=card.rate, patience=5, batch_norm=True, augmentation=augmentation
+            "*", epochs=epochs, learning_rate=card.rate, patience=patience, batch_norm=True, augmentation=augmentation
         )
         return Schedule((phase,), name="auto")
     if examples < 50:

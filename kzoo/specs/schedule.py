@@ -34,8 +34,8 @@ class Phase:
         weight_decay: decoupled decay of kernels (AdamW, arXiv:1711.05101), scaled as the rate is; 0 for none.
         label_smoothing: in [0, 1), for Classification and MultiLabel; ``"auto"``: 0.1 for Classification, else 0.
         batch_norm: train BatchNorm of the groups that train, instead of keeping it frozen.
-        patience: epochs without a lower loss on validation (after temperature scaling) after which the phase ends;
-            None: never early.
+        patience: epochs that are no better on validation, by accuracy or by loss (see `kzoo.training.selection`), after
+            which the phase ends; None: never early.
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
         views: most augmented views of each example, taken in turn, an epoch each. None: a new view in each epoch;
             where activations of a frozen trunk are cached, as many as fit. Each view costs one pass through the

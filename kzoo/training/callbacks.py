@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase
 from kzoo.training.optimizers import rate_at
-from kzoo.training.selection import State, epoch_to_keep
+from kzoo.training.selection import State, beats, epoch_to_keep
 
 
 class _OnModel(keras.callbacks.Callback):
@@ -51,7 +51,7 @@ class KeepBest(_OnModel):
     Args:
         measure: judges the present weights.
         limit: the training loss above which an epoch's weights are not sound.
-        patience: epochs without a lower loss before training stops; None: never.
+        patience: epochs that do not beat the best one before training stops; None: never.
     """
 
     def __init__(self, measure: Callable[[], State], *, limit: float, patience: int | None) -> None:
@@ -71,7 +71,7 @@ class KeepBest(_OnModel):
         logs.update(state.scores)
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         self.last = state, self.trained.get_weights()
-        if state.sound and (self.best is None or state.loss < self.best[0].loss):
+        if state.sound and (self.best is None or beats(state, self.best[0])):
             self.best, self.waited = self.last, 0
         else:
             self.waited += 1

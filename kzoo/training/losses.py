@@ -87,6 +87,21 @@ def example_losses(kind: str, logits: np.ndarray, targets: np.ndarray) -> np.nda
     return ((logits - targets) ** 2).mean(axis=1)
 
 
+def example_hits(kind: str, logits: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
+    """Whether each answer is right, float64 (N,); of several labels the share of the right ones; None for values.
+
+    Args:
+        kind: kind of the task.
+        logits: (N, outputs).
+        targets: (N, outputs), one-hot for classification.
+    """
+    if kind == "classification":
+        return (logits.argmax(axis=1) == targets.argmax(axis=1)).astype(np.float64)
+    if kind == "multi_label":
+        return np.mean((logits > 0) == (targets > 0.5), axis=1)
+    return None
+
+
 def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Loss and, where there is one, accuracy.
 
@@ -99,8 +114,7 @@ def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float
         ``val_loss``, the mean of `example_losses`, and ``val_accuracy`` in [0, 1].
     """
     scores = {"val_loss": float(example_losses(kind, logits, targets).mean())}
-    if kind == "classification":
-        scores["val_accuracy"] = float(np.mean(logits.argmax(axis=1) == targets.argmax(axis=1)))
-    if kind == "multi_label":
-        scores["val_accuracy"] = float(np.mean((logits > 0) == (targets > 0.5)))
+    hits = example_hits(kind, logits, targets)
+    if hits is not None:
+        scores["val_accuracy"] = float(hits.mean())
     return scores

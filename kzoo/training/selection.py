@@ -1,17 +1,23 @@
 """Selection: which of several states of a model is kept. The one rule, for epochs and for phases.
 
-1. **States are compared by their validation loss after temperature scaling**: logits are divided by the one number for
+1. **Clearly more right answers win**: a state beats another whose validation accuracy is lower by more than two
+   standard errors of the paired difference (`CLEARLY`).
+2. **Otherwise the lower validation loss wins, after temperature scaling**: logits are divided by the one number for
    which the loss of this state is lowest (arXiv:1706.04599). A loss is less noisy than accuracy. After scaling it does
    not punish a state that is merely too sure, as long training makes it, or not sure enough, as label smoothing does.
    A regression is compared by its mean squared error.
-2. **Scaling mends nothing where nothing was learned.** A state that, even scaled, does not predict better than a
+3. **Where nothing was learned, luck counts for nothing.** A state that, even scaled, does not predict better than a
    constant does, by more than two standard errors, is compared by its loss as it is. On noise the calm state is kept.
-3. **Of the epochs of a phase the last is kept**, unless an earlier one is better by more than one standard error of
-   the paired difference of their losses (the one standard error rule, Breiman et al. 1984, section 3.4.3). A rate that
-   falls to 0 leaves the best weights at the end, and the best of many noisy measurements is mostly luck.
-4. **Of the phases the one with the lowest loss is kept**; of equal ones the later.
-5. **A state that is not sound is never kept**: one whose loss is not finite, or that is far worse than a guess
+4. **Of the epochs of a phase the last is kept**, unless an earlier one beats it by accuracy, or has a lower loss by
+   more than one standard error of the paired difference (the one standard error rule, Breiman et al. 1984, section
+   3.4.3). A rate that falls to 0 leaves the best weights at the end, and the best of many noisy measurements is mostly
+   luck.
+5. **Of the phases the one that no later one beats or equals is kept.**
+6. **A state that is not sound is never kept**: one whose loss is not finite, or that is far worse than a guess
    (`FAR`, `FAR_ON_TRAINING`). A phase that ends in such a state has diverged.
+
+Accuracy comes first only where it is clear: on FSDD's unheard voices the loss alone kept an epoch of 0.79 validation
+accuracy, of 500 recordings, where later ones had 0.86.
 """
 
 from __future__ import annotations
@@ -22,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kzoo.training.losses import example_losses, score
+from kzoo.training.losses import example_hits, example_losses, score
 from kzoo.training.temperature import scaled
 
 FAR_ON_TRAINING = 10.0
@@ -37,6 +43,9 @@ FAR = 100.0
 Overfitting alone stays far below: logits that differ by 40, of which half are wrong, are 29 times a guess of two.
 """
 
+CLEARLY = 2.0
+"""Standard errors by which one state must have more right answers than another to beat it at whatever loss."""
+
 SURELY = 2.0
 """Standard errors by which a state must be better than a constant prediction before its temperature is mended."""
 
@@ -50,11 +59,14 @@ class State:
         scores: ``val_loss``, the mean loss as it is; ``val_accuracy``, where there is one; and ``val_calibrated``, the
             mean of `losses`, where they are those after temperature scaling.
         sound: whether the state may be kept, by its validation loss.
+        hits: (N,), 1 where the answer is right and 0 where it is wrong; of several labels the share of the right ones.
+            None for a regression, and where nothing was learned.
     """
 
     losses: np.ndarray
     scores: Mapping[str, float]
     sound: bool
+    hits: np.ndarray | None = None
 
     @property
     def loss(self) -> float:
@@ -105,8 +117,10 @@ def judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.nd
     if kind == "regression":
         return State(losses, scores, sound)
     mended = example_losses(kind, scaled(logits, targets, kind=kind), targets)
-    losses = mended if is_better(mended, constant, errors=SURELY) else losses
-    return State(losses, {**scores, "val_calibrated": float(losses.mean())}, sound)
+    learned = is_better(mended, constant, errors=SURELY)
+    losses = mended if learned else losses
+    scores = {**scores, "val_calibrated": float(losses.mean())}
+    return State(losses, scores, sound, example_hits(kind, logits, targets) if learned else None)
 
 
 def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) -> bool:
@@ -120,9 +134,27 @@ def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) ->
     return bool(gains.mean() > errors * gains.std(ddof=1) / math.sqrt(len(gains)))
 
 
+def has_clearly_more_hits(state: State, other: State) -> bool:
+    """Whether a state has more right answers than another, by more than `CLEARLY` standard errors."""
+    if state.hits is None or other.hits is None:
+        return False
+    return is_better(-state.hits, -other.hits, errors=CLEARLY)
+
+
+def beats(state: State, other: State) -> bool:
+    """Whether a state is better than another: by clearly more right answers, else by a lower loss."""
+    if has_clearly_more_hits(state, other):
+        return True
+    return not has_clearly_more_hits(other, state) and state.loss < other.loss
+
+
 def epoch_to_keep(best: State, last: State) -> State:
-    """Of the epoch with the lowest loss and the last, both of one phase, the one that is kept."""
-    return best if not last.sound or is_better(best.losses, last.losses) else last
+    """Of the epoch that no later one beats and the last, both of one phase, the one that is kept."""
+    if not last.sound or has_clearly_more_hits(best, last):
+        return best
+    if has_clearly_more_hits(last, best):
+        return last
+    return best if is_better(best.losses, last.losses) else last
 
 
 def phase_to_keep(states: Sequence[State | None]) -> int:
@@ -134,10 +166,13 @@ def phase_to_keep(states: Sequence[State | None]) -> int:
     Raises:
         FloatingPointError: no phase has a sound state.
     """
-    ranks = [(state.loss, -number) for number, state in enumerate(states) if state is not None]
-    if not ranks:
+    kept: tuple[int, State] | None = None
+    for number, state in enumerate(states):
+        if state is not None and (kept is None or not beats(kept[1], state)):
+            kept = number, state
+    if kept is None:
         raise FloatingPointError(
             "Training diverged: no epoch of any phase ended with a loss that is finite and near that of a guess, or "
             "below it. Please lower the learning_rate, or look for wrong values in the data."
         )
-    return -min(ranks)[1]
+    return kept[0]

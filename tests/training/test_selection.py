@@ -5,6 +5,7 @@ import pytest
 
 from kzoo.training.selection import (
     State,
+    beats,
     constant_losses,
     epoch_to_keep,
     guess_loss,
@@ -133,3 +134,37 @@ def test_a_constant_prediction():
 def test_a_guess():
     assert guess_loss("classification", 10) == pytest.approx(np.log(10))
     assert (guess_loss("multi_label", 10), guess_loss("regression", 3)) == (pytest.approx(np.log(2)), 1.0)
+
+
+def answered(*wrong, loss, size=100):
+    """A state with these answers wrong, and the same loss for each example."""
+    hits = np.ones(size)
+    hits[list(wrong)] = 0
+    return State(np.full(size, loss), {}, True, hits)
+
+
+def test_clearly_more_right_answers_win_at_whatever_loss():
+    """10 answers of 100 that only one state has right are 3.3 standard errors; 4 are exactly 2.03, 3 are 1.75."""
+    good, bad = answered(loss=0.7), answered(*range(10), loss=0.5)
+    assert beats(good, bad)
+    assert not beats(bad, good)
+    assert epoch_to_keep(good, bad) is good
+    assert epoch_to_keep(bad, good) is good
+    assert phase_to_keep([good, bad]) == 0
+    assert phase_to_keep([bad, good]) == 1
+    assert beats(answered(loss=0.7), answered(*range(4), loss=0.5))
+
+
+def test_where_answers_do_not_clearly_differ_the_loss_decides():
+    close, calm = answered(loss=0.7), answered(*range(3), loss=0.5)
+    assert beats(calm, close)
+    assert epoch_to_keep(calm, close) is calm
+    assert phase_to_keep([calm, close]) == 0
+
+
+def test_where_nothing_was_learned_right_answers_are_luck():
+    rng = np.random.default_rng(0)
+    targets = np.eye(3)[rng.integers(0, 3, 100)]
+    assert judged(rng.normal(size=(100, 3)), targets).hits is None
+    learned = judged(2 * targets + rng.normal(size=(100, 3)), targets)
+    assert learned.hits.mean() == learned.scores["val_accuracy"]
