@@ -159,8 +159,17 @@ def preload() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    for name in PRELOADED:
-        importlib.import_module(name)
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        # What TensorFlow says of the machine comes before it can be told not to.
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            for name in PRELOADED:
+                importlib.import_module(name)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def run_all(mutations: Sequence[Mutation], *, workers: int = 2) -> list[str]:
