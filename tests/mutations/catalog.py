@@ -431,8 +431,8 @@ TRAINING = [
     Mutation(
         "the last epoch is kept, not the best",
         "epoch_to_keep",
-        "not last.sound or is_better(best.losses, last.losses)",
-        "not last.sound",
+        "best if is_better(best.losses, last.losses) else last",
+        "last",
         "tests/training/test_selection.py::test_the_last_epoch_is_kept_unless_an_earlier_one_is_surely_better",
     ),
     Mutation(
@@ -452,8 +452,8 @@ TRAINING = [
     Mutation(
         "the last phase is kept, not the better",
         "phase_to_keep",
-        "-min(ranks)[1]",
-        "max(-number for _, number in ranks)",
+        "kept is None or not beats(kept[1], state)",
+        "True",
         "tests/training/test_selection.py::test_of_phases_the_one_of_the_lowest_loss_and_of_equal_ones_the_later",
     ),
     Mutation(
@@ -826,18 +826,18 @@ MEASURING = [
 
 KEEPING = [
     Mutation(
-        "labels are swapped in the export of pictures",
-        "image_signatures",
+        "labels are swapped in the export",
+        "named",
         "tf.constant(list(labels))",
         "tf.constant(list(labels)[::-1])",
         "tests/serving/test_export.py::test_labels_are_listed_in_the_order_of_probabilities",
     ),
     Mutation(
-        "labels are swapped in the export of texts",
-        "text_signatures",
-        "tf.constant(list(labels))",
-        "tf.constant(list(labels)[::-1])",
-        "tests/test_modalities.py::test_what_is_served_is_what_was_trained",
+        "a bad item of a served batch gets a label",
+        "named",
+        'tf.where(bad, "", found)',
+        "found",
+        "tests/serving/test_export.py::test_a_bad_item_is_marked_and_stops_no_other",
     ),
     Mutation(
         "labels are swapped in the list beside an export",
@@ -847,9 +847,23 @@ KEEPING = [
         "tests/serving/test_export.py::test_labels_are_listed_in_the_order_of_probabilities",
     ),
     Mutation(
+        "an export is not compared with predict",
+        "_compare",
+        "not agree(after[key], wanted)",
+        "False",
+        "tests/serving/test_export.py::test_an_export_whose_labels_are_swapped_is_not_kept",
+    ),
+    Mutation(
+        "a lower loss wins over clearly more right answers",
+        "beats",
+        "not has_clearly_more_hits(other, state) and state.loss < other.loss",
+        "state.loss < other.loss",
+        "tests/training/test_selection.py::test_clearly_more_right_answers_win_at_whatever_loss",
+    ),
+    Mutation(
         "an export that answers otherwise is kept",
         "_compare",
-        "not np.array_equal(value.numpy(), theirs[key].numpy())",
+        "not np.array_equal(value, after[key])",
         "False",
         "tests/serving/test_export.py::test_an_export_that_answers_otherwise_is_not_kept",
     ),
