@@ -1,12 +1,11 @@
 """`Adapted.predict` of one input at a time: what it takes beyond its network, from the second call on.
 
-    python benchmarks/predict.py [--calls 200] [--json FILE]
+    python benchmarks/predict.py [--calls 200] [--again]
 
 For each modality a model with random weights, and files or texts made here. Each call gets another one. The network
 alone is called in turn with `predict`, with the same examples in the same batch size, which `predict` pads to.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -16,55 +15,58 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from report import publish
+from report import parser, run_all
 from scipy.io import wavfile
 
 import kzoo
 from kzoo.adapted import BATCH
-from kzoo.tables import Table
 from kzoo.training.trunk import forward
 
-COLUMNS = ("input", "backbone", "what", "p50, ms", "p99, ms", "CPU, ms a call")
 COUNT = 60
 
 
 def main() -> None:
     """Measures each modality."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--json", metavar="FILE")
-    options = parser.parse_args()
-    rows: list[tuple[Any, ...]] = []
+    made = parser(__doc__, data=False, seeds=())
+    made.add_argument("--calls", type=int, default=200)
+    options = made.parse_args()
+    jobs = [{"modality": modality, "backbone": name} for modality, (name, _) in MADE.items()]
+    arguments = {"calls": options.calls, "batch": BATCH}
+    run_all("predict", jobs, partial(run, options.calls), options=options, arguments=arguments)
+
+
+def run(calls: int, job: dict[str, Any]) -> dict[str, Any]:
+    """Milliseconds on the clock and of the processor, of each call of the network, of `predict` and of `embed`."""
     with tempfile.TemporaryDirectory() as folder:
-        for modality, (name, make) in MADE.items():
-            rows += measure(modality, name, make(Path(folder)), options.calls)
-    publish(Table(COLUMNS, rows), {"rows": rows, "columns": COLUMNS, "batch": BATCH}, options.json)
+        inputs = MADE[job["modality"]][1](Path(folder))
+        found = measure(job["backbone"], inputs, calls)
+    names = ("milliseconds", "cpu_milliseconds")
+    return {
+        name: {way: [round(1e3 * seconds[place], 3) for seconds in figures] for way, figures in found.items()}
+        for place, name in enumerate(names)
+    }
 
 
-def measure(modality: str, name: str, inputs: Sequence[Any], calls: int) -> list[tuple[Any, ...]]:
-    """Three rows: the network, `predict`, and `embed`."""
+def measure(name: str, inputs: Sequence[Any], calls: int) -> dict[str, list[tuple[float, float]]]:
+    """Seconds on the clock and of the processor of each call, by way; the first call of each is left out."""
     task = kzoo.Classification((inputs, np.arange(len(inputs)) % 3))
     adapted = kzoo.adapt(name, task, weights=None, schedule="linear_probe")
     column = np.empty(1, dtype=object)
 
-    def network(value: Any) -> float:
+    def network(value: Any) -> tuple[float, float]:
         column[:] = [str(value) if isinstance(value, Path) else value]
         examples, _ = adapted._loader.load(column)
         return _timed(lambda: forward(adapted._call, (examples,), batch_size=BATCH))
 
     ways: dict[str, Callable[[Any], Any]] = {"predict": adapted.predict, "embed": adapted.embed}
-    found: dict[str, list[Any]] = {"network": [], **{way: [] for way in ways}}
+    found: dict[str, list[tuple[float, float]]] = {"network": [], **{way: [] for way in ways}}
     for number in range(calls + 1):
         value = inputs[number % len(inputs)]
         times = {"network": network(value)} | {way: _timed(partial(call, value)) for way, call in ways.items()}
         for way, figures in times.items():
             if number:
                 found[way].append(figures)
-    rows = []
-    for way, figures in found.items():
-        wall, cpu = 1e3 * np.asarray(figures).T
-        rows.append((modality, name, way, *(round(float(np.quantile(wall, at)), 2) for at in (0.5, 0.99)), cpu.mean()))
-    return rows
+    return found
 
 
 def _timed(call: Callable[[], Any]) -> tuple[float, float]:
