@@ -1,5 +1,5 @@
 /* Answers from a picture's bytes with TensorFlow's C library alone: no Python, no Keras.
-   Usage: answer MODEL_DIRECTORY PICTURE; prints the label. */
+   Usage: answer MODEL_DIRECTORY PICTURE INPUT OUTPUT, the last two as NAME:INDEX; prints the output. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,13 @@
 
 static void check(TF_Status *status) {
   if (TF_GetCode(status) != TF_OK) { fprintf(stderr, "%s\n", TF_Message(status)); exit(1); }
+}
+
+static TF_Output find(TF_Graph *graph, char *name) {
+  char *colon = strchr(name, ':');
+  *colon = 0;
+  TF_Output found = {TF_GraphOperationByName(graph, name), atoi(colon + 1)};
+  return found;
 }
 
 int main(int argc, char **argv) {
@@ -32,8 +39,7 @@ int main(int argc, char **argv) {
   TF_StringInit(string);
   TF_StringCopy(string, bytes, size);
 
-  TF_Output in = {TF_GraphOperationByName(graph, argv[3]), 0};
-  TF_Output out = {TF_GraphOperationByName(graph, argv[4]), 0};
+  TF_Output in = find(graph, argv[3]), out = find(graph, argv[4]);
   TF_Tensor *label = NULL;
   TF_SessionRun(session, NULL, &in, &image, 1, &out, &label, 1, NULL, 0, NULL, status);
   check(status);

@@ -30,13 +30,13 @@ def program(tmp_path_factory):
     return target
 
 
-def endpoints(version: Path) -> tuple[str, str]:
-    """Names of the operations that take the picture and give the label, as `saved_model_cli show` prints them."""
+def endpoints(version: Path, output: str) -> tuple[str, str]:
+    """Names of the tensors that take the picture and give an output, as `saved_model_cli show` prints them."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
     signature = model.meta_graphs[0].signature_def["serving_default"]
-    return signature.inputs["image"].name.split(":")[0], signature.outputs["labels"].name.split(":")[0]
+    return signature.inputs["image"].name, signature.outputs[output].name
 
 
 def test_a_c_program_gives_the_same_label(program, folder, tmp_path):
@@ -48,7 +48,14 @@ def test_a_c_program_gives_the_same_label(program, folder, tmp_path):
     picture = tmp_path / "picture.jpg"
     png = tf.io.decode_png((folder / "green" / "green3.png").read_bytes())
     picture.write_bytes(tf.io.encode_jpeg(png).numpy())
-    command = [str(program), str(version), str(picture), *endpoints(version)]
     environment = {"PATH": os.environ["PATH"], "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.strip() == adapted.predict(picture).labels[0] == "green"
+
+    def answer(path: Path, output: str) -> str:
+        command = [str(program), str(version), str(path), *endpoints(version, output)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout.strip()
+
+    assert answer(picture, "labels") == adapted.predict(picture).labels[0] == "green"
+    assert answer(picture, "errors") == ""
+    damaged = tmp_path / "damaged.jpg"
+    damaged.write_bytes(picture.read_bytes()[:40])
+    assert (answer(damaged, "labels"), answer(damaged, "errors")) == ("", "damaged")

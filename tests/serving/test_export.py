@@ -371,6 +371,15 @@ def test_predict_gives_bit_for_bit_what_evaluate_measures(adapted, paths, arrays
     assert np.array_equal(adapted.embed(paths), adapted._embeddings(column))
 
 
+def test_the_network_sees_batches_of_one_size(adapted, paths, monkeypatch):
+    call, sizes = adapted._call, []
+    monkeypatch.setitem(adapted.__dict__, "_call", lambda batch: sizes.append(len(batch)) or call(batch))
+    adapted.predict(paths[0])
+    adapted.predict(paths)
+    adapted.evaluate()
+    assert set(sizes) == {8}
+
+
 def test_predict_builds_no_pipeline(adapted, paths, monkeypatch):
     monkeypatch.delattr(tf.data, "Dataset")
     assert len(adapted.predict(paths[0])) == 1
