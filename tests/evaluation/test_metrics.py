@@ -41,6 +41,8 @@ def test_a_class_without_test_examples_breaks_nothing():
     outputs = np.eye(3)[[0, 1, 0, 2]]
     evaluation = measure("classification", outputs, np.array([0, 1, 0, 1]), labels=LABELS, names=names(4))
     assert evaluation["accuracy"] == 0.75
+    assert evaluation["balanced accuracy"] == pytest.approx((1 + 1 / 2) / 2)
+    assert evaluation["macro-F1"] == pytest.approx((1 + 2 / 3 + 0) / 3)  # it was answered once
     assert evaluation.by_label.rows[2][4] == 0
 
 

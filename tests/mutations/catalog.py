@@ -370,7 +370,7 @@ TRAINING = [
         "kernels_of",
         '"kernel" in variable.name and ',
         "",
-        "tests/training/test_loop.py::test_a_step_heeds_each_option_of_its_phase",
+        "tests/training/test_optimizers.py::test_kernels_are_told_by_their_layer",
     ),
     Mutation(
         "label smoothing is ignored",
@@ -538,7 +538,7 @@ TRAINING = [
         "Checkpoints.load",
         'found["run"] != self._run()',
         "False",
-        "tests/training/test_checkpoints.py",
+        "tests/training/test_checkpoints.py::test_another_runs_checkpoint_is_not_taken_up",
     ),
     Mutation(
         "a checkpoint's variables are not restored",

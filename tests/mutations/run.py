@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import importlib
 import os
 import shutil
@@ -83,13 +84,16 @@ def _functions(name: str, root: Path) -> Iterator[tuple[Path, str, str]]:
         text = path.read_text(encoding="utf-8")
         if f"def {last}(" not in text:
             continue
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(_parsed(text)):
             bodies = node.body if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) else []
             if owner and getattr(node, "name", None) != owner[-1]:
                 continue
             for inner in bodies:
                 if isinstance(inner, ast.FunctionDef) and inner.name == last:
                     yield path, text, ast.get_source_segment(text, inner) or ""
+
+
+_parsed = functools.cache(ast.parse)
 
 
 @dataclass

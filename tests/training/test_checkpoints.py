@@ -47,6 +47,16 @@ def test_what_was_saved_is_loaded(kept):
     assert [each.value.tolist() for each in found] == [[[1.0] * 3] * 2, [1.0] * 4]
 
 
+@pytest.mark.parametrize(
+    ("run", "named"), [({"seed": 1, "size": [16, 16]}, "seed"), ({"seed": 1, "size": [8, 8]}, "seed, size")]
+)
+def test_another_runs_checkpoint_is_not_taken_up(kept, run, named):
+    found = variables()
+    with pytest.raises(ValueError, match=f"holds a run with other {named}: choose another directory"):
+        Checkpoints(kept.directory, run).load(found)
+    assert not any(each.value.any() for each in found)
+
+
 def crushed(data):
     """An archive whose compressed stream is broken, and its directory not."""
     buffer = io.BytesIO()

@@ -1,5 +1,6 @@
 """Phases one after the other, on a network of two layers: which weights are in it after a phase that diverged."""
 
+import functools
 import itertools
 import logging
 
@@ -23,6 +24,14 @@ Y = np.eye(2, dtype=np.float32)[(X[:, 0] > 0).astype(int)]
 
 GOOD = Phase("head", epochs=2, batch_size=32, learning_rate=0.1)
 WILD = Phase("head", epochs=2, batch_size=32, learning_rate=1e6, optimizer="sgd", warmup=0.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plain_runtime():
+    """Without a search for the fastest runtime."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
+        yield
 
 
 def split(x, y):
@@ -148,6 +157,7 @@ def stepped(*, trained, rate, layer_decay=1.0, weight_decay=0.0, label_smoothing
     ]
 
 
+@functools.cache
 def run_of_no_steps():
     """The weights that `run` starts from."""
     still = Phase("head", epochs=1, batch_size=64, learning_rate=1e-30, optimizer="sgd")
