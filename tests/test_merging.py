@@ -60,10 +60,14 @@ def tuned(net, task):
 
 @pytest.fixture
 def temperatures(monkeypatch):
-    """Of the members of every ensemble, whatever they say: 2 of the first, 0.5 of the second."""
+    """Of the members of every ensemble, whatever they say: 2 of the first, 0.5 of the second; numbers have none."""
     values = [2.0, 0.5]
     coming = itertools.cycle(values)
-    monkeypatch.setattr(merging, "_temperature", lambda member: next(coming))
+
+    def temperature(member):
+        return 1.0 if member.kind == "regression" else next(coming)
+
+    monkeypatch.setattr(merging, "_temperature", temperature)
     return values
 
 
