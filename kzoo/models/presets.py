@@ -82,6 +82,8 @@ def _check_hub(config: dict[str, Any], tokenizer: Any) -> None:
     import keras_hub
 
     for wanted, value in ((keras_hub.models.Backbone, config), (keras_hub.models.Tokenizer, tokenizer)):
+        if value is None:
+            continue  # An encoder of sound has no tokenizer.
         check_config(value)
         found = class_of(value)
         if not issubclass(found, wanted):
