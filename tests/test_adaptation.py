@@ -62,12 +62,14 @@ def test_frozen_groups_are_bit_for_bit_the_backbones(adapted, module_backbone):
 
 
 @pytest.fixture(scope="module")
-def spoilt(module_backbone, folder):
-    """A probe, a phase in which its kernel decays to nothing, and one that diverges."""
+def spoilt(module_backbone, folder, tmp_path_factory):
+    """A probe, a phase in which its kernel decays to nothing, and one that diverges; with an empty cache."""
     faded = kzoo.Phase("head", epochs=1, batch_size=4, optimizer="sgd", weight_decay=900.0, warmup=0.0)
     wild = kzoo.Phase("head", epochs=1, batch_size=4, optimizer="sgd", learning_rate=1e6, warmup=0.0)
     schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), faded, wild))
-    return kzoo.adapt(module_backbone, folder, schedule=schedule)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KZOO_CACHE", str(tmp_path_factory.mktemp("empty")))
+        return kzoo.adapt(module_backbone, folder, schedule=schedule)
 
 
 def test_the_weights_of_the_better_phase_are_kept(spoilt, module_backbone, folder):
@@ -225,6 +227,7 @@ def test_a_pattern_that_matches_no_group_names_the_groups(module_backbone, folde
         kzoo.adapt(module_backbone, folder, schedule=kzoo.Phase("stage7"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["linear_probe", "fine_tune", "gradual", "lp_ft"])
 def test_every_recipe_runs(module_backbone, arrays, schedule, monkeypatch):
     from kzoo.specs import recipes
@@ -306,6 +309,7 @@ def test_adapting_what_was_adapted(adapted, arrays):
     )
 
 
+@pytest.mark.slow
 def test_a_catalog_model_with_random_weights(arrays):
     adapted = kzoo.adapt(
         "mobilenet_v2_035", kzoo.Classification(arrays), weights=None, size=32, schedule="linear_probe"

@@ -65,6 +65,7 @@ def test_imitation_is_a_mean_square():
     np.testing.assert_allclose(value, np.mean((said - found) ** 2, axis=1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_logits_and_is_kept_and_served(teacher, student, arrays, tmp_path):
     found = kzoo.distill(teacher, student, schedule=dataclasses.replace(PHASE, epochs=12))
     assert found.evaluate()["accuracy"] > 0.8  # of 3 classes

@@ -119,6 +119,7 @@ def test_its_embedding_is_theirs_side_by_side(members, arrays):
     np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted, axis=1, keepdims=True), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_comes_back_and_is_served_as_one(members, arrays, tmp_path):
     both = kzoo.ensemble(members)
     again = kzoo.load(both.save(tmp_path / "both"))
@@ -144,6 +145,7 @@ def test_members_may_scale_their_pictures_otherwise(members, task, arrays, tempe
     np.testing.assert_allclose(both.predict(arrays[0]).outputs, wanted, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path, temperatures):
     def small(name, **changes):
         card = kzoo.get_model(name)

@@ -44,6 +44,7 @@ def test_pictures_have_any_size(size):
     assert found.shape[1] == -(-size // 16)
 
 
+@pytest.mark.slow
 def test_pictures_transfer():
     """To digits, with ten labels a class and a linear probe, against random weights."""
     digits = load_digits()

@@ -123,6 +123,7 @@ def test_no_batch_norm_is_left_after_a_convolution(version):
     assert not {name for name in found if "BatchNorm" in name or name in ("Rsqrt", "Sqrt")}
 
 
+@pytest.mark.slow
 def test_weights_are_written_once(folder, tmp_path):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((16, 16, 3))
@@ -142,6 +143,7 @@ def test_an_empty_batch_gives_an_empty_answer(served):
     assert reply["probabilities"].shape == (0, 3)
 
 
+@pytest.mark.slow
 def test_a_process_with_tensorflow_alone_answers(adapted, version, paths):
     done = subprocess.run(
         [sys.executable, "-c", ANSWER, str(version), *map(str, paths)], capture_output=True, text=True, check=True
@@ -227,6 +229,7 @@ def test_a_path_that_is_none_is_told(adapted, path):
             getattr(adapted, verb)(path)
 
 
+@pytest.mark.slow
 def test_a_version_is_numbered_through_a_link(adapted, tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "served").symlink_to("real")
@@ -261,6 +264,7 @@ def test_a_killed_export_leaves_no_version_and_the_next_one_sweeps(adapted, tmp_
     assert os.listdir(tmp_path / "served") == ["1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["multi_label", "regression"])
 def test_other_tasks_are_served(adapted, arrays, tmp_path, kind):
     x, y = arrays
@@ -284,6 +288,7 @@ def test_other_tasks_are_served(adapted, arrays, tmp_path, kind):
 @pytest.mark.parametrize(
     "scaling", ["caffe", *(pytest.param(each, marks=pytest.mark.slow) for each in ("torch", "tf", "unit"))]
 )
+@pytest.mark.slow
 def test_every_scaling_is_served_as_it_was_trained(arrays, tmp_path, scaling):
     name = f"scaled_{scaling}"
     kzoo.register(name, tiny, size=16, min_size=16, scaling=scaling)
