@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -269,9 +270,15 @@ def test_no_command_is_a_usage_error(capsys):
 def test_a_backbone_is_pretrained_adapted_and_taught_from(capsys, tmp_path, folder, make_backbone):
     make_backbone().save(tmp_path / "tiny.keras")
     made = ("--objective", "masked", "--steps", 2, "--batch-size", 8, "--save", tmp_path / "made", "--json")
-    code, out, _ = run(capsys, "pretrain", tmp_path / "tiny.keras", folder, *made)
+    # Other pictures than those that are adapted to: what was pretrained on is not tested on.
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(10):
+        pixels = np.full((20, 24, 3), 20 * number, np.uint8)
+        (photos / f"{number}.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    code, out, _ = run(capsys, "pretrain", tmp_path / "tiny.keras", photos, *made)
     assert code == 0
-    assert json.loads(out)["examples"] == 30
+    assert json.loads(out)["examples"] == 10
     kept = ("--save", tmp_path / "teacher", "--schedule", "linear_probe")
     assert run(capsys, "adapt", tmp_path / "made", folder, *kept)[0] == 0
     taught = ("--save", tmp_path / "student", "--what", "features", "--json")

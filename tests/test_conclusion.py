@@ -9,7 +9,7 @@ import pytest
 import kzoo
 from kzoo.rereading import describe_task, task_like
 from kzoo.training import passes
-from kzoo.training.runtime import graph_call
+from kzoo.training.runtime import Runtime, graph_call
 
 FUNCTIONS = {"label": lambda path: path.parent.name, "groups": lambda path: path.stem[-1]}
 TASKS = {
@@ -58,7 +58,7 @@ def adapted(small, folder):
         labels=["blue", "green", "red", "black"],
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passes, "fastest", lambda part, *, fold, sample: graph_call(part))
+        patch.setattr(passes, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
         return kzoo.adapt(small, task, schedule="linear_probe")
 
 

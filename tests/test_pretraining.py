@@ -158,12 +158,11 @@ def test_texts_are_guessed_from_their_vector(name, text_task):
         "ngrams": {"buckets": 1 << 17, "width": 8, "power": 0.5},
     }
     card = dataclasses.replace(kzoo.get_model(name), arguments=small[name], parameters=None)
-    texts = text_task.data[0]
-    made = kzoo.pretrain(card, texts, objective="masked_language", steps=60, batch_size=16, learning_rate=3e-2)
+    made = kzoo.pretrain(card, text_task, objective="masked_language", steps=60, batch_size=16, learning_rate=3e-2)
     course = [row["loss"] for row in made.record["course"][1:]]
     assert course[-1] < course[0]
     kzoo.adapt(made, text_task, schedule="linear_probe")
-    kzoo.pretrain(card, texts, objective="simclr", steps=1, batch_size=16)
+    kzoo.pretrain(card, text_task, objective="simclr", steps=1, batch_size=16)
 
 
 @pytest.mark.slow
@@ -195,8 +194,9 @@ def test_sound_is_pretrained_on(tmp_path):
     card = dataclasses.replace(
         kzoo.get_model("keyword_cnn"), arguments={"width": 8, "blocks": 2}, parameters=None, width=8
     )
-    made = kzoo.pretrain(card, tmp_path, objective="masked", steps=2, batch_size=6)
-    kzoo.adapt(made, kzoo.Classification(tmp_path), schedule="linear_probe")
+    task = kzoo.Classification(tmp_path)
+    made = kzoo.pretrain(card, task, objective="masked", steps=2, batch_size=6)
+    kzoo.adapt(made, task, schedule="linear_probe")
 
 
 def test_a_picture_of_sound_is_painted_as_its_features_lie():

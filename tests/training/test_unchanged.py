@@ -66,9 +66,11 @@ def test_what_changed_between_check_and_pass_is_not_kept(adapt, mine, cache, bef
 
 @pytest.mark.slow
 def test_a_changed_file_of_a_phase_without_a_cache_is_named(adapt, mine, monkeypatch):
-    plain = loop._Fitting.run
+    plain = loop.fit_tail
     blackened = read(kzoo.Classification(mine)).train.names[0]
-    monkeypatch.setattr(loop._Fitting, "run", lambda self, bar: [plain(self, bar), blacken(Path(blackened))][0])
+    monkeypatch.setattr(
+        loop, "fit_tail", lambda *args, **options: [plain(*args, **options), blacken(Path(blackened))][0]
+    )
     with pytest.raises(ChangedError, match=f"{blackened} changed: the data"):
         adapt(NOTHING, data=kzoo.Classification(mine), schedule=ONE)
 
