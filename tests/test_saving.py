@@ -219,6 +219,16 @@ def test_a_path_into_a_package_becomes_its_name():
     assert (restored.arguments, restored.reads) == (card.arguments, card.reads)
 
 
+@pytest.mark.parametrize("name", ["moonshine_tiny_en", "whisper_tiny_en", "minilm_l6"])
+def test_a_preset_may_be_a_folder_of_this_machine_and_no_unknown_name(name, tmp_path):
+    values = json.loads(json.dumps(dataclasses.asdict(CATALOG[name])))
+    here = values | {"arguments": values["arguments"] | {"preset": str(tmp_path)}}
+    assert restore_card(here, known=CATALOG).arguments["preset"] == str(tmp_path)
+    for planted in ("hf://somebody/model", "kaggle://a/b/c/d", "somewhere/else"):
+        with pytest.raises(ValueError, match=r"card\.arguments\.preset must be"):
+            restore_card(values | {"arguments": values["arguments"] | {"preset": planted}}, known=CATALOG)
+
+
 def test_what_this_process_registered_may_be_named():
     mine = BackboneSpec("mine", "planted.make", {"depth": 3}, reads={})
     plain = json.loads(json.dumps(dataclasses.asdict(mine)))

@@ -115,8 +115,9 @@ def _arguments(constructor: str, values: Any, alike: Sequence[BackboneSpec]) -> 
         for name, value in card.arguments.items():
             examples.setdefault(name, []).append(value)
     checks = {name: _like(values) for name, values in examples.items()}
-    if constructor == ENCODER:
+    if "preset" in checks:
         checks["preset"] = either(checks["preset"], _folder)
+    if constructor == ENCODER:
         checks |= {"pooling": one_of(("mean", "cls")), "exact_gelu": flag}
     return checked(values, checks, name="card.arguments")
 
