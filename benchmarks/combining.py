@@ -20,7 +20,7 @@ from report import answered, parser, run_all
 from sets import Split, load
 
 import kzoo
-from kzoo.adapted import Adapted
+from kzoo.results.adapted import Adapted
 
 FIRST, SECOND = "mobilenet_v2_035", "kzoo_nano_image"
 OPTIONS: dict[str, Any] = {"size": 128, "resize": "squash"}

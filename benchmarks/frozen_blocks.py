@@ -22,7 +22,7 @@ from sets import load
 
 import kzoo
 from kzoo.models.assembly import assemble
-from kzoo.preparation import source_of
+from kzoo.setup.prepare import source_of
 from kzoo.specs.head import Head
 
 

@@ -19,7 +19,7 @@ from report import parser, run_all
 from scipy.io import wavfile
 
 import kzoo
-from kzoo.adapted import BATCH
+from kzoo.results.adapted import BATCH
 from kzoo.training.trunk import forward
 
 COUNT = 60

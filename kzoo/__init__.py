@@ -9,60 +9,60 @@ import wrapt
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
-    from kzoo.adapted import Adapted, load
-    from kzoo.distillation import distill
+    from kzoo.distillation.distill import distill
+    from kzoo.distillation.static_embeddings import distill_static
     from kzoo.evaluation.metrics import Evaluation
-    from kzoo.inspection import stages
     from kzoo.merging import ensemble, soup
     from kzoo.models.heads import register_head
-    from kzoo.planning import Plan
-    from kzoo.predictions import Predictions
-    from kzoo.pretrained import Pretrained
-    from kzoo.pretraining import pretrain
-    from kzoo.specs.backbone import BackboneSpec
+    from kzoo.pretraining.pretrain import pretrain
+    from kzoo.results.adapted import Adapted, load
+    from kzoo.results.predictions import Predictions
+    from kzoo.results.pretrained import Pretrained
+    from kzoo.results.verify import verify
+    from kzoo.setup.plan import Plan
+    from kzoo.setup.stage_table import stages
+    from kzoo.specs.card import BackboneSpec
     from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
     from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft
     from kzoo.specs.registry import get_model, list_models, register
     from kzoo.specs.schedule import Phase, Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
-    from kzoo.static_embeddings import distill_static
-    from kzoo.verification import verify
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Adapted": "kzoo.adapted",
-    "BackboneSpec": "kzoo.specs.backbone",
+    "Adapted": "kzoo.results.adapted",
+    "BackboneSpec": "kzoo.specs.card",
     "Classification": "kzoo.specs.task",
     "Evaluation": "kzoo.evaluation.metrics",
     "Fusion": "kzoo.specs.fusion",
     "Head": "kzoo.specs.head",
     "MultiLabel": "kzoo.specs.task",
     "Phase": "kzoo.specs.schedule",
-    "Plan": "kzoo.planning",
-    "Predictions": "kzoo.predictions",
-    "Pretrained": "kzoo.pretrained",
+    "Plan": "kzoo.setup.plan",
+    "Predictions": "kzoo.results.predictions",
+    "Pretrained": "kzoo.results.pretrained",
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
-    "distill": "kzoo.distillation",
-    "distill_static": "kzoo.static_embeddings",
+    "distill": "kzoo.distillation.distill",
+    "distill_static": "kzoo.distillation.static_embeddings",
     "ensemble": "kzoo.merging",
     "fine_tune": "kzoo.specs.recipes",
     "get_model": "kzoo.specs.registry",
     "gradual": "kzoo.specs.recipes",
     "linear_probe": "kzoo.specs.recipes",
     "list_models": "kzoo.specs.registry",
-    "load": "kzoo.adapted",
+    "load": "kzoo.results.adapted",
     "lp_ft": "kzoo.specs.recipes",
     "plan": "kzoo.adaptation",
-    "pretrain": "kzoo.pretraining",
+    "pretrain": "kzoo.pretraining.pretrain",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
     "soup": "kzoo.merging",
-    "stages": "kzoo.inspection",
-    "verify": "kzoo.verification",
+    "stages": "kzoo.setup.stage_table",
+    "verify": "kzoo.results.verify",
 }
 
 __all__ = [
@@ -101,14 +101,14 @@ __all__ = [
 
 
 _REGISTERING = (
-    "kzoo.data.fronts",
-    "kzoo.data.image",
-    "kzoo.models.audio",
+    "kzoo.data.audio.spectrogram",
+    "kzoo.data.image.preprocess",
+    "kzoo.models.zoo.audio",
     "kzoo.models.heads",
-    "kzoo.models.joining",
-    "kzoo.models.text",
-    "kzoo.objectives.masked_language",
-    "kzoo.objectives.objective",
+    "kzoo.models.side_by_side",
+    "kzoo.models.zoo.text",
+    "kzoo.pretraining.objectives.masked_language",
+    "kzoo.pretraining.objectives.objective",
     "kzoo.training.losses",
     "kzoo.training.optimizers",
 )
@@ -136,8 +136,8 @@ def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used, so that `import kzoo` does not import TensorFlow."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'kzoo' has no attribute {name!r}")
-    if not _PUBLIC[name].startswith(("kzoo.specs.", "kzoo.verification")):
-        importlib.import_module("kzoo.quiet").import_tensorflow()
+    if not _PUBLIC[name].startswith(("kzoo.specs.", "kzoo.results.verify")):
+        importlib.import_module("kzoo.core.tf_import").import_tensorflow()
     value = getattr(importlib.import_module(_PUBLIC[name]), name)
     globals()[name] = value
     return value

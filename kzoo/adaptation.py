@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.adapted import Adapted
-from kzoo.conclusion import conclude
 from kzoo.data.targets import weigh_classes
 from kzoo.models.folding import fold
-from kzoo.planning import Plan, lay_out
-from kzoo.preparation import make_feed, prepare
+from kzoo.results.adapted import Adapted
+from kzoo.setup.plan import Plan, lay_out
+from kzoo.setup.prepare import make_feed, prepare
+from kzoo.setup.result import conclude
 from kzoo.specs.head import Head
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.loop import train

@@ -12,9 +12,9 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from kzoo.adaptation import adapt
+from kzoo.core.tables import Table
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Classification
-from kzoo.tables import Table
 
 SIZE = 64
 LABELLED = 5

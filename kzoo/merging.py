@@ -9,13 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.adapted import Adapted
-from kzoo.data.joined import join, scaled
+from kzoo.data.joint import join, scaled
 from kzoo.evaluation.calibration import fit_temperature
-from kzoo.interpolation import merit_of, recorded, with_weights
-from kzoo.models.joining import MeanOfProbabilities, Part, graft
-from kzoo.models.own import set_weights
-from kzoo.specs.backbone import BackboneSpec
+from kzoo.models.side_by_side import MeanOfProbabilities, SliceFeatures, graft
+from kzoo.models.user_models import set_weights
+from kzoo.results.adapted import Adapted
+from kzoo.results.interpolation import merit_of, recorded, with_weights
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
 
 
@@ -41,7 +41,7 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
     logits, features = [], []
     for number, (member, share) in enumerate(zip(members, shares, strict=True), start=1):
         prefix = f"member{number}"
-        part = Part(*share.span, name=f"{prefix}.part")(inputs) if share.span else inputs
+        part = SliceFeatures(*share.span, name=f"{prefix}.part")(inputs) if share.span else inputs
         both = keras.Model(member.network.input, [_values(member), member.embedding.output])
         found = graft(both, scaled(share, part, prefix=prefix), prefix=prefix)
         logits.append(found[0])

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.quiet import import_tensorflow
+from kzoo.core.tf_import import import_tensorflow
 
 import_tensorflow()
 

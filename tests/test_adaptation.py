@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.storage import DamagedError
+from kzoo.core.storage import DamagedError
 
 QUICK = kzoo.Schedule(
     (
@@ -290,8 +290,8 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where(module_backbone, 
 
 @pytest.mark.parametrize(("room", "place"), [(0, "nowhere"), (1 << 30, "disk")])
 def test_activations_beyond_the_budget_go_to_the_disk_or_nowhere(module_backbone, arrays, monkeypatch, room, place):
-    monkeypatch.setattr("kzoo.training.activations.budget", lambda: 0)
-    monkeypatch.setattr("kzoo.training.store.room", lambda: room)
+    monkeypatch.setattr("kzoo.training.cache.activations.budget", lambda: 0)
+    monkeypatch.setattr("kzoo.training.cache.disk.room", lambda: room)
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
     assert [phase["activations"] for phase in adapted.record["phases"]] == ["memory", place]
     assert len(adapted.record["phases"][1]["history"]) == 2
@@ -344,7 +344,7 @@ def test_callbacks_that_would_do_something_else_are_refused(module_backbone, fol
 
 def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays, monkeypatch):
     """A phase that unfreezes the bottom, and then one of the top alone: its activations must be computed anew."""
-    monkeypatch.setattr("kzoo.conclusion.phase_to_keep", lambda states: 2)
+    monkeypatch.setattr("kzoo.setup.result.phase_to_keep", lambda states: 2)
     schedule = kzoo.Schedule(
         [
             kzoo.Phase("head", optimizer="lbfgs"),

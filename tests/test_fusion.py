@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kzoo
 from kzoo.models.assembly import assemble
-from kzoo.preparation import source_of
+from kzoo.setup.prepare import source_of
 from kzoo.specs.head import Head
 
 
@@ -61,9 +61,9 @@ def test_each_member_scales_its_pictures_in_its_own_way():
     found = fused(pictures).numpy()
     start = 0
     for member in source.members.values():
-        from kzoo.data.image import Preprocessor
+        from kzoo.data.image.preprocess import ImagePreprocessor
 
-        scaled = Preprocessor(32, member.card.scaling).scale(pictures)
+        scaled = ImagePreprocessor(32, member.card.scaling).scale(pictures)
         built = source._built[member.card.name]
         wanted = np.mean(built(scaled), axis=(1, 2))
         np.testing.assert_allclose(found[:, start : start + wanted.shape[1]], wanted, rtol=1e-3, atol=1e-4)

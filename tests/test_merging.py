@@ -11,9 +11,10 @@ import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
 import kzoo
-from kzoo import interpolation, merging
+from kzoo import merging
 from kzoo.evaluation.calibration import fit_temperature, merit
-from kzoo.preparation import source_of
+from kzoo.results import interpolation
+from kzoo.setup.prepare import source_of
 from kzoo.specs.seen import Seen
 
 PHASE = kzoo.Phase("*", epochs=2, learning_rate=1e-2, batch_norm=True, batch_size=16)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.data.recordings import encode_wav
+from kzoo.data.audio.column import encode_wav
 
 RNG = np.random.default_rng(0)
 TUNING = kzoo.Phase("*", epochs=3, learning_rate=1e-2, batch_norm=True, batch_size=16)

@@ -25,7 +25,7 @@ def home(shared, tmp_path_factory):
 def run(shared, home, tmp_path_factory):
     """The command of the README, on trashnet."""
     target = tmp_path_factory.mktemp("real")
-    command = [sys.executable, "-m", "kzoo.cli", "adapt", "mobilenet_v2_035", str(shared / "data" / "trashnet")]
+    command = [sys.executable, "-m", "kzoo.cli.main", "adapt", "mobilenet_v2_035", str(shared / "data" / "trashnet")]
     done = subprocess.run(
         [*command, "--export", str(target / "served"), "--save", str(target / "saved"), "--json"],
         env={**os.environ, "KERAS_HOME": str(home)},

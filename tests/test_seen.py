@@ -118,10 +118,10 @@ def test_unlabelled_pretraining(noise, make_backbone):
 
 @pytest.mark.slow
 def test_a_probe_on_the_way_measures_nothing_that_was_trained_on(noise, make_backbone, monkeypatch):
-    from kzoo import material
+    from kzoo.pretraining import dataset
 
     asked = []
-    monkeypatch.setattr(material, "read", lambda *args, **options: asked.append(read(*args, **options)) or asked[-1])
+    monkeypatch.setattr(dataset, "read", lambda *args, **options: asked.append(read(*args, **options)) or asked[-1])
     task = kzoo.Classification(noise)
     kzoo.pretrain(
         make_backbone(),

@@ -11,8 +11,8 @@ import argparse
 import importlib
 from pathlib import Path
 
+from kzoo.core.storage import write_json
 from kzoo.models.weights import save_arrays
-from kzoo.storage import write_json
 
 NAMES = ("image", "text", "audio")
 

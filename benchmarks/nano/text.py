@@ -17,8 +17,8 @@ from sklearn.model_selection import train_test_split
 
 import kzoo
 from kzoo.data.splits import read
-from kzoo.data.vocabulary import SPECIAL
-from kzoo.models.text import ngram_bag
+from kzoo.data.text.wordpiece import SPECIAL
+from kzoo.models.zoo.text import ngram_bag
 from kzoo.specs.seen import Seen
 
 WIDTH = 96
@@ -77,7 +77,7 @@ def learn_characters(reviews: list[tuple[str, str]], *, seed: int) -> kzoo.Pretr
     arguments = {"buckets": len(characters) + SPECIAL, "width": WIDTH}
     card = kzoo.BackboneSpec(
         name="characters",
-        constructor="kzoo.models.text.ngram_bag",
+        constructor="kzoo.models.zoo.text.ngram_bag",
         arguments=arguments,
         modality="text",
         size=512,

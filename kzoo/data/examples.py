@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.core.tables import Table
 from kzoo.specs.seen import Seen
-from kzoo.tables import Table
 
 SPLIT_NAMES = {
     "train": "train",
@@ -37,7 +37,7 @@ class Examples:
         names: what each example is called in messages, a path or a row.
         digests: SHA-256 of each one's content, once it is checked.
         groups: what each one belongs to, or none.
-        stamps: what `kzoo.data.files.stamp` said of each file when it was checked; empty: not known.
+        stamps: what `kzoo.data.file_column.stamp` said of each file when it was checked; empty: not known.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -65,7 +65,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Raw:
+class RawData:
     """What a source holds, before anything is checked.
 
     Args:
@@ -82,7 +82,7 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedColumn:
     """A column that was opened once, example by example.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.audit import check_pixels, describe_damage
+from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.pipelines import PARALLEL
 

@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.data.audio import AudioPreprocessor, Recordings, fit_recordings
-from kzoo.data.audit import check_pictures, open_picture
-from kzoo.data.examples import Checked
-from kzoo.data.files import open_file
-from kzoo.data.fronts import Front
-from kzoo.data.image import SUFFIXES, Preprocessor, fit_pictures
-from kzoo.data.joined import restore_texts
-from kzoo.data.pictures import ask_pictures, collect_pictures
-from kzoo.data.recordings import SUFFIXES as SOUND_SUFFIXES
-from kzoo.data.recordings import ask_recordings, check_recordings, collect_recordings, open_recording
-from kzoo.data.text import Texts, fit_texts
-from kzoo.data.texts import ask_texts, check_texts, collect_texts, open_text
-from kzoo.data.views import Pictures
-from kzoo.specs.backbone import BackboneSpec
+from kzoo.data.audio.column import SUFFIXES as SOUND_SUFFIXES
+from kzoo.data.audio.column import check_recordings, collect_recordings, open_recording, read_audio_inputs
+from kzoo.data.audio.preprocess import AudioPreprocessor, AudioReader, fit_recordings
+from kzoo.data.audio.spectrogram import FrontEnd
+from kzoo.data.examples import CheckedColumn
+from kzoo.data.file_column import open_file
+from kzoo.data.image.check import check_images, open_image
+from kzoo.data.image.column import collect_images, read_image_inputs
+from kzoo.data.image.preprocess import SUFFIXES, ImagePreprocessor, fit_images
+from kzoo.data.image.reader import ImageReader
+from kzoo.data.joint import restore_texts
+from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
+from kzoo.data.text.preprocess import TextReader, fit_texts
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.task import Task
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
@@ -46,7 +46,7 @@ class Modality:
         check: opens all of a column once.
         fit: from a card and the training column, with what the user wants, to a preprocessor and notes for a reader.
         restore: what `fit` gave, of its fields as plain values.
-        reader: from a column and a preprocessor to examples by their index, see `kzoo.data.views.Pictures`.
+        reader: from a column and a preprocessor to examples by their index, see `kzoo.data.image.reader.ImageReader`.
         feeds: modalities of the backbones that take it.
         open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
             None where inputs are not encoded.
@@ -59,7 +59,7 @@ class Modality:
     open: Callable[[Path], Any]
     collect: Callable[..., np.ndarray]
     ask: Callable[[Any], tuple[np.ndarray, list[str]]]
-    check: Callable[[np.ndarray], Checked]
+    check: Callable[[np.ndarray], CheckedColumn]
     fit: Callable[..., tuple[Any, list[str]]]
     restore: Callable[[Any], Any]
     reader: Callable[..., Any]
@@ -73,7 +73,7 @@ class Modality:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SourceQuery:
     """What is looked for in a source.
 
     Args:
@@ -98,14 +98,14 @@ MODALITIES = {
         IMAGE_NAMES,
         SUFFIXES,
         open_file,
-        collect_pictures,
-        ask_pictures,
-        check_pictures,
-        fit_pictures,
-        Preprocessor.restore,
-        Pictures,
+        collect_images,
+        read_image_inputs,
+        check_images,
+        fit_images,
+        ImagePreprocessor.restore,
+        ImageReader,
         ("image",),
-        open_picture,
+        open_image,
     ),
     "text": Modality(
         "text",
@@ -114,11 +114,11 @@ MODALITIES = {
         (".txt",),
         open_text,
         collect_texts,
-        ask_texts,
+        read_text_inputs,
         check_texts,
         fit_texts,
         restore_texts,
-        Texts,
+        TextReader,
         ("text",),
     ),
     "audio": Modality(
@@ -128,11 +128,11 @@ MODALITIES = {
         SOUND_SUFFIXES,
         open_file,
         collect_recordings,
-        ask_recordings,
+        read_audio_inputs,
         check_recordings,
         fit_recordings,
         AudioPreprocessor.restore,
-        Recordings,
+        AudioReader,
         ("audio", "image"),
         open_recording,
     ),
@@ -163,5 +163,5 @@ def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) ->
 def shape_of(card: BackboneSpec, size: int, *, channels: int = 3) -> tuple[int, ...]:
     """The input of a backbone, without the batch, for its own modality: pixels, tokens, or features of samples."""
     if card.modality == "audio":
-        return Front(**card.reads).shape(size)
+        return FrontEnd(**card.reads).shape(size)
     return (size, size, channels) if card.modality == "image" else (size,)

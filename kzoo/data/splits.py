@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzoo.data.dividing import Ledger, divide, without_seen
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.modalities import MODALITIES, Modality
-from kzoo.data.sources import read_source
+from kzoo.data.sources.reading import read_source
+from kzoo.data.stratify import SplitNotes, divide, without_seen
 from kzoo.data.targets import encode, make_labels
 from kzoo.specs.seen import NEW, Seen
 from kzoo.specs.task import Task
@@ -42,7 +42,7 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None, neede
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
     for name, examples in splits.items():
         splits[name] = clean(examples)
-    ledger = Ledger()
+    ledger = SplitNotes()
     parts = divide(splits, task=task, seen=seen or Seen(), ledger=ledger)
     aside += ledger.overlaps
     if aside and task.strict:
@@ -57,7 +57,7 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None, neede
 
 
 def exclude(splits: Splits, seen: Seen) -> Splits:
-    """Splits whose test and validation have nothing that weights were trained on; see `kzoo.data.dividing.divide`.
+    """Splits whose test and validation have nothing that weights were trained on; see `kzoo.data.stratify.divide`.
 
     Raises:
         ValueError: nothing is left of one of them.

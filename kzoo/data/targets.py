@@ -12,7 +12,7 @@ from kzoo.specs.task import MultiLabel, Task
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedTargets:
     """Targets as numbers.
 
     Args:
@@ -54,7 +54,7 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     return labels
 
 
-def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = True) -> Encoded:
+def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = True) -> EncodedTargets:
     """Targets as numbers by the map `labels`.
 
     Args:
@@ -69,7 +69,7 @@ def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positio
     return _encode_rows(targets, labels, task)
 
 
-def _encode_classes(targets: Sequence[Any], labels: Sequence[str], *, positions: bool) -> Encoded:
+def _encode_classes(targets: Sequence[Any], labels: Sequence[str], *, positions: bool) -> EncodedTargets:
     index = {label: number for number, label in enumerate(labels)}
     digits = {str(number): number for number in range(len(labels))}
     wordy = not any(label.isdigit() for label in labels)
@@ -85,10 +85,10 @@ def _encode_classes(targets: Sequence[Any], labels: Sequence[str], *, positions:
             encoded[row] = known[name]
         else:
             reasons[row] = f"label {name!r} is not in the training data"
-    return Encoded(encoded, reasons)
+    return EncodedTargets(encoded, reasons)
 
 
-def _encode_rows(targets: Sequence[Any], labels: Sequence[str], task: Task) -> Encoded:
+def _encode_rows(targets: Sequence[Any], labels: Sequence[str], task: Task) -> EncodedTargets:
     encoded = np.zeros((len(targets), len(labels)), np.float32)
     reasons: dict[int, str] = {}
     index = {label: number for number, label in enumerate(labels)}
@@ -109,7 +109,7 @@ def _encode_rows(targets: Sequence[Any], labels: Sequence[str], task: Task) -> E
             reasons[row] = "values other than 0 and 1"
         else:
             encoded[row] = numbers
-    return Encoded(encoded, reasons)
+    return EncodedTargets(encoded, reasons)
 
 
 def class_name(target: Any) -> str | None:

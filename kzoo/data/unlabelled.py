@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.encoding import lines_of, read_text
-from kzoo.data.examples import Audit, Examples, Raw
-from kzoo.data.modalities import MODALITIES, Modality, Wanted
-from kzoo.data.sources import read_data
+from kzoo.data.examples import Audit, Examples, RawData
+from kzoo.data.modalities import MODALITIES, Modality, SourceQuery
+from kzoo.data.sources.reading import read_data
+from kzoo.data.text.encoding import lines_of, read_text
 
 
 def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
@@ -63,11 +63,13 @@ def _collect(data: Any, reads: Modality, notes: list[str]) -> Examples:
             return _as_examples([reads.open(each) for each in files], [str(each) for each in files], reads)
         if not any(path.rglob("*.tfrecord*")):
             raise ValueError(f"There are no {', '.join(reads.suffixes)} files below {path}.")
-        return _join([read_data(each, Wanted(reads, labelled=False)) for each in sorted(path.rglob("*.tfrecord*"))])
+        return _join(
+            [read_data(each, SourceQuery(reads, labelled=False)) for each in sorted(path.rglob("*.tfrecord*"))]
+        )
     if path is not None and path.suffix.lower() == ".txt" and path.is_file() and reads.name == "text":
         lines = lines_of(read_text(path, notes))
         return _as_examples(lines, [f"{path.name} line {number}" for number in range(1, len(lines) + 1)], reads)
-    raw = read_data(data, Wanted(reads, labelled=False))
+    raw = read_data(data, SourceQuery(reads, labelled=False))
     notes += raw.notes
     return _join([raw])
 
@@ -76,7 +78,7 @@ def _as_examples(values: list[Any], names: list[str], reads: Modality) -> Exampl
     return Examples({reads.name: reads.collect(values)}, [None] * len(names), names)
 
 
-def _join(raws: list[Raw]) -> Examples:
+def _join(raws: list[RawData]) -> Examples:
     """What may be learned from: the training splits, and what is in none."""
     parts = [raw.splits[name] for raw in raws for name in ("train", "all") if name in raw.splits]
     if not parts:

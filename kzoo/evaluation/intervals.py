@@ -46,7 +46,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Units:
+class SamplingUnits:
     """What was drawn independently: examples, or groups of them.
 
     Args:
@@ -83,7 +83,7 @@ def number_groups(groups: Sequence[str]) -> np.ndarray | None:
     return index if len(found) > 1 else None
 
 
-def units_of(rows: np.ndarray, groups: np.ndarray | None) -> Units:
+def units_of(rows: np.ndarray, groups: np.ndarray | None) -> SamplingUnits:
     """Units of one row for each example.
 
     Args:
@@ -91,13 +91,13 @@ def units_of(rows: np.ndarray, groups: np.ndarray | None) -> Units:
         groups: as of `number_groups`.
     """
     if groups is None:
-        return Units(rows, np.ones(len(rows)), len(rows), grouped=False)
+        return SamplingUnits(rows, np.ones(len(rows)), len(rows), grouped=False)
     sums = np.zeros((groups.max() + 1, rows.shape[1]))
     np.add.at(sums, groups, rows)
-    return Units(sums, np.ones(len(sums)), len(rows), grouped=True)
+    return SamplingUnits(sums, np.ones(len(sums)), len(rows), grouped=True)
 
 
-def share(statistic: Statistic, units: Units, *, doubt: np.ndarray) -> Metric:
+def share(statistic: Statistic, units: SamplingUnits, *, doubt: np.ndarray) -> Metric:
     """A metric in [0, 1] with Wilson's interval for the effective number of examples.
 
     The effective number is how many independent examples would give an accuracy of this size the same variance
@@ -126,7 +126,7 @@ def share(statistic: Statistic, units: Units, *, doubt: np.ndarray) -> Metric:
     return Metric(value, low, high)
 
 
-def error(statistic: Statistic, units: Units, *, chance: np.ndarray) -> Metric:
+def error(statistic: Statistic, units: SamplingUnits, *, chance: np.ndarray) -> Metric:
     """A metric in [0, inf) with Student's interval of its logarithm.
 
     The degrees of freedom are those of the variance: U - 1, and fewer where few of the U units carry most of the error

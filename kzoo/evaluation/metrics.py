@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from kzoo import figures
+from kzoo.core import figures
+from kzoo.core.tables import Table
 from kzoo.evaluation.intervals import Metric
 from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
-from kzoo.tables import Table
 
 FEW_EXAMPLES = 5
 FEW_GROUPS = 10

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kzoo.evaluation.intervals import Metric, Units, error, number_groups, share, units_of
+from kzoo.evaluation.intervals import Metric, SamplingUnits, error, number_groups, share, units_of
 
 _TINY = 1e-15
 
@@ -87,18 +87,18 @@ def regression_metrics(outputs: np.ndarray, truth: np.ndarray, *, groups: Sequen
 
 def _class_sums(
     truth: np.ndarray, predicted: np.ndarray, *, classes: int, groups: np.ndarray | None
-) -> tuple[Units, np.ndarray]:
+) -> tuple[SamplingUnits, np.ndarray]:
     """Hits, examples and predictions of each class (3 K) in each unit, and those of the imagined examples."""
     eye = np.eye(classes)
     cells, cell, counts = np.unique(truth * classes + predicted, return_inverse=True, return_counts=True)
     actual, guess = eye[cells // classes], eye[cells % classes]
     rows = np.concatenate([actual * guess, actual, guess], axis=1)
     if groups is None:
-        units = Units(rows, counts, len(truth), grouped=False)
+        units = SamplingUnits(rows, counts, len(truth), grouped=False)
     else:
         among = np.zeros((groups.max() + 1, len(cells)))
         np.add.at(among, (groups, cell), 1)
-        units = Units(among @ rows, np.ones(len(among)), len(truth), grouped=True)
+        units = SamplingUnits(among @ rows, np.ones(len(among)), len(truth), grouped=True)
     occurring, seen = np.unique(truth), np.union1d(truth, predicted)
     hit = eye[occurring]
     # A miss of a class is taken for each of the others that occur.

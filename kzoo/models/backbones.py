@@ -13,17 +13,24 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.models.archives import open_archive
-from kzoo.models.own import as_backbone, card_of, card_of_weights, copy, layers_of, rebuild, renew
-from kzoo.models.presets import check_preset
-from kzoo.models.scaling import begins_like, candidates, overruled_note, recognised_note, scales_itself, unscaled_note
+from kzoo.core.storage import NANO
+from kzoo.models.files.keras_archive import open_archive
+from kzoo.models.files.presets import check_preset
+from kzoo.models.pixel_scaling import (
+    begins_like,
+    candidates,
+    overruled_note,
+    recognised_note,
+    scales_itself,
+    unscaled_note,
+)
 from kzoo.models.stages import Stage, cut_into_stages
+from kzoo.models.user_models import as_backbone, card_of, card_of_weights, copy, layers_of, rebuild, renew
 from kzoo.models.weights import find_weights, is_published, load_weights
-from kzoo.specs.backbone import BackboneSpec
-from kzoo.specs.catalog_text import card_of_folder, find_package
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.catalog.hub_text import card_of_folder, find_package
 from kzoo.specs.registry import get_model
 from kzoo.specs.seen import Seen, recall
-from kzoo.storage import NANO
 
 MADE = ("own", "preset")
 """Weights that a constructor puts in itself."""

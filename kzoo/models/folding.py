@@ -36,13 +36,13 @@ def fold(model: keras.Model, *, live: bool = False) -> keras.Model:
 
     def replace(layer: Any) -> Any:
         if id(layer) in pairs:
-            return Folded(*pairs[id(layer)], live=live or not inline)
-        return Same(None if id(layer) in norms else layer) if isinstance(layer, keras.Layer) else layer
+            return FoldedBatchNorm(*pairs[id(layer)], live=live or not inline)
+        return PassThrough(None if id(layer) in norms else layer) if isinstance(layer, keras.Layer) else layer
 
     return keras.models.clone_model(model, clone_function=replace)
 
 
-class Folded(keras.Layer):
+class FoldedBatchNorm(keras.Layer):
     """A convolution, or a dense layer, and the BatchNorm after it, in one operation.
 
     Args:
@@ -95,7 +95,7 @@ def _application(layer: Any) -> Callable[[Any, Any], Any]:
     return lambda inputs, kernel: convolve(inputs, kernel, data_format="channels_last", **options)
 
 
-class Same(keras.Layer):
+class PassThrough(keras.Layer):
     """A layer as it is, without a node of its own in this graph; or none, which gives its input back."""
 
     def __init__(self, layer: keras.Layer | None) -> None:

@@ -17,10 +17,10 @@ import keras
 import numpy as np
 from tqdm.auto import tqdm
 
-from kzoo.locks import lock
-from kzoo.models.archives import check_archive
-from kzoo.models.arrays import check_h5, check_npz
-from kzoo.specs.backbone import BackboneSpec, WeightFile
+from kzoo.core.locks import lock
+from kzoo.models.files.arrays import check_h5, check_npz
+from kzoo.models.files.keras_archive import check_archive
+from kzoo.specs.card import BackboneSpec, WeightFile
 
 TIMEOUT = 10
 """Seconds without an answer after which a download is given up."""

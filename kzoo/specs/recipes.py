@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 
 FEW = 6

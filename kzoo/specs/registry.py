@@ -8,9 +8,9 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kzoo.specs.backbone import BackboneSpec
-from kzoo.specs.catalog import CATALOG
-from kzoo.tables import Table
+from kzoo.core.tables import Table
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.catalog.keras_applications import CATALOG
 
 _REGISTRY: dict[str, BackboneSpec] = dict(CATALOG)
 

@@ -31,8 +31,8 @@ class Task:
         label: name of the column, or of the feature, that holds the target; or a function of a file's path, a
             ``pathlib.Path``, for a folder of files without class folders. None: found when unambiguous.
         groups: what belongs together and stays on one side of each split, as all recordings of one speaker: the name
-            of a column, a function of a file's path, or one value an example. `kzoo.adapted.Adapted.evaluate` then
-            measures by group as well.
+            of a column, a function of a file's path, or one value an example. `kzoo.results.adapted.Adapted.evaluate`
+            then measures by group as well.
         labels: names of the classes in order, for integer targets.
         validation: share of the training data held out for choosing, in (0, 1), where no split is given; or the names
             of groups.

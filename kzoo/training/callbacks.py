@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase
 from kzoo.training.optimizers import rate_at
-from kzoo.training.selection import State, beats, epoch_to_keep
+from kzoo.training.selection import WeightsState, beats, epoch_to_keep
 
 
 class _OnModel(keras.callbacks.Callback):
@@ -54,11 +54,11 @@ class KeepBest(_OnModel):
         patience: epochs that do not beat the best one before training stops; None: never.
     """
 
-    def __init__(self, measure: Callable[[], State], *, limit: float, patience: int | None) -> None:
+    def __init__(self, measure: Callable[[], WeightsState], *, limit: float, patience: int | None) -> None:
         super().__init__()
         self.measure, self.limit, self.patience = measure, limit, patience
-        self.best: tuple[State, list[np.ndarray]] | None = None
-        self.last: tuple[State, list[np.ndarray]] | None = None
+        self.best: tuple[WeightsState, list[np.ndarray]] | None = None
+        self.last: tuple[WeightsState, list[np.ndarray]] | None = None
         self.history: list[dict[str, Any]] = []
         self.waited = 0
 
@@ -84,7 +84,7 @@ class KeepBest(_OnModel):
         """Whether the last epoch ended with weights that are not sound."""
         return self.last is None or not self.last[0].sound
 
-    def restore(self) -> State | None:
+    def restore(self) -> WeightsState | None:
         """Leaves the weights that are kept in the model, and returns what they came to; None: no epoch's are sound."""
         if self.best is None or self.last is None:
             return None

@@ -13,15 +13,15 @@ import tensorflow as tf
 from tqdm.auto import tqdm
 
 from kzoo.specs.schedule import Phase, Schedule
-from kzoo.training import store
-from kzoo.training.activations import Activations
+from kzoo.training.cache import disk
+from kzoo.training.cache.activations import Activations
 from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
-from kzoo.training.fitting import Outcome, fit_tail, solve_head
 from kzoo.training.freezing import set_trainable
 from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
+from kzoo.training.phase import PhaseOutcome, fit_tail, solve_head
 from kzoo.training.runtime import LOG
-from kzoo.training.selection import State, phase_to_keep
+from kzoo.training.selection import WeightsState, phase_to_keep
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
 
 Groups = Mapping[str, Sequence[Any]]
@@ -51,7 +51,7 @@ class PhaseResult:
     views: int
     place: str
     runtimes: tuple[str, ...]
-    state: State | None
+    state: WeightsState | None
     scores: Mapping[str, float]
     diverged: str
     history: list[dict[str, Any]]
@@ -107,7 +107,7 @@ def train(
             error.add_note(places[-1])
             raise
     users.finish()
-    store.sweep()
+    disk.sweep()
     try:
         phase_to_keep([result.state for result in results])
     except FloatingPointError as error:
@@ -167,7 +167,7 @@ class _Loop:
             weights=self.model.get_weights(),
         )
 
-    def _train(self, phase: Phase, bar: tqdm) -> Outcome:
+    def _train(self, phase: Phase, bar: tqdm) -> PhaseOutcome:
         if phase.optimizer == "lbfgs":
             bar.set_postfix_str("solving")
             return solve_head(phase, self.groups["head"], self.activations)

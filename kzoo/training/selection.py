@@ -51,7 +51,7 @@ SURELY = 2.0
 
 
 @dataclass(frozen=True)
-class State:
+class WeightsState:
     """What validation says of one set of weights.
 
     Args:
@@ -99,7 +99,7 @@ def guess_loss(kind: str, outputs: int) -> float:
     return {"classification": math.log(max(outputs, 2)), "multi_label": math.log(2)}.get(kind, 1.0)
 
 
-def judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray) -> State:
+def judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray) -> WeightsState:
     """The state of which these are the logits (N, outputs) on validation.
 
     Args:
@@ -111,16 +111,16 @@ def judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.nd
     with np.errstate(all="ignore"):
         scores = score(kind, logits, targets)
     if not np.isfinite(logits).all():
-        return State(np.full(len(logits), np.inf), {**scores, "val_loss": math.nan}, sound=False)
+        return WeightsState(np.full(len(logits), np.inf), {**scores, "val_loss": math.nan}, sound=False)
     sound = scores["val_loss"] <= FAR * guess_loss(kind, targets.shape[1])
     losses = example_losses(kind, logits, targets)
     if kind == "regression":
-        return State(losses, scores, sound)
+        return WeightsState(losses, scores, sound)
     mended = example_losses(kind, scaled(logits, targets, kind=kind), targets)
     learned = is_better(mended, constant, errors=SURELY)
     losses = mended if learned else losses
     scores = {**scores, "val_calibrated": float(losses.mean())}
-    return State(losses, scores, sound, example_hits(kind, logits, targets) if learned else None)
+    return WeightsState(losses, scores, sound, example_hits(kind, logits, targets) if learned else None)
 
 
 def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) -> bool:
@@ -134,21 +134,21 @@ def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) ->
     return bool(gains.mean() > errors * gains.std(ddof=1) / math.sqrt(len(gains)))
 
 
-def has_clearly_more_hits(state: State, other: State) -> bool:
+def has_clearly_more_hits(state: WeightsState, other: WeightsState) -> bool:
     """Whether a state has more right answers than another, by more than `CLEARLY` standard errors."""
     if state.hits is None or other.hits is None:
         return False
     return is_better(-state.hits, -other.hits, errors=CLEARLY)
 
 
-def beats(state: State, other: State) -> bool:
+def beats(state: WeightsState, other: WeightsState) -> bool:
     """Whether a state is better than another: by clearly more right answers, else by a lower loss."""
     if has_clearly_more_hits(state, other):
         return True
     return not has_clearly_more_hits(other, state) and state.loss < other.loss
 
 
-def epoch_to_keep(best: State, last: State) -> State:
+def epoch_to_keep(best: WeightsState, last: WeightsState) -> WeightsState:
     """Of the epoch that no later one beats and the last, both of one phase, the one that is kept."""
     if not last.sound or has_clearly_more_hits(best, last):
         return best
@@ -157,7 +157,7 @@ def epoch_to_keep(best: State, last: State) -> State:
     return best if is_better(best.losses, last.losses) else last
 
 
-def phase_to_keep(states: Sequence[State | None]) -> int:
+def phase_to_keep(states: Sequence[WeightsState | None]) -> int:
     """The number of the phase that is kept.
 
     Args:
@@ -166,7 +166,7 @@ def phase_to_keep(states: Sequence[State | None]) -> int:
     Raises:
         FloatingPointError: no phase has a sound state.
     """
-    kept: tuple[int, State] | None = None
+    kept: tuple[int, WeightsState] | None = None
     for number, state in enumerate(states):
         if state is not None and (kept is None or not beats(kept[1], state)):
             kept = number, state

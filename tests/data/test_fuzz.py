@@ -8,10 +8,10 @@ import tensorflow as tf
 from PIL import Image
 from scipy.io import wavfile
 
-from kzoo.data import recordings
-from kzoo.data.audit import check_pictures
-from kzoo.data.recordings import check_recordings, seconds_of
-from kzoo.data.texts import check_texts, collect_texts
+from kzoo.data.audio import column
+from kzoo.data.audio.column import check_recordings, seconds_of
+from kzoo.data.image.check import check_images
+from kzoo.data.text.column import check_texts, collect_texts
 
 TONE = (0.5 * np.sin(np.arange(2_000) / 7)).astype(np.float32)
 
@@ -64,7 +64,7 @@ def test_damaged_recordings_stop_nothing(kind):
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "WEBP"])
 def test_damaged_pictures_stop_nothing(kind):
     data = drawn(kind)
-    checked = check_pictures(mutations(data, count=40))
+    checked = check_images(mutations(data, count=40))
     assert 40 not in checked.reasons
     assert len(checked.reasons) > 10
     assert all(checked.reasons.values())
@@ -89,15 +89,15 @@ def test_a_small_file_that_claims_to_be_long_is_not_decoded():
 
 @pytest.mark.parametrize("kind", ["wav", "FLAC"])
 def test_what_is_longer_than_the_limit_is_set_aside(kind, monkeypatch):
-    monkeypatch.setattr(recordings, "MOST_SAMPLES", 1_999)
+    monkeypatch.setattr(column, "MOST_SAMPLES", 1_999)
     checked = check_recordings(np.array([sound(kind)], dtype=object))
     assert checked.reasons == {0: "could not be decoded: too long: 2,000 samples of all channels, at most 1,999"}
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "x.wav").write_bytes(sound("wav"))
-    monkeypatch.setattr(recordings, "MOST_BYTES", 4_043)
-    monkeypatch.setattr(recordings, "load", None)
+    monkeypatch.setattr(column, "MOST_BYTES", 4_043)
+    monkeypatch.setattr(column, "load", None)
     checked = check_recordings(np.array([str(tmp_path / "x.wav")], dtype=object))
     assert checked.reasons == {0: "too large: 4,044 bytes, at most 4,043"}
 

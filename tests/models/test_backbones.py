@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.archives import open_archive
 from kzoo.models.backbones import Source, build, resolve
-from kzoo.models.own import as_backbone, card_of, copy
+from kzoo.models.files.keras_archive import open_archive
+from kzoo.models.user_models import as_backbone, card_of, copy
 from kzoo.models.weights import WeightsError
 from kzoo.specs import registry
-from kzoo.specs.backbone import BackboneSpec
-from kzoo.specs.catalog import CATALOG
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.catalog.keras_applications import CATALOG
 
 LAYERS = keras.layers
 PICTURES = np.random.default_rng(0).uniform(0, 255, (4, 16, 16, 3)).astype(np.float32)

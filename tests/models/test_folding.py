@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kzoo.models.folding import Folded, fold
+from kzoo.models.folding import FoldedBatchNorm, fold
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -36,7 +36,7 @@ def build(*layers, shape=(9, 10, 4)):
 
 
 def count(model):
-    return sum(isinstance(layer, Folded) for layer in model.layers)
+    return sum(isinstance(layer, FoldedBatchNorm) for layer in model.layers)
 
 
 def batch(model, size=3):

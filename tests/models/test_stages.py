@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.own import as_backbone
 from kzoo.models.stages import cut_into_stages, flops, weights_of
+from kzoo.models.user_models import as_backbone
 
 SHAPE = (64, 64, 3)
 

@@ -16,8 +16,8 @@ import pytest
 
 from kzoo.models.backbones import build
 from kzoo.models.weights import WeightsError, cache_path, find_weights, is_published, load_weights
-from kzoo.specs.backbone import BackboneSpec, WeightFile
-from kzoo.specs.catalog import CATALOG
+from kzoo.specs.card import BackboneSpec, WeightFile
+from kzoo.specs.catalog.keras_applications import CATALOG
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -121,7 +121,7 @@ def test_four_threads_get_one_whole_file(server, home):
 @pytest.mark.slow
 def test_four_processes_get_one_whole_file(server, home):
     code = (
-        "import hashlib; from kzoo.specs.backbone import *; from kzoo.models.weights import find_weights;"
+        "import hashlib; from kzoo.specs.card import *; from kzoo.models.weights import find_weights;"
         f"card = {card_of(server, '/whole')!r}; print(hashlib.md5(find_weights(card, size=9).read_bytes()).hexdigest())"
     )
     runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]

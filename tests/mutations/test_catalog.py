@@ -41,7 +41,7 @@ def test_each_changes_one_expression_and_names_a_test(mutation):
 
 def test_an_expression_that_is_not_there_once_is_refused():
     for function, old in (("judge", "no such thing"), ("no_such_function", "logits"), ("judge", "kind")):
-        mutation = run.Mutation("a fault", function, old, "None", "tests/test_tables.py")
+        mutation = run.Mutation("a fault", function, old, "None", "tests/core/test_tables.py")
         with pytest.raises(LookupError, match="a fault: "):
             run.apply(mutation, run.ROOT)
 

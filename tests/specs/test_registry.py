@@ -5,8 +5,8 @@ import functools
 import pytest
 
 from kzoo.specs import registry
-from kzoo.specs.backbone import BackboneSpec
-from kzoo.specs.catalog import CATALOG
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.catalog.keras_applications import CATALOG
 from kzoo.specs.registry import cards, get_model, list_models, register
 
 

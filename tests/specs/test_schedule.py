@@ -3,7 +3,7 @@
 import pytest
 
 from kzoo.specs import recipes
-from kzoo.specs.backbone import BackboneSpec
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule, depths_of
 
 CARD = BackboneSpec("vgg", "keras.applications.VGG16")
@@ -154,7 +154,7 @@ def test_recipes_cache_a_few_views_and_see_new_ones_where_nothing_is_cached(trai
 
 
 def test_auto_sees_a_new_view_in_each_epoch_from_random_weights():
-    card = BackboneSpec("own", "kzoo.models.own.KeywordCNN", modality="audio", rate=1e-3)
+    card = BackboneSpec("own", "kzoo.models.user_models.KeywordCNN", modality="audio", rate=1e-3)
     (phase,) = recipes.auto(card, examples=3000, weights=False).phases
     assert (phase.augmentation, phase.views) == ("light", None)
 

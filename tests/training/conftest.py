@@ -5,9 +5,9 @@ import functools
 import pytest
 
 import kzoo
-from kzoo.training import passes
-from kzoo.training.activations import Activations
-from kzoo.training.holding import Limits
+from kzoo.training.cache import compute
+from kzoo.training.cache.activations import Activations
+from kzoo.training.cache.budget import CacheLimits
 from kzoo.training.runtime import Runtime, graph_call
 
 PLENTY = 1 << 30
@@ -37,10 +37,12 @@ def adapt(backbone, arrays, monkeypatch, cache, runtimes):
     """`kzoo.adapt` of the tiny backbone on 48 + 6 + 6 pictures, under limits, without a search for the runtime."""
 
     def run(limits=None, *, model=backbone, data=None, schedule=SCHEDULE, **options):
-        limits = limits or Limits(PLENTY, PLENTY)
+        limits = limits or CacheLimits(PLENTY, PLENTY)
         monkeypatch.setattr("kzoo.training.loop.Activations", functools.partial(Activations, limits=limits))
         monkeypatch.setattr(
-            passes, "fastest", lambda part, *, fold, sample: runtimes.append(part) or Runtime("Keras", graph_call(part))
+            compute,
+            "fastest",
+            lambda part, *, fold, sample: runtimes.append(part) or Runtime("Keras", graph_call(part)),
         )
         return kzoo.adapt(model, data or kzoo.Classification(arrays), schedule=schedule, **options)
 
@@ -50,25 +52,25 @@ def adapt(backbone, arrays, monkeypatch, cache, runtimes):
 @pytest.fixture
 def read(monkeypatch):
     """Number of examples, augmentation and versions of each pass over pictures."""
-    found, plain = [], passes.read
+    found, plain = [], compute.read
 
     def counted(split, indices, augmentation, numbers, **options):
         found.append((len(indices), augmentation, list(numbers)))
         return plain(split, indices, augmentation, numbers, **options)
 
-    monkeypatch.setattr(passes, "read", counted)
+    monkeypatch.setattr(compute, "read", counted)
     return found
 
 
 @pytest.fixture
 def computed(monkeypatch):
     """Digests of what each pass computes, from pictures or from activations."""
-    found, plain = [], passes.Passes._compute
+    found, plain = [], compute.Passes._compute
 
     def counted(self, requests, groups, order, **options):
         digests = getattr(self.feed, requests[0].split).digests
         found.append({digests[index] for index in order})
         return plain(self, requests, groups, order, **options)
 
-    monkeypatch.setattr(passes.Passes, "_compute", counted)
+    monkeypatch.setattr(compute.Passes, "_compute", counted)
     return found

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kzoo.training.callbacks import KeepBest
-from kzoo.training.selection import State
+from kzoo.training.selection import WeightsState
 
 
 class Known:
@@ -36,7 +36,7 @@ def run(states, *, patience=None, losses=None):
 def state(*losses):
     """A state of four examples with these losses, or of alternately a little more and less than one loss."""
     losses = np.array(losses if len(losses) == 4 else losses[0] + np.array([0.1, -0.1, 0.1, -0.1]))
-    return State(losses, {"val_loss": float(losses.mean())}, bool(np.isfinite(losses).all()))
+    return WeightsState(losses, {"val_loss": float(losses.mean())}, bool(np.isfinite(losses).all()))
 
 
 LOST = state(np.nan)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kzoo.models.folding import fold
 from kzoo.specs.schedule import Phase, Schedule
-from kzoo.training import passes
+from kzoo.training.cache import compute
 from kzoo.training.feed import Feed, Split
 from kzoo.training.loop import train
 from kzoo.training.runtime import Runtime, graph_call
@@ -30,7 +30,7 @@ WILD = Phase("head", epochs=2, batch_size=32, learning_rate=1e6, optimizer="sgd"
 def _plain_runtime():
     """Without a search for the fastest runtime."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passes, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
+        patch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
         yield
 
 
@@ -130,7 +130,7 @@ def test_where_all_phases_diverge_there_is_no_model():
 
 def test_patience_ends_a_phase_and_the_runtime_is_named(monkeypatch):
     """A rate at which nothing changes: every epoch after the first is no better."""
-    monkeypatch.setattr(passes, "fastest", lambda part, *, fold, sample: Runtime("abacus", graph_call(part)))
+    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("abacus", graph_call(part)))
     still = Phase("head", epochs=6, batch_size=32, learning_rate=1e-30, optimizer="sgd", patience=2)
     (result, again), _ = run(still, still)
     assert (len(result.history), result.runtimes) == (3, ("abacus",))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kzoo.training.selection import (
-    State,
+    WeightsState,
     beats,
     constant_losses,
     epoch_to_keep,
@@ -16,7 +16,7 @@ from kzoo.training.selection import (
 
 
 def known(*losses, sound=True):
-    return State(np.array(losses, float), {}, sound)
+    return WeightsState(np.array(losses, float), {}, sound)
 
 
 def binary(size, wrong, *, loss):
@@ -140,7 +140,7 @@ def answered(*wrong, loss, size=100):
     """A state with these answers wrong, and the same loss for each example."""
     hits = np.ones(size)
     hits[list(wrong)] = 0
-    return State(np.full(size, loss), {}, True, hits)
+    return WeightsState(np.full(size, loss), {}, True, hits)
 
 
 def test_clearly_more_right_answers_win_at_whatever_loss():

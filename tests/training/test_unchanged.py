@@ -9,15 +9,16 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.data import unchanged
+from kzoo.data import file_changes
+from kzoo.data.file_changes import ChangedError, verify
 from kzoo.data.splits import read
-from kzoo.data.unchanged import ChangedError, verify
-from kzoo.training import loop, passes
-from kzoo.training.activations import Activations
-from kzoo.training.holding import Limits
+from kzoo.training import loop
+from kzoo.training.cache import compute
+from kzoo.training.cache.activations import Activations
+from kzoo.training.cache.budget import CacheLimits
 
 PLENTY = 1 << 30
-NOTHING = Limits(0, 0)
+NOTHING = CacheLimits(0, 0)
 ONE = kzoo.Schedule((kzoo.Phase("last:1", epochs=1, batch_size=8, augmentation="none"),))
 
 
@@ -32,13 +33,13 @@ def before_each_pass(monkeypatch):
     """Sets what happens between the check of the data and each pass over it."""
 
     def set_to(action):
-        plain = passes.read
+        plain = compute.read
 
         def acted(split, indices, *rest, **options):
             action()
             return plain(split, indices, *rest, **options)
 
-        monkeypatch.setattr(passes, "read", acted)
+        monkeypatch.setattr(compute, "read", acted)
 
     return set_to
 
@@ -75,7 +76,7 @@ def test_a_changed_file_of_a_phase_without_a_cache_is_named(adapt, mine, monkeyp
         adapt(NOTHING, data=kzoo.Classification(mine), schedule=ONE)
 
 
-@pytest.mark.parametrize("limits", [pytest.param(Limits(PLENTY, PLENTY), marks=pytest.mark.slow), NOTHING])
+@pytest.mark.parametrize("limits", [pytest.param(CacheLimits(PLENTY, PLENTY), marks=pytest.mark.slow), NOTHING])
 def test_files_that_vanish_are_named(limits, adapt, mine, cache, monkeypatch):
     plain = Activations.__post_init__
 
@@ -112,7 +113,7 @@ def checked(mine):
 
 
 def test_files_whose_stamps_are_the_same_are_not_read_again(checked, monkeypatch):
-    monkeypatch.setattr(unchanged, "sha256", None)
+    monkeypatch.setattr(file_changes, "sha256", None)
     verify(checked)
     with pytest.raises(TypeError):
         verify(replace(checked, stamps=()))
@@ -120,8 +121,10 @@ def test_files_whose_stamps_are_the_same_are_not_read_again(checked, monkeypatch
 
 def test_files_that_were_written_just_before_the_check_are_read_again(mine, monkeypatch):
     train, hashed = read(kzoo.Classification(mine)).train, []
-    stamps = [(*each[:-1], max(each[1:3]) + unchanged.RECENT) for each in train.stamps]
-    monkeypatch.setattr(unchanged, "sha256", lambda path: hashed.append(path) or train.digests[train.names.index(path)])
+    stamps = [(*each[:-1], max(each[1:3]) + file_changes.RECENT) for each in train.stamps]
+    monkeypatch.setattr(
+        file_changes, "sha256", lambda path: hashed.append(path) or train.digests[train.names.index(path)]
+    )
     verify(replace(train, stamps=stamps))
     assert sorted(hashed) == sorted(train.names)
 

@@ -7,34 +7,34 @@ import numpy as np
 import pytest
 from tqdm.auto import tqdm
 
-from kzoo.data.audio import AudioPreprocessor
+from kzoo.data.audio.column import collect_recordings
+from kzoo.data.audio.preprocess import AudioPreprocessor
+from kzoo.data.audio.spectrogram import FrontEnd
 from kzoo.data.examples import Examples
-from kzoo.data.fronts import Front
-from kzoo.data.image import Preprocessor
-from kzoo.data.recordings import collect_recordings
-from kzoo.data.text import TextPreprocessor, find_tokenizer
+from kzoo.data.image.preprocess import ImagePreprocessor
+from kzoo.data.text.preprocess import TextPreprocessor, find_tokenizer
 from kzoo.models.folding import fold
-from kzoo.preparation import feed_of
+from kzoo.setup.prepare import feed_of
 from kzoo.specs.registry import get_model
 from kzoo.specs.schedule import Phase
-from kzoo.training import passes
-from kzoo.training.activations import Activations
-from kzoo.training.holding import Limits, Request
+from kzoo.training.cache import compute
+from kzoo.training.cache.activations import Activations
+from kzoo.training.cache.budget import CacheLimits, CacheRequest
 from kzoo.training.runtime import graph_call
 
 
 @pytest.fixture(autouse=True)
 def _plain_runtime(monkeypatch):
     """Without a search for the fastest runtime."""
-    monkeypatch.setattr(passes, "fastest", lambda part, *, fold, sample: graph_call(part))
+    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: graph_call(part))
 
 
-PLENTY = Limits(1 << 30, 0)
+PLENTY = CacheLimits(1 << 30, 0)
 RNG = np.random.default_rng(0)
 
 
 def pictures():
-    return "image", RNG.integers(0, 256, (6, 12, 12, 3), dtype=np.uint8), Preprocessor(8)
+    return "image", RNG.integers(0, 256, (6, 12, 12, 3), dtype=np.uint8), ImagePreprocessor(8)
 
 
 def texts():
@@ -47,7 +47,7 @@ def recordings():
     waves = [RNG.normal(0, 0.1, 4000).astype(np.float32) for _ in range(6)]
     reads = get_model("keyword_cnn").reads
     column = collect_recordings([(16_000, wave) for wave in waves])
-    return "audio", column, AudioPreprocessor(4000, Front(**reads))
+    return "audio", column, AudioPreprocessor(4000, FrontEnd(**reads))
 
 
 def activations(make, limits, *, seed=0, kind="regression", targets=None, first=1):
@@ -75,15 +75,15 @@ def seen(made, phase):
 
 def key(group="head", number=0, augmentation="light", dtype="float32", *, make=pictures, **options):
     made = activations(make, PLENTY, **options)
-    return made._passes.key(Request(group, "train", augmentation, number, dtype, "memory"))[0]
+    return made._passes.key(CacheRequest(group, "train", augmentation, number, dtype, "memory"))[0]
 
 
 def test_activations_are_known_by_all_that_they_follow_from():
     def larger():
-        return "image", pictures()[1], Preprocessor(10)
+        return "image", pictures()[1], ImagePreprocessor(10)
 
     def scaled():
-        return "image", pictures()[1], Preprocessor(8, "tf")
+        return "image", pictures()[1], ImagePreprocessor(8, "tf")
 
     same = key()
     assert key() == same
@@ -135,7 +135,7 @@ def test_a_bound_on_views_is_kept_and_they_come_in_turn(train):
 
 def test_as_many_views_as_fit_come_in_turn():
     # In float16, three views of six training examples and six for validation: 8 * 8 * 3 numbers each.
-    made = activations(pictures, Limits(2 * 192 * (3 * 6 + 6), 0))
+    made = activations(pictures, CacheLimits(2 * 192 * (3 * 6 + 6), 0))
     epochs = seen(made, Phase("head", epochs=5, augmentation="light"))
     assert different(epochs) == 3
     np.testing.assert_array_equal(epochs[0], epochs[3])

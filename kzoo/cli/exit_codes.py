@@ -1,0 +1,48 @@
+"""How a command ends: exit codes, and what is said of an error."""
+
+from __future__ import annotations
+
+import operator
+import sys
+import traceback
+
+OK, FAILED, USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
+
+EXITS = """\
+exit codes:
+  0    done
+  1    failed: the message says why; for 'verify', something is damaged
+  2    the command was not understood
+  70   internal error of kzoo: please report it
+  130  interrupted
+"""
+
+EXPECTED = (ValueError, TypeError, OSError, ImportError, ArithmeticError, MemoryError)
+"""What kzoo raises for what a user can mend; everything else is an error of kzoo's own."""
+
+
+def tell(error: Exception, *, command: str, debug: bool) -> int:
+    """Says on standard error what went wrong; returns the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    expected = isinstance(error, EXPECTED) or _is_of(error, "kzoo.serving.saved_model", "ExportError")
+    expected |= _is_of(error, "tensorflow", "errors.OpError")
+    if expected:
+        message = getattr(error, "message", None) or str(error) or type(error).__name__
+        if isinstance(error, MemoryError):
+            message = f"out of memory{f': {error}' if str(error) else ''}"
+        print(f"kzoo {command}: {message}", file=sys.stderr)
+    else:
+        print(f"kzoo {command}: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    for note in getattr(error, "__notes__", ()):
+        print(note, file=sys.stderr)
+    if not expected:
+        hint = "" if debug else " with the traceback that --debug shows"
+        print(f"This is an error of kzoo's own: please report it{hint}.", file=sys.stderr)
+    return FAILED if expected else INTERNAL
+
+
+def _is_of(error: Exception, module: str, name: str) -> bool:
+    """Whether an error is of a class whose module is imported only where it is needed."""
+    found = sys.modules.get(module)
+    return found is not None and isinstance(error, operator.attrgetter(name)(found))

@@ -1,0 +1,1 @@
+"""The ground floor: files, locks, tables and figures."""

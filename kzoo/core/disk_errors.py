@@ -1,0 +1,84 @@
+"""What the disk refuses, said plainly: what could not be written, where, why, and what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from kzoo.core.leftovers import size_of
+
+FULL = {
+    errno.ENOSPC: "Free some space, or choose another disk.",
+    errno.EDQUOT: "Free some of what is yours there, or choose another disk.",
+    errno.EFBIG: "Raise the limit of file sizes (ulimit -f), or choose another disk.",
+}
+REFUSED = {
+    errno.EACCES: "Choose a folder that you may write.",
+    errno.EPERM: "Choose a folder that you may write.",
+    errno.EROFS: "Choose a folder on a disk that can be written.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ENOTDIR: "Choose a path that does not lead through a file.",
+    errno.EEXIST: "Choose a path that does not lead through a file.",
+    errno.EBUSY: "Choose a subfolder: a disk is mounted there, or another program uses it.",
+}
+
+
+@contextlib.contextmanager
+def explaining(target: Path, aside: Path | None = None) -> Iterator[None]:
+    """Turns what the system refuses in the block into an `OSError` that says what could not be written, and what to do.
+
+    Libraries wrap what the system said. TensorFlow raises ``ResourceExhaustedError`` and h5py ``RuntimeError`` for a
+    full disk: such errors are known by the system's words in their text.
+
+    Args:
+        target: what is to be written.
+        aside: the directory that it is written to until it is whole.
+
+    Raises:
+        OSError: of the same number and kind as the system's.
+    """
+    try:
+        yield
+    except Exception as error:
+        code = _code_of(error, target) or _code_of(error.__cause__, target)
+        if code is None:
+            raise
+        message = f"{target} could not be written: {os.strerror(code)}. {(FULL | REFUSED)[code]}"
+        if aside is not None and code in FULL:
+            message += f" {size_of(aside) / 1e6:,.1f} MB of it were written{_free(target)}."
+        # What stands at the target is not touched before all of the new is written.
+        explained = type(OSError(code, ""))(f"{message} What was there before is unchanged.")
+        explained.errno = code
+        raise explained from error
+
+
+def _code_of(error: BaseException | None, target: Path) -> int | None:
+    code = getattr(error, "errno", None)
+    if code in FULL or (code in REFUSED and _is_about(error, target)):
+        return code
+    if error is None or isinstance(error, ValueError | TypeError):
+        return None
+    return next((full for full in FULL if os.strerror(full) in str(error)), None)
+
+
+def _is_about(error: BaseException | None, target: Path) -> bool:
+    """Whether an error is about writing `target`, and not about something that was to be read for it."""
+    name = getattr(error, "filename", None)
+    if not isinstance(name, str):
+        return False
+    path = Path(os.path.realpath(os.path.dirname(name))) / os.path.basename(name)
+    if target.is_relative_to(path):
+        return True
+    inside = path.relative_to(target.parent).parts if path.is_relative_to(target.parent) else ("",)
+    return inside[0].startswith(f".{target.name}.")
+
+
+def _free(target: Path) -> str:
+    try:
+        return f", and {shutil.disk_usage(target.parent).free / 1e6:,.1f} MB are free"
+    except OSError:
+        return ""

@@ -1,0 +1,97 @@
+"""What writers keep beside their targets, and what killed ones leave there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from kzoo.core.locks import MARK, mark, state_of
+
+IDLE = 86_400.0
+"""Seconds without a change after which what another machine was writing is taken for abandoned."""
+
+_NAME = re.compile(rf"\.(?P<target>.+)\.(?P<kind>new|old)-(?:(?P<mark>{MARK})(?:-[^.]*)?|[^.]*)")
+
+
+@dataclass(frozen=True)
+class SiblingFolder:
+    """A hidden directory beside a target.
+
+    Args:
+        path: where.
+        target: beside what.
+        kind: ``"new"``, what is being written; or ``"old"``, what was moved away for it.
+        state: of its writer: ``"alive"``, ``"gone"``, or ``"elsewhere"``.
+    """
+
+    path: Path
+    target: Path
+    kind: str
+    state: str
+
+
+def prefix(target: Path, kind: str) -> str:
+    """How the name of an aside of this process begins."""
+    return f".{target.name}.{kind}-{mark()}-"
+
+
+def find_asides(folder: Path, *, name: str | None = None) -> list[SiblingFolder]:
+    """What stands beside targets in a folder: of the one of that name, or of all."""
+    found = []
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            match = _NAME.fullmatch(path.name)
+            if match and name in (None, match["target"]):
+                # Without a mark: an earlier kzoo wrote it.
+                state = state_of(match["mark"]) if match["mark"] else "elsewhere"
+                found.append(SiblingFolder(path, folder / match["target"], match["kind"], state))
+    return found
+
+
+def sweep(folder: Path, *, name: str | None = None) -> int:
+    """Removes, or puts back, what processes left behind that were killed while they wrote into a folder.
+
+    What a living process of this machine writes is left alone, and so is what another machine wrote to within a day.
+    Whoever calls this holds the lock of what it names.
+
+    Args:
+        folder: of the targets.
+        name: of one target; None: all.
+
+    Returns:
+        Bytes removed.
+    """
+    removed = 0
+    for aside in find_asides(folder, name=name):
+        if aside.state == "alive":
+            continue
+        if aside.kind == "old" and not aside.target.exists():
+            os.rename(aside.path, aside.target)
+        elif aside.state == "gone" or time.time() - _changed(aside.path) > IDLE:
+            removed += size_of(aside.path)
+            shutil.rmtree(aside.path, ignore_errors=True)
+    return removed
+
+
+def size_of(directory: Path) -> int:
+    """Bytes of the files below a directory."""
+    found = 0
+    for path in directory.rglob("*"):
+        # Another process may remove it meanwhile.
+        with contextlib.suppress(OSError):
+            found += path.lstat().st_size if path.is_file() else 0
+    return found
+
+
+def _changed(directory: Path) -> float:
+    """When something in a directory was last changed, in seconds since the epoch."""
+    times = [0.0]
+    for path in (directory, *directory.rglob("*")):
+        with contextlib.suppress(OSError):
+            times.append(path.lstat().st_mtime)
+    return max(times)

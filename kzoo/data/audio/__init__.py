@@ -1,0 +1,1 @@
+"""Recordings: columns, spectrograms, preprocessing, augmentation."""

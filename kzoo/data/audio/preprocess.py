@@ -1,0 +1,214 @@
+"""Recordings: from encoded wav files to what a backbone takes, the same way in training and in serving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.audio.augment import SOUND_PRESETS, augment_sound, hide
+from kzoo.data.audio.column import RATES, SHORTEST, SILENT, seconds_of
+from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeatures, middle, resample
+from kzoo.data.file_column import FileColumn
+from kzoo.data.image.preprocess import scaling_layers
+from kzoo.data.seeds import marks, seeds_of, version_key
+from kzoo.specs.card import BackboneSpec
+
+SHARE = 0.95
+"""Share of the training recordings that the chosen window holds whole."""
+
+SECONDS = (0.25, 10.0)
+"""Shortest and longest window for a backbone that says none."""
+
+MOST_BYTES = 100_000_000
+"""Of a wav file that an exported model takes: 19 minutes of one channel at 44,100 Hz need 400 MB to decode."""
+
+ROOM = 2
+"""Windows that are decoded, so that a shifted one has something to show."""
+
+
+@dataclass(frozen=True)
+class AudioPreprocessor:
+    """Wav files to a backbone's input. Deterministic; made of TensorFlow operations and Keras layers alone.
+
+    Args:
+        samples: of the window; the middle of a longer recording, a shorter one with silence on both sides.
+        front: from the window to features.
+        edge: height and width of the picture that a backbone for pictures sees them as, pixels; None for others.
+        channels: of that picture.
+        scaling: that of the backbone for pictures, one of `kzoo.specs.card.SCALINGS`.
+    """
+
+    samples: int
+    front: FrontEnd
+    edge: int | None = None
+    channels: int = 3
+    scaling: str = "none"
+
+    modality: ClassVar[str] = "audio"
+
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> AudioPreprocessor:
+        """The preprocessor of its fields as plain values."""
+        return cls(**{**values, "front": FrontEnd(**values["front"])})
+
+    @property
+    def size(self) -> int:
+        """Edge of the picture, or samples."""
+        return self.edge or self.samples
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        return (self.edge, self.edge, self.channels) if self.edge else self.front.shape(self.samples)
+
+    def __str__(self) -> str:
+        seen = f", as pictures of {self.edge} x {self.edge} pixels" if self.edge else ""
+        return f"recordings of {self.samples / self.front.rate:.2f} s at {self.front.rate:,} Hz{seen}"
+
+    def read(self, encoded: Any) -> tuple[Any, Any]:
+        """Features, float32 (steps, values), of a wav file of 16 bits (scalar string), and an empty string.
+
+        Of a file that cannot be used: zeros, and the reason, as `kzoo.data.audio.column.trouble` gives it. A file that
+        cannot be decoded raises.
+        """
+        shape = self.front.shape(self.samples)
+        length = tf.strings.length(encoded)
+        small = (length > 0) & (length <= MOST_BYTES)
+        said = f"too large: over {MOST_BYTES // 1_000_000:,} MB"
+        reason = tf.cond(small, lambda: _trouble(encoded), lambda: tf.where(length > 0, said, "empty file"))
+        features = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(shape))
+        return tf.ensure_shape(features, shape), reason
+
+    def decode(self, encoded: Any) -> Any:
+        """The middle of a wav file of 16 bits (scalar string) at the front end's rate, one channel: float32 (T,)."""
+        wave, rate = tf.audio.decode_wav(encoded)
+        wave = tf.reduce_mean(wave, axis=1)
+        # What is far from the middle is never looked at.
+        most = tf.cast(tf.math.ceil(ROOM * self.samples * tf.cast(rate, tf.float64) / self.front.rate), tf.int32)
+        start = tf.maximum(tf.shape(wave)[0] - most, 0) // 2
+        return resample(wave[start : start + most], rate=rate, wanted=self.front.rate)
+
+    def fit(self, waves: Any) -> Any:
+        """Features, float32 (B, steps, values), of waveforms (B, T) in [-1, 1], or without the batch."""
+        batch = waves if len(waves.shape) == 2 else waves[None]
+        features = self.front.features(middle(batch, self.samples))
+        return features if len(waves.shape) == 2 else features[0]
+
+    def scale(self, features: Any) -> Any:
+        """Features as the backbone takes them; tensors or Keras tensors."""
+        if self.edge:
+            features = SpectrogramImage(edge=self.edge, channels=self.channels, name="picture")(features)
+            for layer in scaling_layers(self.scaling):
+                features = layer(features)
+        return features
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for waveforms (B, T) in [-1, 1] at the front end's rate, and what the network takes of it."""
+        waves = keras.Input((None,), name="waveform")
+        return waves, self.scale(WaveformFeatures(samples=self.samples, front=asdict(self.front), name="listen")(waves))
+
+
+def _trouble(encoded: Any) -> Any:
+    """Why a wav file (scalar string) cannot be used, scalar string; see `kzoo.data.audio.column.trouble`."""
+    wave, rate = tf.audio.decode_wav(encoded)
+    samples = tf.shape(wave)[0]
+    reasons = [
+        ((rate < RATES[0]) | (rate > RATES[1]), tf.strings.format("a sample rate of {} Hz", rate)),
+        (samples == 0, "no samples"),
+        (tf.cast(samples, tf.float64) < SHORTEST * tf.cast(rate, tf.float64), f"shorter than {SHORTEST} s"),
+        (tf.reduce_max(tf.abs(wave)) < SILENT, "silent"),
+        (tf.constant(True), ""),
+    ]
+    first = tf.argmax(tf.stack([holds for holds, _ in reasons]))
+    return tf.gather(tf.stack([tf.convert_to_tensor(reason) for _, reason in reasons]), first)
+
+
+def fit_recordings(
+    card: BackboneSpec, column: np.ndarray, *, size: int | None, resize: str, channels: int
+) -> tuple[AudioPreprocessor, list[str]]:
+    """The preprocessor of a card, of a window that holds most recordings of a column, and notes about it."""
+    front = FrontEnd(**card.reads)
+    picture = card.modality == "image"
+    longest = SECONDS[1] if picture else card.size / front.rate
+    if size and not picture:
+        samples, notes = size, []
+    else:
+        lengths = [seconds_of(recording) for recording in column]
+        window = float(np.clip(np.quantile(lengths, SHARE), SECONDS[0], longest))
+        samples = round(np.ceil(window * 20) / 20 * front.rate)
+        samples = min(samples, round(longest * front.rate))
+        notes = [f"Recordings are cut to {samples / front.rate:.2f} s: {SHARE:.0%} are not longer, or no more is heard"]
+    if not picture:
+        return AudioPreprocessor(samples, front), notes
+    return AudioPreprocessor(samples, front, size or card.size, channels, card.scaling), notes
+
+
+@dataclass(frozen=True)
+class AudioReader:
+    """An audio column whose recordings are read, decoded once and augmented, by index, inside of tf.data.
+
+    Args:
+        column: checked recordings, object array (N,) of paths and wav files.
+        preprocessor: the backbone's.
+        digests: SHA-256 of each; what is drawn for it follows from its content. Empty: from its index.
+        seed: of the run.
+        mixable: not used: recordings are not mixed.
+    """
+
+    column: np.ndarray
+    preprocessor: AudioPreprocessor
+    digests: Sequence[str] = ()
+    seed: int = 0
+    mixable: bool = True
+
+    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Pictures.load`."""
+        wave = self.preprocessor.decode(self._files.read(index))
+        if augmentation == "none":
+            return self.preprocessor.fit(wave)[None]
+        preset = SOUND_PRESETS[augmentation]
+        seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
+        samples = self.preprocessor.samples
+        heard = self.preprocessor.fit(
+            tf.stack([augment_sound(wave, samples=samples, preset=preset, seed=seed) for seed in seeds])
+        )
+        if self.preprocessor.front.kind == "waveform":
+            return heard
+        return tf.stack(
+            [hide(one, preset=preset, seed=seed) for one, seed in zip(tf.unstack(heard), seeds, strict=True)]
+        )
+
+    def finish(self, features: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+        """A batch of `load`, (B, V, ...), as the backbone takes it, (B * V, ...), and its targets."""
+        targets = tf.repeat(targets, features.shape[1], axis=0)
+        return self.preprocessor.scale(tf.reshape(features, (-1, *features.shape[2:]))), targets
+
+    def mixes(self, augmentation: str) -> bool:
+        """Recordings are not mixed with each other."""
+        return False
+
+    def key(self, augmentation: str) -> dict[str, Any]:
+        """What a version of a recording follows from, besides its content and number, as plain values."""
+        return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed)
+
+    def picture(self, index: int, augmentation: str) -> np.ndarray:
+        """The spectrogram of a recording, low notes at the bottom, float32 (H, W, 3) in 0..255."""
+        features = self.load(tf.constant(index, tf.int64), augmentation, [0])[0]
+        if self.preprocessor.front.kind == "waveform":
+            features = FrontEnd(rate=self.preprocessor.front.rate).features(features[None, :, 0])[0]
+        features = features.numpy()
+        return np.repeat(255 * features.T[::-1, :, None], 3, axis=-1)
+
+    @cached_property
+    def _files(self) -> FileColumn:
+        return FileColumn(self.column)
+
+    @cached_property
+    def _marks(self) -> Any:
+        return marks(self.digests, len(self.column))

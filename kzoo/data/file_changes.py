@@ -1,0 +1,74 @@
+"""Files that must stay as they were when they were checked: what is computed from them is known by their digests."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import tensorflow as tf
+
+from kzoo.core.storage import sha256
+from kzoo.data.examples import Examples
+from kzoo.data.file_column import stamp
+from kzoo.data.modalities import MODALITIES
+
+RECENT = 2 * 10**9
+"""Nanoseconds. A file that was written so shortly before it was checked may be written again within the resolution of
+its times, of which some file systems have whole seconds: it is hashed again."""
+
+
+class ChangedError(ValueError):
+    """A file is not what it was when it was checked."""
+
+
+def verify(examples: Examples, indices: Any = None) -> None:
+    """Looks whether the files of checked examples are what they were: by size, times and inode, else by content.
+
+    Args:
+        examples: checked ones, with digests.
+        indices: of those to look at, None for all.
+
+    Raises:
+        ChangedError: some changed, or are gone.
+    """
+    ((name, column),) = examples.columns.items()
+    if not MODALITIES[name].are_files or column.dtype != object:
+        return
+
+    def look(index: int) -> str | None:
+        path = column[index]
+        known = tuple(examples.stamps[index]) if len(examples.stamps) else None
+        try:
+            now = stamp(path)
+            if known and known[:-1] == now[:-1] and known[-1] - max(known[1:3]) > RECENT:
+                return None
+            return None if sha256(path) == examples.digests[index] else f"{path} changed"
+        except OSError as error:
+            return f"{path} cannot be read any more ({error.strerror})"
+
+    places = range(len(column)) if indices is None else map(int, indices)
+    with ThreadPoolExecutor() as pool:
+        found = [each for each in pool.map(look, [n for n in places if isinstance(column[n], str)]) if each]
+    if found:
+        more = f", and {len(found) - 3} more" if len(found) > 3 else ""
+        raise ChangedError(
+            f"{'; '.join(found[:3])}{more}: the data changed after kzoo checked it. Nothing that was computed from it "
+            "is kept. Run again when the files are complete."
+        )
+
+
+@contextlib.contextmanager
+def reading(examples: Examples) -> Iterator[None]:
+    """While the files of checked examples are read.
+
+    Raises:
+        ChangedError: some changed, or are gone.
+    """
+    try:
+        yield
+    except tf.errors.OpError:
+        verify(examples)
+        raise
+    verify(examples)

@@ -1,0 +1,107 @@
+"""Encoded files: paths and contents side by side in one column, read inside of tf.data."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.targets import is_missing
+
+
+def open_file(path: Path) -> str:
+    """A file, as a path: it is read when it is needed."""
+    return os.path.abspath(path)
+
+
+def collect_files(
+    values: Sequence[Any], *, root: Path, wanted: str, encode: Callable[[Any], bytes | None] = lambda value: None
+) -> np.ndarray:
+    """Paths and encoded files as a column, an object array (N,) of strings and bytes; empty bytes for what is missing.
+
+    Args:
+        values: what a user has.
+        root: what paths are relative to.
+        wanted: what a value must be, for a message.
+        encode: from a value of another kind to an encoded file, or None for one that is of no use.
+
+    Raises:
+        TypeError: a value is neither.
+    """
+    column = np.empty(len(values), dtype=object)
+    for index, value in enumerate(values):
+        if isinstance(value, bytes):
+            column[index] = value
+        elif isinstance(value, str | Path) and str(value):
+            column[index] = os.path.abspath(root / Path(value).expanduser())
+        elif (encoded := encode(value)) is not None:
+            column[index] = encoded
+        elif isinstance(value, str) or (not hasattr(value, "__array__") and is_missing(value)):
+            column[index] = b""
+        else:
+            raise TypeError(f"{wanted}. Got {type(value).__name__} in row {index}.")
+    return column
+
+
+def list_files(source: Any, suffixes: Sequence[str]) -> Any:
+    """The files of a folder, in order; a list of one file; anything else as it is."""
+    if isinstance(source, str | Path) and Path(source).is_dir():
+        return sorted(path for path in Path(source).rglob("*") if path.suffix.lower() in suffixes)
+    return [source] if isinstance(source, str | bytes | Path) else source
+
+
+def name_files(column: np.ndarray, noun: str) -> list[str]:
+    """What to call each: its path, or its number."""
+    return [value if isinstance(value, str) else f"{noun} {index}" for index, value in enumerate(column)]
+
+
+def load(file: str | bytes) -> bytes:
+    """The content of a path, or the content itself."""
+    return file if isinstance(file, bytes) else Path(file).read_bytes()
+
+
+def stamp(file: str | bytes) -> tuple[int, int, int, int, int]:
+    """Size, times of modification and of change, inode, and the time now, in nanoseconds; zeros for a content.
+
+    Raises:
+        OSError: the path is not there.
+    """
+    if isinstance(file, bytes):
+        return (0, 0, 0, 0, 0)
+    found = os.stat(file)
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, time.time_ns())
+
+
+@dataclass(frozen=True)
+class FileColumn:
+    """A column of files for tf.data.
+
+    Args:
+        column: object array (N,) of paths and bytes.
+    """
+
+    column: np.ndarray
+
+    def read(self, index: Any) -> Any:
+        """The content of one, scalar string; `index` is an int64 scalar."""
+        value = tf.gather(self.values, index)
+        return tf.cond(tf.gather(self.are_paths, index), lambda: tf.io.read_file(value), lambda: value)
+
+    @cached_property
+    def values(self) -> Any:
+        """Paths, of any encoding, and contents: string (N,)."""
+        with tf.init_scope():
+            return tf.constant([os.fsencode(value) for value in self.column])
+
+    @cached_property
+    def are_paths(self) -> Any:
+        """Which of them are paths, bool (N,)."""
+        with tf.init_scope():
+            return tf.constant([isinstance(value, str) for value in self.column], tf.bool)

@@ -1,0 +1,146 @@
+"""Groups: examples that belong together, as the recordings of one speaker, and stay on one side of a split."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from kzoo.data.modalities import SourceQuery
+from kzoo.data.targets import is_missing
+
+FOLDS = 20
+"""Most parts of equal size that groups are dealt to."""
+
+NEARLY_ALL = 0.75
+"""From this share of the remaining groups on, a part takes all of them, where none has to be left."""
+
+
+def find_groups(wanted: SourceQuery, *, columns: Mapping[str, Sequence[Any]], paths: Any, source: str) -> Sequence[str]:
+    """The group of each example, or none where none are wanted.
+
+    Args:
+        wanted: says how: the name of a column, a function of a file's path, or one group an example.
+        columns: of the source, by name.
+        paths: of the examples' files, or what else they are.
+        source: what to call the source in messages.
+
+    Returns:
+        N names, "" for a group that is missing.
+
+    Raises:
+        ValueError: there is no such column, or not one group an example.
+        TypeError: a function is given, and the examples are no files.
+    """
+    groups = wanted.groups
+    if groups is None:
+        return ()
+    if callable(groups):
+        found = of_paths(groups, paths, what="groups", source=source)
+    elif isinstance(groups, str):
+        if groups not in columns:
+            known = f"Its columns: {', '.join(columns)}." if columns else "It has no named columns."
+            raise ValueError(f"{source} has no column {groups!r} for groups. {known}")
+        found = columns[groups]
+    else:
+        found = list(groups)
+        if len(found) != len(paths):
+            raise ValueError(f"groups has {len(found)} values for the {len(paths)} examples of {source}.")
+    return [_name(group) for group in found]
+
+
+def _name(group: Any) -> str:
+    if isinstance(group, bytes):
+        return group.decode("utf-8", errors="replace")
+    return "" if np.ndim(group) == 0 and is_missing(group) else str(group)
+
+
+def refuse_function(value: Any, *, what: str, source: str) -> None:
+    """Raises where a function of a path is given for examples that are no files.
+
+    Raises:
+        TypeError: `value` is a function.
+    """
+    if callable(value):
+        raise TypeError(f"{what} as a function is given the path of a file, and the examples of {source} have none.")
+
+
+def of_paths(function: Any, paths: Sequence[Any], *, what: str, source: str) -> list[Any]:
+    """What a user's function says of each path; its errors say which path it was."""
+    found = []
+    for path in paths:
+        if not isinstance(path, str | Path):
+            refuse_function(function, what=what, source=source)
+        try:
+            found.append(function(Path(path)))
+        except Exception as error:
+            error.add_note(f"while asking {what} of {path}")
+            raise
+    return found
+
+
+def deal(
+    strata: np.ndarray,
+    groups: Sequence[str],
+    wanted: Mapping[str, Any],
+    rng: np.random.Generator,
+    *,
+    spare: bool = True,
+) -> dict[str, np.ndarray]:
+    """Indices of each part, groups as a whole: those of its groups, or as near to its share as groups of a size allow.
+
+    Args:
+        strata: int (N,), what to stratify by as far as groups allow.
+        groups: N.
+        wanted: of validation and test, a share (0 for none) or the names of groups.
+        rng: draws.
+        spare: whether some groups have to be left for train; False where train has others.
+
+    Raises:
+        ValueError: a group is not there, or there are too few.
+    """
+    names, parts = np.asarray(groups, dtype=object), {}
+    left = np.ones(len(names), bool)
+    for part, which in wanted.items():
+        if not isinstance(which, float | int):
+            missing = sorted(set(which) - set(groups))
+            if missing:
+                raise ValueError(
+                    f"{part}={list(which)}: there is no group {missing[0]!r}. Groups: {_some(sorted(set(groups)))}."
+                )
+            parts[part] = np.flatnonzero(left & np.isin(names, list(which)))
+            left[parts[part]] = False
+    for part, share in wanted.items():
+        if part not in parts:
+            rows = np.flatnonzero(left)
+            # A share is one of all examples, of which some are dealt already.
+            part_of_rest = share * len(names) / max(len(rows), 1)
+            if share == 0:
+                rows = rows[:0]
+            elif spare or (part_of_rest < NEARLY_ALL and len(set(names[rows])) > 1):
+                rows = rows[_fold(strata[rows], names[rows], part_of_rest, rng)]
+            parts[part] = rows
+            left[rows] = False
+    return parts | {"train": np.flatnonzero(left)}
+
+
+def _fold(strata: np.ndarray, groups: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    count = len(set(groups))
+    if count < 2:
+        raise ValueError(f"There are too few groups to split: {_some(sorted(set(groups)))} for what is left.")
+    # Not more folds than members of the largest class, which it refuses.
+    folds = max(2, min(FOLDS, count, int(np.bincount(strata - strata.min()).max())))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(1 << 31)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with few members
+        found = [held for _, held in splitter.split(strata, strata, groups)]
+    take = min(max(round(share * len(found)), 1), len(found) - 1)
+    return np.sort(np.concatenate(found[:take]))
+
+
+def _some(names: Sequence[str], most: int = 9) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,1 @@
+"""Images: columns, checks, preprocessing, augmentation."""

@@ -1,0 +1,190 @@
+"""Augmentation: random change of pictures, for training only, the same again for the same seed.
+
+What is drawn depends on the seed, the view and the example alone, not on the order in which threads run. All is
+stateless TensorFlow: keras-cv's layers draw from generators whose state does not come back (0.9.0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from kzoo.data.image.preprocess import ImagePreprocessor, divide
+
+
+@dataclass(frozen=True)
+class ImagePreset:
+    """How much is changed.
+
+    Args:
+        area: least share of the picture that a random crop keeps.
+        aspect: largest change of proportions of the crop, a ratio.
+        jitter: largest relative change of brightness, contrast and saturation.
+        operations: changes of `OPERATIONS` on each picture (RandAugment, arXiv:1909.13719, without its geometry, which
+            the crop has).
+        mix: share of the batches that are mixed, half by MixUp (arXiv:1710.09412), half by CutMix (arXiv:1905.04899).
+    """
+
+    area: float
+    aspect: float = 4 / 3
+    jitter: float = 0.0
+    operations: int = 0
+    mix: float = 0.0
+
+
+PRESETS = {
+    "light": ImagePreset(area=0.5),
+    "medium": ImagePreset(area=0.35, jitter=0.2),
+    "strong": ImagePreset(area=0.25, jitter=0.2, operations=2, mix=0.5),
+}
+
+
+def augment_views(picture: Any, *, preset: ImagePreset, preprocessor: ImagePreprocessor, seeds: Any) -> Any:
+    """Versions of one picture, cropped, resized, mirrored and recoloured, each from a seed of its own.
+
+    All are cut from the picture in one operation, which resizes and mirrors as well.
+
+    Args:
+        picture: (H, W, C) in 0..255.
+        preset: how much.
+        preprocessor: says the size of the results.
+        seeds: int tensor (V, 2), V known.
+
+    Returns:
+        float32 (V, S, S, C) in 0..255.
+    """
+    edge = preprocessor.size
+    picture = shrink(picture, edge)
+    shape = tf.cast(tf.shape(picture), tf.float32)
+    boxes = tf.stack([_crop(seed, preset, shape[0], shape[1]) for seed in tf.unstack(seeds)])
+    views = tf.image.crop_and_resize(picture[None], boxes, tf.zeros(seeds.shape[0], tf.int32), (edge, edge))
+    if not (preset.jitter or preset.operations):
+        return views
+    views = tf.stack([_recolour(*each, preset) for each in zip(tf.unstack(views), tf.unstack(seeds), strict=True)])
+    return tf.clip_by_value(views, 0.0, 255.0)
+
+
+def shrink(picture: Any, edge: int) -> Any:
+    """A picture (H, W, C) as float32, its sides divided by the integer that brings the shorter near 1.4 * `edge`.
+
+    Each pixel is the mean of those it stands for, so that sampling a crop at single points does not alias.
+    """
+    shape = tf.shape(picture)
+    factor = tf.maximum(
+        tf.cast(tf.round(tf.cast(tf.minimum(shape[0], shape[1]), tf.float32) / (1.4 * edge)), tf.int32), 1
+    )
+    picture = tf.cast(picture, tf.float32)
+    return tf.cond(factor > 1, lambda: divide(picture[None], tf.stack([factor, factor]))[0], lambda: picture)
+
+
+def _crop(seed: Any, preset: ImagePreset, height: Any, width: Any) -> Any:
+    """A box (top, left, bottom, right) in shares of the picture; left and right are swapped to mirror."""
+    drawn = tf.random.stateless_uniform((5,), seed)
+    area = height * width * (preset.area + (1 - preset.area) * drawn[0])
+    ratio = tf.pow(preset.aspect, 2 * drawn[1] - 1)
+    tall, wide = tf.minimum(tf.sqrt(area / ratio), height), tf.minimum(tf.sqrt(area * ratio), width)
+    top, left = drawn[2] * (height - tall) / height, drawn[3] * (width - wide) / width
+    bottom, right = top + tall / height, left + wide / width
+    return tf.where(drawn[4] < 0.5, tf.stack([top, left, bottom, right]), tf.stack([top, right, bottom, left]))
+
+
+def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, Any]:
+    """A batch mixed with itself in another order, by MixUp or CutMix, or left alone.
+
+    Args:
+        pictures: float32 (B, S, S, C).
+        targets: float32 (B, outputs).
+        share: of batches that are mixed.
+        seed: int tensor (2,).
+    """
+    seeds = tf.unstack(tf.random.split(seed, 6))
+    lot = tf.random.stateless_uniform((), seeds[0])
+    order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(pictures)[0]), seeds[1])
+    others, other_targets = tf.gather(pictures, order), tf.gather(targets, order)
+    # Beta(0.4, 0.4) for MixUp by two gammas; uniform, which is Beta(1, 1), for CutMix.
+    gammas = tf.random.stateless_gamma((2,), seeds[2], alpha=tf.constant(0.4)) + 1e-6
+    part = gammas[0] / tf.reduce_sum(gammas)
+    mask, kept = _box(tf.shape(pictures)[1], seeds[3])
+
+    def mixup() -> tuple[Any, Any]:
+        return part * pictures + (1 - part) * others, part * targets + (1 - part) * other_targets
+
+    def cutmix() -> tuple[Any, Any]:
+        return tf.where(mask, others, pictures), kept * targets + (1 - kept) * other_targets
+
+    return tf.cond(lot < share / 2, mixup, lambda: tf.cond(lot < share, cutmix, lambda: (pictures, targets)))
+
+
+def _box(edge: Any, seed: Any) -> tuple[Any, Any]:
+    """A random square as a mask (1, S, S, 1), and the share of the picture outside of it."""
+    drawn = tf.random.stateless_uniform((3,), seed)
+    side = tf.sqrt(drawn[0]) * tf.cast(edge, tf.float32)
+    starts = drawn[1:] * (tf.cast(edge, tf.float32) - side)
+    along = tf.range(tf.cast(edge, tf.float32))
+    rows = (along >= starts[0]) & (along < starts[0] + side)
+    columns = (along >= starts[1]) & (along < starts[1] + side)
+    mask = (rows[:, None] & columns[None, :])[None, :, :, None]
+    return mask, 1 - tf.reduce_mean(tf.cast(mask, tf.float32))
+
+
+def _saturate(picture: Any, factor: Any) -> Any:
+    grey = tf.reduce_mean(picture, axis=-1, keepdims=True)
+    return grey + (picture - grey) * factor
+
+
+def _recolour(picture: Any, seed: Any, preset: ImagePreset) -> Any:
+    """One picture (S, S, C) in other light and colours."""
+    seeds = tf.unstack(tf.random.split(seed, 3 + preset.operations))
+    if preset.jitter:
+        low, high = 1 - preset.jitter, 1 + preset.jitter
+        picture *= tf.random.stateless_uniform((), seeds[0], low, high)
+        picture = tf.image.stateless_random_contrast(picture, low, high, seed=seeds[1])
+        picture = _saturate(picture, tf.random.stateless_uniform((), seeds[2], low, high))
+    for drawn in seeds[3:]:
+        picture = _operate(tf.clip_by_value(picture, 0.0, 255.0), drawn)
+    return picture
+
+
+def _operate(picture: Any, seed: Any) -> Any:
+    """One of `OPERATIONS`, at a strength drawn from [0, 1)."""
+    seeds = tf.unstack(tf.random.split(seed, 2))
+    strength = tf.random.stateless_uniform((), seeds[0])
+    which = tf.random.stateless_uniform((), seeds[1], 0, len(OPERATIONS), dtype=tf.int32)
+    changed = tf.switch_case(which, [lambda change=change: change(picture, strength) for change in OPERATIONS])
+    changed.set_shape(picture.shape)
+    return changed
+
+
+def _stretch(picture: Any, strength: Any) -> Any:
+    """Autocontrast, blended with the picture."""
+    low = tf.reduce_min(picture, axis=(0, 1), keepdims=True)
+    high = tf.reduce_max(picture, axis=(0, 1), keepdims=True)
+    full = tf.where(high > low, (picture - low) * 255.0 / tf.maximum(high - low, 1.0), picture)
+    return picture + strength * (full - picture)
+
+
+def _posterize(picture: Any, strength: Any) -> Any:
+    step = tf.pow(2.0, tf.floor(1 + 4 * strength))
+    return tf.floor(picture / step) * step
+
+
+def _solarize(picture: Any, strength: Any) -> Any:
+    return tf.where(picture < 255.0 * (1 - 0.5 * strength), picture, 255.0 - picture)
+
+
+def _gamma(picture: Any, strength: Any) -> Any:
+    return 255.0 * tf.pow(tf.maximum(picture, 0.0) / 255.0, tf.pow(2.0, 2 * strength - 1))
+
+
+def _colour(picture: Any, strength: Any) -> Any:
+    return _saturate(picture, 1.8 * strength + 0.1)
+
+
+def _contrast(picture: Any, strength: Any) -> Any:
+    return tf.image.adjust_contrast(picture, 1.8 * strength + 0.1)
+
+
+OPERATIONS = (_stretch, _posterize, _solarize, _gamma, _colour, _contrast)
+"""Changes of colour that RandAugment draws from."""

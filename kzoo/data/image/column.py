@@ -1,0 +1,123 @@
+"""Image columns: pictures as a user has them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.file_column import collect_files, list_files, name_files
+from kzoo.data.image.preprocess import SUFFIXES
+
+
+def collect_images(pictures: Any, *, root: Path = Path()) -> np.ndarray:
+    """Images as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
+
+    Pixels of several sizes are kept as lossless PNG.
+
+    Args:
+        pictures: pixels (N, H, W, 3), (N, H, W, 1) or (N, H, W); or a list of pixels, paths, encoded images and images
+            of Pillow's; None and the like where there is none.
+        root: what paths are relative to.
+
+    Raises:
+        ValueError: the pixels have another shape, or are floats within 0..1.
+        TypeError: they are neither pixels, nor paths, nor bytes.
+    """
+    if not hasattr(pictures, "__array__"):
+        pictures = [_of_pillow(picture) for picture in pictures]
+        if not pictures:
+            return np.empty(0, dtype=object)
+        if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
+            return _files(pictures, root=root)
+        pictures = [_three(np.asarray(picture), index) for index, picture in enumerate(pictures)]
+        if len({picture.shape for picture in pictures}) > 1:
+            return _files([_encode(picture) for picture in pictures], root=root)
+        pictures = np.stack(pictures)
+    column = np.asarray(pictures)
+    if column.dtype.kind in "OSU":
+        return _files(column.tolist(), root=root)
+    if column.ndim == 3:
+        _refuse(column.shape, alone=True)
+        column = column[..., None]
+    if column.ndim != 4 or column.shape[-1] not in (1, 3):
+        _refuse(column.shape[1:] if column.ndim == 4 else ())
+        raise ValueError(f"{_WANTED} Got {column.shape}.")
+    if column.dtype == np.uint8 or not column.size:
+        return column
+    low, high = np.nanmin(column), np.nanmax(column)
+    if column.dtype.kind == "f" and high <= 1.0:
+        raise ValueError("Pictures of floats must be in 0..255. These are within 0..1: multiply them by 255.")
+    if low < 0 or high > 255:
+        raise ValueError(f"Pictures must be in 0..255. Got {low}..{high}.")
+    return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
+
+
+_WANTED = "Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W)."
+
+
+def _refuse(shape: tuple[int, ...], *, alone: bool = False) -> None:
+    """Raises for the shape of one image that looks like RGBA, or like channels before rows.
+
+    Args:
+        shape: of three dimensions; of others, nothing is said.
+        alone: whether it may also be that of several grey images, (N, H, W), where channels first are RGB only.
+    """
+    if len(shape) != 3:
+        return
+    grey = f" Grey images of this size: x[..., None], {(*shape, 1)}." if alone else ""
+    if shape[-1] == 4:
+        raise ValueError(f"{_WANTED} Got an image {shape}, which looks like RGBA: drop alpha, x[..., :3].{grey}")
+    if shape[0] == 3 or (shape[0] in (1, 4) and not alone):
+        message = "which looks like channels first: move them last, np.moveaxis(x, -3, -1)"
+        raise ValueError(f"{_WANTED} Got an image {shape}, {message}.{grey}")
+
+
+def _three(pixels: np.ndarray, index: int) -> np.ndarray:
+    """Pixels of one image as (H, W, C)."""
+    if pixels.ndim == 2:
+        return pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[-1] not in (1, 3):
+        _refuse(pixels.shape)
+        raise ValueError(f"An image must have shape (H, W, 3), (H, W, 1) or (H, W). Got {pixels.shape} in row {index}.")
+    return pixels
+
+
+def _of_pillow(picture: Any) -> Any:
+    """The pixels of an image of Pillow's, upright, RGB or grey; anything else as it is."""
+    if "PIL.Image" not in sys.modules or not isinstance(picture, sys.modules["PIL.Image"].Image):
+        return picture
+    from PIL import ImageOps
+
+    upright = ImageOps.exif_transpose(picture)
+    return np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
+
+
+def read_image_inputs(pictures: Any) -> tuple[np.ndarray, list[str]]:
+    """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these.
+
+    An array (H, W, 3), (H, W, 1) or (H, W) is one image; (N, H, W) is N grey images.
+    """
+    pictures = _of_pillow(list_files(pictures, SUFFIXES))
+    if hasattr(pictures, "__array__"):
+        pixels = np.asarray(pictures)
+        if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (1, 3)):
+            pictures = [pixels]
+    column = collect_images(pictures)
+    return column, name_files(column, "picture")
+
+
+def _files(values: Sequence[Any], *, root: Path) -> np.ndarray:
+    return collect_files(values, root=root, wanted="A picture must be a path or encoded bytes")
+
+
+def _encode(picture: np.ndarray) -> bytes:
+    if picture.dtype != np.uint8 and not np.array_equal(picture, np.round(picture)):
+        raise ValueError("Pictures of different sizes must be uint8, or floats that are whole numbers in 0..255.")
+    if picture.size and (picture.min() < 0 or picture.max() > 255):
+        raise ValueError(f"Pictures must be in 0..255. Got {picture.min()}..{picture.max()}.")
+    return tf.io.encode_png(picture.astype(np.uint8)).numpy()

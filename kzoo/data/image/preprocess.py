@@ -1,0 +1,286 @@
+"""Pictures: from encoded bytes or pixels to what a backbone takes, the same way in training and in serving."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from kzoo.data.image.downscale import reduce_large
+from kzoo.data.image.graph_headers import trouble
+from kzoo.specs.card import BackboneSpec
+
+RESIZES = ("crop", "pad", "squash")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+
+_ORIENTATION_TAG = 0x0112
+_EXIF_REACH = 1 << 16
+
+
+@dataclass(frozen=True)
+class ImagePreprocessor:
+    """Raw pictures to a backbone's input. Deterministic; made of TensorFlow operations and Keras layers alone.
+
+    Args:
+        size: height and width of the result, pixels.
+        scaling: one of `kzoo.specs.card.SCALINGS`.
+        resize: ``"crop"`` keeps the middle square, ``"pad"`` all of it with black bars, ``"squash"`` all of it
+            with its proportions changed.
+        channels: 3, or 1 for a backbone that takes grey pictures.
+    """
+
+    size: int
+    scaling: str = "none"
+    resize: str = "crop"
+    channels: int = 3
+
+    modality: ClassVar[str] = "image"
+
+    def __post_init__(self) -> None:
+        if self.resize not in RESIZES:
+            raise ValueError(f"resize must be one of {', '.join(RESIZES)}. Got {self.resize!r}.")
+
+    def read(self, encoded: Any) -> tuple[Any, Any]:
+        """Pixels float32 (size, size, channels) in 0..255 of an encoded image (scalar string), and an empty string.
+
+        Of an image whose header says that it cannot be used: zeros, and the reason, as
+        `kzoo.data.image.headers.trouble` gives it. An image that cannot be decoded raises.
+        """
+        reason = trouble(encoded)
+        pixels = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(self.shape))
+        return tf.ensure_shape(pixels, self.shape), reason
+
+    def decode(self, encoded: Any) -> Any:
+        """uint8 (H, W, channels) of one encoded image (scalar string): the first frame, upright by its EXIF tag.
+
+        Sides of large images are divided on the way, see `kzoo.data.image.downscale`.
+        """
+        is_jpeg = tf.strings.substr(encoded, 0, 2) == b"\xff\xd8"
+
+        def jpeg() -> Any:
+            # The JPEG decoder halves a side up to three times at less cost than decoding all of it. Half of the
+            # detail that this leaves is more than is wanted, so that `fit` has the last word.
+            side = tf.reduce_min(tf.image.extract_jpeg_shape(encoded)[:2])
+            halvings = tf.reduce_sum(tf.cast(side >= 2 * self.size * tf.constant([2, 4, 8]), tf.int32))
+            scaled = [lambda ratio=2**power: tf.io.decode_jpeg(encoded, channels=3, ratio=ratio) for power in range(4)]
+            return upright(tf.switch_case(halvings, scaled), orientation(encoded))
+
+        def other() -> Any:
+            return tf.io.decode_image(encoded, channels=3, expand_animations=False)
+
+        picture = tf.cond(is_jpeg, jpeg, other)
+        picture.set_shape((None, None, 3))
+        return self.colour(reduce_large(picture, size=self.size, resize=self.resize))
+
+    def fit(self, pictures: Any) -> Any:
+        """float32 (..., size, size, channels) in 0..255 of pixels (..., H, W, 1 or channels) in 0..255.
+
+        Sides are first divided by whole numbers, each pixel the mean of those it stands for, then taken to their size
+        by bilinear interpolation, in which by then every pixel has a part: there is little aliasing, in less time than
+        TensorFlow's antialiased resizing takes (2.21).
+        """
+        pictures = self.colour(pictures)
+        batch = pictures if len(pictures.shape) == 4 else pictures[None]
+        batch = tf.cast(self._framed(batch), tf.float32)
+        shape = tf.shape(batch)[1:3]
+        batch = tf.cond(tf.reduce_all(shape == self.size), lambda: batch, lambda: self._resized(batch, shape))
+        batch.set_shape((None, self.size, self.size, batch.shape[-1]))
+        return batch if len(pictures.shape) == 4 else batch[0]
+
+    def _resized(self, batch: Any, shape: Any) -> Any:
+        factors = tf.maximum(shape // self.size, 1)
+        batch = tf.cond(tf.reduce_max(factors) > 1, lambda: divide(batch, factors), lambda: batch)
+        return tf.image.resize(batch, (self.size, self.size))
+
+    def _framed(self, pictures: Any) -> Any:
+        """The part of pictures (B, H, W, C) that is resized: a square, unless it is squashed."""
+        shape = tf.shape(pictures)
+        height, width = shape[1], shape[2]
+        if self.resize == "crop":
+            edge = tf.minimum(height, width)
+            return tf.image.crop_to_bounding_box(pictures, (height - edge) // 2, (width - edge) // 2, edge, edge)
+        if self.resize == "pad":
+            edge = tf.maximum(height, width)
+            return tf.image.pad_to_bounding_box(pictures, (edge - height) // 2, (edge - width) // 2, edge, edge)
+        return pictures
+
+    def colour(self, pictures: Any) -> Any:
+        """Grey pixels (..., H, W, 1) as RGB, or RGB as grey, where the backbone takes the other."""
+        if pictures.shape[-1] == 1 and self.channels == 3:
+            return tf.image.grayscale_to_rgb(pictures)
+        if pictures.shape[-1] == 3 and self.channels == 1:
+            return tf.image.rgb_to_grayscale(pictures)
+        return pictures
+
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> ImagePreprocessor:
+        """The preprocessor of its fields as plain values."""
+        return cls(**values)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        return (self.size, self.size, self.channels)
+
+    def __str__(self) -> str:
+        return f"pictures of {self.size} x {self.size} pixels, {self.resize}"
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for pixels in 0..255 (B, H, W, channels), and what the network takes of it."""
+        pixels = keras.Input((None, None, self.channels), name="image")
+        return pixels, self.scale(Resize(**dataclasses.asdict(self), name="resize", dtype="float32")(pixels))
+
+    def scale(self, pictures: Any) -> Any:
+        """Pixels in 0..255 (B, size, size, channels) in the backbone's own scaling; tensors or Keras tensors."""
+        for layer in scaling_layers(self.scaling):
+            pictures = layer(pictures)
+        return pictures
+
+
+def fit_images(
+    card: BackboneSpec, column: Any, *, size: int | None, resize: str, channels: int
+) -> tuple[ImagePreprocessor, list[str]]:
+    """The preprocessor of a card, for pictures of `size` pixels or of its native ones; and no notes."""
+    return ImagePreprocessor(size or card.size, card.scaling, resize, channels=channels), []
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class Resize(keras.layers.Layer):
+    """`Preprocessor.fit` as a layer, from pixels (B, H, W, C) to float32 (B, size, size, C)."""
+
+    def __init__(self, *, size: int, scaling: str, resize: str, channels: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.preprocessor = ImagePreprocessor(size, scaling, resize, channels)
+
+    def call(self, inputs: Any) -> Any:
+        """See `Preprocessor.fit`."""
+        return self.preprocessor.fit(inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, size, size, C)."""
+        size = self.preprocessor.size
+        return (input_shape[0], size, size, self.preprocessor.channels)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return super().get_config() | dataclasses.asdict(self.preprocessor)
+
+
+def divide(pictures: Any, factors: Any) -> Any:
+    """Pictures (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
+
+    Args:
+        pictures: what is left over is dropped, half of it on each side.
+        factors: for height and width, int32 (2,).
+    """
+    shape = tf.shape(pictures)
+    rows, columns = shape[1] // factors[0], shape[2] // factors[1]
+    top, left = (shape[1] - rows * factors[0]) // 2, (shape[2] - columns * factors[1]) // 2
+    whole = pictures[:, top : top + rows * factors[0], left : left + columns * factors[1]]
+    blocks = tf.reshape(whole, (shape[0], rows, factors[0], columns, factors[1], pictures.shape[-1]))
+    return tf.reduce_mean(blocks, axis=(2, 4))
+
+
+def orientation(encoded: Any) -> Any:
+    """EXIF orientation, int32 in 1..8, of a JPEG (scalar string); 1 where it says none.
+
+    Reads its first 64 KiB (Exif 2.32, section 4.6.4).
+    """
+    # Most pictures have no such header, and to look for its name is much faster than to read numbers.
+    head = tf.strings.substr(encoded, 0, _EXIF_REACH)
+    has_header = tf.strings.regex_full_match(head, r"(?s)\C*Exif\x00\x00\C*")
+    return tf.cond(has_header, lambda: _orientation(head), lambda: 1)
+
+
+def _orientation(head: Any) -> Any:
+    data = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int32)
+    start, found = _find(data, (0xFF, 0xE1, None, None, *b"Exif\0\0"))
+    tiff = start + 10
+    little = _byte(data, tiff) == ord("I")
+    directory = tiff + _number(data, tiff + 4, width=4, little=little)
+    count = tf.minimum(_number(data, directory, width=2, little=little), 64)
+    entries = directory + 2 + 12 * tf.range(count)
+    tags = _number(data, entries, width=2, little=little)
+    values = _number(data, entries + 8, width=2, little=little)
+    value = tf.reduce_max(tf.concat([[0], tf.where(tags == _ORIENTATION_TAG, values, 0)], axis=0))
+    return tf.where(found & (value >= 1) & (value <= 8), value, 1)
+
+
+def upright(picture: Any, orientation: Any) -> Any:
+    """A picture (H, W, C) turned and mirrored as its EXIF orientation asks."""
+
+    def turn() -> Any:
+        turned = tf.cond(orientation >= 5, lambda: tf.transpose(picture, (1, 0, 2)), lambda: picture)
+        turned = _reverse(turned, axis=1, when=_is_any(orientation, (2, 3, 6, 7)))
+        return _reverse(turned, axis=0, when=_is_any(orientation, (3, 4, 7, 8)))
+
+    result = tf.cond(orientation > 1, turn, lambda: picture)
+    result.set_shape((None, None, picture.shape[-1]))
+    return result
+
+
+def scaling_layers(scaling: str) -> Sequence[keras.layers.Layer]:
+    """Keras layers that do what `preprocess_input` of a backbone's module does."""
+    if scaling == "tf":
+        return (keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scale"),)
+    if scaling == "unit":
+        return (keras.layers.Rescaling(1 / 255, name="scale"),)
+    if scaling == "torch":
+        mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        return (
+            keras.layers.Rescaling(
+                scale=[1 / (255 * d) for d in deviation],
+                offset=[-m / d for m, d in zip(mean, deviation, strict=True)],
+                name="scale",
+            ),
+        )
+    if scaling == "caffe":
+        return (_Flip(name="to_bgr"), keras.layers.Rescaling(1.0, offset=[-103.939, -116.779, -123.68], name="scale"))
+    return ()
+
+
+@keras.saving.register_keras_serializable(package="kzoo", name="ReverseChannels")
+class _Flip(keras.layers.Layer):
+    """Reverses the channels, RGB to BGR."""
+
+    def call(self, inputs: Any) -> Any:
+        return keras.ops.flip(inputs, axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def _find(data: Any, pattern: Sequence[int | None]) -> tuple[Any, Any]:
+    """Where `pattern` (None matches any byte) first stands in `data`, and whether it does."""
+    length = tf.shape(data)[0]
+    padded = tf.pad(data, ((0, len(pattern)),), constant_values=-1)
+    match = tf.fill((length,), True)
+    for offset, byte in enumerate(pattern):
+        if byte is not None:
+            match &= padded[offset : offset + length] == byte
+    return tf.cast(tf.argmax(tf.concat([match, [False]], axis=0)), tf.int32), tf.reduce_any(match)
+
+
+def _byte(data: Any, at: Any) -> Any:
+    padded = tf.concat([data, [0]], axis=0)
+    return tf.gather(padded, tf.clip_by_value(at, 0, tf.shape(data)[0]))
+
+
+def _number(data: Any, at: Any, *, width: int, little: Any) -> Any:
+    total = tf.zeros_like(at)
+    for place in range(width):
+        step = tf.where(little, width - 1 - place, place)
+        total = total * 256 + _byte(data, at + step)
+    return total
+
+
+def _is_any(value: Any, options: Sequence[int]) -> Any:
+    return tf.reduce_any(value == tf.constant(options))
+
+
+def _reverse(picture: Any, *, axis: int, when: Any) -> Any:
+    return tf.cond(when, lambda: tf.reverse(picture, [axis]), lambda: picture)

@@ -1,0 +1,105 @@
+"""Views: pictures by their index, decoded once, augmented, as a backbone takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.file_column import FileColumn
+from kzoo.data.image.augment import PRESETS, augment_views, mix
+from kzoo.data.image.preprocess import ImagePreprocessor
+from kzoo.data.seeds import first, items, marks, seeds_of, version_key
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """An image column whose pictures are read, decoded once and augmented, by index, inside of tf.data.
+
+    Args:
+        column: of N examples, see `kzoo.data.examples.Examples`.
+        preprocessor: the backbone's.
+        digests: SHA-256 of each picture; what is drawn for a picture follows from its content. Empty: from its index.
+        seed: of the run.
+        mixable: whether targets can be mixed, as one-hot ones can.
+    """
+
+    column: np.ndarray
+    preprocessor: ImagePreprocessor
+    digests: Sequence[str] = ()
+    seed: int = 0
+    mixable: bool = True
+
+    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Versions of one picture, float32 (V, S, S, C) in 0..255.
+
+        Args:
+            index: int64 scalar.
+            augmentation: a name of `PRESETS`, or ``"none"``, which gives one version.
+            numbers: of the versions, int (V,), V known.
+        """
+        picture = self._decode(index)
+        if augmentation == "none":
+            return self.preprocessor.fit(picture)[None]
+        seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
+        preset = PRESETS[augmentation]
+        return augment_views(picture, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
+
+    def finish(self, pictures: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+        """A batch of `load` as the backbone takes it, (B * V, S, S, C), and its targets, mixed where the preset does.
+
+        Args:
+            pictures: float32 (B, V, S, S, C) in 0..255, V known.
+            targets: float32 (B, outputs).
+            augmentation: a name of `PRESETS`, or ``"none"``.
+            numbers: of the versions, int (V,).
+            turn: int scalar, another for each batch.
+        """
+        versions = pictures.shape[1]
+        targets = tf.repeat(targets[:, None], versions, axis=1)
+        if self.mixes(augmentation):
+            share = PRESETS[augmentation].mix
+            mixed = [
+                mix(pictures[:, place], targets[:, place], share=share, seed=self._lot(turn, number))
+                for place, number in enumerate(items(numbers))
+            ]
+            pictures, targets = (tf.stack(parts, axis=1) for parts in zip(*mixed, strict=True))
+        shape = (-1, *pictures.shape[2:])
+        return self.preprocessor.scale(tf.reshape(pictures, shape)), tf.reshape(targets, (-1, targets.shape[-1]))
+
+    def mixes(self, augmentation: str) -> bool:
+        """Whether an augmentation mixes the pictures of a batch with each other."""
+        return self.mixable and augmentation != "none" and PRESETS[augmentation].mix > 0
+
+    def key(self, augmentation: str) -> dict[str, Any]:
+        """What a version of a picture follows from, besides its content and number, as plain values."""
+        return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed)
+
+    def picture(self, index: int, augmentation: str) -> np.ndarray:
+        """A picture as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
+        return self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
+
+    def _decode(self, index: Any) -> Any:
+        if self.column.dtype != object:
+            return self.preprocessor.colour(tf.gather(self._pixels, index))
+        return self.preprocessor.decode(self._files.read(index))
+
+    def _lot(self, turn: Any, number: Any) -> Any:
+        return tf.stack([first(self.seed) + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
+
+    @cached_property
+    def _pixels(self) -> Any:
+        with tf.init_scope():
+            return tf.constant(self.column)
+
+    @cached_property
+    def _files(self) -> FileColumn:
+        return FileColumn(self.column)
+
+    @cached_property
+    def _marks(self) -> Any:
+        return marks(self.digests, len(self.column))

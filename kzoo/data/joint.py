@@ -1,0 +1,106 @@
+"""Joined: one preprocessor for several backbones, so that each example is read once for all of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import keras
+import tensorflow as tf
+
+from kzoo.data.image.preprocess import scaling_layers
+from kzoo.data.text.cleaning import clean
+from kzoo.data.text.preprocess import TextPreprocessor
+
+
+@dataclass(frozen=True)
+class MemberInput:
+    """What one backbone takes of the joint input.
+
+    Args:
+        span: from which number of an example to which; None: all of it.
+        scaling: one of `kzoo.specs.card.SCALINGS`, of what is not scaled yet.
+    """
+
+    span: tuple[int, int] | None = None
+    scaling: str = "none"
+
+
+@dataclass(frozen=True)
+class JointTextPreprocessor:
+    """Texts to the token ids of several backbones side by side, int32 (B, sum of sizes).
+
+    Args:
+        members: their preprocessors.
+    """
+
+    members: tuple[TextPreprocessor, ...]
+
+    modality: ClassVar[str] = "text"
+
+    @property
+    def size(self) -> int:
+        """Token ids of all together."""
+        return sum(member.size for member in self.members)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        return (self.size,)
+
+    def __str__(self) -> str:
+        return "texts of " + " and ".join(f"{member.size}" for member in self.members) + " tokens"
+
+    def tokenize(self, texts: Any) -> Any:
+        """Token ids, int32 (B, size), of texts, string (B,)."""
+        return tf.concat([member.tokenize(texts) for member in self.members], axis=1)
+
+    def clean(self, texts: Any) -> tuple[Any, Any]:
+        """See `kzoo.data.text.cleaning.clean`."""
+        return clean(texts)
+
+    def scale(self, ids: Any) -> Any:
+        """Ids are what the network takes."""
+        return ids
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for token ids, int32 (B, size), which the network takes as they are."""
+        ids = keras.Input((self.size,), dtype="int32", name="tokens")
+        return ids, ids
+
+
+def restore_texts(values: Mapping[str, Any]) -> TextPreprocessor | JointTextPreprocessor:
+    """The preprocessor of texts of its fields as plain values."""
+    if "members" in values:
+        return JointTextPreprocessor(tuple(TextPreprocessor.restore(member) for member in values["members"]))
+    return TextPreprocessor.restore(values)
+
+
+def join(preprocessors: Sequence[Any]) -> tuple[Any, list[MemberInput]]:
+    """One preprocessor for all, and what each backbone takes of what it gives.
+
+    Raises:
+        ValueError: pictures or recordings are brought to different forms.
+    """
+    first = preprocessors[0]
+    if all(each == first for each in preprocessors):
+        return first, [MemberInput() for _ in preprocessors]
+    if all(isinstance(each, TextPreprocessor) for each in preprocessors):
+        ends = [sum(each.size for each in preprocessors[:number]) for number in range(len(preprocessors) + 1)]
+        return JointTextPreprocessor(tuple(preprocessors)), [MemberInput(span) for span in itertools.pairwise(ends)]
+    scalings = [str(getattr(each, "scaling", "none")) for each in preprocessors]
+    plain = [replace(each, scaling="none") if hasattr(each, "scaling") else each for each in preprocessors]
+    if all(each == plain[0] for each in plain):
+        return plain[0], [MemberInput(scaling=scaling) for scaling in scalings]
+    forms = "; ".join(dict.fromkeys(map(str, preprocessors)))
+    raise ValueError(f"All must take the same input: {forms}. Give each the same size= and resize=.")
+
+
+def scaled(share: MemberInput, inputs: Any, *, prefix: str) -> Any:
+    """Joint input, a Keras tensor of pictures, in the scaling of one backbone."""
+    for layer in scaling_layers(share.scaling):
+        layer.name = f"{prefix}.{layer.name}"
+        inputs = layer(inputs)
+    return inputs

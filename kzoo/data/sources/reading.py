@@ -1,0 +1,132 @@
+"""Sources: all the forms that data comes in, read into examples."""
+
+from __future__ import annotations
+
+import lzma
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from kzoo.data.examples import SPLIT_NAMES, RawData
+from kzoo.data.modalities import Modality, SourceQuery
+from kzoo.data.sources.folders import read_folder
+from kzoo.data.sources.tabular import TABLES, read_arrays, read_frame, read_split_files, read_table
+from kzoo.data.sources.tf_data import read_dataset, read_tfds, read_tfrecords
+from kzoo.specs.task import Task
+
+
+def read_source(task: Task, modality: Modality) -> RawData:
+    """What the task's data holds, unchecked.
+
+    Raises:
+        TypeError: the form is none that kzoo reads.
+        FileNotFoundError: the path is not there.
+        ValueError: there is nothing to learn from in it.
+    """
+    name = getattr(task, modality.name)
+    wanted = SourceQuery(modality, name if isinstance(name, str) else None, task.label, task.groups)
+    raw = _read_splits(task.data, wanted) if isinstance(task.data, Mapping) else read_data(task.data, wanted)
+    for split, examples in raw.splits.items():
+        if wanted.groups is not None and len(examples.groups) != len(examples):
+            raise ValueError(f"groups= cannot be used with {type(task.data).__name__} data: {split} has no groups.")
+    if len(raw.splits) > 1 and not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
+        raise ValueError(_ONE_SPLIT)
+    return raw
+
+
+_ONE_SPLIT = (
+    "groups of data that has splits must be the name of a column, or a function of a path: one list cannot say to "
+    "which split its values belong."
+)
+
+
+def read_data(data: Any, wanted: SourceQuery) -> RawData:
+    """The content of one source of any kind, unchecked.
+
+    Raises:
+        OSError: a file or a folder may not be read, or is damaged.
+        TypeError: see `read_source`.
+        ValueError: see `read_source`.
+    """
+    shown = repr(data) if isinstance(data, str | Path) else f"the {type(data).__name__}"
+    try:
+        return _read(data, wanted)
+    except PermissionError as error:
+        raise PermissionError(
+            f"{error.filename or shown} may not be read by this user: change its permissions, or copy the data."
+        ) from error
+    except tf.errors.OpError as error:
+        reason = str(error.message).splitlines()[0][:200]
+        raise OSError(f"{shown} could not be read, a file of it may be missing or damaged: {reason}") from error
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{shown} has a damaged archive: delete and download it again. {error}") from error
+
+
+def _read(data: Any, wanted: SourceQuery) -> RawData:
+    if isinstance(data, str) and data.startswith("tfds:"):
+        return read_tfds(data.removeprefix("tfds:"), wanted)
+    if isinstance(data, str | Path):
+        return _read_path(str(data), wanted)
+    if isinstance(data, tuple | list) and any(isinstance(part, tf.data.Dataset) for part in data):
+        raise TypeError("Several datasets are given as a dict of splits: {'train': ..., 'validation': ...}.")
+    if isinstance(data, tuple) and len(data) == 2:
+        return read_arrays(*data, wanted)
+    if hasattr(data, "columns") and hasattr(data, "itertuples"):
+        return read_frame(data, wanted)
+    if hasattr(data, "as_dataset") and hasattr(data, "info"):
+        return read_tfds(data, wanted)
+    if isinstance(data, tf.data.Dataset):
+        return read_dataset(data, wanted)
+    raise TypeError(
+        f"data must be a folder, a {', '.join(TABLES)} or .tfrecord file, 'tfds:NAME', a pair of arrays, a DataFrame, "
+        f"a tf.data.Dataset, or a dict of splits of these. Got {type(data).__name__}."
+    )
+
+
+def _read_path(data: str, wanted: SourceQuery) -> RawData:
+    path = Path(data).expanduser()
+    if any(letter in path.name for letter in "*?["):
+        return read_tfrecords(sorted(path.parent.glob(path.name)), wanted, source=data)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no data at {data!r} (looked for {path.absolute()}).")
+    if path.is_dir():
+        records = sorted([*path.glob("*.tfrecord"), *path.glob("*.tfrecord-*")])
+        if records:
+            return read_tfrecords(records, wanted, source=data)
+        return read_split_files(path, wanted) or read_folder(path, wanted)
+    if path.suffix.lower() in TABLES:
+        return read_table(path, wanted)
+    if ".tfrecord" in path.name:
+        return read_tfrecords([path], wanted, source=data)
+    raise ValueError(
+        f"{data!r} is a {path.suffix or 'file without suffix'}: kzoo reads folders, {', '.join(TABLES)}, .tfrecord."
+    )
+
+
+def _read_splits(data: Mapping[str, Any], wanted: SourceQuery) -> RawData:
+    unknown = [name for name in data if name not in SPLIT_NAMES]
+    if unknown or not data:
+        raise ValueError(f"The splits of a dict are named train, validation and test. Got {list(data)}.")
+    if "train" not in data:
+        raise ValueError(f"A dict of splits needs a 'train'. Got {list(data)}.")
+    splits, labels, notes, set_aside = {}, None, [], []
+    for name, part in data.items():
+        if not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
+            raise ValueError(_ONE_SPLIT)
+        raw = read_data(part, wanted)
+        if set(raw.splits) != {"all"}:
+            raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")
+        if SPLIT_NAMES[name] in splits:
+            raise ValueError(f"The split {SPLIT_NAMES[name]!r} is there twice: {', '.join(data)}.")
+        splits[SPLIT_NAMES[name]] = raw.splits["all"]
+        if labels and raw.labels and list(labels) != list(raw.labels):
+            raise ValueError(f"The splits name their classes differently: {list(labels)} and, {name}, {raw.labels}.")
+        labels = labels or raw.labels
+        notes += raw.notes
+        set_aside += raw.set_aside
+    return RawData(splits, labels, notes, set_aside)

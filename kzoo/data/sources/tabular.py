@@ -1,0 +1,247 @@
+"""Tables and arrays: CSV, JSON lines, Parquet, DataFrame, NumPy."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
+from kzoo.data.groups import find_groups, of_paths, refuse_function
+from kzoo.data.modalities import TEXT_NAMES, SourceQuery
+from kzoo.data.text.encoding import describe, find_encoding, lines_of, read_text
+
+LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
+
+
+def read_table(path: Path, wanted: SourceQuery) -> RawData:
+    """A file of rows: ``.csv`` or ``.tsv`` with a header, ``.jsonl``, ``.parquet``; text in any encoding that
+    `kzoo.data.text.encoding.find_encoding` finds, a guess is said in a note.
+
+    Paths are relative to its folder. A ``.tsv`` of two columns without a header is a text and its label.
+
+    Raises:
+        ValueError: it has no rows, or is damaged.
+    """
+    notes: list[str] = []
+    table = _READERS[path.suffix.lower()](path, notes)
+    if not table or not len(next(iter(table.values()))):
+        raise ValueError(f"{path} has no rows below its header.")
+    raw = _read_columns(table, wanted, root=path.parent, source=str(path))
+    return replace(raw, notes=[*notes, *raw.notes])
+
+
+def read_frame(frame: Any, wanted: SourceQuery) -> RawData:
+    """A DataFrame; paths are relative to the working directory."""
+    if not len(frame):
+        raise ValueError("The DataFrame has no rows.")
+    table = {str(name): frame[name].tolist() for name in frame.columns}
+    return _read_columns(table, wanted, root=Path(), source="the DataFrame")
+
+
+def read_arrays(inputs: Any, targets: Any, wanted: SourceQuery) -> RawData:
+    """N inputs of any kind that the modality has, and N targets."""
+    column = wanted.modality.collect(inputs)
+    nouns = wanted.modality.noun + "s"
+    targets = list(np.asarray(targets)) if hasattr(targets, "__array__") else list(targets)
+    if len(column) != len(targets):
+        raise ValueError(f"There are {len(column)} {nouns} but {len(targets)} targets.")
+    if not len(column):
+        raise ValueError(f"There are no {nouns}: the arrays are empty.")
+    names = [x if isinstance(x, str) and len(x) < 200 else f"row {index}" for index, x in enumerate(column)]
+    refuse_function(wanted.label, what="label", source="the arrays")
+    groups = find_groups(wanted, columns={}, paths=_paths(column, wanted), source="the arrays")
+    return RawData({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)})
+
+
+def read_split_files(folder: Path, wanted: SourceQuery) -> RawData | None:
+    """A folder of tables named after splits, or of pairs ``train_text.txt`` and ``train_labels.txt``; None for others.
+
+    In a pair, each line is a text or its label; a ``mapping.txt`` beside them, of lines ``number TAB name``, names the
+    labels, and ``train_NAME.txt`` holds the groups that ``groups="NAME"`` asks for.
+
+    Raises:
+        ValueError: files do not fit to each other.
+        FileNotFoundError: a text file has no labels, or not the groups that are wanted.
+    """
+    splits: dict[str, Examples] = {}
+    labels, notes = None, []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in TABLES and (split := SPLIT_NAMES.get(path.stem.lower())):
+            raw = read_table(path, wanted)
+        elif path.name.endswith("_text.txt") and (
+            split := SPLIT_NAMES.get(path.name.removesuffix("_text.txt").lower())
+        ):
+            raw = _read_pair(path, wanted)
+        else:
+            continue
+        if split in splits:
+            raise ValueError(f"The split {split!r} of {folder} is there twice: {path.name} is one of them.")
+        splits[split], labels = raw.splits["all"], labels or raw.labels
+        notes += [f"{path.name}: {note}" for note in raw.notes]
+    if "train" not in splits:
+        return None
+    mapping = folder / "mapping.txt"
+    return RawData(splits, _read_mapping(mapping, notes) if mapping.is_file() else labels, notes)
+
+
+def _read_mapping(path: Path, notes: list[str]) -> list[str]:
+    """The names of the labels 0, 1, 2..., of lines ``number TAB name``."""
+    rows = [line.split("\t") for line in lines_of(read_text(path, notes)) if "\t" in line]
+    try:
+        names = {int(row[0]): row[1].strip() for row in rows}
+    except ValueError as error:
+        raise ValueError(f"Each line of {path} must be a number, a tab and a name: {error}.") from error
+    if sorted(names) != list(range(len(rows))):
+        raise ValueError(f"{path} must number the labels 0, 1, 2... Got {sorted(int(row[0]) for row in rows)[:9]}.")
+    return [names[number] for number in range(len(names))]
+
+
+def _read_pair(texts: Path, wanted: SourceQuery) -> RawData:
+    notes: list[str] = []
+    refuse_function(wanted.label, what="label", source=texts.name)
+    lines = lines_of(read_text(texts, notes))
+    labels = _read_beside(texts, "labels", lines, notes)
+    names = [f"{texts.name} line {number}: {line[:60]}" for number, line in enumerate(lines, start=1)]
+    targets = [int(label) if label.strip().isdecimal() else label for label in labels]
+    columns = {}
+    if isinstance(wanted.groups, str):
+        columns[wanted.groups] = _read_beside(texts, wanted.groups, lines, notes)
+    groups = find_groups(wanted, columns=columns, paths=[None] * len(lines), source=texts.name)
+    column = wanted.modality.collect(lines)
+    return RawData({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)}, None, notes)
+
+
+def _read_beside(texts: Path, what: str, lines: Sequence[str], notes: list[str]) -> list[str]:
+    """The lines of the file that stands beside a file of texts and holds something of each."""
+    path = texts.with_name(texts.name.replace("_text.txt", f"_{what}.txt"))
+    if not path.is_file():
+        raise FileNotFoundError(f"{texts} has no {what}: {path} is not there. Each of its lines belongs to a text.")
+    found = lines_of(read_text(path, notes))
+    if len(lines) != len(found):
+        raise ValueError(f"{texts} has {len(lines)} lines, {path.name} has {len(found)}.")
+    return found
+
+
+def _read_rows(path: Path, notes: list[str]) -> dict[str, list[Any]]:
+    tabs = path.suffix.lower() == ".tsv"
+    encoding = find_encoding(path.read_bytes())
+    notes += [describe(encoding)] if describe(encoding) else []
+    with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace") as file:
+        # Texts have quotes of their own, which mean nothing where tabs part the columns.
+        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+        csv.field_size_limit(1 << 30)
+        reader = csv.reader(file, delimiter="\t" if tabs else ",", quoting=quoting)
+        try:
+            rows = [row for row in reader if row]
+        except csv.Error as error:
+            raise ValueError(f"Line {reader.line_num} of {path} cannot be read: {error}.") from error
+    if tabs:
+        rows = [[_unquoted(cell) for cell in row] for row in rows]
+    if not rows:
+        return {}
+    header, rows = rows[0], rows[1:]
+    if tabs and len(header) == 2 and not {name.lower().strip() for name in header} & {*TEXT_NAMES, *LABEL_NAMES}:
+        header, rows = ["text", "label"], [header, *rows]
+    return {name: [row[place] if place < len(row) else None for row in rows] for place, name in enumerate(header)}
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
+
+
+def _read_lines(path: Path, notes: list[str]) -> dict[str, list[Any]]:
+    """A JSON object a line; what a line lacks is None."""
+    rows = []
+    for number, line in enumerate(lines_of(read_text(path, notes)), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except RecursionError as error:
+                raise ValueError(f"Line {number} of {path} is nested too deeply: each line must be flat.") from error
+            except ValueError as error:
+                raise ValueError(f"Line {number} of {path} is no JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(
+                    f"Line {number} of {path} is no JSON object: each line must be one, with named values."
+                )
+            rows.append(row)
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
+
+
+def _read_parquet(path: Path, notes: list[str]) -> dict[str, list[Any]]:
+    import pandas
+
+    try:
+        frame = pandas.read_parquet(path)
+    except OSError as error:
+        if error.errno:
+            raise
+        raise _damaged(path, error) from error
+    except (ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, NotImplementedError) as error:
+        raise _damaged(path, error) from error
+    return {str(name): frame[name].tolist() for name in frame.columns}
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    reason = (str(error) or repr(error)).splitlines()[0][:200]
+    return ValueError(f"{path} could not be read as Parquet, it may be damaged or of another kind: {reason}")
+
+
+_READERS = {".csv": _read_rows, ".tsv": _read_rows, ".jsonl": _read_lines, ".parquet": _read_parquet}
+
+TABLES = tuple(_READERS)
+"""Suffixes of the files of rows that are read."""
+
+
+def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], *, what: str, source: str) -> str:
+    """The name of the column that holds the picture or the target: the one wanted, else the one with a usual name."""
+    if wanted is not None:
+        if wanted in names:
+            return wanted
+        raise ValueError(f"{source} has no column {wanted!r}. Its columns: {', '.join(names)}.")
+    found = [name for name in names if name.lower().strip() in usual]
+    if len(found) == 1:
+        return found[0]
+    state = f"several could be it: {', '.join(found)}" if found else "none has a usual name"
+    raise ValueError(
+        f"Say which column of {source} is the {what}, as {what}=NAME ({state}). Columns: {', '.join(names)}."
+    )
+
+
+def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Path, source: str) -> RawData:
+    names, modality, label = list(table), wanted.modality, wanted.label
+    column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
+    notes = []
+    labels = None
+    paths = _paths(table[column], wanted)
+    if not wanted.labelled:
+        targets = [None] * len(table[column])
+    elif callable(label):
+        targets = of_paths(label, paths, what="label", source=source)
+    elif label is None or isinstance(label, str):
+        target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
+        targets = table[target]
+        if wanted.input is None or label is None:
+            notes.append(f"{modality.noun.capitalize()}s from column {column!r}, labels from column {target!r}")
+    else:
+        targets = [
+            list(row)
+            for row in zip(*(table[find_column(names, n, (), what="label", source=source)] for n in label), strict=True)
+        ]
+        labels = list(label)
+    # Row 1 is the header.
+    shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(table[column], start=2)]
+    values = modality.collect(table[column], root=root)
+    groups = find_groups(wanted, columns=table, paths=paths, source=source)
+    return RawData({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)
+
+
+def _paths(values: Any, wanted: SourceQuery) -> Sequence[Any]:
+    """The values where they may be paths: a text is none, although it is a string too."""
+    return values if wanted.modality.are_files else [None] * len(values)

@@ -1,0 +1,1 @@
+"""Texts: columns, tokenizers, preprocessing."""

@@ -1,0 +1,212 @@
+"""Texts: from strings to token ids of one length, the same way in training and in serving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.seeds import marks, seeds_of, version_key
+from kzoo.data.text.cleaning import clean
+from kzoo.data.text.tokenizers import Tokenizer, find_tokenizer, restore
+from kzoo.specs.card import BackboneSpec
+
+SHARE = 0.95
+"""Share of the training texts that the chosen length holds whole."""
+
+MOST_UNKNOWN = 0.2
+"""Share of unknown tokens above which a reader is warned."""
+
+BATCH = 256
+
+
+@dataclass(frozen=True)
+class TextPreprocessor:
+    """Texts to token ids, int32 (B, size). Deterministic; made of TensorFlow operations alone.
+
+    Args:
+        size: tokens; a longer text is cut, a shorter one padded.
+        tokenizer: see `kzoo.data.text.tokenizers`.
+    """
+
+    size: int
+    tokenizer: Tokenizer
+
+    modality: ClassVar[str] = "text"
+
+    @classmethod
+    def restore(cls, values: Mapping[str, Any]) -> TextPreprocessor:
+        """The preprocessor of its fields as plain values."""
+        return cls(**{**values, "tokenizer": restore(values["tokenizer"])})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        return (self.size,)
+
+    def __str__(self) -> str:
+        return f"texts of {self.size} tokens"
+
+    def tokenize(self, texts: Any) -> Any:
+        """Token ids, int32 (B, size), of texts, string (B,); what ends a text is kept when it is cut."""
+        ids = self.tokenizer.ids(texts)
+        lengths = tf.minimum(tf.cast(ids.row_lengths(), tf.int32), self.size)
+        dense = ids.to_tensor(default_value=self.tokenizer.pad, shape=(None, self.size))
+        if self.tokenizer.last is None:
+            return dense
+        ends = tf.one_hot(lengths - 1, self.size, on_value=True, off_value=False)
+        return tf.where(ends & (lengths > 0)[:, None], self.tokenizer.last, dense)
+
+    def clean(self, texts: Any) -> tuple[Any, Any]:
+        """See `kzoo.data.text.cleaning.clean`."""
+        return clean(texts)
+
+    def scale(self, ids: Any) -> Any:
+        """Ids are what the network takes."""
+        return ids
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for token ids, int32 (B, size), which the network takes as they are."""
+        ids = keras.Input((self.size,), dtype="int32", name="tokens")
+        return ids, ids
+
+
+def fit_texts(
+    card: BackboneSpec, column: np.ndarray, *, size: int | None, resize: str, channels: int
+) -> tuple[TextPreprocessor, list[str]]:
+    """The preprocessor of a card, of a length that holds most texts of a column, and notes about it."""
+    tokenizer = find_tokenizer(card.reads)
+    length, unknown = measure_texts(column, tokenizer, most=card.size)
+    notes = (
+        [] if size else [f"Texts are cut to {length} tokens: {SHARE:.0%} of them are not longer, or no more are read"]
+    )
+    if unknown > MOST_UNKNOWN:
+        scripts = f" It knows {', '.join(card.scripts)}." if card.scripts else ""
+        notes.append(
+            f"WARNING: {unknown:.0%} of the tokens are unknown to {card.name}.{scripts} Take another backbone."
+        )
+    return TextPreprocessor(size or length, tokenizer), notes
+
+
+def measure_texts(column: np.ndarray, tokenizer: Tokenizer, *, most: int) -> tuple[int, float]:
+    """The length that holds most texts whole, in tokens, and the share of tokens that are unknown.
+
+    Args:
+        column: texts, object array (N,).
+        tokenizer: how they are cut.
+        most: the longest that the backbone takes.
+    """
+    lengths: list[int] = []
+    unknown: list[float] = []
+    for start in range(0, len(column), BATCH):
+        ids = tokenizer.ids(tf.constant(list(column[start : start + BATCH])))
+        lengths += ids.row_lengths().numpy().tolist()
+        unknown += tokenizer.unknown(ids).numpy().tolist()
+    return int(min(max(np.ceil(np.quantile(lengths, SHARE)), 4), most)), float(np.average(unknown, weights=lengths))
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """A text column whose texts are cut into tokens and augmented, by index, inside of tf.data.
+
+    Args:
+        column: texts, object array (N,).
+        preprocessor: the backbone's.
+        digests: SHA-256 of each text; what is drawn for it follows from its content. Empty: from its index.
+        seed: of the run.
+        mixable: not used: texts are not mixed.
+    """
+
+    column: np.ndarray
+    preprocessor: TextPreprocessor
+    digests: Sequence[str] = ()
+    seed: int = 0
+    mixable: bool = True
+
+    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Pictures.load`."""
+        if augmentation == "none":
+            return tf.gather(self._ids, index)[None]
+        return self.preprocessor.tokenize(self.versions(index, augmentation, numbers))
+
+    def versions(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Versions of one text, string (V,)."""
+        text, seeds = tf.gather(self._texts, index), seeds_of(self.seed, numbers, tf.gather(self._marks, index))
+        return tf.stack([augment_text(text, preset=TEXT_PRESETS[augmentation], seed=seed) for seed in seeds])
+
+    def finish(self, ids: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+        """A batch of `load`, (B, V, size), as the backbone takes it, (B * V, size), and its targets."""
+        # Ragged ids lose the number of views from their static shape.
+        targets = tf.repeat(targets, tf.shape(ids)[1], axis=0)
+        return tf.reshape(ids, (-1, self.preprocessor.size)), targets
+
+    def mixes(self, augmentation: str) -> bool:
+        """Texts are not mixed with each other."""
+        return False
+
+    def key(self, augmentation: str) -> dict[str, Any]:
+        """What a version of a text follows from, besides its content and number, as plain values."""
+        return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed)
+
+    def picture(self, index: int, augmentation: str) -> np.ndarray:
+        """A text has none."""
+        raise TypeError("Texts cannot be drawn: print(adapted.evaluate().worst()) shows them.")
+
+    @cached_property
+    def _ids(self) -> Any:
+        with tf.init_scope():
+            parts = [
+                self.preprocessor.tokenize(tf.constant(list(self.column[start : start + BATCH])))
+                for start in range(0, len(self.column), BATCH)
+            ]
+            return tf.concat(parts, axis=0)
+
+    @cached_property
+    def _texts(self) -> Any:
+        with tf.init_scope():
+            return tf.constant(list(self.column))
+
+    @cached_property
+    def _marks(self) -> Any:
+        return marks(self.digests, len(self.column))
+
+
+@dataclass(frozen=True)
+class TextPreset:
+    """How much a text is changed (EDA, arXiv:1901.11196).
+
+    Args:
+        delete: share of its words, or of its characters where they are words, that are left out.
+        swap: share of its words that change places with the next one.
+    """
+
+    delete: float
+    swap: float = 0.0
+
+
+TEXT_PRESETS = {
+    "light": TextPreset(delete=0.05),
+    "medium": TextPreset(delete=0.1, swap=0.05),
+    "strong": TextPreset(delete=0.2, swap=0.1),
+}
+
+
+def augment_text(text: Any, *, preset: TextPreset, seed: Any) -> Any:
+    """A text (scalar string) with words left out and swapped; one word at least stays.
+
+    KerasHub's layers for this draw from generators whose state does not come back (0.32).
+    """
+    words = tf.strings.split(tf.strings.regex_replace(text, r"\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai}", r" \0 "))
+    seeds = tf.unstack(tf.random.split(seed, 2))
+    lots = tf.random.stateless_uniform(tf.shape(words), seeds[0])
+    # The word with the highest lot always stays.
+    words = tf.boolean_mask(words, (lots >= preset.delete) | (lots >= tf.reduce_max(lots)))
+    places = tf.cast(tf.range(tf.shape(words)[0]), tf.float32)
+    jumps = tf.cast(tf.random.stateless_uniform(tf.shape(words), seeds[1]) < preset.swap, tf.float32)
+    words = tf.gather(words, tf.argsort(places + 1.5 * jumps, stable=True))
+    return tf.strings.reduce_join(words, separator=" ")

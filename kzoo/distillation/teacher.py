@@ -1,0 +1,122 @@
+"""Teaching: a teacher's outputs for all views of all examples, and training on them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from kzoo.data.examples import Splits
+from kzoo.models.folding import fold
+from kzoo.results.adapted import Adapted
+from kzoo.results.record import task_like
+from kzoo.setup.prepare import Prepared, feed_of
+from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.task import Task
+from kzoo.training.cache.activations import Activations
+from kzoo.training.cache.budget import views_of
+from kzoo.training.feed import Feed
+from kzoo.training.loop import train
+
+MOST_VIEWS = 8
+"""Views of each example that a teacher sees, unless a phase asks for a number: it runs once for each."""
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model from its scaled input to what is learned from it, (B, values), and how raw examples become its input."""
+
+    model: keras.Model
+    preprocessor: Any
+
+
+@dataclass(frozen=True)
+class TeacherOutputs:
+    """What a teacher says of each version, (N, V, values), by name of the augmentation; of validation (M, values)."""
+
+    train: dict[str, np.ndarray]
+    held: np.ndarray
+
+
+def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -> TeacherOutputs:
+    """Runs the teacher over all views that a schedule goes through, each once.
+
+    Raises:
+        MemoryError: there is no room for what it says.
+        ValueError: a phase smooths labels.
+    """
+    smoothed = [phase.label_smoothing for phase in schedule.phases if phase.label_smoothing not in (0, "auto")]
+    if smoothed:
+        raise ValueError(
+            f"label_smoothing is for labels; a student learns what its teacher says. Got {smoothed[0]}: leave it out."
+        )
+    examples = (splits.train, splits.validation)
+    empty = [np.zeros((len(each), 0), np.float32) for each in examples]
+    feed = feed_of(teacher.preprocessor, examples, empty, kind="regression", seed=seed, mixable=False)
+    activations = Activations(teacher.model, {"teacher": (teacher.model.output,)}, feed, fold)
+    phases: dict[str, Phase] = {}
+    for phase in map(_bounded, schedule.phases):
+        before = phases.get(phase.augmentation)
+        if phase.optimizer != "lbfgs" and (before is None or views_of(before) < views_of(phase)):
+            phases[phase.augmentation] = dataclasses.replace(phase, train="*")
+    said, held = {}, np.zeros((0, 0))
+    with tqdm(desc="the teacher", unit="example", total=0, leave=False) as bar:
+        for augmentation, phase in phases.items():
+            if activations.holding(phase).place == "nowhere":
+                raise MemoryError("The teacher's outputs for all views do not fit: give fewer examples, or views.")
+            activations.fill([phase], bar=bar)
+            rows = activations.train_rows(phase)
+            said[augmentation] = np.stack([row.take(0, len(splits.train))[0] for row in rows], axis=1)
+            held = np.concatenate([batch[0] for batch in activations.held_batches(phase)])
+    return TeacherOutputs(said, held)
+
+
+def train_taught(
+    prepared: Prepared, feed: Feed, taught: dict[str, np.ndarray], loss: keras.losses.Loss
+) -> Sequence[Any]:
+    """Runs the schedule of what was prepared, with what a teacher says of each version beside the targets.
+
+    Args:
+        prepared: the student.
+        feed: its data.
+        taught: by name of the augmentation, (N, V, values).
+        loss: of both side by side, and of what the student says.
+
+    Returns:
+        What each phase came to.
+    """
+
+    def within(phase: Phase) -> Phase:
+        if phase.augmentation not in taught or phase.optimizer == "lbfgs":
+            return phase
+        # There is an output of the teacher for so many views, and no others.
+        views = min(views_of(phase), taught[phase.augmentation].shape[1])
+        return dataclasses.replace(phase, views=views, label_smoothing=0.0)
+
+    feed = dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught), loss=loss)
+    return train(
+        prepared.assembled.model,
+        groups=prepared.assembled.groups,
+        cuts=prepared.assembled.cuts,
+        feed=feed,
+        schedule=Schedule(tuple(map(within, prepared.schedule.phases)), name=prepared.schedule.name),
+        fold=fold,
+        strategy=prepared.strategy,
+    )
+
+
+def _bounded(phase: Phase) -> Phase:
+    """A phase with no more views than a teacher is asked about."""
+    if phase.views is not None or phase.optimizer == "lbfgs":
+        return phase
+    return dataclasses.replace(phase, views=min(views_of(phase), MOST_VIEWS))
+
+
+def task_of(teacher: Adapted) -> Task:
+    """The task that a model was adapted to."""
+    return task_like(teacher.record, teacher.record["task"]["data"], kind=teacher.kind)

@@ -1,0 +1,1 @@
+"""Model files: checked before Keras, h5py or KerasHub open them."""

@@ -1,0 +1,80 @@
+"""Scaling of pixels: what a user's own model wants, where its layers tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+
+from kzoo.specs.card import SCALINGS, BackboneSpec
+
+_NORMALS = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.BatchNormalization)
+_ARITHMETIC = ("Add", "Divide", "Lambda", "Multiply", "Subtract", "TrueDivide")
+
+
+def check_scaling(scaling: str | None) -> None:
+    """Raises ValueError where it is none of those that there are."""
+    if scaling not in (None, *SCALINGS):
+        raise ValueError(f"scaling must be one of {', '.join(SCALINGS)}, or None. Got {scaling!r}.")
+
+
+def scales_itself(model: keras.Model) -> bool:
+    """Whether something scales or normalises the input before the first layer with weights."""
+    for operation in _flat(model):
+        if isinstance(operation, _NORMALS) or type(operation).__name__ in _ARITHMETIC:
+            return True
+        if getattr(operation, "weights", ()):
+            return False
+    return False
+
+
+def candidates(model: keras.Model, cards: Iterable[BackboneSpec]) -> Iterator[BackboneSpec]:
+    """The cards whose number of parameters is that of the first so many layers of a model, the largest first.
+
+    Only cards of ``keras.applications`` whose pixels are scaled outside of the network.
+    """
+    sizes, total = set(), 0
+    for layer in weighted(model):
+        total += layer.count_params()
+        sizes.add(total)
+    fitting = [card for card in cards if card.source == "keras" and card.scaling != "none" and card.parameters in sizes]
+    yield from sorted(fitting, key=lambda card: -(card.parameters or 0))
+
+
+def begins_like(model: keras.Model, other: keras.Model) -> bool:
+    """Whether the layers with weights of `other`, their classes and shapes, are the first ones of `model`."""
+    ours, theirs = ([_look(layer) for layer in weighted(each)] for each in (model, other))
+    return bool(theirs) and ours[: len(theirs)] == theirs
+
+
+def weighted(model: keras.Model) -> list[Any]:
+    """The layers that have weights, those of models within it in their place."""
+    return [operation for operation in _flat(model) if getattr(operation, "weights", ())]
+
+
+def _look(layer: Any) -> tuple[Any, ...]:
+    return (type(layer).__name__, *(tuple(weight.shape) for weight in layer.weights))
+
+
+def _flat(model: keras.Model) -> Iterator[Any]:
+    for operation in getattr(model, "operations", None) or model.layers:
+        if isinstance(operation, keras.Model):
+            yield from _flat(operation)
+        else:
+            yield operation
+
+
+def unscaled_note(name: str) -> str:
+    """What a reader should know of a model that says nothing of its pixels."""
+    return f"Pixels reach {name} in 0..255: pass scaling= if it was trained on others."
+
+
+def recognised_note(card: BackboneSpec) -> str:
+    """What a reader should know of a model that is one of the catalog."""
+    return f"Recognised as {card.name}: pixels are scaled as it needs ({card.scaling})."
+
+
+def overruled_note(card: BackboneSpec, scaling: str) -> str:
+    """What a reader should know where a user wants another scaling than the catalog."""
+    return f"Recognised as {card.name}, published for {card.scaling} pixels: scaling={scaling!r} is taken, as asked."

@@ -1,0 +1,96 @@
+"""Joining: several models side by side in one graph, each with its own layers under its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from kzoo.models.user_models import set_weights
+
+ops = keras.ops
+
+
+def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
+    """The outputs of a copy of `model` on `inputs`, whose layers' names begin with ``PREFIX.``
+
+    Args:
+        model: functional, of one input.
+        inputs: Keras tensor in its place.
+        prefix: another for each model of a graph, so that two of one architecture do not clash.
+    """
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        return layer.__class__.from_config({**config, "name": f"{prefix}.{config['name']}"})
+
+    made: dict[str, Any] = {}
+
+    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+        made[layer.name] = layer(*arguments, **options)
+        return made[layer.name]
+
+    copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone, call_function=call)
+    set_weights(copied, model.get_weights())
+    # The copy's own outputs hang on inputs of its own where it was given what is no input (Keras 3.15).
+    makers = {id(tensor): each.name for each in model.operations for tensor in keras.tree.flatten(each.output)}
+    return [made[f"{prefix}.{makers[id(output)]}"] for output in model.outputs]
+
+
+@keras.saving.register_keras_serializable(package="kzoo", name="Part")
+class SliceFeatures(keras.layers.Layer):
+    """Some of the numbers of each example: (B, N) to (B, stop - start)."""
+
+    def __init__(self, start: int, stop: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.start, self.stop = start, stop
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return inputs[:, self.start : self.stop]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, stop - start)."""
+        return (input_shape[0], self.stop - self.start)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "start": self.start, "stop": self.stop}
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class MeanOfProbabilities(keras.layers.Layer):
+    """Logits (B, K) whose probabilities are the mean of those of several logits, each divided by its temperature.
+
+    What it is given beside the logits passes through the graph with them, and is not looked at.
+
+    Args:
+        temperatures: one for each, in (0, inf).
+        kind: ``"classification"``: of each other exclusive; ``"multi_label"``: each by itself; ``"regression"``: the
+            mean of the values themselves.
+    """
+
+    def __init__(self, temperatures: Sequence[float], kind: str, **options: Any) -> None:
+        super().__init__(**{"dtype": "float32", **options})
+        self.temperatures, self.kind = list(temperatures), kind
+
+    def call(self, inputs: Any) -> Any:
+        """A list of (B, K) to (B, K)."""
+        scaled = [logits / temperature for logits, temperature in zip(inputs, self.temperatures, strict=False)]
+        count = float(len(scaled))
+        if self.kind == "regression":
+            return sum(scaled) / count
+        stack = ops.stack(scaled)
+        if self.kind == "classification":
+            return ops.logsumexp(ops.log_softmax(stack, axis=-1), axis=0) - ops.log(count)
+        yes, no = (ops.logsumexp(ops.log_sigmoid(sign * stack), axis=0) for sign in (1.0, -1.0))
+        return yes - no
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, K)."""
+        return input_shape[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "temperatures": self.temperatures, "kind": self.kind}

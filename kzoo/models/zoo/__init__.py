@@ -1,0 +1,1 @@
+"""Networks that are kzoo's own, or that wrap KerasHub's."""

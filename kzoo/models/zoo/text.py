@@ -1,0 +1,197 @@
+"""Text backbones: from token ids (B, T), int32, to one vector a text (B, width)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from kzoo.models.keras_hub import load, rewire
+
+ops = keras.ops
+
+PRIME, FACTOR = (1 << 31) - 1, 1_000_003
+"""Of the polynomial hash of runs of tokens (Karp and Rabin 1987): a product of them fits into 64 bits."""
+
+
+def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int, power: float = 1.0) -> keras.Model:
+    """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759); `power` is that of `MaskedMean`."""
+    ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
+    return keras.Model(ids, MaskedMean(power, name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
+
+
+def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: int, run_width: int) -> keras.Model:
+    """Convolutions over 2, 3 and 4 tokens, and the largest of each (arXiv:1408.5882), beside bags of runs of tokens.
+
+    Runs of 1, 2 and 3 tokens have embeddings of their own and are averaged: what convolutions generalise over, these
+    remember (wide and deep, arXiv:1606.07792).
+
+    Args:
+        input_shape: (T,).
+        buckets: number of tokens.
+        width: of a token's embedding, and of each convolution.
+        runs: number of hashes of runs, of each length.
+        run_width: of a run's embedding.
+    """
+    ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
+    x = keras.layers.SpatialDropout1D(0.2, name="drop")(x)
+    parts = []
+    for size in (2, 3, 4):
+        y = keras.layers.Conv1D(width, size, padding="same", activation="relu", name=f"conv{size}")(x)
+        parts.append(keras.layers.GlobalMaxPooling1D(name=f"max{size}")(y))
+    for size in (1, 2, 3):
+        hashed = NgramHashes(size, runs, name=f"runs{size}")(ids)
+        y = keras.layers.Embedding(runs, run_width, name=f"run_embedding{size}")(hashed)
+        y = keras.layers.SpatialDropout1D(0.2, name=f"run_drop{size}")(y)
+        parts.append(MaskedMean(name=f"run_mean{size}")([y, PaddingMask(0, name=f"run_mask{size}")(hashed)]))
+    x = keras.layers.Concatenate(name="joined")(parts)
+    return keras.Model(ids, keras.layers.Dropout(0.4, name="features")(x), name="text_cnn")
+
+
+def encoder(
+    input_shape: tuple[int, ...], *, preset: str, pooling: str = "mean", exact_gelu: bool = False, weights: Any = None
+) -> keras.Model:
+    """A text encoder of KerasHub's (extra ``text``), whose layers stand in a plain functional model of one input.
+
+    Args:
+        input_shape: (T,).
+        preset: name of a preset, or a folder in Hugging Face's form.
+        pooling: ``"mean"`` over the tokens that are there, or ``"cls"``, the first one.
+        exact_gelu: the activation as the original has it, instead of KerasHub's approximation by tanh.
+        weights: ``"preset"``, or None for random ones.
+
+    Raises:
+        ImportError: KerasHub is not installed.
+        WeightsError: the preset is neither here nor to be had.
+    """
+    original = load(preset, weights=weights, extra="text")
+    pad = _padding(preset)
+    ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    mask = PaddingMask(pad, name="mask")(ids)
+    feeds = {"token_ids": ids, "padding_mask": mask}
+    if "segment_ids" in original.input:
+        feeds["segment_ids"] = SegmentIds(name="segments")(ids)
+    output = "sequence_output" if isinstance(original.output, dict) else ""
+    states = rewire(original, feeds, output=output, exact_gelu=exact_gelu)
+    features = MaskedMean(name="pooled")([states, mask]) if pooling == "mean" else FirstToken(name="pooled")(states)
+    return keras.Model(ids, features, name="encoder")
+
+
+def find_states(backbone: keras.Model) -> Any:
+    """The states of tokens, (B, T, C), that an encoder pools; None where embeddings are pooled as they are."""
+    makers = {id(tensor): each for each in backbone.operations for tensor in keras.tree.flatten(each.output)}
+    pooling = makers[id(backbone.output)]
+    if not isinstance(pooling, MaskedMean | FirstToken):
+        return None
+    states = keras.tree.flatten(pooling.input)[0]
+    return None if isinstance(makers[id(states)], keras.layers.Embedding) else states
+
+
+def _padding(preset: str) -> int:
+    """The id of padding in a preset's vocabulary."""
+    import keras_hub
+
+    return keras_hub.models.Tokenizer.from_preset(preset).pad_token_id
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class PaddingMask(keras.layers.Layer):
+    """1 where there is a token, 0 where there is padding: int32 (B, T) of ids (B, T)."""
+
+    def __init__(self, pad: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.pad = pad
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return ops.cast(ops.not_equal(inputs, self.pad), "int32")
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """(B, T), int32."""
+        return keras.KerasTensor(inputs.shape, dtype="int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "pad": self.pad}
+
+
+@keras.saving.register_keras_serializable(package="kzoo", name="Runs")
+class NgramHashes(keras.layers.Layer):
+    """Hashes int32 (B, T) of the runs of some length that begin at each of the ids (B, T); 0 where one is cut off."""
+
+    def __init__(self, length: int, buckets: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.length, self.buckets = length, buckets
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        ids = ops.cast(inputs, "int64")
+        found, whole = ids, ids > 0
+        for step in range(1, self.length):
+            later = ops.pad(ids, [(0, 0), (0, step)])[:, step:]
+            found, whole = ops.mod(found * FACTOR + later, PRIME), whole & (later > 0)
+        return ops.where(whole, ops.cast(ops.mod(found, self.buckets - 1) + 1, "int32"), 0)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """(B, T), int32."""
+        return keras.KerasTensor(inputs.shape, dtype="int32")
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "length": self.length, "buckets": self.buckets}
+
+
+@keras.saving.register_keras_serializable(package="kzoo", name="Zeros")
+class SegmentIds(keras.layers.Layer):
+    """The segment of each token where there is one segment: zeros like the ids (B, T)."""
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return ops.zeros_like(inputs)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """(B, T), int32."""
+        return keras.KerasTensor(inputs.shape, dtype="int32")
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class MaskedMean(keras.layers.Layer):
+    """The mean (B, C) over those of (B, T, C) that a mask (B, T) is 1 for; zeros where there is none.
+
+    Args:
+        power: of their number, that their sum is divided by: 1 is the mean; with 0.5, a long text has longer vectors
+            than a short one, as has one whose counts are normalised to unit length.
+    """
+
+    def __init__(self, power: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.power = power
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        states, mask = inputs
+        weights = ops.expand_dims(ops.cast(mask, states.dtype), -1)
+        return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0) ** self.power
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, C)."""
+        return (input_shape[0][0], input_shape[0][-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer is made from."""
+        return {**super().get_config(), "power": self.power}
+
+
+@keras.saving.register_keras_serializable(package="kzoo", name="First")
+class FirstToken(keras.layers.Layer):
+    """The state (B, C) of the first token of (B, T, C)."""
+
+    def call(self, inputs: Any) -> Any:
+        """See the class."""
+        return inputs[:, 0]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """(B, C)."""
+        return (input_shape[0], input_shape[-1])

@@ -1,0 +1,91 @@
+"""Checkpoints: all variables of a run, whole or not at all, for a run that goes on where it was killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kzoo.core.storage import (
+    BROKEN,
+    CHECKSUMS,
+    DamagedError,
+    atomic_directory,
+    recover,
+    verify_checksums,
+    write_checksums,
+    write_json,
+)
+
+STATE, VARIABLES = "state.json", "variables.npz"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """One directory that holds the last checkpoint of a run.
+
+    Args:
+        directory: where.
+        run: all that the run follows from, as plain values: another run's checkpoint is not taken for this one's.
+    """
+
+    directory: Path
+    run: Mapping[str, Any]
+
+    def save(self, variables: Sequence[Any], state: Mapping[str, Any]) -> None:
+        """Replaces what is there by the values of variables, in their order, and a state of plain values."""
+        arrays = [np.asarray(variable) for variable in variables]
+        with atomic_directory(self.directory) as aside:
+            np.savez(aside / VARIABLES, *arrays)
+            write_json(aside / STATE, {"run": self._run(), "state": dict(state)})
+            write_checksums(aside)
+
+    def load(self, variables: Sequence[Any]) -> dict[str, Any] | None:
+        """Gives variables the values of the checkpoint, and returns its state; None where there is none.
+
+        Raises:
+            ValueError: it is another run's; or the directory holds something else.
+            DamagedError: a file of it is missing or changed.
+        """
+        recover(self.directory)
+        if not self.directory.exists() or not any(self.directory.iterdir()):
+            return None
+        if not (self.directory / CHECKSUMS).is_file():
+            raise ValueError(f"{self.directory} holds something else than a checkpoint: choose another directory.")
+        verify_checksums(self.directory)
+        found = _read_state(self.directory / STATE)
+        if found["run"] != self._run():
+            differ = [name for name, value in self._run().items() if found["run"].get(name) != value]
+            raise ValueError(
+                f"{self.directory} holds a run with other {', '.join(differ) or 'settings'}: choose another directory, "
+                "or delete it."
+            )
+        arrays = _read_arrays(self.directory / VARIABLES)
+        if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError(f"{self.directory} is of another kzoo, whose model is made otherwise: delete it.")
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        return found["state"]
+
+    def _run(self) -> Any:
+        return json.loads(json.dumps(self.run))
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"run": dict(found["run"]), "state": dict(found["state"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to begin anew.") from error
+
+
+def _read_arrays(path: Path) -> list[np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[f"arr_{number}"] for number in range(len(file.files))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, *BROKEN) as error:
+        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to begin anew.") from error

@@ -1,0 +1,180 @@
+"""Steps: training that is counted in steps, watched, and taken up again where it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from kzoo.pretraining.checkpoints import Checkpoints
+from kzoo.pretraining.ema import Averages
+from kzoo.training.feed import PARALLEL, Split, ordered, untuned
+
+WARMUP = 0.1
+"""Share of the steps in which the rate rises."""
+
+WEIGHT_DECAY = 1e-4
+
+
+@dataclass(frozen=True)
+class StepSchedule:
+    """How long and how fast.
+
+    Args:
+        steps: in all.
+        every: steps after which it is looked at, and a checkpoint is written.
+        batch_size: examples a step, over all replicas.
+        learning_rate: its peak, after `WARMUP`, before a cosine to 0 (arXiv:1608.03983).
+        ema: momentum of the moving average of weights, which is what is kept, see `kzoo.pretraining.ema`; 0: the
+            last ones.
+        seed: of order and views.
+    """
+
+    steps: int
+    every: int
+    batch_size: int
+    learning_rate: float
+    ema: float
+    seed: int
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        """AdamW (arXiv:1711.05101)."""
+        rise = max(round(WARMUP * self.steps), 1)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(self.steps - rise, 1), warmup_target=self.learning_rate, warmup_steps=rise
+        )
+        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+
+
+def questions(
+    split: Split, ask: Callable[..., Any], *, course: StepSchedule, views: int, augmentation: str, start: int
+) -> tf.data.Dataset:
+    """What a network takes and what is wanted of it, from step `start` on, without end.
+
+    What a step gets follows from its number, so that a run that is taken up again gets what it would have got.
+
+    Args:
+        split: the examples.
+        ask: of examples (B * views, ...), targets (B, outputs) and a seed.
+        course: says batch size and seed.
+        views: versions of each example.
+        augmentation: that they are made by.
+        start: number of the first step.
+    """
+    size, batch = len(split), course.batch_size
+    each = size // batch
+    targets = tf.constant(split.targets)
+
+    def epoch(number: Any) -> tf.data.Dataset:
+        numbers = tf.cast(number, tf.int32) * views + tf.range(views)
+
+        def load(index: Any) -> Any:
+            return split.load(index, augmentation, numbers), tf.gather(targets, index)
+
+        def pose(turn: Any, loaded: Any) -> Any:
+            examples, wanted = loaded
+            examples = tf.reshape(examples, (-1, *examples.shape[2:]))
+            seed = tf.stack([course.seed, tf.cast(number * each + turn, tf.int32)])
+            return ask(examples, wanted, seed)
+
+        first = tf.where(number == start // each, np.int64(start % each), np.int64(0))
+        indices = tf.data.Dataset.from_tensor_slices(ordered(size, course.seed, number)[: each * batch])
+        loaded = indices.skip(first * batch).map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
+        return loaded.enumerate(first).map(pose, num_parallel_calls=PARALLEL)
+
+    return untuned(tf.data.Dataset.range(start // each, 1 << 40).flat_map(epoch).prefetch(4))
+
+
+@dataclass
+class StepRun:
+    """A run of steps.
+
+    Args:
+        learner: a compiled model.
+        kept: the variables that are kept in the end; their averages are.
+        data: of the number of a first step, what it trains on from there.
+        course: how long.
+        look: what is measured of the weights that would be kept: numbers by name.
+        checkpoints: where the run is kept, or None.
+        title: of the bar.
+    """
+
+    learner: keras.Model
+    kept: Sequence[Any]
+    data: Callable[[int], tf.data.Dataset]
+    course: StepSchedule
+    look: Callable[[], dict[str, float]]
+    checkpoints: Checkpoints | None = None
+    title: str = "pretraining"
+
+    def __post_init__(self) -> None:
+        floats = [each for each in self.kept if each.dtype == "float32"]
+        self._averages = Averages(floats, self.course.ema)
+
+    def __call__(self) -> tuple[list[dict[str, float]], float]:
+        """Trains to the last step, and leaves the weights that are kept in the model.
+
+        Returns:
+            A dict of logs for each look, the first before any step; and the seconds, of earlier processes too.
+
+        Raises:
+            FloatingPointError: the loss is not a finite number.
+        """
+        known = self.checkpoints.load(self._variables()) if self.checkpoints else None
+        done, rows, before = (known["step"], known["rows"], known["seconds"]) if known else (0, [], 0.0)
+        started = time.perf_counter()
+        course = self.course
+        with tqdm(total=course.steps, initial=done, desc=self.title, unit="step", leave=False) as bar:
+            if not rows:
+                rows.append({"step": 0, **self.look()})
+            while done < course.steps:
+                count = min(course.every - done % course.every, course.steps - done)
+                history = self.learner.fit(
+                    self.data(done),
+                    steps_per_epoch=count,
+                    epochs=1,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[self._averages, _Bar(bar)],
+                )
+                logs = {name: float(values[-1]) for name, values in history.history.items()}
+                if not np.isfinite(logs["loss"]):
+                    raise FloatingPointError(f"The loss is {logs['loss']} after step {done + count}: lower the rate.")
+                done += count
+                with self._averages.shown():
+                    rows.append({"step": done, **logs, **self.look()})
+                bar.set_postfix_str(", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()))
+                if self.checkpoints:
+                    state = {"step": done, "rows": rows, "seconds": before + time.perf_counter() - started}
+                    self.checkpoints.save(self._variables(), state)
+        self._averages.keep()
+        return rows, before + time.perf_counter() - started
+
+    def _variables(self) -> list[Any]:
+        """All that the run's next step follows from."""
+        optimizers = [self.learner.optimizer, *getattr(self.learner, "optimizers", ())]
+        others = [variable for each in optimizers for variable in each.variables]
+        return [*self.learner.variables, *others, *self._averages.state]
+
+
+def trained(learner: keras.Model) -> Sequence[Any]:
+    """The variables that a learner's optimizer changes: of two that train against each other, those of the judge."""
+    return getattr(learner, "judge", learner).trainable_variables
+
+
+class _Bar(keras.callbacks.Callback):
+    """Moves a bar on by a step."""
+
+    def __init__(self, bar: tqdm) -> None:
+        super().__init__()
+        self.bar = bar
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """A step further."""
+        self.bar.update(1)

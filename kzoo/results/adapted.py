@@ -1,0 +1,372 @@
+"""Adapted: what `adapt` returns."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from kzoo.core import figures
+from kzoo.core.tables import Table
+from kzoo.data.batches import batches
+from kzoo.data.examples import WARNING, Audit, Examples, Splits
+from kzoo.data.file_changes import reading
+from kzoo.data.loader import Loader
+from kzoo.data.splits import read_labelled
+from kzoo.evaluation.metrics import Evaluation, measure
+from kzoo.models.folding import fold
+from kzoo.models.heads import pool
+from kzoo.models.user_models import layers_of
+from kzoo.results.export import export, model_card
+from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples
+from kzoo.results.inputs import InputAnswers, ask
+from kzoo.results.interpolation import interpolate
+from kzoo.results.neighbors import Neighbors, normalize, search
+from kzoo.results.plots import name_targets, show, summarize, title_targets
+from kzoo.results.predictions import Predictions
+from kzoo.results.record import read_again, task_like
+from kzoo.results.saving import read as read_saved
+from kzoo.results.saving import write
+from kzoo.specs.card import BackboneSpec, scope_of
+from kzoo.specs.head import Head
+from kzoo.specs.seen import Seen, remember
+from kzoo.specs.task import Task
+from kzoo.training.trunk import compiled, forward, forward_batches
+
+if TYPE_CHECKING:
+    import pandas
+
+BATCH = 8
+"""Examples that the network takes at once, always: the last batch is padded, so an answer does not depend on others.
+
+One image costs as much as eight; larger batches are slower on a CPU, whose cache holds no more.
+"""
+
+
+@dataclass(frozen=True, repr=False)
+class Adapted:
+    """A trained model with all that is needed to measure, use, keep and serve it.
+
+    Args:
+        card: the backbone's card.
+        kind: kind of the task.
+        labels: names of the outputs.
+        head: the head's description.
+        preprocessor: raw pictures or texts to the network's input.
+        network: Keras model from scaled pictures to logits.
+        features: name of the layer whose output is the backbone's.
+        scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
+        record: what was done, as plain values: schedule, phases, splits, seed, versions.
+        data: the splits, where this process has them.
+        start: the network's weights before it was fine-tuned, where this process has them.
+    """
+
+    card: BackboneSpec
+    kind: str
+    labels: Sequence[str]
+    head: Head
+    preprocessor: Any
+    network: keras.Model
+    features: str
+    scale: tuple[Sequence[float], Sequence[float]] | None
+    record: Mapping[str, Any]
+    data: Splits | None = field(default=None, repr=False)
+    start: Sequence[np.ndarray] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        remember(layers_of(self.network), self.seen)
+
+    @property
+    def seen(self) -> Seen:
+        """What its weights have seen, before too: no such example is tested on when it is adapted again."""
+        return Seen.restore(self.record.get("seen"))
+
+    @cached_property
+    def model(self) -> keras.Model:
+        """The plain Keras model, from pixels in 0..255 (B, H, W, 3) or token ids (B, T) to probabilities or values."""
+        raw, x = self.preprocessor.raw()
+        return keras.Model(raw, self.finish(self.network(x)), name=f"{scope_of(self.card.name)}_adapted")
+
+    @cached_property
+    def backbone(self) -> keras.Model:
+        """The adapted backbone without the head, from scaled pictures to features: a model to adapt again."""
+        return keras.Model(self.network.input, self._features(), name=scope_of(self.card.name))
+
+    @cached_property
+    def embedding(self) -> keras.Model:
+        """From scaled pictures (B, S, S, 3) to embeddings (B, width)."""
+        return keras.Model(
+            self.network.input, pool(self._features(), self.head.pooling, name="embedding"), name="embedding"
+        )
+
+    @cached_property
+    def _call(self) -> Any:
+        # Folded in each call: someone may have changed the network's weights.
+        return compiled(fold(self.network, live=True))
+
+    @cached_property
+    def _embed(self) -> Any:
+        return compiled(fold(self.embedding, live=True))
+
+    @property
+    def history(self) -> pandas.DataFrame:
+        """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
+        import pandas
+
+        phases = enumerate(self.record["phases"], start=1)
+        return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase["history"]])
+
+    def finish(self, logits: Any) -> Any:
+        """Probabilities, or values, of logits (B, outputs)."""
+        if self.kind == "classification":
+            return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
+        if self.kind == "multi_label":
+            return keras.layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
+        mean, deviation = self.scale or ((0.0,), (1.0,))
+        return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")(logits)
+
+    def evaluate(self, data: Any = None) -> Evaluation:
+        """Measures on the test split, or on other labelled data.
+
+        Args:
+            data: None, or anything that a task takes; its labels must be among the model's. Pictures that the model
+                was trained or chosen on are left out, and counted.
+
+        Raises:
+            ValueError: there is no test split in this process and the data cannot be read again.
+        """
+        if data is not None:
+            examples, audit = self._labelled(data, seen=self.seen)
+            notes = str(audit).splitlines()
+        else:
+            examples, notes = self.splits().test, []
+        notes = [*(note for note in self.record["notes"] if note.startswith(WARNING)), *notes]
+        return measure(
+            self.kind,
+            self.outputs(examples),
+            examples.targets,
+            labels=self.labels,
+            names=examples.names,
+            notes=notes,
+            groups=examples.groups,
+        )
+
+    def predict(self, inputs: Any) -> Predictions:
+        """Answers for one or several pictures, texts or recordings; what cannot be read is named, and stops nothing.
+
+        Args:
+            inputs: pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
+                (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder, encoded bytes, a pair
+                ``(rate, samples)``, or a list of these.
+        """
+        asked = self._ask(inputs, self._call, self.finish, width=len(self.labels))
+        answers = name_targets(self.kind, asked.rows, labels=self.labels)
+        labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
+        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun)
+
+    def embed(self, inputs: Any) -> np.ndarray:
+        """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.
+
+        Args:
+            inputs: as of `predict`.
+        """
+        return self._ask_embeddings(inputs).rows
+
+    def neighbors(self, inputs: Any, k: int = 5, *, among: Any = None) -> Neighbors:
+        """The labelled examples that lie nearest to some inputs, by the cosine of their embeddings.
+
+        Args:
+            inputs: as of `predict`; what cannot be read is left out.
+            k: how many for each.
+            among: None for the training split; or a task, or other labelled data, to search.
+
+        Raises:
+            ValueError: `k` is larger than what is searched, or there is nothing to search.
+        """
+        asked = self._ask_embeddings(inputs)
+        if among is None:
+            known, embedded = self.splits().train, self._train_embeddings
+        else:
+            known, _ = self._labelled(among, seen=Seen())
+            embedded = self._embeddings(known.columns[self.preprocessor.modality])
+        names = [asked.names[index] for index in asked.good]
+        if not names:
+            raise ValueError(f"Nothing can be read of what is asked about: {asked.reasons}")
+        titles = title_targets(self.kind, known.targets, labels=self.labels)
+        return search(asked.rows[asked.good], embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
+
+    def interpolate(self, alpha: float | str = "auto") -> Adapted:
+        """Weights between those before fine-tuning and those after it (WiSE-FT, arXiv:2109.01903): often more robust.
+
+        Args:
+            alpha: share of the tuned weights, in [0, 1]; ``"auto"``: whichever of 0, 0.1, ... 1 is best on validation.
+
+        Raises:
+            ValueError: the model was not fine-tuned from a probe, or was loaded: the first state is not there.
+        """
+        return interpolate(self, alpha=alpha)
+
+    def export(self, directory: str | Path) -> Path:
+        """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
+
+        It is written aside, reloaded and compared with this model before it appears: labels, probabilities or values,
+        and embeddings of up to 16 examples of the test split, through every signature, must be what `predict` says, to
+        a thousandth of the largest number. Where the data is neither in this process nor can be read again (at most
+        20,000 examples are), the examples are generated. A model card and a warm-up request go with it. Signatures, and
+        how they mark what they cannot read: see `kzoo.serving.image_signatures`.
+
+        Returns:
+            Path of the version.
+
+        Raises:
+            ExportError: what was written does not answer as this model does.
+            OSError: the disk is full, or not writable; no version appears.
+        """
+        description = model_card(
+            self.card,
+            kind=self.kind,
+            labels=self.labels,
+            preprocessor=self.preprocessor,
+            record=self.record,
+        )
+        return export(
+            directory,
+            network=self.network,
+            embedding=self.embedding,
+            finish=self.finish,
+            preprocessor=self.preprocessor,
+            labels=self.labels,
+            kind=self.kind,
+            description=description,
+            live=LiveModel(self.predict, self._raw_embeddings, self.kind, self.labels),
+            examples=pick_examples(self._splits_at_hand(), self.preprocessor.modality),
+        )
+
+    def _raw_embeddings(self, inputs: Any) -> np.ndarray:
+        return self._ask(inputs, self._embed, np.asarray, width=self.embedding.output_shape[-1]).rows
+
+    def _splits_at_hand(self) -> Splits | None:
+        """The splits, where this process has them or a moderate amount of data can be read again."""
+        if self.data is None and sum(self.record["sizes"].values()) > MOST_READ:
+            return None
+        with contextlib.suppress(OSError, ValueError, TypeError, ImportError):
+            return self.splits()
+        return None
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
+        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "record")
+        return write(directory, network=self.network, values={name: getattr(self, name) for name in names})
+
+    def summary(self) -> Table:
+        """One row a phase: what trained, for how long, and what it reached on validation."""
+        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
+        return summarize(self.record, title=title)
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
+
+    def plot(self) -> Any:
+        """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
+        return figures.curves([row for phase in self.record["phases"] for row in phase["history"]])
+
+    def plot_batch(self, *, augmentation: str = "none", count: int = 12) -> Any:
+        """Training pictures as the network gets them, as a matplotlib figure (extra ``viz``).
+
+        Args:
+            augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
+            count: how many.
+        """
+        train = self.splits().train
+        chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
+        titles = title_targets(self.kind, chosen.targets, labels=self.labels)
+        return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record["seed"])
+
+    def plot_mistakes(self, *, count: int = 8) -> Any:
+        """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
+        test = self.splits().test
+        rows = self.evaluate().worst(count).rows
+        chosen = test.take([list(test.names).index(row[0]) for row in rows])
+        return show(chosen, [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
+
+    def _features(self) -> Any:
+        return self.network.get_layer(self.features).output
+
+    def outputs(self, examples: Examples) -> np.ndarray:
+        """Probabilities, or values, float32 (N, outputs), of checked examples."""
+        with reading(examples):
+            return self._outputs(examples.columns[self.preprocessor.modality])
+
+    def _outputs(self, column: np.ndarray) -> np.ndarray:
+        """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
+        return np.asarray(self.finish(self._run(self._call, column)))
+
+    def _embeddings(self, column: np.ndarray) -> np.ndarray:
+        return normalize(self._run(self._embed, column))
+
+    def _ask_embeddings(self, inputs: Any) -> InputAnswers:
+        return self._ask(inputs, self._embed, normalize, width=self.embedding.output_shape[-1])
+
+    def _ask(self, inputs: Any, call: Any, finish: Any, *, width: int) -> InputAnswers:
+        """Answers for what a user has at hand, bit for bit those of `_run`: in batches of the same size."""
+
+        def answer(examples: np.ndarray) -> np.ndarray:
+            return np.asarray(finish(forward(call, (examples,), batch_size=BATCH)))
+
+        return ask(self.preprocessor.modality, inputs, load=self._loader.load, answer=answer, width=width)
+
+    @cached_property
+    def _loader(self) -> Loader:
+        return Loader(self.preprocessor)
+
+    def _run(self, call: Any, column: np.ndarray) -> np.ndarray:
+        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
+        return forward_batches(call, ((batch,) for batch in scaled), batch_size=BATCH)
+
+    @cached_property
+    def _train_embeddings(self) -> np.ndarray:
+        return self._embeddings(self.splits().train.columns[self.preprocessor.modality])
+
+    def _labelled(self, data: Any, *, seen: Seen) -> tuple[Examples, Audit]:
+        """Labelled data of a user's, with the labels of this model."""
+        task = data if isinstance(data, Task) else task_like(self.record, data, kind=self.kind)
+        return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)
+
+    def splits(self) -> Splits:
+        """The data that it was trained, chosen and tested on; read again where this process has it not.
+
+        Raises:
+            ValueError: it cannot be read again, or has changed.
+        """
+        if self.data is not None:
+            return self.data
+        return read_again(self.record, kind=self.kind, modality=self.preprocessor.modality)
+
+
+def load(directory: str | Path) -> Adapted:
+    """A model that `Adapted.save` wrote. No code runs that is in the files.
+
+    Args:
+        directory: where it was saved.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        ValueError: it holds a backbone, which is not adapted yet.
+        DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
+    """
+    values = read_saved(directory)
+    if "head" not in values:
+        raise ValueError(f"{directory} holds a pretrained backbone: kzoo.adapt({str(directory)!r}, task).")
+    return Adapted(**values)

@@ -1,0 +1,109 @@
+"""Comparing: examples on which an exported model is compared with the live one, and what the live one says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.examples import Examples, Splits
+from kzoo.data.file_column import load
+from kzoo.results.predictions import Predictions
+from kzoo.serving.saved_model import TOLERANCE
+
+MOST_EXAMPLES = 16
+"""Examples that an export is compared on."""
+
+MOST_READ = 20_000
+"""Examples of data that is read again for it."""
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """The live model.
+
+    Args:
+        predict: `Adapted.predict`.
+        embed: from the same inputs to embeddings (N, width), not normalized.
+        kind: of the task.
+        labels: names of the outputs.
+    """
+
+    predict: Callable[[Any], Predictions]
+    embed: Callable[[Any], np.ndarray]
+    kind: str
+    labels: Sequence[str]
+
+    def answers(self, inputs: Any) -> dict[str, Any]:
+        """What a signature must answer for inputs, as `kzoo.serving.saved_model` compares it."""
+        said = self.predict(inputs)
+        if self.kind == "regression":
+            return {"values": said.outputs}
+        return {"probabilities": said.outputs, "labels": self._allowed(said)}
+
+    def features(self, inputs: Any) -> dict[str, Any]:
+        """What the signature ``features`` must answer."""
+        return {"features": self.embed(inputs)}
+
+    def _allowed(self, said: Predictions) -> list[set[str]]:
+        """Labels that a signature may give, by row: more than one where probabilities are as good as equal."""
+        if self.kind == "classification":
+            near = said.outputs >= said.outputs.max(axis=1, keepdims=True) - 2 * TOLERANCE
+            close = [{self.labels[place] for place in np.flatnonzero(row).tolist()} for row in near]
+            return [{label, *others} for label, others in zip(said.labels, close, strict=True)]
+        rows = []
+        for row in said.outputs:
+            found = {""}
+            for label, value in zip(self.labels, row, strict=True):
+                sides = [value >= 0.5] if abs(value - 0.5) > TOLERANCE else [True, False]
+                found = {",".join(filter(None, (text, label if on else ""))) for text in found for on in sides}
+            rows.append(found)
+        return rows
+
+
+def pick_examples(splits: Splits | None, modality: str) -> list[Any]:
+    """Encoded files or texts of the test split, or of validation, of as many classes as there are; or none.
+
+    Args:
+        splits: where there are any.
+        modality: name.
+    """
+    parts = [part for part in (splits.test, splits.validation) if len(part)] if splits else []
+    if not parts:
+        return []
+    chosen = _spread(parts[0])
+    return [_encoded(value) for value in chosen.columns[modality]]
+
+
+def _spread(examples: Examples) -> Examples:
+    targets = np.asarray(examples.targets)
+    places = np.linspace(0, len(examples) - 1, min(MOST_EXAMPLES, len(examples))).astype(int)
+    if targets.ndim == 1 and targets.dtype.kind in "iu":
+        firsts = np.unique(targets, return_index=True)[1]
+        places = np.concatenate([firsts, np.setdiff1d(places, firsts)])[:MOST_EXAMPLES]
+    return examples.take(np.unique(places))
+
+
+def _encoded(value: Any) -> Any:
+    """An example as a request holds it: pixels as PNG, files as their bytes, texts as they are."""
+    if isinstance(value, np.ndarray):
+        return tf.io.encode_png(np.clip(np.round(value), 0, 255).astype(np.uint8)).numpy()
+    return value
+
+
+def read_files(examples: Sequence[Any]) -> list[bytes]:
+    """The contents of paths and of encoded files."""
+    return [load(example) for example in examples]
+
+
+def wanted(live: LiveModel, asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each signature must answer, by name.
+
+    Args:
+        live: the model.
+        asked: by signature, inputs that `predict` takes.
+    """
+    return {name: (live.features if name == "features" else live.answers)(inputs) for name, inputs in asked.items()}

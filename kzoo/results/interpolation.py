@@ -1,0 +1,78 @@
+"""Interpolation: between two states of an adapted model; and what else makes one of it with other weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from operator import or_
+from typing import Any
+
+import keras
+import numpy as np
+
+from kzoo.evaluation.calibration import merit
+from kzoo.models.user_models import set_weights
+
+ALPHAS = tuple(np.linspace(0, 1, 11).round(2).tolist())
+"""Shares of the tuned weights that `interpolate` tries."""
+
+
+def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
+    """Weights between those before fine-tuning and those after it; see `kzoo.results.adapted.Adapted.interpolate`."""
+    if adapted.start is None:
+        raise ValueError(
+            "There is nothing to interpolate: only a model that was fine-tuned from a probe in this process has both "
+            "states (a saved one keeps the last)."
+        )
+    if alpha != "auto" and (isinstance(alpha, str) or not 0 <= alpha <= 1):
+        raise ValueError(f"alpha must be 'auto' or in [0, 1]. Got {alpha!r}.")
+    tuned = adapted.network.get_weights()
+
+    found = with_weights(adapted, tuned)
+
+    def go(share: float) -> None:
+        mixed = [(1 - share) * a + share * b for a, b in zip(adapted.start, tuned, strict=True)]
+        set_weights(found.network, mixed)
+
+    def rank(share: float) -> tuple[tuple[float, float], float]:
+        go(share)
+        # Of equal ones the one nearest to what was tuned.
+        return merit_of(found), share
+
+    best = max(ALPHAS, key=rank) if alpha == "auto" else float(alpha)
+    go(best)
+    return recorded(found, [adapted], {"how": "interpolation", "alpha": best})
+
+
+def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
+    """The same model with other weights; the one that is given stays as it is."""
+    network = keras.models.clone_model(adapted.network)
+    set_weights(network, weights)
+    return dataclasses.replace(adapted, network=network, start=None)
+
+
+def recorded(adapted: Any, members: Sequence[Any], merged: Mapping[str, Any]) -> Any:
+    """The model with a record of what it was made of, measured."""
+    names = [member.card.name for member in members]
+    phases = [
+        {**member.record["phases"][member.record["kept"]], "groups": [name]}
+        for member, name in zip(members, names, strict=True)
+    ]
+    record = {
+        **members[0].record,
+        "schedule": merged["how"],
+        "phases": phases,
+        "kept": 0,
+        "merged": {**merged, "members": names},
+        "seen": functools.reduce(or_, (member.seen for member in members)).as_plain(),
+    }
+    done = dataclasses.replace(adapted, record=record)
+    record["test"] = done.evaluate().as_dict()
+    return done
+
+
+def merit_of(adapted: Any) -> tuple[float, float]:
+    """Accuracy, and the loss below 0, on validation."""
+    held = adapted.splits().validation
+    return merit(adapted.outputs(held), held.targets, kind=adapted.kind)

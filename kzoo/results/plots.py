@@ -1,0 +1,77 @@
+"""Showing: pictures and spectrograms as a network gets them, what was done, and what targets are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kzoo.core import figures
+from kzoo.core.tables import Table
+from kzoo.data.examples import Examples
+from kzoo.data.modalities import MODALITIES
+
+
+def show(
+    examples: Examples,
+    titles: Sequence[str],
+    preprocessor: Any,
+    *,
+    augmentation: str = "none",
+    seed: int = 0,
+) -> Any:
+    """Pictures or spectrograms with their titles, as a matplotlib figure.
+
+    Args:
+        examples: what to show.
+        titles: one each.
+        preprocessor: the backbone's.
+        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; nothing is mixed.
+        seed: of the augmentation.
+    """
+    if not len(examples):
+        return figures.grid(np.zeros((0, 1, 1, 3)), [])
+    modality = MODALITIES[preprocessor.modality]
+    reader = modality.reader(examples.columns[modality.name], preprocessor, digests=examples.digests, seed=seed)
+    return figures.grid(np.stack([reader.picture(index, augmentation) for index in range(len(examples))]), titles)
+
+
+def summarize(record: Mapping[str, Any], *, title: str) -> Table:
+    """One row a phase, or a member of what was merged: what trained, how long, what it reached on validation."""
+    rows, merged = [], "merged" in record
+    for number, phase in enumerate(record["phases"]):
+        scores = phase["scores"]
+        times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
+        # Records of earlier versions do not say what ran.
+        reached = (scores["val_loss"], scores.get("val_accuracy"), *times, ", ".join(phase.get("runtimes", ())))
+        marks = ("kept", number == record["kept"] and not merged), ("diverged", phase.get("diverged", False))
+        mark = ", ".join(word for word, holds in marks if holds)
+        rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, mark))
+    columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
+    columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "runtime", "")
+    return Table(columns, rows, title=title, notes=tuple(record["notes"]))
+
+
+def title_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[str]:
+    """What to call targets in a line of text; see `name_targets`."""
+    return [name if isinstance(name, str) else ", ".join(name) for name in name_targets(kind, targets, labels=labels)]
+
+
+def name_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[Any]:
+    """What to call targets, or outputs, of some kind of task.
+
+    Args:
+        kind: of the task.
+        targets: encoded targets (N,) or (N, outputs), or probabilities (N, K), or values.
+        labels: names of the outputs.
+
+    Returns:
+        A label each; a tuple of those that are on; or the values, as text.
+    """
+    if kind == "classification":
+        numbers = targets.argmax(axis=1) if targets.ndim == 2 else targets
+        return [labels[int(number)] for number in numbers]
+    if kind == "multi_label":
+        return [tuple(label for label, value in zip(labels, row, strict=True) if value >= 0.5) for row in targets]
+    return [", ".join(f"{value:.4g}" for value in row) for row in targets]

@@ -1,0 +1,56 @@
+"""Predictions: answers for pictures or texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kzoo.core.tables import Table
+
+
+@dataclass(frozen=True, repr=False)
+class Predictions:
+    """Answers for some pictures or texts.
+
+    Args:
+        names: what each is called.
+        labels: the answer: a label; a tuple of labels for a MultiLabel; None where there is nothing to answer.
+        outputs: probabilities, or values of a regression, float32 (N, outputs); NaN where there is none.
+        columns: names of the outputs.
+        errors: why some could not be read, by name.
+        noun: what one of them is called.
+    """
+
+    names: Sequence[str]
+    labels: Sequence[Any]
+    outputs: np.ndarray
+    columns: Sequence[str]
+    errors: Mapping[str, str] = field(default_factory=dict)
+    noun: str = "picture"
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """`outputs` of a classification."""
+        return self.outputs
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def table(self) -> Table:
+        """One row each."""
+        rows = []
+        for name, label, row in zip(self.names, self.labels, self.outputs, strict=True):
+            shown = self.errors.get(name) if label is None else ", ".join(label) if isinstance(label, tuple) else label
+            rows.append((name, shown, *map(float, row)))
+        return Table((self.noun, "label", *self.columns), rows)
+
+    def __str__(self) -> str:
+        return str(self.table())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()

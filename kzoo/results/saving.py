@@ -1,0 +1,162 @@
+"""Keeping what was adapted: a card, a network and their checksums, whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kzoo.core.storage import (
+    BROKEN,
+    DamagedError,
+    atomic_directory,
+    recover,
+    target_of,
+    verify_checksums,
+    write_checksums,
+    write_json,
+)
+from kzoo.data.modalities import MODALITIES
+from kzoo.models.files.keras_archive import open_archive
+from kzoo.specs.card import SCALINGS, BackboneSpec
+from kzoo.specs.checked_json import Check, checked, many, maybe, number, one_of, read_json, record, text, whole
+from kzoo.specs.head import Head
+from kzoo.specs.registry import cards
+from kzoo.specs.saved_card import FRONT, LONGEST, restore_card
+
+FORMAT = 1
+CARD = "card.json"
+NETWORK = "network.keras"
+
+LARGEST = 1 << 28
+"""Bytes of a card. That of a million examples has 30 MB."""
+
+
+def write(
+    directory: str | Path, *, network: keras.Model, values: Mapping[str, Any], description: str | None = None
+) -> Path:
+    """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``; what `write` left there before is replaced.
+
+    Args:
+        directory: where to.
+        network: the Keras model.
+        values: the other fields of an `Adapted`, or of a `Pretrained`; dataclasses and plain values.
+        description: for a reader, as ``README.md``; or none.
+
+    Raises:
+        FileExistsError: what is there was not written by `write`.
+        OSError: the disk is full, or not writable; what was there before is unchanged.
+        TypeError, ValueError: `directory` is no path, or empty.
+    """
+    directory = refuse_foreign(directory)
+    plain = {name: dataclasses.asdict(v) if hasattr(v, "__dataclass_fields__") else v for name, v in values.items()}
+    if "preprocessor" in values:
+        plain["modality"] = values["preprocessor"].modality
+    with atomic_directory(directory) as aside:
+        write_json(aside / CARD, {"format": FORMAT, **plain})
+        network.save(aside / NETWORK)
+        if description is not None:
+            (aside / "README.md").write_text(description, encoding="utf-8")
+        write_checksums(aside)
+    return directory
+
+
+def refuse_foreign(directory: str | Path) -> Path:
+    """The path of a directory; FileExistsError where it holds something else than a saved model."""
+    directory = target_of(directory, verb="save")
+    if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
+        raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
+    return directory
+
+
+def read(directory: str | Path) -> dict[str, Any]:
+    """The fields of an `Adapted`, or of a `Pretrained`, that `write` wrote. No code runs that is in the files.
+
+    Raises:
+        FileNotFoundError: there is nothing.
+        DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
+    """
+    directory = Path(directory)
+    recover(directory)
+    if not directory.exists():
+        raise FileNotFoundError(f"There is no saved model at {directory}.")
+    if not (directory / CARD).is_file():
+        raise DamagedError(f"{directory} is not a saved kzoo model: it has no {CARD}.")
+    verify_checksums(directory)
+    try:
+        values = _restored(record(read_json(directory / CARD, most=LARGEST), CARD))
+    except DamagedError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error}") from error
+    _import_source(values["card"])
+    try:
+        return values | {"network": open_archive(directory / NETWORK)}
+    except BROKEN as error:
+        raise DamagedError(f"{directory / NETWORK} is damaged: {error!r}. Save or copy it again.") from error
+
+
+def _restored(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an `Adapted`, or of a `Pretrained`, of what a file holds, each of them checked."""
+    if values.pop("format", None) != FORMAT:
+        raise DamagedError(f"It was written by another format of kzoo; this one reads {FORMAT}: upgrade it.")
+    known = cards()
+    fields: dict[str, Check] = {"card": lambda value, name: restore_card(value, known=known), "record": record}
+    if "modality" in values:
+        modality = one_of(MODALITIES)(values.pop("modality"), "modality")
+        fields |= {**_ADAPTED, "preprocessor": lambda value, name: _preprocessor(modality, value)}
+    return checked(values, fields, name=CARD, needed=tuple(fields))
+
+
+def _head(value: Any, name: str) -> Head:
+    fields: dict[str, Check] = {
+        **{field: text(100) for field in ("pooling", "levels", "kind")},
+        "hidden": whole(0, 1 << 20),
+        "dropout": number(0, 1),
+    }
+    return Head(**checked(value, fields, name=name))
+
+
+def _preprocessor(modality: str, values: Any) -> Any:
+    """What raw examples go through, of its fields as plain values."""
+    scaled: dict[str, Check] = {"scaling": one_of(SCALINGS), "channels": whole(1, 4)}
+    size = whole(1, LONGEST)
+    if modality == "image":
+        checked(
+            values, {**scaled, "size": whole(1, 1 << 14), "resize": text(20)}, name="preprocessor", needed=("size",)
+        )
+    elif modality == "audio":
+        front = lambda value, name: checked(value, FRONT, name=name, needed=("rate",))  # noqa: E731
+        fields = {**scaled, "samples": size, "front": front, "edge": maybe(whole(1, 1 << 14))}
+        checked(values, fields, name="preprocessor", needed=("samples", "front"))
+    else:
+        one: dict[str, Check] = {"size": size, "tokenizer": record}
+        all_of = many(lambda value, name: checked(value, one, name=name, needed=tuple(one)), most=100)
+        several = "members" in record(values, "preprocessor")
+        fields = {"members": all_of} if several else one
+        checked(values, fields, name="preprocessor", needed=tuple(fields))
+    return MODALITIES[modality].restore(values)
+
+
+_ADAPTED: dict[str, Check] = {
+    "kind": one_of(("classification", "multi_label", "regression")),
+    "labels": many(text(10_000), most=1_000_000),
+    "head": _head,
+    "features": text(1_000),
+    "scale": maybe(many(many(number(-1e300, 1e300), most=1_000_000), most=2)),
+}
+"""Fields of an `Adapted`, apart from those of a `Pretrained`."""
+
+
+def _import_source(spec: BackboneSpec) -> None:
+    """Makes the layers of a source known to Keras, so that a file that names them can be read."""
+    if spec.source == "keras_cv":
+        import keras_cv  # noqa: F401
+    if "preset" in spec.reads or spec.source == "keras_hub":
+        import keras_hub  # noqa: F401
+    if spec.modality == "text":
+        import kzoo.models.zoo.text
+    import kzoo.models.side_by_side  # noqa: F401

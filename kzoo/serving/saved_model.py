@@ -1,0 +1,134 @@
+"""Export: a version of a SavedModel, written aside, reloaded, compared, and only then there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.core.disk_errors import explaining
+from kzoo.core.locks import lock
+from kzoo.core.storage import EXPORT_CHECKSUMS, atomic_directory, target_of, write_checksums
+from kzoo.serving.warmup import write_warmup
+
+TOLERANCE = 1e-3
+"""Largest difference from what `Adapted.predict` says, relative to the largest number.
+
+It folds BatchNorm in each call, and has another batch size, so that sums are rounded in another order.
+"""
+
+
+class ExportError(RuntimeError):
+    """An exported model does not answer as the live one does; nothing was kept."""
+
+
+def export_version(
+    directory: str | Path,
+    *,
+    signatures: Mapping[str, tuple[Callable[..., Any], Sequence[tf.TensorSpec]]],
+    models: Sequence[keras.Model],
+    samples: Mapping[str, Mapping[str, Any]],
+    answers: Mapping[str, Mapping[str, Any]],
+    extras: Mapping[str, str],
+) -> Path:
+    """Writes ``directory/<next integer>/`` in TensorFlow Serving's layout.
+
+    Args:
+        directory: of the model; made where it is missing.
+        signatures: functions and their input specifications, by name; ``serving_default`` takes strings.
+        models: what the functions call.
+        samples: inputs of each signature, on which the reloaded model is compared with the live one.
+        answers: what `Adapted.predict` and the live embedding say of them, by signature and output: numbers (B, ...),
+            or for each label a set of those that are right.
+        extras: text files for ``assets.extra/``, by name.
+
+    Returns:
+        The new directory.
+
+    Raises:
+        ExportError: the files do not answer as the live model does.
+        OSError: the disk is full, or not writable; no version appears.
+        TypeError, ValueError: `directory` is no path, or empty.
+    """
+    directory = target_of(directory, verb="export")
+    real = Path(os.path.realpath(directory))
+    with explaining(real):
+        real.mkdir(parents=True, exist_ok=True)
+    with lock(directory):
+        target = directory / str(next_version(directory))
+        with atomic_directory(target) as aside:
+            # Nothing in them is for AutoGraph, which needs their source to read.
+            live = {
+                name: tf.function(call, input_signature=list(spec), autograph=False)
+                for name, (call, spec) in signatures.items()
+            }
+            _write(aside, live, models)
+            folder = aside / "assets.extra"
+            folder.mkdir()
+            for name, text in extras.items():
+                (folder / name).write_text(text, encoding="utf-8")
+            (name, strings), *_ = samples["serving_default"].items()
+            write_warmup(folder, model=directory.name, name=name, strings=strings[:1])
+            _compare(aside, live, samples, answers)
+            write_checksums(aside, to=EXPORT_CHECKSUMS)
+    return target
+
+
+def next_version(directory: Path) -> int:
+    """One more than the highest version that is there."""
+    return 1 + max((int(path.name) for path in directory.iterdir() if path.name.isdigit()), default=0)
+
+
+def _write(directory: Path, functions: Mapping[str, Any], models: Sequence[keras.Model]) -> None:
+    archive = keras.export.ExportArchive()
+    for model in models:
+        archive.track(model)
+    for name, function in functions.items():
+        archive.add_endpoint(name, function)
+    archive.write_out(str(directory), verbose=False)
+
+
+def _compare(
+    directory: Path,
+    live: Mapping[str, Any],
+    samples: Mapping[str, Mapping[str, Any]],
+    answers: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Raises unless each signature, read from the disk, answers as the live model does.
+
+    Bit for bit what the exported function gave before it was written; and what `Adapted.predict` says, see `TOLERANCE`.
+    """
+    loaded = tf.saved_model.load(str(directory))
+    for name, function in live.items():
+        inputs = {
+            spec.name: tf.constant(samples[name][spec.name])
+            if spec.dtype == tf.string
+            else tf.cast(samples[name][spec.name], spec.dtype)
+            for spec in function.input_signature
+        }
+        before = {key: value.numpy() for key, value in function(**inputs).items()}
+        after = {key: value.numpy() for key, value in loaded.signatures[name](**inputs).items()}
+        for key, value in before.items():
+            if not np.array_equal(value, after[key]):
+                raise ExportError(
+                    f"The exported signature {name!r} gives other {key} than before it was written: not kept."
+                )
+        for key, wanted in answers[name].items():
+            if not agree(after[key], wanted):
+                raise ExportError(f"The exported signature {name!r} gives other {key} than Adapted.predict: not kept.")
+        if any(after.get("errors", ())):
+            raise ExportError(f"The exported signature {name!r} refuses what Adapted.predict answers: not kept.")
+
+
+def agree(found: np.ndarray, wanted: Any) -> bool:
+    """Whether an output is what was wanted: numbers within `TOLERANCE`, or for each row one of a set of labels."""
+    if found.dtype == object:
+        return len(found) == len(wanted) and all(
+            one.decode() in allowed for one, allowed in zip(found, wanted, strict=True)
+        )
+    return found.shape == wanted.shape and bool(np.abs(found - wanted).max() <= TOLERANCE * np.abs(wanted).max())

@@ -1,0 +1,1 @@
+"""Setup: what is known and built before training."""

@@ -1,0 +1,88 @@
+"""Checking: what is asked for and cannot be done is refused before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.image.augment import PRESETS
+from kzoo.data.image.preprocess import RESIZES
+from kzoo.data.modalities import Modality
+from kzoo.models.assembly import Assembled
+from kzoo.specs.head import Head
+from kzoo.specs.schedule import Phase, Schedule
+from kzoo.training.freezing import batch_norms
+from kzoo.training.losses import build_loss
+from kzoo.training.strategies import refuse_unsynchronized, whole_batch
+
+
+def check_input(modality: Modality, *, size: Any, resize: str | None) -> None:
+    """Raises where the input's size, or how it is resized, is not what the modality has.
+
+    Args:
+        modality: of the data.
+        size: an int, or None.
+        resize: a name, or None where nothing was asked for.
+    """
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer)):
+        hint = f"Height and width are the same: pass size={size[0]!r}." if isinstance(size, tuple | list) else ""
+        raise ValueError(f"size must be an int, or None. Got {size!r}. {hint}".rstrip())
+    if resize is not None and modality.name != "image":
+        raise ValueError(f"resize is for images; the data are {modality.noun}s. Got {resize!r}: leave it out.")
+    if resize is not None and resize not in RESIZES:
+        raise ValueError(f"resize must be one of {', '.join(RESIZES)}. Got {resize!r}.")
+
+
+def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
+    """Raises where an option of the head would do nothing on this backbone."""
+    plain = Head(kind=head.kind)
+    if head.kind != "mlp" and head != plain:
+        idle = [each.name for each in dataclasses.fields(Head) if getattr(head, each.name) != getattr(plain, each.name)]
+        raise ValueError(f"Head(kind={head.kind!r}) takes no {', '.join(idle)}: these are options of kind 'mlp'.")
+    shape = backbone.output_shape
+    if head.pooling != "avg" and len(shape) == 2:
+        raise ValueError(
+            f"Head(pooling={head.pooling!r}) pools over space or time; {backbone.name!r} gives {shape}, which is "
+            "pooled already. Leave pooling out."
+        )
+    if head.levels == "all" and not any(each.name == "head_levels" for each in assembled.model.operations):
+        raise ValueError(f"Head(levels='all') needs a backbone with feature maps; {backbone.name!r} has none to tap.")
+
+
+def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strategy: tf.distribute.Strategy) -> list[str]:
+    """What a reader should know of batches that are smaller than the schedule says."""
+    notes = []
+    replicas = strategy.num_replicas_in_sync
+    for number, (before, phase) in enumerate(zip(wanted.phases, made.phases, strict=True), start=1):
+        if phase.optimizer == "lbfgs":
+            continue
+        batch = whole_batch(phase.batch_size, examples, strategy)
+        if batch != before.batch_size:
+            whole = f", a multiple of the {replicas} replicas" if replicas > 1 else ""
+            short = f"; there are {examples} training examples" if batch < phase.batch_size else ""
+            notes.append(f"Phase {number} takes batches of {batch}{whole}, not {before.batch_size}{short}")
+    return notes
+
+
+def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: str) -> list[str]:
+    """What a reader should know where an augmentation mixes examples, and their targets cannot be mixed."""
+    mixing = [each.augmentation for each in schedule.phases if getattr(PRESETS.get(each.augmentation), "mix", 0)]
+    if kind != "regression" or modality.name != "image" or not mixing:
+        return []
+    return [f"Augmentation {mixing[0]!r} mixes no examples here: targets are numbers"]
+
+
+def check_phase(
+    phase: Phase, assembled: Assembled, *, kind: str, examples: int, strategy: tf.distribute.Strategy
+) -> None:
+    """Raises what training would raise, before anything is trained."""
+    trained = phase.groups(list(assembled.groups))
+    if phase.optimizer != "lbfgs":
+        whole_batch(phase.batch_size, examples, strategy)
+        build_loss(kind, label_smoothing=phase.label_smoothing)
+    if phase.batch_norm:
+        refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)

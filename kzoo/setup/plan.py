@@ -1,0 +1,142 @@
+"""The plan: what an adaptation would do, as a table, before it is done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.core.tables import Table
+from kzoo.data.examples import Audit, Splits
+from kzoo.models.assembly import Assembled
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.schedule import Phase, Schedule
+from kzoo.training.cache.activations import find_limits
+from kzoo.training.cache.budget import CacheLimits, CachePlan, hold, views_of
+from kzoo.training.freezing import set_trainable
+from kzoo.training.strategies import whole_batch
+from kzoo.training.trunk import numbers_at
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What `kzoo.adapt` would do.
+
+    Args:
+        title: model, weights and resolution.
+        splits: examples by label and split.
+        phases: one row a phase: what trains, parameters, epochs, steps, rate, cached activations.
+        audit: what is wrong with the data.
+        notes: what a reader should know.
+    """
+
+    title: str
+    splits: Table
+    phases: Table
+    audit: Audit
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        warnings = self.audit.warnings
+        audit = [line for line in str(self.audit).splitlines() if line not in warnings]
+        blocks = [self.title, *warnings, str(self.splits), str(self.phases), "\n".join(audit), *self.notes]
+        return "\n\n".join(block for block in blocks if block)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        title = Table((), (), title=self.title, notes=(*str(self.audit).splitlines(), *self.notes))
+        return title._repr_html_() + self.splits._repr_html_() + self.phases._repr_html_()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, for JSON."""
+        return {
+            "title": self.title,
+            "splits": [dict(zip(self.splits.columns, row, strict=True)) for row in self.splits.rows],
+            "phases": [dict(zip(self.phases.columns, row, strict=True)) for row in self.phases.rows],
+            "set_aside": [list(each) for each in self.audit.set_aside],
+            "notes": [*self.audit.notes, *self.notes],
+        }
+
+
+def lay_out(
+    card: BackboneSpec,
+    assembled: Assembled,
+    splits: Splits,
+    schedule: Schedule,
+    *,
+    preprocessor: Any,
+    weights: str | None,
+    strategy: tf.distribute.Strategy,
+    class_weights: np.ndarray | None = None,
+) -> Plan:
+    """The plan of a schedule on a model and its data.
+
+    Args:
+        card: of the backbone.
+        assembled: the model.
+        splits: the data.
+        schedule: the phases.
+        preprocessor: from raw examples to the backbone's input.
+        weights: name of the backbone's, or None for random ones.
+        strategy: where it would run.
+        class_weights: float32 (labels,), or None.
+    """
+    title = f"{card.name} ({weights or 'random'} weights) on {preprocessor}; schedule {schedule.name}"
+    available = find_limits()
+    holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
+    batches = [
+        1 if phase.optimizer == "lbfgs" else whole_batch(phase.batch_size, len(splits.train), strategy)
+        for phase in schedule.phases
+    ]
+    rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, batches, strict=True)]
+    columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "activations")
+    phases = Table(columns, rows)
+    notes = []
+    if not weights:
+        notes.append("Random weights: nothing is transferred.")
+    if card.source == "user" and card.constructor and (card.modality, card.scaling) == ("image", "none"):
+        notes.append("Pixels are given to the model in 0..255; kzoo.register(..., scaling=...) changes that.")
+    if class_weights is not None:
+        shown = [f"{label} {weight:.3g}" for label, weight in zip(splits.labels, class_weights, strict=True)]
+        notes.append(f"Class weights: {', '.join(shown)}.")
+    for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
+        notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, holding)]
+    return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
+
+
+def _notes_on_views(phase: Phase, holding: CachePlan) -> list[str]:
+    """What a reader should know where epochs see a view again."""
+    notes = []
+    if holding.views < views_of(phase):
+        notes.append(f"has room for {holding.views} views of each example, not {views_of(phase)}.")
+    if phase.augmentation != "none" and holding.views < phase.epochs:
+        free = "; views=None would give each epoch a new one, at no cost" if holding.place == "nowhere" else ""
+        notes.append(f"repeats {holding.views} views of each example over {phase.epochs} epochs{free}.")
+    return notes
+
+
+def _hold(phase: Phase, assembled: Assembled, splits: Splits, available: CacheLimits) -> CachePlan:
+    size = numbers_at(assembled.cuts[phase.groups(list(assembled.groups))[0]], assembled.model)
+    return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
+
+
+def _row(phase: Phase, holding: CachePlan, batch: int, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
+    groups = phase.groups(list(assembled.groups))
+    set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
+    parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
+    count = numbers_at(assembled.cuts[groups[0]], assembled.model) * (
+        holding.views * len(splits.train) + len(splits.validation)
+    )
+    place = {"memory": "in memory", "disk": "on the disk"}.get(holding.place)
+    held = f"{count * np.dtype(holding.dtype).itemsize / 1e6:,.0f} MB {place}"
+    if holding.place == "nowhere":
+        held = "none: plain loop"
+    views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"
+    if phase.optimizer == "lbfgs":
+        return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
+    steps = len(splits.train) // batch * phase.epochs
+    return (" ".join(groups), parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)

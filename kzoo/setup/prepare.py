@@ -1,0 +1,250 @@
+"""Preparation: what has to be known and built before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.examples import Examples, Splits
+from kzoo.data.file_changes import verify
+from kzoo.data.modalities import MODALITIES, modality_for
+from kzoo.data.splits import read
+from kzoo.data.targets import weigh_classes
+from kzoo.models.assembly import Assembled, assemble
+from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
+from kzoo.models.pixel_scaling import check_scaling
+from kzoo.models.weights import digest_of
+from kzoo.results.adapted import Adapted
+from kzoo.results.pretrained import Pretrained, load_pretrained, seen_by
+from kzoo.setup.arguments import check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
+from kzoo.setup.auto_model import choose_model
+from kzoo.setup.model import FusedSource, fused_source
+from kzoo.specs.fusion import Fusion
+from kzoo.specs.head import Head
+from kzoo.specs.recipes import RECIPES, auto
+from kzoo.specs.registry import cards
+from kzoo.specs.schedule import Phase, Schedule, check_augmentation
+from kzoo.specs.seen import Seen
+from kzoo.specs.task import Task, as_task
+from kzoo.training.feed import Feed, Split
+from kzoo.training.strategies import get_strategy
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that `kzoo.plan` and `kzoo.adapt` share.
+
+    Args:
+        task: the data and the kind of target.
+        source: the backbone, its card and weights.
+        splits: the data, checked and split.
+        head: description of the head.
+        preprocessor: raw pictures or texts to the backbone's input.
+        assembled: backbone and head, built.
+        schedule: the phases.
+        strategy: where it runs.
+        start: SHA-256 of the backbone's weights before anything is trained.
+        seen: what these weights, and those of a teacher, have seen: no such example is tested on.
+    """
+
+    task: Task
+    source: Source | FusedSource
+    splits: Splits
+    head: Head
+    preprocessor: Any
+    assembled: Assembled
+    schedule: Schedule
+    strategy: tf.distribute.Strategy
+    start: str
+    seen: Seen
+
+
+def prepare(
+    model: Any,
+    task: Any,
+    *,
+    schedule: str | Schedule | Phase,
+    augmentation: str | None,
+    weights: str | Path | None,
+    head: Head | None,
+    size: int | None,
+    resize: str | None,
+    strategy: str | tf.distribute.Strategy,
+    seed: int | None,
+    scaling: str | None = None,
+    splits: Splits | None = None,
+    recipe: Callable[..., Schedule] = auto,
+    seen: Seen | None = None,
+) -> Prepared:
+    """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`.
+
+    With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``; `seen`
+    is what a teacher has seen, beside the start weights; without `seed`, no global seed is set.
+    """
+    check_augmentation(augmentation)
+    task = as_task(task)
+    asked = head or Head()
+    known = next(iter(splits.train.columns)) if splits else None
+    automatic = isinstance(model, str) and model == "auto"
+    model, choice = choose_model(task, size=size, modality=known) if automatic else (model, "")
+    source = source_of(model, weights=weights, scaling=scaling)
+    modality = modality_for(source.card, task, known=known)
+    check_input(modality, size=size, resize=resize)
+    chosen = get_strategy(strategy)
+    source.check(size or source.card.size)
+    seen = source.seen | (seen or Seen())
+    splits = splits or read(task, modality.name, seen=seen)
+    head = asked.for_examples(len(splits.train))
+    column = splits.train.columns[modality.name]
+    options: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
+    preprocessor, notes = modality.fit(source.card, column, **options)
+    notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
+    if seed is not None:
+        keras.utils.set_random_seed(seed)
+    with chosen.scope():
+        backbone = source.build(preprocessor.shape)
+        start = digest_of(backbone.get_weights())
+        assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
+    check_head(asked, backbone, assembled)
+    made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
+    picked = _schedule(schedule, head, made)
+    if augmentation is not None:
+        picked = picked.with_augmentation(augmentation)
+    wanted = picked
+    if not isinstance(schedule, Schedule | Phase):
+        picked = picked.with_batches_of(chosen.num_replicas_in_sync)
+    for phase in picked.phases:
+        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen)
+    notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
+    notes += notes_on_mixing(picked, modality, kind=task.kind)
+    splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
+    return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start, seen)
+
+
+def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = None) -> Source | FusedSource:
+    """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
+
+    Args:
+        model: see `kzoo.adapt`; or what this returned.
+        weights: see `kzoo.adapt`.
+        scaling: see `kzoo.adapt`.
+    """
+    check_scaling(scaling)
+    if isinstance(model, Source | FusedSource):
+        return model
+    if isinstance(model, Adapted):
+        if model.record.get("merged", {}).get("how") == "ensemble":
+            raise ValueError("An ensemble is not adapted again: adapt one of its members.")
+        size = model.preprocessor.size
+        card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
+        refuse_scaling(card, scaling)
+        return own_source(card, model.backbone, weights=weights, seen=model.seen)
+    if isinstance(model, Fusion):
+        if scaling is not None:
+            raise ValueError("scaling= is of one model: the members of a fusion have their own. Leave it out.")
+        return fused_source(model, [_member(each, weights=weights) for each in model.members])
+    if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
+        model = load_pretrained(model)
+    if isinstance(model, Pretrained):
+        refuse_scaling(model.card, scaling)
+        return own_source(model.card, model.backbone, weights=weights, seen=model.seen)
+    source = resolve(model, weights=weights, cards=cards(), scaling=scaling)
+    if source.card.source == "pretrained" and source.weights is not None:
+        return dataclasses.replace(source, seen=seen_by(source.card))
+    return source
+
+
+def _member(model: Any, *, weights: str | Path | None) -> Source:
+    source = source_of(model, weights=weights)
+    if not isinstance(source, Source):
+        raise TypeError("A member of a fusion is one backbone, not a fusion again: list all members in one.")
+    return source
+
+
+def _schedule(schedule: str | Schedule | Phase, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
+    if isinstance(schedule, Phase):
+        return Schedule((schedule,))
+    if isinstance(schedule, Schedule):
+        return schedule
+    if not isinstance(schedule, str) or schedule not in ("auto", *RECIPES):
+        raise ValueError(
+            f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule. Got {schedule!r}."
+        )
+    made = recipe() if schedule == "auto" else RECIPES[schedule]()
+    if head.linear:
+        return made
+    # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.
+    probe = Phase("head", epochs=30, learning_rate=1e-3, patience=5)
+    phases = tuple(probe if phase.optimizer == "lbfgs" else phase for phase in made.phases)
+    return Schedule(phases, name=made.name)
+
+
+def make_feed(
+    prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
+) -> tuple[Feed, tuple[list[float], list[float]] | None]:
+    """The data as the loop takes it, and mean and deviation of a regression's targets."""
+    train_split, held = prepared.splits.train, prepared.splits.validation
+    kind = prepared.task.kind
+    scale = None
+    if kind == "regression":
+        mean, deviation = train_split.targets.mean(axis=0), train_split.targets.std(axis=0) + 1e-12
+        scale = (mean.tolist(), deviation.tolist())
+
+    def dense(examples: Examples) -> np.ndarray:
+        if kind == "classification":
+            return np.eye(len(prepared.splits.labels), dtype=np.float32)[examples.targets]
+        return ((examples.targets - scale[0]) / scale[1]).astype(np.float32) if scale else examples.targets
+
+    weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
+    targets = (dense(train_split), dense(held))
+    feed = feed_of(prepared.preprocessor, (train_split, held), targets, kind=kind, seed=seed, mixable=mixable)
+    return dataclasses.replace(feed, class_weights=weights), scale
+
+
+def feed_of(
+    preprocessor: Any,
+    examples: Sequence[Examples],
+    targets: Sequence[np.ndarray],
+    *,
+    kind: str,
+    seed: int,
+    mixable: bool | None = None,
+) -> Feed:
+    """Examples to train and to choose on, read by a preprocessor, as the loop takes them.
+
+    Args:
+        preprocessor: of the backbone.
+        examples: of training and of validation.
+        targets: of both, float32 (N, outputs).
+        kind: of the task.
+        seed: of the run; the same seed gives the same versions, whatever the preprocessor.
+        mixable: whether examples may be mixed; None: unless targets are numbers.
+    """
+    modality = MODALITIES[preprocessor.modality]
+    train, held = (
+        modality.reader(
+            each.columns[modality.name],
+            preprocessor,
+            digests=each.digests,
+            seed=seed,
+            mixable=kind != "regression" if mixable is None else mixable,
+        )
+        for each in examples
+    )
+    return Feed(
+        train=Split(train.load, train.finish, examples[0].digests, targets[0], partial(verify, examples[0])),
+        held=Split(held.load, held.finish, examples[1].digests, targets[1], partial(verify, examples[1])),
+        key=train.key,
+        mixes=train.mixes,
+        class_weights=None,
+        kind=kind,
+        seed=seed,
+    )

@@ -1,0 +1,1 @@
+"""The catalog: the cards of all backbones that kzoo knows by name."""

@@ -1,0 +1,194 @@
+"""Restoring: the card that a file holds, checked field by field, so that a file cannot choose what is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kzoo.specs.card import MODALITIES, SCALINGS, BackboneSpec, WeightFile
+from kzoo.specs.catalog.hub_text import PACKAGE
+from kzoo.specs.checked_json import Check, anything, checked, either, flag, many, maybe, number, one_of, text, whole
+
+LONGEST = 1 << 26
+"""Pixels, tokens or samples of an input."""
+
+SOURCES = ("keras", "keras_cv", "keras_hub", "kzoo", "user", "pretrained")
+
+BUCKETS = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/",
+    "https://storage.googleapis.com/keras-applications/",
+)
+"""Where Keras publishes weights."""
+
+OPENER = "kzoo.results.pretrained.open_backbone"
+"""The constructor of what `kzoo.results.pretrained.Pretrained.register` adds."""
+
+ENCODER = "kzoo.models.zoo.text.encoder"
+
+FRONT: dict[str, Check] = {
+    "kind": one_of(("log_mel", "whisper", "waveform")),
+    "rate": whole(1, 1_000_000),
+    "frame": whole(1, 1 << 16),
+    "hop": whole(1, 1 << 16),
+    "mels": whole(1, 1024),
+    "low": number(0, 1_000_000),
+    "high": number(0, 1_000_000),
+}
+"""Fields of `kzoo.data.audio.spectrogram.FrontEnd`."""
+
+_VOCABULARY = 64 << 20
+_READS: dict[str, Check] = {
+    **FRONT,
+    "entries": text(_VOCABULARY),
+    "lower": flag,
+    "lowercase": flag,
+    "strip_accents": flag,
+    "buckets": whole(2, 1 << 28),
+    "ngrams": many(whole(1, 10), most=10),
+    "pieces": many(whole(1, 20), most=20),
+}
+"""How raw text or sound becomes an input, apart from ``preset`` and ``inside``."""
+
+
+def restore_card(values: Any, *, known: Mapping[str, BackboneSpec]) -> BackboneSpec:
+    """The card of its fields as plain values from a file.
+
+    The constructor must be that of a card in `known`, and its arguments must be of the kinds that such cards have.
+
+    Args:
+        values: what a file holds.
+        known: the catalog, and what this process registered.
+
+    Raises:
+        ValueError: a field is unknown, of another type or out of bounds; or names something to be called, opened or
+            fetched that no known card names.
+    """
+    cards = list(known.values())
+    files = {file for card in cards for file in card.weights}
+    constructors = {"", OPENER, *(card.constructor for card in cards)}
+    weights = many(lambda value, name: _weight_file(value, name, files), most=50)
+    checks: dict[str, Check] = {
+        "name": text(2_000),
+        "constructor": one_of(constructors),
+        "arguments": anything,
+        "modality": one_of(MODALITIES),
+        "size": whole(1, LONGEST),
+        "min_size": whole(1, LONGEST),
+        "multiple": whole(1, 10_000),
+        "scaling": one_of(SCALINGS),
+        "reads": anything,
+        "scripts": lambda value, name: tuple(many(text(20), most=200)(value, name)),
+        "rate": maybe(number(0, 10)),
+        "parameters": maybe(whole(0, 1 << 40)),
+        "width": maybe(whole(1, 1 << 24)),
+        "top1": maybe(number(0, 1)),
+        "top5": maybe(number(0, 1)),
+        "weights": lambda value, name: tuple(weights(value, name)),
+        "inside": one_of({"", *(card.inside for card in cards)}),
+        "licence": text(2_000),
+        "paper": text(2_000),
+        "source": one_of(SOURCES),
+    }
+    constructor = values.get("constructor", "") if isinstance(values, Mapping) else ""
+    if isinstance(constructor, str) and constructor not in constructors:
+        raise ValueError(
+            f"the constructor {constructor[:200]!r} is neither kzoo's nor registered in this process. If it is yours, "
+            "kzoo.register it before its folder is opened"
+        )
+    found = checked(values, checks, name="card", needed=("name", "constructor"))
+    alike = [card for card in cards if card.constructor == found["constructor"]]
+    found["arguments"] = _arguments(found["constructor"], found.get("arguments", {}), alike)
+    found["reads"] = _reads(found.get("reads", {}), cards)
+    return _without_package_path(BackboneSpec(**found), alike)
+
+
+def _arguments(constructor: str, values: Any, alike: Sequence[BackboneSpec]) -> dict[str, Any]:
+    """Arguments of a constructor that cards have in common: the same names, the same types, known strings."""
+    if constructor == OPENER:
+        checks: dict[str, Check] = {"folder": _folder, "channels": whole(1, 4)}
+        return checked(values, checks, name="card.arguments", needed=tuple(checks))
+    examples: dict[str, list[Any]] = {}
+    for card in alike:
+        for name, value in card.arguments.items():
+            examples.setdefault(name, []).append(value)
+    checks = {name: _like(values) for name, values in examples.items()}
+    if "preset" in checks:
+        checks["preset"] = either(checks["preset"], _folder)
+    if constructor == ENCODER:
+        checks |= {"pooling": one_of(("mean", "cls")), "exact_gelu": flag}
+    return checked(values, checks, name="card.arguments")
+
+
+def _like(examples: Sequence[Any]) -> Check:
+    """What is of the type of one of the examples; strings must be one of them."""
+    kinds: list[Check] = []
+    strings: set[str] = set()
+    items: list[Any] = []
+    for example in examples:
+        if isinstance(example, list | tuple):
+            items += example
+        elif isinstance(example, str):
+            strings.add(example)
+    plain = [example for example in examples if not isinstance(example, list | tuple | str | Mapping)]
+    if any(isinstance(each, bool) for each in plain):
+        kinds.append(flag)
+    if any(each is None for each in plain):
+        kinds.append(one_of((None,)))
+    if any(isinstance(each, int | float) and not isinstance(each, bool) for each in plain):
+        whole_only = all(isinstance(each, int) for each in plain)
+        kinds.append(whole(0, 1 << 24) if whole_only else number(0, 1 << 24))
+    if strings:
+        kinds.append(one_of(strings))
+    if items:
+        kinds.append(many(_like(items), most=1_000))
+    return either(*kinds) if kinds else one_of(())
+
+
+def _reads(values: Any, cards: Sequence[BackboneSpec]) -> dict[str, Any]:
+    presets = {card.reads["preset"] for card in cards if "preset" in card.reads}
+    insides = {card.reads["inside"] for card in cards if "inside" in card.reads}
+    places: dict[str, Check] = {"preset": either(one_of(presets), _folder), "inside": one_of(insides)}
+    others: dict[str, list[Any]] = {}
+    for card in cards:
+        for name, value in card.reads.items():
+            others.setdefault(name, []).append(value)
+    like = {name: _like(examples) for name, examples in others.items()}
+    return checked(values, {**like, **_READS, **places}, name="card.reads")
+
+
+def _folder(value: Any, name: str) -> str:
+    """An absolute path of this machine; what is in it is checked when it is opened."""
+    value = text(4_096)(value, name)
+    if "://" in value or not Path(value).is_absolute():
+        raise ValueError(f"{name} must be the absolute path of a folder. Got {value[:100]!r}.")
+    return value
+
+
+def _weight_file(values: Any, name: str, files: set[WeightFile]) -> WeightFile:
+    checks: dict[str, Check] = {
+        "name": text(200),
+        "url": text(1_000),
+        "digest": maybe(text(64)),
+        "size": maybe(whole(1, LONGEST)),
+    }
+    file = WeightFile(**checked(values, checks, name=name, needed=("name", "url")))
+    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", file.name) and file.url.startswith(BUCKETS)
+    if file not in files and not (plain and ".." not in file.url):
+        raise ValueError(f"{name} must be a file that Keras publishes. Got {file.name[:100]!r} at {file.url[:100]!r}.")
+    return file
+
+
+def _without_package_path(card: BackboneSpec, alike: Sequence[BackboneSpec]) -> BackboneSpec:
+    """The card with the name of a package in place of a path into it, which is another one on another machine."""
+    presets = {each.reads["preset"] for each in alike if str(each.reads.get("preset", "")).startswith(PACKAGE)}
+
+    def named(values: Mapping[str, Any]) -> dict[str, Any]:
+        path = str(values.get("preset", ""))
+        inside = (each for each in presets if Path(path).as_posix().endswith("/" + each.removeprefix(PACKAGE)))
+        found = next(inside, None)
+        return {**values, "preset": found} if found else dict(values)
+
+    return replace(card, arguments=named(card.arguments), reads=named(card.reads))

@@ -1,0 +1,210 @@
+"""Activations at the cuts of a schedule: what is frozen is computed once for each example and view."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from kzoo.specs.schedule import Phase
+from kzoo.training.cache import disk
+from kzoo.training.cache.branches import BranchJoin, find_strands
+from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hold, requests
+from kzoo.training.cache.compute import BATCH, Passes
+from kzoo.training.cache.rows import BranchRows, Rows, RowSource
+from kzoo.training.feed import PARALLEL, Feed, read, untuned
+from kzoo.training.trunk import Cut, budget, cut, numbers_at
+
+LOG = logging.getLogger("kzoo")
+
+
+def find_limits() -> CacheLimits:
+    """What activations may take on this machine, now: half of the free memory, and what the store has room for."""
+    return CacheLimits(memory=budget(), disk=disk.room())
+
+
+@dataclass
+class Activations:
+    """A model's activations at the cuts below its groups.
+
+    Args:
+        model: from scaled pictures to logits.
+        cuts: the tensors that enter each group, from input to head.
+        feed: the data.
+        fold: from a model to one that gives the same with fewer operations.
+        limits: what they may take.
+    """
+
+    model: keras.Model
+    cuts: Mapping[str, Sequence[Any]]
+    feed: Feed
+    fold: Callable[..., keras.Model]
+    limits: CacheLimits = field(default_factory=find_limits)
+    _strands: dict[str, dict[str, Sequence[Any]]] = field(init=False)
+    _joins: dict[str, BranchJoin] = field(init=False)
+    _parts: dict[str, Cut] = field(default_factory=dict)
+    _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._strands, self._joins = {}, {}
+        for group, tensors in self.cuts.items():
+            found = find_strands(tensors)
+            names = [f"{group}, {n} of {len(found)}" for n in range(1, len(found) + 1)] if len(found) > 1 else [group]
+            self._strands[group] = dict(zip(names, found, strict=True))
+            if len(found) > 1:
+                self._joins[group] = BranchJoin(found, tensors)
+        self._passes = self._new_passes()
+
+    def part(self, phase: Phase) -> Cut:
+        """The model, cut below what a phase trains; all of it is above the cut where nothing is held."""
+        group = self._lowest(phase) if self.holding(phase).place != "nowhere" else ""
+        if group not in self._parts:
+            self._parts[group] = cut(self.model, self.cuts[group] if group else [self.model.input])
+        return self._parts[group]
+
+    def holding(self, phase: Phase) -> CachePlan:
+        """How the activations of a phase are held."""
+        size = numbers_at(self.cuts[self._lowest(phase)], self.model)
+        return hold(phase, size=size, train=len(self.feed.train), held=len(self.feed.held), limits=self.limits)
+
+    @property
+    def runtimes(self) -> list[str]:
+        """Names of the runtimes that computed in the last `fill`; none where everything was there already."""
+        return self._passes.runtimes
+
+    def fill(self, phases: Sequence[Phase], *, bar: tqdm) -> None:
+        """Computes what the first of `phases` needs, and in the same passes what later ones need from the same trunk.
+
+        Args:
+            phases: those that are still to come; weights have changed since the last call, or not.
+            bar: progress, in pictures.
+        """
+        self._passes = self._new_passes()
+        for attempt in range(3):
+            try:
+                self._fill(phases, bar)
+                break
+            except OverflowError:
+                self.limits = replace(self.limits, half=False)
+            except OSError as error:
+                if attempt == 2 or not self.limits.disk:
+                    raise
+                LOG.warning("Activations cannot be kept in %s (%s): going on without.", disk.folder(), error)
+                self.limits = replace(self.limits, disk=0)
+        wanted = {self._passes.key(request) for phase in phases for request in self._requests(phase)}
+        for key in self._rows.keys() - wanted:
+            del self._rows[key]
+
+    def train_rows(self, phase: Phase) -> list[RowSource]:
+        """What `fill` computed of each view of the training split."""
+        return self._joined(phase, "train")
+
+    def held_batches(self, phase: Phase) -> Iterator[tuple[Any, ...]]:
+        """Validation's activations at the cut of a phase, batch by batch, in order."""
+        size = len(self.feed.held)
+        for rows in self._joined(phase, "held"):
+            yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
+            return
+        for inputs, _ in read(self.feed.held, np.arange(size), "none", [0], batch=BATCH):
+            yield (inputs,)
+
+    def dataset(self, phase: Phase, *, batch: int) -> tf.data.Dataset:
+        """Batches of activations, targets and weights, without end: a view an epoch, in a new order each time."""
+        holding = self.holding(phase)
+        if holding.place == "nowhere":
+            return self._pictures(phase, holding.views, batch)
+        held, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
+
+        def epoch(number: Any) -> tf.data.Dataset:
+            turn = tf.cast(number % holding.views, tf.int32)
+
+            def pick(index: Any) -> Any:
+                takes = [lambda rows=rows: rows.gather(index, targets) for rows in held]
+                inputs, wanted = tf.switch_case(turn, takes)
+                weights = self.feed.weights(wanted)
+                wanted = self.feed.train.beside(wanted, index, phase.augmentation, turn)
+                return inputs[0] if len(inputs) == 1 else inputs, wanted, weights
+
+            order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
+            return order.batch(batch, drop_remainder=True).map(pick)
+
+        return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
+
+    def _pictures(self, phase: Phase, views: int, batch: int) -> tf.data.Dataset:
+        """What the whole model takes, in the order and the views that `dataset` takes activations in."""
+        train, targets = self.feed.train, tf.constant(self.feed.train.targets)
+        steps = len(train) // batch
+
+        def epoch(number: Any) -> tf.data.Dataset:
+            chosen = tf.reshape(number % views, (1,))
+
+            def load(index: Any) -> Any:
+                return train.load(index, phase.augmentation, chosen), tf.gather(targets, index), index
+
+            def finish(turn: Any, batched: Any) -> Any:
+                versions, wanted, indices = batched
+                inputs, wanted = train.finish(
+                    versions, wanted, phase.augmentation, numbers=chosen, turn=number * steps + turn
+                )
+                weights = self.feed.weights(wanted)
+                return inputs, train.beside(wanted, indices, phase.augmentation, chosen[0]), weights
+
+            order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
+            loaded = order.map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
+            return loaded.enumerate().map(finish, num_parallel_calls=PARALLEL)
+
+        return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
+
+    def _new_passes(self) -> Passes:
+        cuts = {name: tensors for strands in self._strands.values() for name, tensors in strands.items()}
+        return Passes(self.model, cuts, self.feed, self.fold, self._rows)
+
+    def _fill(self, phases: Sequence[Phase], bar: tqdm) -> None:
+        wanted: dict[tuple[str, str], CacheRequest] = {}
+        for request in self._wanted(phases):
+            # Two members of a fusion may be one and the same.
+            wanted.setdefault(self._passes.key(request), request)
+        together: dict[tuple[str, str], list[CacheRequest]] = {}
+        for key, request in wanted.items():
+            if key not in self._rows:
+                together.setdefault((request.split, request.augmentation), []).append(request)
+        # One runtime for all passes of a phase: to make one takes seconds.
+        names = list(self._passes.cuts)
+        groups = sorted({request.group for each in together.values() for request in each}, key=names.index)
+        for each in together.values():
+            self._passes.run(each, groups, use_store=self.limits.disk > 0, bar=bar)
+
+    def _lowest(self, phase: Phase) -> str:
+        return phase.groups(list(self.cuts))[0]
+
+    def _requests(self, phase: Phase) -> list[CacheRequest]:
+        holding = self.holding(phase)
+        return [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, holding)]
+
+    def _joined(self, phase: Phase, split: str) -> list[RowSource]:
+        """What is held of each view of a split, at the cut of a phase."""
+        views: dict[int, list[Rows]] = {}
+        for request in self._requests(phase):
+            if request.split == split:
+                views.setdefault(request.number, []).append(self._rows[self._passes.key(request)])
+        join = self._joins.get(self._lowest(phase))
+        return [BranchRows(strands, join) if join else strands[0] for strands in views.values()]
+
+    def _wanted(self, phases: Sequence[Phase]) -> list[CacheRequest]:
+        """What the first phase needs, and what later ones need of the same views from what is frozen until then."""
+        names = list(self.cuts)
+        wanted = self._requests(phases[0])
+        views = {request.view for request in wanted}
+        lowest = len(names)
+        for before, phase in itertools.pairwise(phases):
+            lowest = min(lowest, names.index(self._lowest(before)))
+            if names.index(self._lowest(phase)) <= lowest:
+                wanted += [each for each in self._requests(phase) if each.view in views and each not in wanted]
+        return wanted

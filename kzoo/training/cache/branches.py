@@ -1,0 +1,99 @@
+"""Strands: what is frozen, in parts that have nothing in common but the model's input, as a fusion's members are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+
+def find_strands(tensors: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The tensors that a cut's tensors are made of, together where they follow from a common layer.
+
+    What is joined by a `Concatenate` alone is taken apart; the rest stays as it is.
+    """
+    leaves = {id(leaf): leaf for tensor in tensors for leaf in _leaves(tensor)}
+    return _grouped(list(leaves.values()))
+
+
+class BranchJoin:
+    """From the tensors of all strands to those at the cut.
+
+    Args:
+        strands: as `find_strands` gives them.
+        tensors: at the cut.
+    """
+
+    def __init__(self, strands: Sequence[Sequence[Any]], tensors: Sequence[Any]) -> None:
+        leaves = [leaf for strand in strands for leaf in strand]
+        self._places = {id(leaf): place for place, leaf in enumerate(leaves)}
+        self._tensors = tuple(tensors)
+        made = [tensor for tensor in tensors if id(tensor) not in self._places]
+        self._model = keras.Model(leaves, made) if made else None
+
+    def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Tensors (B, ...) of the strands, to tensors at the cut."""
+        made = iter(keras.tree.flatten(self._model(list(values))) if self._model else ())
+        return tuple(
+            values[self._places[id(each)]] if id(each) in self._places else next(made) for each in self._tensors
+        )
+
+
+def follow(tensors: Sequence[Any], below: Sequence[Any]) -> bool:
+    """Whether tensors can be computed from those below alone."""
+    known, seen = {id(each) for each in below}, set()
+    todo = list(tensors)
+    while todo:
+        tensor = todo.pop()
+        if id(tensor) in known or id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        inputs = _inputs(tensor)
+        if not inputs:
+            return False
+        todo += inputs
+    return True
+
+
+def meet(tensors: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether a layer is below both."""
+    return bool(_below(tensors) & _below(others))
+
+
+def _leaves(tensor: Any) -> list[Any]:
+    if not isinstance(tensor._keras_history.operation, keras.layers.Concatenate):
+        return [tensor]
+    found = [leaf for each in _inputs(tensor) for leaf in _leaves(each)]
+    return found if len(_grouped(found)) > 1 else [tensor]
+
+
+def _grouped(leaves: Sequence[Any]) -> list[tuple[Any, ...]]:
+    groups: list[tuple[set[int], list[Any]]] = []
+    for leaf in leaves:
+        below, members = _below([leaf]), [leaf]
+        akin = [group for group in groups if group[0] & below]
+        place = groups.index(akin[0]) if akin else len(groups)
+        whole = below.union(*(group[0] for group in akin)), [*(each for group in akin for each in group[1]), *members]
+        groups = [group for group in groups if not any(group is each for each in akin)]
+        groups.insert(place, whole)
+    return [tuple(members) for _, members in groups]
+
+
+def _below(tensors: Sequence[Any]) -> set[int]:
+    """All operations that tensors follow from, without the model's inputs."""
+    found: set[int] = set()
+    todo = list(tensors)
+    while todo:
+        tensor = todo.pop()
+        operation, inputs = tensor._keras_history.operation, _inputs(tensor)
+        if inputs and id(operation) not in found:
+            found.add(id(operation))
+            todo += inputs
+    return found
+
+
+def _inputs(tensor: Any) -> list[Any]:
+    """What a tensor is computed from; nothing, where it is an input."""
+    history = tensor._keras_history
+    return list(history.operation._inbound_nodes[history.node_index].input_tensors)

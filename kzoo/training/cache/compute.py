@@ -1,0 +1,204 @@
+"""Passes over the data: all activations that are wanted of one split and augmentation, computed together, once."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm.auto import tqdm
+
+from kzoo.training.cache import disk
+from kzoo.training.cache.branches import follow, meet
+from kzoo.training.cache.budget import CacheRequest, narrow
+from kzoo.training.cache.rows import MemoryBlock, Rows, joined
+from kzoo.training.feed import Feed, Split, read, verified
+from kzoo.training.runtime import Runtime, fastest
+from kzoo.training.trunk import fingerprint, pack
+
+BATCH = 64
+"""Pictures that go through the trunk at once."""
+
+SAMPLE = 4
+"""Examples on which runtimes are compared."""
+
+
+@dataclass
+class Passes:
+    """Computes activations while the weights below the cuts stay as they are.
+
+    Args:
+        model: from scaled pictures to logits.
+        cuts: the tensors that enter each group, from input to head; of a group with several trunks, those of each.
+        feed: the data.
+        fold: from a model to one that gives the same with fewer operations.
+        rows: what is held, by key; it is added to.
+    """
+
+    model: keras.Model
+    cuts: Mapping[str, Sequence[Any]]
+    feed: Feed
+    fold: Callable[..., keras.Model]
+    rows: dict[tuple[str, str], Rows]
+    _runtimes: dict[tuple[str, ...], Runtime] = field(default_factory=dict)
+    _prints: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def runtimes(self) -> list[str]:
+        """Names of the runtimes that were used so far."""
+        return sorted({runtime.name for runtime in self._runtimes.values()})
+
+    def key(self, request: CacheRequest) -> tuple[str, str]:
+        """A hash of all that activations follow from, besides the content of the examples; and their split."""
+        if request.group not in self._prints:
+            self._prints[request.group] = fingerprint(keras.Model(self.model.input, list(self.cuts[request.group])))
+        values: dict[str, Any] = {
+            "format": disk.FORMAT,
+            "trunk": self._prints[request.group],
+            "view": {**self.feed.key(request.augmentation), "number": request.number},
+            "dtype": request.dtype,
+        }
+        if self.feed.mixes(request.augmentation):
+            part = self._part(request)
+            values["mixed"] = hashlib.sha256("".join(part.digests).encode() + part.targets.tobytes()).hexdigest()
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32], request.split
+
+    def run(self, requests: Sequence[CacheRequest], groups: Sequence[str], *, use_store: bool, bar: tqdm) -> None:
+        """Takes what the store has of requests for one split and augmentation, and computes what it has not.
+
+        While it computes, other processes that want the same wait, and then read it.
+
+        Args:
+            requests: of one split and augmentation.
+            groups: at whose cuts the runtime computes: those of the requests, and of others that it is to serve.
+            use_store: whether to read from the store and write to it.
+            bar: progress, in pictures.
+        """
+        keys = {request: self.key(request) for request in requests}
+        digests = self._part(requests[0]).digests
+        with contextlib.ExitStack() as locks:
+            blocks: dict[CacheRequest, list[Any]] = {request: [] for request in requests}
+            if use_store:
+                bar.set_postfix_str("looking for what is known, or waiting for a run that computes it")
+                for shelf in sorted({key for key, _ in keys.values()}):
+                    locks.enter_context(disk.shelf_lock(shelf))
+                blocks = {request: disk.find(keys[request][0]) for request in requests}
+            known = {request: {d for block in blocks[request] for d in block.digests} for request in requests}
+            missing = [request for request in requests if not known[request].issuperset(digests)]
+            if missing:
+                wanted = [n for n, d in enumerate(digests) if any(d not in known[request] for request in missing)]
+                order = self._order(missing[0], wanted)
+                made = self._compute(missing, groups, order, use_store=use_store, bar=bar)
+                blocks |= {request: [*blocks[request], block] for request, block in made.items()}
+            for request in requests:
+                mapped, mixed = request.place == "disk", self.feed.mixes(request.augmentation)
+                key = keys[request]
+                self.rows[key] = joined(blocks[request], digests, mapped=mapped, mixed=mixed, key=key[0])
+
+    def at_cuts(self, groups: Sequence[str], inputs: Sequence[Any], *, below: str = "") -> dict[str, list[np.ndarray]]:
+        """Activations at the cuts below `groups`, from the model's input, or from those at the cut of a lower group."""
+        name = (below, *groups)
+        if name not in self._runtimes:
+            tensors = [tensor for group in groups for tensor in self.cuts[group]]
+            part = keras.Model(pack(self.cuts[below]) if below else self.model.input, tensors, name="trunk")
+            self._runtimes[name] = fastest(part, fold=self.fold, sample=[each[:SAMPLE] for each in inputs])
+        outputs = iter(self._runtimes[name](*inputs))
+        return {group: [next(outputs) for _ in self.cuts[group]] for group in groups}
+
+    def _part(self, request: CacheRequest) -> Split:
+        return getattr(self.feed, request.split)
+
+    def _order(self, request: CacheRequest, indices: Sequence[int]) -> np.ndarray:
+        """The order in which examples are computed: at random where batches are mixed, else as they come."""
+        order = np.asarray(indices, np.int64)
+        return (
+            np.random.default_rng(self.feed.seed).permutation(order) if self.feed.mixes(request.augmentation) else order
+        )
+
+    def _compute(
+        self, requests: Sequence[CacheRequest], groups: Sequence[str], order: np.ndarray, *, use_store: bool, bar: tqdm
+    ) -> dict[CacheRequest, Any]:
+        numbers = len({request.number for request in requests})
+        bar.set_postfix_str(f"{numbers} views" if numbers > 1 else "features")
+        known = self._part(requests[0]).digests
+        digests: list[str] = [known[int(index)] for index in order]
+        writers: dict[CacheRequest, Any] = {request: MemoryBlock(digests) for request in requests}
+        with contextlib.ExitStack() as stack:
+            for request in requests if use_store else ():
+                view = f"{request.augmentation} {request.number}"
+                card = {
+                    "model": self.model.name.removesuffix("_adapted"),
+                    "below": request.group,
+                    "view": view,
+                    "examples": len(order),
+                }
+                writing = disk.writing(self.key(request)[0], digests=digests, card=card)
+                writers[request] = stack.enter_context(writing)
+            for number, outputs, targets in self._outputs(requests, order, groups, bar):
+                for request in requests:
+                    if request.number == number and request.group in outputs:
+                        arrays = [narrow(array, request.dtype) for array in outputs[request.group]]
+                        mixed = self.feed.mixes(request.augmentation)
+                        writers[request].append([*arrays, targets] if mixed else arrays)
+                bar.update(len(targets))
+        return {request: writer.block for request, writer in writers.items()}
+
+    def _outputs(
+        self, requests: Sequence[CacheRequest], order: np.ndarray, groups: Sequence[str], bar: tqdm
+    ) -> Iterator[tuple[int, dict[str, list[np.ndarray]], np.ndarray]]:
+        """Batch by batch: number of a view, its activations at cuts that are requested, its targets."""
+        request, part = requests[0], self._part(requests[0])
+        numbers = sorted({each.number for each in requests})
+        fresh: list[str] = []
+        for wanted in self._together({each.group for each in requests}):
+            lower, held = self._lower(request, wanted, numbers)
+            if not lower:
+                fresh += wanted
+                continue
+            bar.total += len(order) * len(numbers)
+            for number, rows in zip(numbers, held, strict=True):
+                for start in range(0, len(order), BATCH):
+                    inputs, targets = rows.gather(order[start : start + BATCH], part.targets)
+                    yield number, self.at_cuts(wanted, inputs, below=lower), targets.numpy()
+        if not fresh:
+            return
+        bar.total += len(order) * len(numbers)
+        # Also what serves other requests, but not of a trunk of which nothing is missing.
+        served = [name for name in groups if any(self._are_together(name, each) for each in fresh)]
+        batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
+        with verified(part, order):
+            for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):
+                found = self.at_cuts(served, (inputs,))
+                for place, number in enumerate(numbers):
+                    span = slice(place, None, len(numbers))
+                    yield number, {name: [a[span] for a in found[name]] for name in fresh}, targets[span].numpy()
+
+    def _together(self, groups: set[str]) -> list[list[str]]:
+        """Groups by the trunk that they have in common, from input to head."""
+        bundles: list[list[str]] = []
+        for name in sorted(groups, key=list(self.cuts).index):
+            bundle = next((each for each in bundles if any(self._are_together(name, other) for other in each)), None)
+            if bundle is None:
+                bundles.append([name])
+            else:
+                bundle.append(name)
+        return bundles
+
+    def _are_together(self, one: str, other: str) -> bool:
+        return one == other or meet(self.cuts[one], self.cuts[other])
+
+    def _lower(self, request: CacheRequest, groups: Sequence[str], numbers: Sequence[int]) -> tuple[str, list[Rows]]:
+        """The highest cut below all of `groups` at which all these views are held still, and their rows."""
+        names = list(self.cuts)
+        wanted = [tensor for group in groups for tensor in self.cuts[group]]
+        for name in reversed(names[: names.index(groups[0])]):
+            keys = [self.key(dataclasses.replace(request, group=name, number=number)) for number in numbers]
+            if all(key in self.rows for key in keys) and follow(wanted, self.cuts[name]):
+                return name, [self.rows[key] for key in keys]
+        return "", []

@@ -1,0 +1,184 @@
+"""Rows: the activations of a split's examples as tensors, in memory or mapped from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.training.cache.branches import BranchJoin
+from kzoo.training.cache.disk import Block, writing
+
+CHUNK = 256
+
+
+class MemoryBlock:
+    """Rows that are held in memory only, where the store cannot be used; written and read as a `Block` is.
+
+    Args:
+        digests: of the examples, in the order in which they are appended.
+    """
+
+    def __init__(self, digests: Sequence[str]) -> None:
+        self.digests = digests
+        self.parts: list[Sequence[np.ndarray]] = []
+
+    def append(self, arrays: Sequence[np.ndarray]) -> None:
+        """Rows (B, ...) of each tensor."""
+        self.parts.append(arrays)
+
+    @property
+    def block(self) -> MemoryBlock:
+        """Itself: it is whole as soon as all is appended."""
+        return self
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The rows as arrays (N, ...)."""
+        return tuple(np.concatenate(each) for each in zip(*self.parts, strict=True))
+
+
+class RowSource:
+    """What rows of one trunk and of several have in common."""
+
+    index: np.ndarray
+
+    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+        """Activations and targets of some examples, as tensors.
+
+        Args:
+            examples: int64 (B,).
+            targets: float32 (N, outputs), of all examples, unless mixing gave others; None: they are not wanted.
+        """
+        raise NotImplementedError
+
+    def take(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
+        """The activations of examples `start` to `stop`, float32 (stop - start, ...), in order."""
+        inputs, _ = self.gather(np.arange(start, min(stop, len(self.index))), None)
+        return tuple(each.numpy() for each in inputs)
+
+
+@dataclass(frozen=True)
+class Rows(RowSource):
+    """Activations of N examples.
+
+    Args:
+        parts: of each tensor at the cut, (R, ...), float32 or float16: tensors in main memory, or arrays that are
+            mapped from files.
+        index: the row of each example, int64 (N,).
+        targets: float32 (R, outputs), where mixing changed them; else None.
+    """
+
+    parts: tuple[Any, ...]
+    index: np.ndarray
+    targets: Any = None
+
+    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+        """See `RowSource`."""
+        picked = tf.gather(tf.constant(self.index), examples)
+        inputs = tuple(_wide(_picked(part, picked)) for part in self.parts)
+        if targets is None:
+            return inputs, None
+        return inputs, tf.gather(targets, examples) if self.targets is None else _picked(self.targets, picked)
+
+
+@dataclass(frozen=True)
+class BranchRows(RowSource):
+    """Activations of N examples that several trunks gave, each held by itself.
+
+    Args:
+        strands: of each trunk.
+        join: from all their tensors to those at the cut.
+    """
+
+    strands: Sequence[Rows]
+    join: BranchJoin
+
+    @property
+    def index(self) -> np.ndarray:
+        """As of `Rows`, of one of them."""
+        return self.strands[0].index
+
+    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+        """See `RowSource`."""
+        found = [rows.gather(examples, targets) for rows in self.strands]
+        inputs = [tensor for tensors, _ in found for tensor in tensors]
+        return self.join(inputs), found[0][1]
+
+
+def _picked(part: Any, rows: Any) -> Any:
+    if tf.is_tensor(part):
+        return tf.gather(part, rows)
+    # Read by NumPy: tf.data copies what its functions capture into memory, mapped tensors too (TensorFlow 2.21).
+    found = tf.numpy_function(lambda places: np.asarray(part[places]), [rows], part.dtype)
+    found.set_shape((None, *part.shape[1:]))
+    return found
+
+
+def joined(
+    blocks: Sequence[Block | MemoryBlock], digests: Sequence[str], *, mapped: bool, mixed: bool, key: str
+) -> Rows:
+    """Rows of blocks that hold all of `digests` between them.
+
+    Args:
+        blocks: of one shelf.
+        digests: of the examples.
+        mapped: whether to leave them on the disk; blocks are then made into one where there are several.
+        mixed: whether their last tensor is their targets.
+        key: of the shelf.
+    """
+    whole = next((block for block in blocks if set(digests) <= set(block.digests)), None)
+    if whole is None and mapped:
+        whole = _merge([block for block in blocks if isinstance(block, Block)], digests, key)
+    if whole is not None:
+        blocks = [whole]
+    places = _places(blocks)
+    found = [places[digest] for digest in digests]
+    if mapped:
+        parts, index = blocks[0].arrays(), np.array([row for _, row in found], np.int64)
+    else:
+        parts, index = _loaded(blocks, found)
+    return Rows(parts[:-1], index, parts[-1]) if mixed else Rows(parts, index)
+
+
+def _loaded(
+    blocks: Sequence[Block | MemoryBlock], found: Sequence[tuple[int, int]]
+) -> tuple[tuple[Any, ...], np.ndarray]:
+    """The rows that are wanted of each block, one block after the other; and where each example's row is then."""
+    order = sorted(range(len(found)), key=found.__getitem__)
+    index = np.empty(len(found), np.int64)
+    index[order] = np.arange(len(found))
+    picked = []
+    for number, block in enumerate(blocks):
+        rows = [found[example][1] for example in order if found[example][0] == number]
+        if rows:
+            picked.append([array[rows] for array in block.arrays()])
+    # Main memory, also where there is a GPU: it takes what it needs, batch by batch.
+    with tf.device("CPU:0"):
+        parts = tuple(
+            tf.constant(each[0] if len(each) == 1 else np.concatenate(each)) for each in zip(*picked, strict=True)
+        )
+    return parts, index
+
+
+def _merge(blocks: Sequence[Block], digests: Sequence[str], key: str) -> Block:
+    """A new block of just these examples."""
+    places = _places(blocks)
+    arrays = [block.arrays() for block in blocks]
+    with writing(key, digests=digests, card=blocks[0].card() | {"examples": len(digests)}) as writer:
+        for start in range(0, len(digests), CHUNK):
+            found = [places[digest] for digest in digests[start : start + CHUNK]]
+            tensors = range(len(arrays[0]))
+            writer.append([np.stack([arrays[number][each][row] for number, row in found]) for each in tensors])
+    return writer.block
+
+
+def _places(blocks: Sequence[Block | MemoryBlock]) -> dict[str, tuple[int, int]]:
+    """Block and row of each example."""
+    return {digest: (number, row) for number, block in enumerate(blocks) for row, digest in enumerate(block.digests)}
+
+
+def _wide(tensor: Any) -> Any:
+    return tf.cast(tensor, tf.float32) if tensor.dtype == tf.float16 else tensor

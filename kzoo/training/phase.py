@@ -1,0 +1,135 @@
+"""Fitting: one phase, of gradient steps or of a solved head, on what is held of the trunk's activations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.specs.schedule import Phase
+from kzoo.training.cache.activations import Activations
+from kzoo.training.cache.compute import BATCH
+from kzoo.training.callbacks import KeepBest, Rate
+from kzoo.training.feed import Feed
+from kzoo.training.linear_probe import solve
+from kzoo.training.losses import build_loss
+from kzoo.training.runtime import fold_safely
+from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, guess_loss, judge
+from kzoo.training.strategies import whole_batch
+from kzoo.training.trunk import compiled, forward_batches
+
+
+@dataclass(frozen=True)
+class PhaseOutcome:
+    """What the training of a phase came to.
+
+    Args:
+        state: what validation says of the weights that are kept; None where no epoch ended with sound ones.
+        scores: on validation, of these weights; without any, of the last epoch.
+        history: a dict of logs for each epoch.
+        diverged: "", or a sentence that says how it ended, and what to do.
+    """
+
+    state: WeightsState | None
+    scores: Mapping[str, float]
+    history: list[dict[str, Any]]
+    diverged: str = ""
+
+
+def solve_head(phase: Phase, head: Sequence[Any], activations: Activations) -> PhaseOutcome:
+    """Solves a linear head on cached features and puts it in."""
+    layers = [layer for layer in head if getattr(layer, "weights", ())]
+    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
+        raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
+    feed = activations.feed
+    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
+    held = np.concatenate([batch[0] for batch in activations.held_batches(phase)])
+    arrays = (features, feed.train.targets, _weights(feed))
+    solution = solve(arrays, (held, feed.held.targets), kind=feed.kind)
+    layers[0].set_weights([solution.mean, solution.deviation])
+    layers[1].set_weights([solution.kernel, solution.bias])
+    state = judge(feed.kind, solution.logits(held), feed.held.targets, constant=_constant(feed))
+    history = [{"epoch": 0, "C": solution.strength, **state.scores}]
+    if state.sound:
+        return PhaseOutcome(state, state.scores, history)
+    lost = f"The solution is far worse than a guess on validation (loss {state.scores['val_loss']:.3g}): not used."
+    return PhaseOutcome(None, state.scores, history, lost)
+
+
+def fit_tail(
+    phase: Phase,
+    activations: Activations,
+    *,
+    optimizer: keras.optimizers.Optimizer,
+    strategy: tf.distribute.Strategy,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> PhaseOutcome:
+    """Fits the tail on the trunk's activations, and leaves it with the weights that selection keeps.
+
+    Args:
+        phase: the phase.
+        activations: filled for it.
+        optimizer: knows the model's variables.
+        strategy: where it runs.
+        callbacks: what else `fit` is called with.
+    """
+    feed = activations.feed
+    batch = whole_batch(phase.batch_size, len(feed.train), strategy)
+    steps = len(feed.train) // batch
+    with strategy.scope():
+        # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
+        tail = fold_safely(activations.fold, activations.part(phase).tail, live=True)
+        # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
+        loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
+        tail.compile(optimizer, loss, jit_compile=False)
+    call, constant = compiled(tail), _constant(feed)
+
+    def measure() -> WeightsState:
+        logits = forward_batches(call, activations.held_batches(phase), batch_size=BATCH)
+        return judge(feed.kind, logits, feed.held.targets, constant=constant)
+
+    limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
+    keep = KeepBest(measure, limit=limit, patience=phase.patience)
+    tail.fit(
+        activations.dataset(phase, batch=batch),
+        epochs=phase.epochs,
+        steps_per_epoch=steps,
+        callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
+        shuffle=False,
+        verbose=0,
+    )
+    state, last = keep.restore(), keep.history[-1]
+    lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
+    measured = {name: value for name, value in last.items() if name.startswith("val_")}
+    return PhaseOutcome(state, state.scores if state else measured, keep.history, lost)
+
+
+def _divergence(phase: Phase, last: Mapping[str, Any], *, kept: bool) -> str:
+    """How a phase ended, of the logs of its last epoch, and what to do."""
+    losses = f"loss {last['loss']:.3g}, on validation {last['val_loss']:.3g}"
+    used = "the weights of an earlier epoch are used" if kept else "its weights are not used"
+    advice = f"Lower its learning_rate, which was {phase.learning_rate:g}."
+    return f"Training diverged in epoch {last['epoch'] + 1} ({losses}): {used}. {advice}"
+
+
+def _weights(feed: Feed) -> np.ndarray:
+    """The weight of each training example."""
+    return np.asarray(feed.weights(tf.constant(feed.train.targets)))
+
+
+def _constant(feed: Feed) -> np.ndarray:
+    """The loss of each validation example by a constant prediction."""
+    return constant_losses(feed.kind, feed.held.targets, train=feed.train.targets, weights=_weights(feed))
+
+
+def _training_guess(loss: keras.losses.Loss, feed: Feed, phase: Phase) -> float:
+    """The training loss of logits of 0, on up to 1000 examples; at least that of a guess by the kind of the task."""
+    chosen = feed.order(0)[:1000]
+    targets = tf.gather(tf.constant(feed.train.targets), chosen)
+    beside = feed.train.beside(targets, chosen, phase.augmentation, 0)
+    found = float(loss(beside, tf.zeros_like(targets), sample_weight=feed.weights(targets)))
+    return max(found, guess_loss(feed.kind, targets.shape[1]))

@@ -1,0 +1,112 @@
+"""Checkpoints: whole, of this run, or refused by name."""
+
+import errno
+import io
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+from kzoo.core.storage import DamagedError, write_checksums
+from kzoo.pretraining.checkpoints import Checkpoints
+
+
+class Variable:
+    """What a checkpoint needs of a Keras variable."""
+
+    def __init__(self, value):
+        self.value = np.asarray(value, np.float32)
+
+    @property
+    def shape(self):
+        return self.value.shape
+
+    def assign(self, value):
+        self.value = value
+
+    def __array__(self, dtype=None, copy=None):
+        return self.value
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Checkpoints of a run, of which one was saved: two variables of ones, step 5."""
+    checkpoints = Checkpoints(tmp_path / "run", {"seed": 0, "size": [16, 16]})
+    checkpoints.save([Variable(np.ones((2, 3))), Variable(np.ones(4))], {"step": 5})
+    return checkpoints
+
+
+def variables():
+    return [Variable(np.zeros((2, 3))), Variable(np.zeros(4))]
+
+
+def test_what_was_saved_is_loaded(kept):
+    found = variables()
+    assert kept.load(found) == {"step": 5}
+    assert [each.value.tolist() for each in found] == [[[1.0] * 3] * 2, [1.0] * 4]
+
+
+@pytest.mark.parametrize(
+    ("run", "named"), [({"seed": 1, "size": [16, 16]}, "seed"), ({"seed": 1, "size": [8, 8]}, "seed, size")]
+)
+def test_another_runs_checkpoint_is_not_taken_up(kept, run, named):
+    found = variables()
+    with pytest.raises(ValueError, match=f"holds a run with other {named}: choose another directory"):
+        Checkpoints(kept.directory, run).load(found)
+    assert not any(each.value.any() for each in found)
+
+
+def crushed(data):
+    """An archive whose compressed stream is broken, and its directory not."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("arr_0.npy", bytes(10_000))
+    whole = bytearray(buffer.getvalue())
+    whole[45:55] = b"\xff" * 10
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("variables.npz", lambda data: data[: len(data) // 2]),
+        ("variables.npz", crushed),
+        ("variables.npz", lambda data: b""),
+        ("variables.npz", lambda data: b"PK\x03\x04 is no archive"),
+        ("state.json", lambda data: data[:-5]),
+        ("state.json", lambda data: b"[" * 100_000),
+        ("state.json", lambda data: b"\xff\xfe"),
+        ("state.json", lambda data: b'{"run": 1, "state": 2}'),
+        ("state.json", lambda data: b"{}"),
+    ],
+    ids=["cut", "crushed", "empty", "no archive", "half", "deep", "no text", "other types", "no fields"],
+)
+def test_a_damaged_part_is_named_also_where_its_checksum_fits(kept, name, content):
+    path = kept.directory / name
+    path.write_bytes(content(path.read_bytes()))
+    with pytest.raises(DamagedError, match=f"changed: {name}"):
+        kept.load(variables())
+    write_checksums(kept.directory)
+    found = variables()
+    with pytest.raises(DamagedError, match=f"{path} is damaged: .* Delete {kept.directory} to begin anew"):
+        kept.load(found)
+    assert not any(each.value.any() for each in found)
+
+
+def test_variables_of_other_shapes_are_refused_before_one_is_assigned(kept):
+    found = [Variable(np.zeros((2, 3))), Variable(np.zeros(5))]
+    with pytest.raises(ValueError, match="whose model is made otherwise"):
+        kept.load(found)
+    assert not any(each.value.any() for each in found)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(kept, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match=f"{kept.directory} could not be written: No space left"):
+        kept.save(variables(), {"step": 6})
+    monkeypatch.undo()
+    assert kept.load(variables()) == {"step": 5}

@@ -1,0 +1,96 @@
+"""The record of a run says what was done."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import kzoo
+from kzoo.results.record import describe_task, task_like
+from kzoo.training.cache import compute
+from kzoo.training.runtime import Runtime, graph_call
+
+FUNCTIONS = {"label": lambda path: path.parent.name, "groups": lambda path: path.stem[-1]}
+TASKS = {
+    "functions": (FUNCTIONS, {"data": None, "label": None, "groups": None}),
+    "a function for the label": ({"label": FUNCTIONS["label"]}, {"data": None, "label": None, "groups": None}),
+    "a list of groups": ({"label": "y", "groups": ["1", "2"]}, {"data": None, "label": "y", "groups": None}),
+    "columns": ({"label": ["x", "y"], "groups": "who"}, {"label": ["x", "y"], "groups": "who"}),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_shares_are_recorded_as_they_were(name, tmp_path):
+    options, wanted = TASKS[name]
+    found = describe_task(kzoo.Classification(tmp_path, validation=0.2, test=0.25, **options))
+    assert found | wanted == found
+    assert found["data"] == wanted.get("data", str(tmp_path))
+    assert (found["validation"], found["test"]) == (0.2, 0.25)
+    again = task_like({"task": found}, "other", kind="classification")
+    assert (again.data, again.validation, again.test) == ("other", 0.2, 0.25)
+
+
+def test_names_of_groups_are_recorded_and_not_asked_for_without_groups(tmp_path):
+    found = describe_task(kzoo.Classification(tmp_path, test=(3, "7"), **FUNCTIONS))
+    assert found["test"] == ["3", "7"]
+    assert task_like({"task": found}, "other", kind="classification").test == 0.1
+    kept = describe_task(kzoo.Classification(tmp_path, test=["7"], groups="who"))
+    assert task_like({"task": kept}, "other", kind="classification").test == ["7"]
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A backbone of one layer."""
+    inputs = keras.Input((16, 16, 3))
+    return keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=2)(inputs), name="small")
+
+
+@pytest.fixture(scope="module")
+def adapted(small, folder):
+    """Adapted to files whose labels and groups functions say."""
+    task = kzoo.Classification(
+        folder,
+        label=lambda path: path.parent.name,
+        groups=lambda path: path.stem[-1],
+        validation=0.2,
+        test=["3", "7"],
+        labels=["blue", "green", "red", "black"],
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
+        return kzoo.adapt(small, task, schedule="linear_probe")
+
+
+@pytest.mark.slow
+def test_shares_are_recorded_as_they_were_where_functions_cannot_be(adapted):
+    task = adapted.record["task"]
+    assert {name: task[name] for name in ("data", "label", "groups", "validation", "test")} == {
+        "data": None,
+        "label": None,
+        "groups": None,
+        "validation": 0.2,
+        "test": ["3", "7"],
+    }
+    assert json.loads(json.dumps(task))["test"] == ["3", "7"]
+    assert adapted.record["sizes"] == {"train": 18, "validation": 6, "test": 6}
+
+
+@pytest.mark.slow
+def test_other_data_is_measured_by_the_recorded_task(adapted, arrays):
+    names = np.asarray(["red", "green", "blue"])[arrays[1]]
+    assert adapted.evaluate((arrays[0], names)).size == 60
+    assert task_like({"task": adapted.record["task"]}, "x", kind="classification").validation == 0.2
+
+
+@pytest.mark.slow
+def test_a_label_that_was_never_learned_leads_everywhere(adapted, small, folder):
+    warning = "WARNING: no training example has the label black: the model can never answer it"
+    evaluation = adapted.evaluate()
+    assert evaluation.notes[0].startswith(warning)
+    assert adapted.record["notes"][0].startswith(warning)
+    assert adapted.summary().notes[0].startswith(warning)
+    task = kzoo.Classification(folder, labels=["blue", "green", "red", "black"])
+    shown = str(kzoo.plan(small, task))
+    assert shown.split("\n\n")[1].startswith(warning)
+    assert shown.count("WARNING") == 1
