@@ -1,4 +1,4 @@
-"""The main job: `plan` says what would happen, `adapt` does it."""
+"""`adapt` trains a pretrained backbone on a task; `plan` says what it would do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The main job in a minute, offline: what comes with kzoo, adapted to few examples, measured, exported and asked."""
+"""The demonstration: bundled backbones adapted to a few examples, evaluated and exported, offline, in a minute."""
 
 from __future__ import annotations
 

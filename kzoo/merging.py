@@ -1,4 +1,4 @@
-"""Merging: several adapted models as one."""
+"""Several adapted models as one: `ensemble` averages predictions, `soup` averages weights."""
 
 from __future__ import annotations
 

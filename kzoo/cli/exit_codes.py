@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, and what is said of an error."""
+"""Exit codes of the command line, and how it reports errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs from a shell: ``kzoo list | show | plan | adapt | pretrain | distill | evaluate | predict | ...``."""
+"""The command line: ``kzoo list | show | plan | adapt | pretrain | distill | evaluate | predict | ...``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the disk refuses, said plainly: what could not be written, where, why, and what to do."""
+"""Errors of the disk in plain words: what could not be written, where, why, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What writers keep beside their targets, and what killed ones leave there."""
+"""Temporary folders beside a target, and what killed processes leave there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks: one writer of a target at a time, by whatever path it is reached; and who is alive."""
+"""Locks: one writer of a target at a time, whatever path leads to it; and which processes are alive."""
 
 from __future__ import annotations
 

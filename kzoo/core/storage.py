@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes and checksums."""
+"""Files that are written completely or not at all: atomic writes and checksums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorFlow, imported without the notices that it prints before it can be told not to."""
+"""TensorFlow, imported without the messages that it prints on import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: examples to what a backbone takes, in parallel, in a fixed order."""
+"""Batches of a column as the backbone takes them, read in parallel, in a fixed order."""
 
 from __future__ import annotations
 

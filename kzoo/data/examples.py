@@ -1,4 +1,4 @@
-"""Examples and splits: what all sources become."""
+"""Examples and splits: what every source is read into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that must stay as they were when they were checked: what is computed from them is known by their digests."""
+"""Files that change after they were checked: cached results are known by their content, so this is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoded files: paths and contents side by side in one column, read inside of tf.data."""
+"""Columns of encoded files: paths and contents side by side, read inside tf.data."""
 
 from __future__ import annotations
 

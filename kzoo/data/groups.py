@@ -1,4 +1,4 @@
-"""Groups: examples that belong together, as the recordings of one speaker, and stay on one side of a split."""
+"""Groups: examples that belong together, such as the recordings of one speaker, and share one split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joined: one preprocessor for several backbones, so that each example is read once for all of them."""
+"""One preprocessor for several backbones, so that each example is read once for all of them."""
 
 from __future__ import annotations
 

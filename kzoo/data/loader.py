@@ -1,4 +1,4 @@
-"""Loader: inputs opened, checked and decoded once, by functions that are traced once; `predict` reads with it."""
+"""Inputs of `predict`: opened, checked and decoded by functions that are traced once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modalities: all that differs between pictures, texts and recordings until they are what a backbone takes."""
+"""Modalities: all that differs between images, texts and recordings, as one row each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipelines: how datasets run."""
+"""Options that all tf.data pipelines share."""
 
 from __future__ import annotations
 

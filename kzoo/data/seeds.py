@@ -1,4 +1,4 @@
-"""Draws: where the seeds of versions come from: the run, the version's number and the content, and nothing else."""
+"""Seeds of augmented views: they depend on the run, the number of the view and the content only."""
 
 from __future__ import annotations
 

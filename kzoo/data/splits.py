@@ -1,4 +1,4 @@
-"""Splits: stratified, seeded, and disjoint by content."""
+"""Splits: data is read, checked, cleaned and divided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dividing: which example goes to train, validation and test."""
+"""Which example goes to train, validation and test: stratified, seeded, disjoint by content and group."""
 
 from __future__ import annotations
 

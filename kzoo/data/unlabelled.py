@@ -1,4 +1,4 @@
-"""Unlabelled examples: a folder of any depth, TFRecords, tables, arrays or strings, checked like any others."""
+"""Unlabelled examples: folders of any depth, TFRecords, tables, arrays or strings, checked like labelled ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distillation: a student learns what a teacher says; `distill`."""
+"""`distill`: a student learns from a teacher's outputs or features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imitation: a student's backbone learns to have a teacher's features (arXiv:1412.6550)."""
+"""Distillation of features: a student's backbone learns to give a teacher's features (arXiv:1412.6550)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Static embeddings: one vector for each entry of an encoder's vocabulary, instead of the encoder."""
+"""`distill_static`: one vector for each entry of an encoder's vocabulary, in place of the encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Teaching: a teacher's outputs for all views of all examples, and training on them."""
+"""The teacher's outputs for all views of all examples, and training on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assembly: backbone and head as one graph, with its groups and where it can be cut."""
+"""Backbone and head as one graph, with its groups and the tensors at which it can be cut."""
 
 from __future__ import annotations
 

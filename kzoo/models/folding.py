@@ -1,4 +1,4 @@
-"""Folding: BatchNorm that uses its moving statistics becomes part of the convolution before it."""
+"""BatchNorm folding: BatchNorm with moving statistics becomes part of the convolution before it."""
 
 from __future__ import annotations
 

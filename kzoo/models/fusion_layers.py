@@ -1,4 +1,4 @@
-"""Fusion: from the embeddings of several backbones to one."""
+"""Layers that fuse the embeddings of several backbones into one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""KerasHub's encoders as plain functional models of one input: cut, frozen and saved like any other."""
+"""KerasHub's encoders as functional models of one input: cut, frozen and saved like any other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaling of pixels: what a user's own model wants, where its layers tell."""
+"""Pixel scaling that a user's own model expects, where its layers tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joining: several models side by side in one graph, each with its own layers under its own name."""
+"""Several models in one graph, each with its own layers under its own name."""
 
 from __future__ import annotations
 

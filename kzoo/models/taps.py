@@ -1,4 +1,4 @@
-"""Taps: places all along a backbone whose means tell a head more than the backbone's output alone.
+"""Taps: intermediate feature maps of a backbone, pooled for the head beside the backbone's output.
 
 A linear head on many layers makes better use of a frozen backbone than one on the last (Head2Toe, arXiv:2201.03529).
 """

@@ -1,4 +1,4 @@
-"""Models that a user brings: their card, a copy of them, and what is a backbone in them."""
+"""Models that users bring: their card, a copy of them, and the backbone in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weight files: found in Keras's own cache, fetched within seconds or not at all, checked, loaded."""
+"""Weight files: found in Keras's cache or downloaded, checked, loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints: all variables of a run, whole or not at all, for a run that goes on where it was killed."""
+"""Checkpoints: all variables of a run, written completely or not at all, to resume from."""
 
 from __future__ import annotations
 

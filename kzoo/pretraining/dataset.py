@@ -1,4 +1,4 @@
-"""Material: what a backbone is pretrained on, and what says whether it gets anywhere."""
+"""The data of pretraining, and the linear probe that monitors it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages: moving averages of weights and of what BatchNorm keeps, kept in the end (Polyak and Juditsky 1992).
+"""Exponential moving averages of weights and BatchNorm statistics (Polyak and Juditsky 1992).
 
 Keras's optimizers average what they train, and nothing else (3.15): averaged weights would meet the statistics of other
 weights then.

@@ -1,4 +1,4 @@
-"""Precision: half of the bits, where a device computes faster with them."""
+"""Mixed precision, where a device computes faster with it."""
 
 from __future__ import annotations
 

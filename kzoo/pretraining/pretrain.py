@@ -1,4 +1,4 @@
-"""Pretraining: a backbone learns from data without the labels that are wanted in the end; `pretrain`."""
+"""`pretrain`: a backbone learns from data without the labels of the final task."""
 
 from __future__ import annotations
 

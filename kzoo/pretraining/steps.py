@@ -1,4 +1,4 @@
-"""Steps: training that is counted in steps, watched, and taken up again where it ended."""
+"""Training counted in steps: evaluated, checkpointed, and resumed where it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapted: what `adapt` returns."""
+"""`Adapted`: what `adapt` returns; `load` opens a saved one."""
 
 from __future__ import annotations
 

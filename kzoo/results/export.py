@@ -1,4 +1,4 @@
-"""Serving what was adapted: a SavedModel with a model card and warm-up requests."""
+"""Export of an adapted model: a SavedModel with a model card and warm-up requests."""
 
 from __future__ import annotations
 

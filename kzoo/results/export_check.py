@@ -1,4 +1,4 @@
-"""Comparing: examples on which an exported model is compared with the live one, and what the live one says of them."""
+"""Checks of an export: real examples, as the live model predicts them and as the exported files do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking: what a user has at hand, opened and answered a batch at a time; what cannot be read is named."""
+"""Inputs of `predict`, read and predicted a batch at a time; those that cannot be read are named."""
 
 from __future__ import annotations
 

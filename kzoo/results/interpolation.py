@@ -1,4 +1,4 @@
-"""Interpolation: between two states of an adapted model; and what else makes one of it with other weights."""
+"""Interpolation between the weights of the linear probe and the fine-tuned ones (WiSE-FT)."""
 
 from __future__ import annotations
 

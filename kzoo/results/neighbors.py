@@ -1,4 +1,4 @@
-"""Neighbors: what lies near what, by a backbone's embeddings."""
+"""Nearest neighbors by a backbone's embeddings."""
 
 from __future__ import annotations
 

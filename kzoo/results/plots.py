@@ -1,4 +1,4 @@
-"""Showing: pictures and spectrograms as a network gets them, what was done, and what targets are called."""
+"""Plots of examples as the network gets them, the table of phases, and the names of targets."""
 
 from __future__ import annotations
 

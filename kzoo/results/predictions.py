@@ -1,4 +1,4 @@
-"""Predictions: answers for pictures or texts."""
+"""`Predictions`: what `Adapted.predict` returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained: a backbone with weights of one's own making, a value that goes wherever a model goes."""
+"""`Pretrained`: a backbone with weights of its own, which goes wherever a model goes."""
 
 from __future__ import annotations
 

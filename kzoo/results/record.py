@@ -1,4 +1,4 @@
-"""Rereading: the data that a model was trained on, from its record."""
+"""The record of a run, and the data read again from it."""
 
 from __future__ import annotations
 

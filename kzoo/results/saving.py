@@ -1,4 +1,4 @@
-"""Keeping what was adapted: a card, a network and their checksums, whole or not at all."""
+"""Saved models: a card, a network and their checksums, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from kzoo.specs.card import SCALINGS, BackboneSpec
 from kzoo.specs.checked_json import Check, checked, many, maybe, number, one_of, read_json, record, text, whole
 from kzoo.specs.head import Head
 from kzoo.specs.registry import cards
-from kzoo.specs.saved_card import FRONT, LONGEST, restore_card
+from kzoo.specs.saved_card import FRONT, LONGEST, present_card, restore_card
 
-FORMAT = 1
+FORMAT = 2
+"""Of what is written. Format 1, of kzoo 0.1, is read too: its constructors had other names."""
 CARD = "card.json"
 NETWORK = "network.keras"
 
@@ -101,8 +102,11 @@ def read(directory: str | Path) -> dict[str, Any]:
 
 def _restored(values: dict[str, Any]) -> dict[str, Any]:
     """The fields of an `Adapted`, or of a `Pretrained`, of what a file holds, each of them checked."""
-    if values.pop("format", None) != FORMAT:
-        raise DamagedError(f"It was written by another format of kzoo; this one reads {FORMAT}: upgrade it.")
+    form = values.pop("format", None)
+    if form not in (1, FORMAT):
+        raise DamagedError(f"{CARD} has format {form!r}; this kzoo reads formats 1 to {FORMAT}. Upgrade kzoo.")
+    if form == 1:
+        values["card"] = present_card(values.get("card"))
     known = cards()
     fields: dict[str, Check] = {"card": lambda value, name: restore_card(value, known=known), "record": record}
     if "modality" in values:

@@ -1,4 +1,4 @@
-"""Verifying: whether what kzoo wrote is still what it wrote."""
+"""`verify`: whether what kzoo wrote is unchanged."""
 
 from __future__ import annotations
 

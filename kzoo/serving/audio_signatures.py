@@ -1,4 +1,4 @@
-"""Signatures of models that listen."""
+"""Signatures of audio models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items: the members of a served batch, read one by one, so that a bad one stops no other."""
+"""Items of a served batch, read one by one, so that a bad one does not stop the others."""
 
 from __future__ import annotations
 

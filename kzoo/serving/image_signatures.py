@@ -1,4 +1,4 @@
-"""Signatures: the named functions of an exported model."""
+"""Signatures of image models: the named functions of an exported model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export: a version of a SavedModel, written aside, reloaded, compared, and only then there."""
+"""A version of a SavedModel: written aside, reloaded, compared, and only then moved into place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warm-up requests, that TensorFlow Serving replays when it loads a model."""
+"""Warm-up requests, which TensorFlow Serving replays when it loads a model."""
 
 from __future__ import annotations
 

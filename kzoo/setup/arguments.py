@@ -1,4 +1,4 @@
-"""Checking: what is asked for and cannot be done is refused before anything is trained."""
+"""Checks of arguments before anything is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing: which backbone ``"auto"`` is."""
+"""The backbone that ``"auto"`` stands for."""
 
 from __future__ import annotations
 

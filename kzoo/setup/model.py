@@ -1,4 +1,4 @@
-"""Fusing: several backbones, found and built as one."""
+"""The models of a fusion, found and built as one."""
 
 from __future__ import annotations
 

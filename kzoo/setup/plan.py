@@ -1,4 +1,4 @@
-"""The plan: what an adaptation would do, as a table, before it is done."""
+"""`Plan`: what an adaptation would do, as a table."""
 
 from __future__ import annotations
 

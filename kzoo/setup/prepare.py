@@ -1,4 +1,4 @@
-"""Preparation: what has to be known and built before anything is trained."""
+"""What is known and built before training: model, data, head, schedule, strategy."""
 
 from __future__ import annotations
 

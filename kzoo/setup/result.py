@@ -1,4 +1,4 @@
-"""The conclusion: from what was trained to the record that a user gets."""
+"""From trained phases to the `Adapted` that a user gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking into a model: its stages."""
+"""`stages`: the groups of a backbone, as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What kzoo knows about a backbone: a printable, comparable value, its card."""
+"""`BackboneSpec`, the card of a backbone: all that kzoo knows of it, as a printable, comparable value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain values from files: JSON of bounded size and depth, and checks of what it holds."""
+"""JSON of bounded size and depth from files, and checks of what it holds."""
 
 from __future__ import annotations
 

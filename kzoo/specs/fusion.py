@@ -1,4 +1,4 @@
-"""Fusion: several backbones as one."""
+"""`Fusion`: several backbones as one."""
 
 from __future__ import annotations
 

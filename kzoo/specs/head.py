@@ -1,4 +1,4 @@
-"""Heads: what is put on a backbone to produce the task's output."""
+"""`Head`: the layers on top of a backbone that produce the task's output."""
 
 from __future__ import annotations
 

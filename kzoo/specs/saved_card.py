@@ -1,4 +1,4 @@
-"""Restoring: the card that a file holds, checked field by field, so that a file cannot choose what is called."""
+"""The card in a saved folder, checked field by field, so that a file cannot choose what is called."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ OPENER = "kzoo.results.pretrained.open_backbone"
 
 ENCODER = "kzoo.models.zoo.text.encoder"
 
+_FORMER = {
+    "kzoo.models.audio.": "kzoo.models.zoo.audio.",
+    "kzoo.models.image.": "kzoo.models.zoo.image.",
+    "kzoo.models.text.": "kzoo.models.zoo.text.",
+    "kzoo.pretrained.": "kzoo.results.pretrained.",
+}
+"""Where constructors stood in kzoo 0.1, and where they stand now."""
+
 FRONT: dict[str, Check] = {
     "kind": one_of(("log_mel", "whisper", "waveform")),
     "rate": whole(1, 1_000_000),
@@ -51,6 +59,15 @@ _READS: dict[str, Check] = {
     "pieces": many(whole(1, 20), most=20),
 }
 """How raw text or sound becomes an input, apart from ``preset`` and ``inside``."""
+
+
+def present_card(values: Any) -> Any:
+    """The fields of a card that kzoo 0.1 wrote, with the present name of its constructor."""
+    if not isinstance(values, Mapping) or not isinstance(values.get("constructor"), str):
+        return values
+    name = values["constructor"]
+    found = next((former for former in _FORMER if name.startswith(former)), None)
+    return {**values, "constructor": _FORMER[found] + name.removeprefix(found)} if found else values
 
 
 def restore_card(values: Any, *, known: Mapping[str, BackboneSpec]) -> BackboneSpec:

@@ -1,4 +1,4 @@
-"""Seen: the examples that a set of weights was trained, selected or pretrained on, known by their content."""
+"""`Seen`: the examples that weights were trained, selected or pretrained on, known by their content."""
 
 from __future__ import annotations
 

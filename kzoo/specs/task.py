@@ -1,4 +1,4 @@
-"""Tasks: the data and the kind of target."""
+"""Tasks: data and the kind of target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keras callbacks of the loop: the rate, the best weights, the progress bar."""
+"""Keras callbacks of the training loop: learning rate, best weights, progress bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The feed: the data as the loop takes it."""
+"""The feed: the data as the training loop takes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Freezing by flag: which layers' weights, and which moving statistics, a phase may change."""
+"""Freezing by flag: which weights and which moving statistics a phase may change."""
 
 from __future__ import annotations
 

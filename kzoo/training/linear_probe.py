@@ -1,4 +1,4 @@
-"""The linear probe: a linear head solved to its optimum on features that are computed once."""
+"""The linear probe: a linear head, fitted to its optimum on features that are computed once."""
 
 from __future__ import annotations
 

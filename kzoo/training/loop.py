@@ -1,4 +1,4 @@
-"""The loop: for each phase, set flags, split trunk from tail, compile, fit, keep what selection keeps."""
+"""The training loop: for each phase set flags, cut trunk from tail, compile, fit, keep the best weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses to train with, and what validation measures."""
+"""Losses for training, and scores on validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting: one phase, of gradient steps or of a solved head, on what is held of the trunk's activations."""
+"""One phase: gradient steps or a linear probe, on the trunk's activations."""
 
 from __future__ import annotations
 

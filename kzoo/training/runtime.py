@@ -1,4 +1,4 @@
-"""Runtimes: the fastest way to run a frozen model here that still gives what Keras gives."""
+"""Runtimes: the fastest way to run a frozen model on this machine with the results of Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strategies: where training runs."""
+"""Strategies of tf.distribute: where training runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temperature: the one number by which logits are divided so that their loss is lowest (arXiv:1706.04599)."""
+"""Temperature scaling: the number by which logits are divided to lower their loss (arXiv:1706.04599)."""
 
 from __future__ import annotations
 

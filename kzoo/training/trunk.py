@@ -1,4 +1,4 @@
-"""Trunk and tail: what is frozen runs once for each example and view; the rest trains on what it gave."""
+"""Trunk and tail: frozen layers run once for each example and view; the rest trains on their output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user's Keras callbacks: they see all phases of gradient steps as one training run."""
+"""The user's Keras callbacks: they see all gradient phases as one training run."""
 
 from __future__ import annotations
 

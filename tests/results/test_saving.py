@@ -207,6 +207,28 @@ def test_a_folder_that_opens_itself_is_refused(copy, refused, folder):
         kzoo.plan(str(copy), kzoo.Classification(folder))
 
 
+def form(folder, number, **card):
+    values = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(values | {"format": number, "card": values["card"] | card}))
+    sign(folder)
+
+
+def test_what_kzoo_0_1_saved_is_read(copy):
+    """Format 1 named constructors by the files in which they stood then."""
+    form(copy, 1, constructor="kzoo.models.audio.keyword_cnn", modality="audio", scaling="none")
+    assert load_pretrained(copy).card.constructor == CATALOG["keyword_cnn"].constructor
+    form(copy, 2)
+    with pytest.raises(DamagedError, match=r"'kzoo\.models\.audio\.keyword_cnn' is neither"):
+        load_pretrained(copy)
+
+
+@pytest.mark.parametrize("number", [3, 0, "2", None])
+def test_a_format_of_a_newer_kzoo_is_refused(copy, number):
+    form(copy, number)
+    with pytest.raises(DamagedError, match=r"reads formats 1 to 2\. Upgrade kzoo"):
+        load_pretrained(copy)
+
+
 @pytest.mark.parametrize("name", CATALOG)
 def test_each_card_of_the_catalog_comes_back(name):
     plain = json.loads(json.dumps(dataclasses.asdict(CATALOG[name])))

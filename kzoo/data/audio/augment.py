@@ -1,4 +1,4 @@
-"""Augmentation of recordings: noise, shifts and gain of the waveform, and masks in its spectrogram."""
+"""Augmentation of recordings: noise, shift and gain of the waveform, masks in the spectrogram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio columns: recordings as a user has them, as wav files that TensorFlow reads; and what is wrong with some."""
+"""Audio columns: recordings as users have them, brought to wav files that TensorFlow reads, and checked."""
 
 from __future__ import annotations
 

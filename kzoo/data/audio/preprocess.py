@@ -1,4 +1,4 @@
-"""Recordings: from encoded wav files to what a backbone takes, the same way in training and in serving."""
+"""Recordings: from encoded wav files to a backbone's input, the same in training and in serving."""
 
 from __future__ import annotations
 

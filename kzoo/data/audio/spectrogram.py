@@ -1,4 +1,4 @@
-"""Front ends: from a waveform to what a backbone for sound takes, in the graph, with their parameters on the card."""
+"""Front ends: from a waveform to a spectrogram, in the graph, with parameters from the card."""
 
 from __future__ import annotations
 

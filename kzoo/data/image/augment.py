@@ -1,4 +1,4 @@
-"""Augmentation: random change of pictures, for training only, the same again for the same seed.
+"""Augmentation of images: random changes, in training only, reproducible by their seed.
 
 What is drawn depends on the seed, the view and the example alone, not on the order in which threads run. All is
 stateless TensorFlow: keras-cv's layers draw from generators whose state does not come back (0.9.0).

@@ -1,4 +1,4 @@
-"""The audit: every example is opened once, hashed and decoded, before it is trusted."""
+"""Checks of images: every file is opened once, hashed and decoded before it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Image columns: pictures as a user has them."""
+"""Image columns: images as users have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reduction: large decoded images are made smaller a few rows at a time, in little memory."""
+"""Large decoded images are downscaled a few rows at a time, in little memory."""
 
 from __future__ import annotations
 

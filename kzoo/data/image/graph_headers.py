@@ -1,4 +1,4 @@
-"""Headers of images, read in a TensorFlow graph: what `kzoo.data.image.headers` says, for exported models."""
+"""Image headers, read in a TensorFlow graph for exported models; see `kzoo.data.image.headers`."""
 
 from __future__ import annotations
 

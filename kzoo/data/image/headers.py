@@ -1,4 +1,4 @@
-"""What the first bytes of a picture file say: its kind, its size, and whether to stay away from it."""
+"""Image headers: what the first bytes of a file say of its format and size, and whether to refuse it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures: from encoded bytes or pixels to what a backbone takes, the same way in training and in serving."""
+"""Images: from encoded bytes or pixels to a backbone's input, the same in training and in serving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views: pictures by their index, decoded once, augmented, as a backbone takes them."""
+"""Reader of images: by index, decoded once, augmented, resized."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders of class folders."""
+"""Folders with one folder for each class."""
 
 from __future__ import annotations
 

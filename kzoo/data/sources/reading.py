@@ -1,4 +1,4 @@
-"""Sources: all the forms that data comes in, read into examples."""
+"""All forms of data, read into examples: picks the reader of a source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts, cleaned in a TensorFlow graph: what `kzoo.data.text.column.check_texts` does, for exported models."""
+"""Text cleaning in a TensorFlow graph, for exported models; see `kzoo.data.text.column.check_texts`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text columns: what a user has at hand, as strings; and what is wrong with some of them."""
+"""Text columns: texts as users have them, as strings, and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: from strings to token ids of one length, the same way in training and in serving."""
+"""Texts: from strings to token ids of one length, the same in training and in serving."""
 
 from __future__ import annotations
 

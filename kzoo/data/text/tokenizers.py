@@ -1,4 +1,4 @@
-"""Tokenizers: from strings to token ids, in TensorFlow operations, so that they are exported with the model."""
+"""Tokenizers: from strings to token ids, in TensorFlow operations that are exported with the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vocabulary of words and pieces of words, looked up by core TensorFlow operations: no TF-Text, no lookup table."""
+"""WordPiece tokenization with core TensorFlow operations: no TF-Text, no lookup table."""
 
 from __future__ import annotations
 

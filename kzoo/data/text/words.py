@@ -1,4 +1,4 @@
-"""Words: what a text is made of, before any vocabulary."""
+"""Words: how a text is split before any vocabulary is applied."""
 
 from __future__ import annotations
 

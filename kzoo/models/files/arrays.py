@@ -1,4 +1,4 @@
-"""Files of arrays (HDF5, npz, safetensors): their declared shapes, checked before any array is read."""
+"""Files of arrays (HDF5, npz, safetensors), checked by their declared shapes before any array is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurations of Keras objects in files: checked before Keras makes anything of them."""
+"""Configurations of Keras objects in files, checked before Keras deserializes them."""
 
 from __future__ import annotations
 

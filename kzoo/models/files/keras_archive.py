@@ -1,4 +1,4 @@
-"""``.keras`` files: what is in the archive, checked before Keras opens it."""
+"""``.keras`` files, checked before Keras opens them."""
 
 from __future__ import annotations
 

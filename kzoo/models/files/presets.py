@@ -1,4 +1,4 @@
-"""Folders of text encoders, in Hugging Face's form or KerasHub's: checked before KerasHub opens them."""
+"""Preset folders, in Hugging Face's or KerasHub's form, checked before KerasHub opens them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backbones for sound: from features (B, steps, values) to a map or to one vector a recording."""
+"""Backbones for sound: from features (B, steps, values) to a feature map or one vector a recording."""
 
 from __future__ import annotations
 

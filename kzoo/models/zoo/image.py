@@ -1,4 +1,4 @@
-"""Backbones for pictures that are kzoo's own: from (B, S, S, 3) to a map (B, s, s, width)."""
+"""kzoo's own image backbones: from (B, S, S, 3) to a feature map (B, s, s, width)."""
 
 from __future__ import annotations
 

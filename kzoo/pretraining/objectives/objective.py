@@ -1,4 +1,4 @@
-"""What all objectives have in common: how examples become questions, what answers them, and how far off they are."""
+"""What all objectives share: inputs and answers made from examples, a network, a loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cards of the backbones that come with kzoo, weights and all: `NANO_CATALOG`.
+"""The cards of the backbones that are bundled with kzoo, with their weights: `NANO_CATALOG`.
 
 What they were made of, and how long that took, stands beside their weights, under ``kzoo/nano``; the scripts that made
 them are ``benchmarks/nano``.

@@ -1,4 +1,4 @@
-"""The cards of backbones for sound: `AUDIO_CATALOG`.
+"""The cards of audio backbones: `AUDIO_CATALOG`.
 
 `keyword_cnn` needs nothing but training. KerasHub's encoders are built by KerasHub (extra ``audio``), which fetches
 their presets; widths and rates are those of their published configurations.

@@ -1,4 +1,4 @@
-"""Activations at the cuts of a schedule: what is frozen is computed once for each example and view."""
+"""Activations at the end of the trunk: each is computed once for each example and view."""
 
 from __future__ import annotations
 

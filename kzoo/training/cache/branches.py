@@ -1,4 +1,4 @@
-"""Strands: what is frozen, in parts that have nothing in common but the model's input, as a fusion's members are."""
+"""Branches of the frozen part that share the model's input only, such as the members of a fusion."""
 
 from __future__ import annotations
 

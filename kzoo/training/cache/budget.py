@@ -1,4 +1,4 @@
-"""Holding: where the activations of a phase are kept, and how many views of each example."""
+"""Where the activations of a phase are kept (memory, disk, nowhere), and how many views of each example."""
 
 from __future__ import annotations
 

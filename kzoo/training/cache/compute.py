@@ -1,4 +1,4 @@
-"""Passes over the data: all activations that are wanted of one split and augmentation, computed together, once."""
+"""All missing activations of a split, computed in one pass over the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: activations on disk, by what they follow from, whole and checked or not there."""
+"""Activations on disk, stored under a key of all that they follow from, complete and checked or not there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows: the activations of a split's examples as tensors, in memory or mapped from files."""
+"""Rows of activations as tensors, in memory or mapped from files."""
 
 from __future__ import annotations
 
