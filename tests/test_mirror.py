@@ -1,0 +1,132 @@
+"""The tests mirror the source files; what is tested elsewhere, or tests no single file, stands here with its reason."""
+
+from pathlib import Path
+
+import pytest
+
+import kzoo
+
+SOURCES = Path(kzoo.__file__).parent
+TESTS = Path(__file__).parent
+
+ELSEWHERE = {
+    "through the command line": ("cli/test_main", ["cli/exit_codes", "demo"]),
+    "by writers that are killed, and full disks": ("core/test_storage", ["core/disk_errors", "core/leftovers"]),
+    "by what `import kzoo` imports": ("test_laws", ["core/tf_import"]),
+    "by whole runs on texts and recordings": (
+        "test_modalities",
+        [
+            *("data/audio/augment", "data/audio/preprocess", "data/audio/spectrogram", "data/batches"),
+            *("data/modalities", "data/pipelines", "models/keras_hub", "models/zoo/audio", "results/neighbors"),
+            *("results/plots", "results/pretrained", "specs/catalog/hub_audio", "specs/catalog/hub_text"),
+        ],
+    ),
+    "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
+    "by the form of data that it reads": (
+        "data/sources/test_reading",
+        ["data/sources/folders", "data/sources/tabular", "data/sources/tf_data"],
+    ),
+    "beside training, on files that change": ("training/test_unchanged", ["data/file_changes"]),
+    "beside the headers that it repeats in a graph": ("data/image/test_headers", ["data/image/graph_headers"]),
+    "by the views that it gives": ("data/image/test_augment", ["data/image/reader", "data/seeds"]),
+    "by fusions, which share one input": (
+        "test_fusion",
+        ["data/joint", "models/assembly", "models/fusion_layers", "setup/model", "specs/fusion", "specs/head"],
+    ),
+    "by `predict`, which reads with it": ("test_adaptation", ["data/loader", "results/inputs", "results/adapted"]),
+    "beside the column and the preprocessor of texts": (
+        "data/text/test_preprocess",
+        ["data/text/cleaning", "data/text/column", "data/text/tokenizers", "data/text/words"],
+    ),
+    "by unlabelled teaching and its features": (
+        "distillation/test_distill",
+        ["data/unlabelled", "distillation/features", "distillation/static_embeddings", "distillation/teacher"],
+    ),
+    "by their intervals": ("evaluation/test_intervals", ["evaluation/statistics"]),
+    "by ensembles, soups and interpolation": (
+        "test_merging",
+        ["evaluation/calibration", "models/side_by_side", "results/interpolation"],
+    ),
+    "by hostile archives": ("models/files/test_keras_archive", ["models/files/configs"]),
+    "by the models that users bring": ("models/test_backbones", ["models/user_models"]),
+    "by pretraining runs": (
+        "pretraining/test_pretrain",
+        ["models/zoo/image", "pretraining/dataset", "pretraining/ema", "pretraining/precision"],
+    ),
+    "all objectives against NumPy, side by side": (
+        "pretraining/objectives/test_objective",
+        [
+            f"pretraining/objectives/{name}"
+            for name in ("autoencoder", "barlow_twins", "gan", "masked", "masked_language", "simclr", "supervised")
+        ],
+    ),
+    "by exports that are served": (
+        "serving/test_saved_model",
+        [
+            *("results/export", "results/export_check", "serving/audio_signatures", "serving/batch_items"),
+            *("serving/image_signatures", "serving/text_signatures", "serving/warmup"),
+        ],
+    ),
+    "by predictions of adapted models": ("test_adaptation", ["results/predictions", "setup/plan", "setup/stage_table"]),
+    "by the result that it describes": ("setup/test_result", ["results/record"]),
+    "by the backbones that are bundled": ("specs/catalog/test_bundled", ["setup/auto_model"]),
+    "by the cards, all of the catalog": (
+        "specs/catalog/test_keras_applications",
+        ["specs/card", "specs/catalog/keras_cv"],
+    ),
+    "by hostile folders": ("results/test_saving", ["specs/checked_json", "specs/saved_card"]),
+    "by the schedules that they return": ("specs/test_schedule", ["specs/recipes"]),
+    "by the blocks that they read": ("training/cache/test_disk", ["training/cache/rows"]),
+    "by the passes over data that a run takes": ("training/cache/test_sharing", ["training/cache/compute"]),
+    "by the loop": ("training/test_loop", ["training/feed", "training/phase"]),
+}
+"""By reason: the test file, and the source files that it tests."""
+
+STORIES = {
+    "data/test_fuzz": "random inputs through all readers",
+    "data/test_refusals": "what is said of data that cannot be read, for all sources",
+    "mutations/test_catalog": "the list of faults that tests must notice",
+    "serving/test_c_program": "an exported model without Python",
+    "test_benchmarks": "the scripts and tables of benchmarks/",
+    "test_fusion": "several backbones from specs to export",
+    "test_laws": "the laws of the house",
+    "test_mirror": "this one",
+    "test_modalities": "texts and recordings, from data to export",
+    "test_real": "real weights and data",
+    "test_seen": "what weights have seen, through all verbs",
+    "training/cache/test_reuse": "activations of one run in another",
+    "training/cache/test_sharing": "activations of several phases, in one pass",
+    "training/test_unchanged": "files that change while a model trains",
+    "training/test_views": "augmented views, of all modalities",
+}
+"""Test files of more than one source file."""
+
+
+def sources() -> set[str]:
+    found = (path.relative_to(SOURCES).with_suffix("") for path in SOURCES.rglob("*.py") if path.name != "__init__.py")
+    return {path.as_posix() for path in found}
+
+
+def files_of_tests() -> set[str]:
+    return {path.relative_to(TESTS).with_suffix("").as_posix() for path in TESTS.rglob("test_*.py")}
+
+
+def mirror_of(source: str) -> str:
+    folder, _, name = source.rpartition("/")
+    return f"{folder}/test_{name}".removeprefix("/")
+
+
+def test_each_source_file_has_a_test_file_or_a_reason():
+    elsewhere = {source for _, files in ELSEWHERE.values() for source in files}
+    without = {source for source in sources() if mirror_of(source) not in files_of_tests()}
+    assert without == elsewhere
+
+
+def test_each_test_file_has_a_source_file_or_is_a_story():
+    mirrors = {mirror_of(source) for source in sources()}
+    assert files_of_tests() - mirrors == set(STORIES)
+
+
+@pytest.mark.parametrize("reason", ELSEWHERE)
+def test_the_test_file_that_is_named_is_there(reason: str):
+    assert ELSEWHERE[reason][0] in files_of_tests()
