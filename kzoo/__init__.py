@@ -9,6 +9,7 @@ import wrapt
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
+    from kzoo.data.sources.forms import register_source
     from kzoo.distillation.distill import distill
     from kzoo.distillation.static_embeddings import distill_static
     from kzoo.evaluation.metrics import Evaluation
@@ -60,6 +61,7 @@ _PUBLIC = {
     "pretrain": "kzoo.pretraining.pretrain",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
+    "register_source": "kzoo.data.sources.forms",
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
     "verify": "kzoo.results.verify",
@@ -94,6 +96,7 @@ __all__ = [
     "pretrain",
     "register",
     "register_head",
+    "register_source",
     "soup",
     "stages",
     "verify",

@@ -130,7 +130,7 @@ PUBLIC = [
     *("Adapted", "BackboneSpec", "Classification", "Evaluation", "Fusion", "Head", "MultiLabel", "Phase"),
     *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "distill", "distill_static"),
     *("ensemble", "fine_tune", "get_model", "gradual", "linear_probe", "list_models", "load"),
-    *("lp_ft", "plan", "pretrain", "register", "register_head", "soup", "stages", "verify"),
+    *("lp_ft", "plan", "pretrain", "register", "register_head", "register_source", "soup", "stages", "verify"),
 ]
 
 

@@ -24,7 +24,7 @@ ELSEWHERE = {
     "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
     "by the form of data that it reads": (
         "data/sources/test_reading",
-        ["data/sources/folders", "data/sources/tabular", "data/sources/tf_data"],
+        ["data/sources/folders", "data/sources/split_files", "data/sources/tabular", "data/sources/tf_data"],
     ),
     "beside training, on files that change": ("training/test_unchanged", ["data/file_changes"]),
     "beside the headers that it repeats in a graph": ("data/image/test_headers", ["data/image/graph_headers"]),

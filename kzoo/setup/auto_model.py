@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kzoo.data.modalities import MODALITIES, named_modalities
-from kzoo.data.sources.tabular import TABLES
+from kzoo.data.sources.forms import find_source, known_suffixes
 from kzoo.models.weights import WeightsError, find_weights
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.catalog.hub_text import find_package
@@ -52,12 +53,9 @@ def guess_modality(task: Task) -> str:
         data = next(iter(data.values()), None)
     if isinstance(data, str | Path) and Path(data).expanduser().is_dir():
         return _of_suffixes(Path(data).expanduser())
-    if isinstance(data, str | Path) and Path(data).suffix.lower() in TABLES:
-        # The first line is the header, or the first row of texts.
-        with open(Path(data).expanduser(), encoding="utf-8-sig", errors="replace") as file:
-            return _of_names(file.readline().replace("\t", ",").replace('"', "").replace("{", "").replace(":", ","))
-    if data is not None and hasattr(data, "columns"):
-        return _of_names(",".join(map(str, data.columns)))
+    source, data = find_source(data)
+    if source and source.columns:
+        return _of_names(source.columns(data))
     if isinstance(data, tuple) and len(data) == 2:
         return _of_values(data[0])
     return _of_values(data) if isinstance(data, list | np.ndarray) else "image"
@@ -68,13 +66,13 @@ def _of_suffixes(folder: Path) -> str:
         for name in ("image", "audio", "text"):
             if path.suffix.lower() in MODALITIES[name].suffixes:
                 return name
-        if path.suffix.lower() in TABLES:
+        if path.suffix.lower() in known_suffixes():
             return "text"
     return "image"
 
 
-def _of_names(header: str) -> str:
-    names = {name.strip().lower() for name in header.split(",")}
+def _of_names(columns: Sequence[str]) -> str:
+    names = {name.strip().lower() for name in columns}
     for name in ("text", "image", "audio"):
         if names & {each.lower() for each in MODALITIES[name].usual}:
             return name

@@ -66,6 +66,16 @@ def _read_classes(root: Path, wanted: SourceQuery) -> tuple[Examples, list[str],
     return _examples(paths, labels, wanted, root), notes, set_aside
 
 
+def read_files(root: Path, wanted: SourceQuery) -> RawData | None:
+    """All files of the modality below a folder, at any depth, without labels; None where there are none."""
+    files = sorted(
+        each for each in root.rglob("*") if each.suffix.lower() in wanted.modality.suffixes and each.is_file()
+    )
+    if not files:
+        return None
+    return RawData({"all": _examples(files, [None] * len(files), wanted, root)})
+
+
 def _label_of(folder: Path) -> str:
     """The name of a folder, whose bytes may be of any encoding."""
     return decode_text(os.fsencode(folder.name))[0]

@@ -14,9 +14,7 @@ import tensorflow as tf
 
 from kzoo.data.examples import SPLIT_NAMES, RawData
 from kzoo.data.modalities import Modality, SourceQuery
-from kzoo.data.sources.folders import read_folder
-from kzoo.data.sources.tabular import TABLES, read_arrays, read_frame, read_split_files, read_table
-from kzoo.data.sources.tf_data import read_dataset, read_tfds, read_tfrecords
+from kzoo.data.sources.forms import SOURCES, find_source, known_suffixes
 from kzoo.specs.task import Task
 
 
@@ -68,43 +66,22 @@ def read_data(data: Any, wanted: SourceQuery) -> RawData:
 
 
 def _read(data: Any, wanted: SourceQuery) -> RawData:
-    if isinstance(data, str) and data.startswith("tfds:"):
-        return read_tfds(data.removeprefix("tfds:"), wanted)
-    if isinstance(data, str | Path):
-        return _read_path(str(data), wanted)
     if isinstance(data, tuple | list) and any(isinstance(part, tf.data.Dataset) for part in data):
         raise TypeError("Several datasets are given as a dict of splits: {'train': ..., 'validation': ...}.")
-    if isinstance(data, tuple) and len(data) == 2:
-        return read_arrays(*data, wanted)
-    if hasattr(data, "columns") and hasattr(data, "itertuples"):
-        return read_frame(data, wanted)
-    if hasattr(data, "as_dataset") and hasattr(data, "info"):
-        return read_tfds(data, wanted)
-    if isinstance(data, tf.data.Dataset):
-        return read_dataset(data, wanted)
-    raise TypeError(
-        f"data must be a folder, a {', '.join(TABLES)} or .tfrecord file, 'tfds:NAME', a pair of arrays, a DataFrame, "
-        f"a tf.data.Dataset, or a dict of splits of these. Got {type(data).__name__}."
-    )
-
-
-def _read_path(data: str, wanted: SourceQuery) -> RawData:
-    path = Path(data).expanduser()
-    if any(letter in path.name for letter in "*?["):
-        return read_tfrecords(sorted(path.parent.glob(path.name)), wanted, source=data)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no data at {data!r} (looked for {path.absolute()}).")
-    if path.is_dir():
-        records = sorted([*path.glob("*.tfrecord"), *path.glob("*.tfrecord-*")])
-        if records:
-            return read_tfrecords(records, wanted, source=data)
-        return read_split_files(path, wanted) or read_folder(path, wanted)
-    if path.suffix.lower() in TABLES:
-        return read_table(path, wanted)
-    if ".tfrecord" in path.name:
-        return read_tfrecords([path], wanted, source=data)
+    source, found = find_source(data)
+    if source and source.read:
+        return source.read(found, wanted)
+    if source and source.open:
+        content = source.open(found)
+        return _read_splits(content, wanted) if isinstance(content, Mapping) else _read(content, wanted)
+    if not isinstance(found, Path):
+        forms = ", ".join(each.name for each in SOURCES)
+        raise TypeError(f"data must be one of: {forms}; or a dict of splits of these. Got {type(data).__name__}.")
+    if not found.exists():
+        raise FileNotFoundError(f"There is no data at {str(data)!r} (looked for {found.absolute()}).")
     raise ValueError(
-        f"{data!r} is a {path.suffix or 'file without suffix'}: kzoo reads folders, {', '.join(TABLES)}, .tfrecord."
+        f"{str(data)!r} is a {found.suffix or 'file without suffix'}: kzoo reads folders and files of the kinds "
+        f"{', '.join([*known_suffixes(), '.tfrecord'])}."
     )
 
 
