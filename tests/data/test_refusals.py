@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from kzoo.data.sources import reading
+from kzoo.data.sources import forms
 from kzoo.data.splits import read
 from kzoo.specs.task import Classification
 
@@ -202,6 +202,6 @@ def test_errors_of_others_are_told_in_ones_own_words(error, kind, message, monke
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(reading, "read_tfds", fail)
+    monkeypatch.setattr(forms, "read_tfds", fail)
     with pytest.raises(kind, match=message):
         read(Classification("tfds:x"))
