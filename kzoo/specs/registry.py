@@ -61,6 +61,14 @@ def get_model(name: str) -> BackboneSpec:
 
     Raises:
         ValueError: there is none; the message names near ones.
+
+    Example:
+        >>> get_model("mobilenet_v2_035").size
+        224
+        >>> get_model("resnet5")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        ValueError: Unknown model 'resnet5'. Did you mean 'resnet50' or ...
     """
     if name in _REGISTRY:
         return _REGISTRY[name]
