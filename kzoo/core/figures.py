@@ -98,29 +98,27 @@ def curves(history: Sequence[Mapping[str, Any]]) -> Any:
     """
     epochs = [row for row in history if "loss" in row]
     if len(epochs) < 2:
-        return _words([_sentence(row) for row in history])
+        return _words([_sentence(row) for row in history] or ["There are no epochs to show."])
     with_accuracy = any("val_accuracy" in row for row in history)
     figure, axes = panels(1 + with_accuracy, width=4.6, height=3.2, across=2)
     for axis, title, name in zip(axes, ("Loss", "Accuracy"), ("loss", "accuracy"), strict=False):
         for look, key in ((TRAIN, name), (VALIDATION, f"val_{name}")):
             if any(key in row for row in epochs):
                 axis.plot(range(1, len(epochs) + 1), [row.get(key, math.nan) for row in epochs], **look)
-        for row in history:
-            if "loss" not in row and f"val_{name}" in row:
-                axis.axhline(row[f"val_{name}"], color=GREY, linestyle="-.", label="linear probe, validation")
-        _mark_phases(axis, epochs)
+        probes = [row[f"val_{name}"] for row in history if "loss" not in row and f"val_{name}" in row]
+        _mark(axis.axhline, probes, linestyle="-.", label="linear probe, validation")
+        starts = [place + 0.5 for place, row in enumerate(epochs) if row["epoch"] == 0 and place]
+        _mark(axis.axvline, starts, linestyle=":", linewidth=1, label="next phase")
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set(title=title, xlabel="epoch", ylabel=name)
         axis.legend()
     return figure
 
 
-def _mark_phases(axis: Any, epochs: Sequence[Mapping[str, Any]]) -> None:
-    starts = [position for position, row in enumerate(epochs) if row["epoch"] == 0 and position > 0]
-    for number, position in enumerate(starts):
-        # One entry in the legend for all; what begins with _ is left out there.
-        label = "_" if number else "next phase"
-        axis.axvline(position + 0.5, color=GREY, linewidth=1, linestyle=":", label=label)
+def _mark(draw: Callable[..., Any], values: Sequence[float], *, label: str, **look: Any) -> None:
+    """Lines with one entry in the legend, from which labels that begin with _ are left out."""
+    for number, value in enumerate(values):
+        draw(value, color=GREY, label="_" if number else label, **look)
 
 
 def _sentence(row: Mapping[str, Any]) -> str:
@@ -145,15 +143,14 @@ def course(rows: Sequence[Mapping[str, Any]], *, title: str) -> Any:
         title: of the figure.
     """
     names = {"loss": "training loss", "probe": "accuracy of a linear probe"}
-    found = [name for name in names if any(name in row for row in rows)]
-    if len(rows) < 2:
-        said = [f"{title}, step {row['step']:,}: " for row in rows]
-        parts = [", ".join(f"{names[name]} {row[name]:.3f}" for name in found if name in row) for row in rows]
-        return _words([start + rest for start, rest in zip(said, parts, strict=True)])
-    figure, axes = panels(len(found), width=4.6, height=3.2, across=2)
-    for axis, name in zip(axes, found, strict=True):
-        points = [(row["step"], row[name]) for row in rows if name in row]
-        axis.plot(*zip(*points, strict=True), color=BLUE, marker="o")
+    points = {name: [(row["step"], row[name]) for row in rows if name in row] for name in names}
+    drawn = [name for name in names if len(points[name]) > 1]
+    if not drawn:
+        said = [f"{names[name]} {value:.3f} at step {step:,}" for name in names for step, value in points[name]]
+        return _words([f"{title}: {', '.join(said) or 'no step was looked at'}"])
+    figure, axes = panels(len(drawn), width=4.6, height=3.2, across=2)
+    for axis, name in zip(axes, drawn, strict=True):
+        axis.plot(*zip(*points[name], strict=True), color=BLUE, marker="o")
         axis.set(title=names[name].capitalize(), xlabel="step", ylabel=name if name == "loss" else "accuracy")
     figure.suptitle(title, fontsize=11)
     return figure

@@ -57,7 +57,10 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
 
 
 def get_model(name: str) -> BackboneSpec:
-    """The card of the model called `name`.
+    """The card of a model.
+
+    Args:
+        name: of the model, as `list_models` gives it.
 
     Raises:
         ValueError: there is none; the message names near ones.

@@ -57,6 +57,7 @@ def test_a_probe_alone_is_said_in_words():
     (axis,) = figures.curves([PROBE]).axes
     assert not axis.lines
     assert axis.texts[0].get_text() == "Linear probe (no epochs): validation loss 1.000, validation accuracy 0.500"
+    assert figures.curves([]).axes[0].texts[0].get_text() == "There are no epochs to show."
 
 
 def test_a_course_has_a_panel_for_the_loss_and_one_for_the_probe():
@@ -64,8 +65,9 @@ def test_a_course_has_a_panel_for_the_loss_and_one_for_the_probe():
     figure = figures.course(rows, title="name")
     assert [list(axis.lines[0].get_xdata()) for axis in figure.axes] == [[10, 20, 30], [20, 30]]
     assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
-    (alone,) = figures.course(rows[:1], title="name").axes
-    assert alone.texts[0].get_text() == "name, step 10: training loss 2.000"
+    (alone,) = figures.course([{"step": 0}, rows[0]], title="name").axes
+    assert not alone.lines
+    assert alone.texts[0].get_text() == "name: training loss 2.000 at step 10"
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
