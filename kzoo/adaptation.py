@@ -131,6 +131,7 @@ def adapt(
             gradient steps as one run, with epochs that go on, and as their model the part that trains. An
             EarlyStopping ends the phase it is in, and starts anew in the next. Those that set the rate or save
             checkpoints are refused, and so are any where no phase takes steps.
+        profile: folder for a trace of the training, for TensorBoard (extra ``tensorboard``); None: no trace.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
     Returns:

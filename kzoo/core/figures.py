@@ -1,37 +1,140 @@
-"""Figures, by matplotlib (extra ``viz``)."""
+"""Figures, by matplotlib (extra ``viz``), in one style that can be read in black and white."""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 ACROSS = 6
+"""Images side by side in a grid."""
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"
+"""Of Okabe and Ito's colours, which differ in lightness too; lines also differ in dashes and markers."""
+
+STYLE = {
+    "figure.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "0.9",
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+TRAIN = {"color": BLUE, "linestyle": "-", "marker": "o", "label": "train"}
+VALIDATION = {"color": ORANGE, "linestyle": "--", "marker": "s", "label": "validation"}
 
 
-def curves(history: Sequence[Mapping[str, Any]]) -> Any:
-    """Loss and accuracy over all epochs of all phases; a new phase begins where ``epoch`` is 0 again.
+@dataclass(frozen=True)
+class PictureAxes:
+    """What the axes of a picture mean, where they mean something, as those of a spectrogram do.
 
     Args:
-        history: a dict of logs for each epoch.
+        x: label of the horizontal axis.
+        y: label of the vertical axis.
+        width: value at the right edge; the left edge is 0.
+        ticks: marks of the vertical axis: place from 0 (bottom) to 1 (top), and text.
     """
+
+    x: str
+    y: str
+    width: float
+    ticks: Sequence[tuple[float, str]]
+
+
+def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """`draw` in kzoo's style. The figure is closed: a notebook shows a returned figure itself, and not twice.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+
+    @functools.wraps(draw)
+    def drawn(*arguments: Any, **options: Any) -> Any:
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError('Figures need matplotlib: pip install "kzoo[viz]"') from error
+        with plt.rc_context(STYLE):
+            figure = draw(*arguments, **options)
+            plt.close(figure)
+        return figure
+
+    return drawn
+
+
+def panels(count: int, *, width: float, height: float, across: int) -> tuple[Any, list[Any]]:
+    """A figure of `count` panels or more, each of some inches, and its axes."""
+    import matplotlib.pyplot as plt
+
+    columns = min(count, across)
+    rows = math.ceil(count / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), squeeze=False)
+    return figure, list(axes.flat)
+
+
+@styled
+def curves(history: Sequence[Mapping[str, Any]]) -> Any:
+    """Loss and accuracy over the epochs of all phases. A linear probe has no epochs: it is a horizontal line.
+
+    With fewer than two epochs there is no curve, and the figure says the numbers in words.
+
+    Args:
+        history: a dict of logs for each epoch; that of a probe has no ``loss``. A phase begins where ``epoch`` is 0.
+    """
+    epochs = [row for row in history if "loss" in row]
+    if len(epochs) < 2:
+        return _words([_sentence(row) for row in history] or ["There are no epochs to show."])
     with_accuracy = any("val_accuracy" in row for row in history)
-    figure, axes = _figure(1 + with_accuracy, width=5.0, height=3.2, across=2)
-    epochs = range(1, len(history) + 1)
-    for axis, names in zip(axes, (("loss", "val_loss"), ("val_accuracy",)), strict=False):
-        for name in names:
-            values = [row.get(name, math.nan) for row in history]
-            axis.plot(epochs, values, marker="o", markersize=3, label=name)
-        for position, row in enumerate(history, start=1):
-            if row["epoch"] == 0 and position > 1:
-                axis.axvline(position - 0.5, color="grey", linewidth=0.8, linestyle=":")
-        axis.set_xlabel("epoch, all phases")
-        axis.legend(frameon=False)
-    return _done(figure)
+    figure, axes = panels(1 + with_accuracy, width=4.6, height=3.2, across=2)
+    for axis, title, name in zip(axes, ("Loss", "Accuracy"), ("loss", "accuracy"), strict=False):
+        for look, key in ((TRAIN, name), (VALIDATION, f"val_{name}")):
+            if any(key in row for row in epochs):
+                axis.plot(range(1, len(epochs) + 1), [row.get(key, math.nan) for row in epochs], **look)
+        probes = [row[f"val_{name}"] for row in history if "loss" not in row and f"val_{name}" in row]
+        _mark(axis.axhline, probes, linestyle="-.", label="linear probe, validation")
+        starts = [place + 0.5 for place, row in enumerate(epochs) if row["epoch"] == 0 and place]
+        _mark(axis.axvline, starts, linestyle=":", linewidth=1, label="next phase")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.set(title=title, xlabel="epoch", ylabel=name)
+        axis.legend()
+    return figure
 
 
+def _mark(draw: Callable[..., Any], values: Sequence[float], *, label: str, **look: Any) -> None:
+    """Lines with one entry in the legend, from which labels that begin with _ are left out."""
+    for number, value in enumerate(values):
+        draw(value, color=GREY, label="_" if number else label, **look)
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    start = f"Epoch {row['epoch'] + 1}" if "loss" in row else "Linear probe (no epochs)"
+    names = {"loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
+    return f"{start}: {', '.join(f'{names[name]} {row[name]:.3f}' for name in names if name in row)}"
+
+
+def _words(lines: Sequence[str]) -> Any:
+    figure, (axis,) = panels(1, width=6.4, height=0.3 + 0.3 * len(lines), across=1)
+    axis.axis("off")
+    axis.text(0, 0.5, "\n".join(lines), va="center", linespacing=1.6)
+    return figure
+
+
+@styled
 def course(rows: Sequence[Mapping[str, Any]], *, title: str) -> Any:
     """Loss and, where there is one, the accuracy of a probe over the steps of a run.
 
@@ -39,71 +142,56 @@ def course(rows: Sequence[Mapping[str, Any]], *, title: str) -> Any:
         rows: logs of each look, with ``step``.
         title: of the figure.
     """
-    names = [name for name in ("loss", "probe") if any(name in row for row in rows)]
-    figure, axes = _figure(len(names), width=5.0, height=3.2, across=2)
-    for axis, name in zip(axes, names, strict=True):
-        points = [(row["step"], row[name]) for row in rows if name in row]
-        axis.plot(*zip(*points, strict=True), marker="o", markersize=3)
-        axis.set_xlabel("step")
-        axis.set_ylabel("accuracy of a linear probe" if name == "probe" else name)
-    figure.suptitle(title, fontsize=10)
-    return _done(figure)
+    names = {"loss": "training loss", "probe": "accuracy of a linear probe"}
+    points = {name: [(row["step"], row[name]) for row in rows if name in row] for name in names}
+    drawn = [name for name in names if len(points[name]) > 1]
+    if not drawn:
+        said = [f"{names[name]} {value:.3f} at step {step:,}" for name in names for step, value in points[name]]
+        return _words([f"{title}: {', '.join(said) or 'no step was looked at'}"])
+    figure, axes = panels(len(drawn), width=4.6, height=3.2, across=2)
+    for axis, name in zip(axes, drawn, strict=True):
+        axis.plot(*zip(*points[name], strict=True), color=BLUE, marker="o")
+        axis.set(title=names[name].capitalize(), xlabel="step", ylabel=name if name == "loss" else "accuracy")
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
-def grid(pictures: np.ndarray, titles: Sequence[str]) -> Any:
-    """Pictures side by side.
+@styled
+def grid(pictures: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | None = None) -> Any:
+    """Images or spectrograms side by side.
 
     Args:
         pictures: (N, H, W, 3) or (N, H, W, 1), in 0..255.
-        titles: one each.
+        titles: one each; long ones are wrapped.
+        axes: what the axes mean; None: nothing, they are not drawn.
     """
-    figure, axes = _figure(max(len(pictures), 1), width=2.0, height=2.3, across=ACROSS)
-    for axis in axes:
-        axis.axis("off")
-    for axis, picture, title in zip(axes, pictures, titles, strict=False):
-        axis.imshow(np.clip(picture, 0, 255).astype(np.uint8).squeeze(), cmap="gray", vmin=0, vmax=255)
-        axis.set_title(title, fontsize=8)
-    return _done(figure)
-
-
-def matrix(confusion: np.ndarray, labels: Sequence[str]) -> Any:
-    """A confusion matrix: rows the truth, coloured by share of the row.
-
-    Args:
-        confusion: int (K, K).
-        labels: K names.
-    """
-    count = len(labels)
-    side = min(3.0 + 0.45 * count, 14.0)
-    figure, (axis,) = _figure(1, width=side, height=side, across=1)
-    axis.imshow(confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
-    axis.set_xticks(range(count), labels, rotation=90)
-    axis.set_yticks(range(count), labels)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel("true")
-    if count <= 20:
-        for row, column in np.ndindex(count, count):
-            dark = confusion[row, column] > 0.5 * confusion[row].sum()
-            colour = "white" if dark else "black"
-            axis.text(column, row, confusion[row, column], ha="center", va="center", color=colour, fontsize=8)
-    return _done(figure)
-
-
-def _figure(count: int, *, width: float, height: float, across: int) -> tuple[Any, list[Any]]:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError('Figures need matplotlib: pip install "kzoo[viz]"') from error
-    columns = min(count, across)
-    rows = math.ceil(count / columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(width * columns, height * rows), dpi=72, squeeze=False)
-    return figure, list(axes.flat)
-
-
-def _done(figure: Any) -> Any:
-    """Lays out, and closes: a notebook shows a returned figure by itself, and not twice."""
-    import matplotlib.pyplot as plt
-
-    figure.tight_layout()
-    plt.close(figure)
+    if axes is not None:
+        return _spectrograms(pictures, titles, axes)
+    figure, places = panels(max(len(pictures), 1), width=1.55, height=1.9, across=ACROSS)
+    for place in places:
+        place.axis("off")
+    for place, picture, title in zip(places, pictures, titles, strict=False):
+        place.imshow(np.clip(picture, 0, 255).astype(np.uint8).squeeze(), cmap="gray", vmin=0, vmax=255)
+        place.set_title(_wrapped(title, 20), fontsize=9)
     return figure
+
+
+def _spectrograms(pictures: np.ndarray, titles: Sequence[str], axes: PictureAxes) -> Any:
+    figure, places = panels(max(len(pictures), 1), width=3.1, height=2.3, across=3)
+    for place in places[len(pictures) :]:
+        place.axis("off")
+    for number, (place, picture, title) in enumerate(zip(places, pictures, titles, strict=False)):
+        extent = (0, axes.width, 0, 1)
+        place.imshow(picture[..., 0], cmap="magma", vmin=0, vmax=255, aspect="auto", extent=extent)
+        place.grid(False)
+        place.set_title(_wrapped(title, 40), fontsize=9)
+        place.set_yticks([at for at, _ in axes.ticks], [text for _, text in axes.ticks])
+        if number % 3 == 0:
+            place.set_ylabel(axes.y)
+        if number + 3 >= len(pictures):
+            place.set_xlabel(axes.x)
+    return figure
+
+
+def _wrapped(title: str, width: int) -> str:
+    return "\n".join(piece for line in title.split("\n") for piece in textwrap.wrap(line, width) or [""])

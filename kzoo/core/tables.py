@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+LONG, LARGEST = 20, 5
+"""Rows from which on a table is folded when it is shown with others, and rows that are shown then."""
+
+_NUMBER = re.compile(r"[+-]?(\d[\d,]*\.?\d*|\.\d+)(e[+-]?\d+)?( ?[%A-Za-z]{1,3})?|[+-]?(nan|inf)")
+"""A number, and a short unit, as in ``1.5 s``."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -14,9 +22,16 @@ class Table:
 
     Args:
         columns: names of the columns.
-        rows: cells, already rounded; numbers are set flush right.
+        rows: cells, already rounded. Columns of numbers are set flush right, others flush left.
         title: line above, or "".
         notes: lines below.
+
+    Example:
+        >>> Table(("label", "F1"), [("cat", 0.5), ("dog", 0.75)], notes=("2 labels",))
+        label     F1
+        cat    0.500
+        dog    0.750
+        2 labels
     """
 
     columns: Sequence[str]
@@ -26,11 +41,11 @@ class Table:
 
     def __str__(self) -> str:
         cells = [list(self.columns), *([_text(cell) for cell in row] for row in self.rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(self.columns))]
+        widths = [max(_width(row[column]) for row in cells) for column in range(len(self.columns))]
         right = [self._is_number(column) for column in range(len(self.columns))]
         lines = [
             "  ".join(
-                cell.rjust(width) if flush else cell.ljust(width)
+                " " * (width - _width(cell)) + cell if flush else cell + " " * (width - _width(cell))
                 for cell, width, flush in zip(row, widths, right, strict=True)
             ).rstrip()
             for row in cells
@@ -40,17 +55,46 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_text(cell))}</td>" for cell in row) + "</tr>" for row in self.rows
-        )
+        # Jupyter sets all cells flush right unless told.
+        sides = ["right" if self._is_number(column) else "left" for column in range(len(self.columns))]
+        head = _html_row("th", self.columns, sides)
+        body = "".join(_html_row("td", map(_text, row), sides) for row in self.rows)
         title = f"<p><b>{html.escape(self.title)}</b></p>" if self.title else ""
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+        return f"{title}<table><thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
+
+    def folded(self, *, by: str, every: str, noun: str, totals: int = 0) -> Table:
+        """The same table where it is short; of a long one the rows with the largest values, and a note.
+
+        Args:
+            by: name of the column whose largest values stay.
+            every: how to get all rows, for the note.
+            noun: what the rows are, in the plural, for the note.
+            totals: number of rows at the end that stay.
+        """
+        count = len(self.rows) - totals
+        if count <= LONG:
+            return self
+        column = list(self.columns).index(by)
+        largest = sorted(range(count), key=lambda row: -self.rows[row][column])[:LARGEST]
+        rows = [self.rows[row] for row in [*sorted(largest), *range(count, len(self.rows))]]
+        note = f"The {LARGEST} largest of {count:,} {noun}; {count - LARGEST:,} are not shown. All: {every}"
+        return replace(self, rows=rows, notes=(*self.notes, note))
 
     def _is_number(self, column: int) -> bool:
         values = [row[column] for row in self.rows if row[column] not in (None, "")]
-        return bool(values) and all(_text(value)[0] in "0123456789+-." for value in values)
+        return bool(values) and all(_NUMBER.fullmatch(_text(value)) for value in values)
+
+
+def _html_row(tag: str, cells: Iterable[str], sides: Sequence[str]) -> str:
+    pairs = zip(cells, sides, strict=True)
+    row = "".join(f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>' for cell, side in pairs)
+    return f"<tr>{row}</tr>"
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: East Asian characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _text(cell: Any) -> str:

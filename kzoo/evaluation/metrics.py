@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from kzoo.core import figures
+from kzoo.core.score_figures import against_truth, label_scores, matrix
 from kzoo.core.tables import Table
 from kzoo.evaluation.intervals import Metric
 from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
@@ -33,7 +33,7 @@ class Evaluation:
             of accuracy without groups it is exactly Wilson's. Losses, errors and 1 - R2 have Student's interval of
             their logarithm. Variances come from the jackknife: where examples come in groups, whole groups are left
             out, and the interval is about examples of new groups. See `kzoo.evaluation.intervals`.
-        by_label: precision, recall, F1 and number of examples for each label; R2 and error for each value.
+        by_label: precision, recall, F1 and number of examples for each label; the error of each value.
         confusion: int (K, K), rows the truth, for classification; else None.
         names: what each example is called.
         truth: int64 (N,) or float32 (N, outputs).
@@ -71,7 +71,14 @@ class Evaluation:
         return "".join(table._repr_html_() for table in self._tables())
 
     def _tables(self) -> list[Table]:
-        return [table for table in (self.table(), self.by_label, self.by_group) if table is not None]
+        """What is printed; long tables are folded."""
+        by_label = self.by_label
+        if "examples" in by_label.columns:
+            by_label = by_label.folded(by="examples", every="evaluation.by_label", noun="labels")
+        found = [self.table(), by_label]
+        if self.by_group is not None:
+            found.append(self.by_group.folded(by="examples", every="evaluation.by_group", noun="groups"))
+        return found
 
     def worst(self, most: int = 9) -> Table:
         """The mistakes that the model was surest of: name, truth, prediction, its probability (classification)."""
@@ -87,10 +94,16 @@ class Evaluation:
         return Table(("example", "is", "taken for", "probability"), rows, title=f"{len(wrong)} mistakes")
 
     def plot(self) -> Any:
-        """The confusion matrix, as a matplotlib figure (extra ``viz``)."""
-        if self.confusion is None:
-            raise ValueError(f"plot() draws the confusion matrix of a Classification. This is a {self.kind}.")
-        return figures.matrix(self.confusion, self.labels)
+        """A matplotlib figure (extra ``viz``).
+
+        Of a classification, the confusion matrix; of several labels, the scores of each; of a regression, predictions
+        against the truth, with residuals.
+        """
+        if self.confusion is not None:
+            return matrix(self.confusion, self.labels)
+        if self.kind == "regression":
+            return against_truth(self.truth, self.outputs, self.labels)
+        return label_scores(self.by_label.rows)
 
     def as_dict(self) -> dict[str, Any]:
         """The metrics as plain values, for JSON."""

@@ -21,7 +21,7 @@ def show(
     augmentation: str = "none",
     seed: int = 0,
 ) -> Any:
-    """Pictures or spectrograms with their titles, as a matplotlib figure.
+    """Images, or spectrograms with their axes, as a matplotlib figure.
 
     Args:
         examples: what to show.
@@ -34,7 +34,8 @@ def show(
         return figures.grid(np.zeros((0, 1, 1, 3)), [])
     modality = MODALITIES[preprocessor.modality]
     reader = modality.reader(examples.columns[modality.name], preprocessor, digests=examples.digests, seed=seed)
-    return figures.grid(np.stack([reader.picture(index, augmentation) for index in range(len(examples))]), titles)
+    pictures = np.stack([reader.picture(index, augmentation) for index in range(len(examples))])
+    return figures.grid(pictures, titles, axes=getattr(preprocessor, "axes", None))
 
 
 def summarize(record: Mapping[str, Any], *, title: str) -> Table:

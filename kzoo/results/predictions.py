@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.core.tables import Table
+from kzoo.core.tables import LARGEST, Table
+
+MOST = 10
+"""Outputs that a table shows in a column each."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,12 +43,19 @@ class Predictions:
         return len(self.names)
 
     def table(self) -> Table:
-        """One row each."""
-        rows = []
+        """One row each. Of more than `MOST` labels it shows the largest probabilities; `outputs` has all."""
+        rows, many = [], len(self.columns) > MOST
         for name, label, row in zip(self.names, self.labels, self.outputs, strict=True):
             shown = self.errors.get(name) if label is None else ", ".join(label) if isinstance(label, tuple) else label
-            rows.append((name, shown, *map(float, row)))
-        return Table((self.noun, "label", *self.columns), rows)
+            rows.append((name, shown, *([self._largest(row)] if many else map(float, row))))
+        if not many:
+            return Table((self.noun, "label", *self.columns), rows)
+        note = f"The {LARGEST} largest of {len(self.columns):,} outputs a row. All: .outputs, named by .columns"
+        return Table((self.noun, "label", "largest outputs"), rows, notes=(note,))
+
+    def _largest(self, row: np.ndarray) -> str:
+        order = [] if np.isnan(row).any() else np.argsort(-row, kind="stable")[:LARGEST].tolist()
+        return ", ".join(f"{self.columns[column]} {row[column]:.3g}" for column in order)
 
     def __str__(self) -> str:
         return str(self.table())

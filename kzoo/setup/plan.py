@@ -42,14 +42,18 @@ class Plan:
     def __str__(self) -> str:
         warnings = self.audit.warnings
         audit = [line for line in str(self.audit).splitlines() if line not in warnings]
-        blocks = [self.title, *warnings, str(self.splits), str(self.phases), "\n".join(audit), *self.notes]
+        blocks = [self.title, *warnings, str(self._largest()), str(self.phases), "\n".join(audit), *self.notes]
         return "\n\n".join(block for block in blocks if block)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         title = Table((), (), title=self.title, notes=(*str(self.audit).splitlines(), *self.notes))
-        return title._repr_html_() + self.splits._repr_html_() + self.phases._repr_html_()
+        return title._repr_html_() + self._largest()._repr_html_() + self.phases._repr_html_()
+
+    def _largest(self) -> Table:
+        """The splits; of many labels, those with the most training examples."""
+        return self.splits.folded(by="train", every="plan.splits", noun="labels", totals=1)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as plain values, for JSON."""

@@ -39,7 +39,12 @@ class WeightFile:
 
 
 def scope_of(name: str) -> str:
-    """A name as a Keras model may have it: those of several models together have blanks and signs in them."""
+    """A name as a Keras model may have it: those of several models together have blanks and signs in them.
+
+    Example:
+        >>> scope_of("resnet50 + mobilenet_v2_035")
+        'resnet50_mobilenet_v2_035'
+    """
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_-")
 
 
@@ -72,6 +77,15 @@ class BackboneSpec:
         licence: SPDX name.
         paper: address of the paper.
         source: ``"keras"``, ``"keras_cv"``, ``"keras_hub"``, ``"kzoo"``, ``"user"`` or ``"pretrained"``.
+
+    Example:
+        >>> card = BackboneSpec("small_cnn", "my_package.small_cnn", size=96, scaling="unit", licence="MIT")
+        >>> card.modality, card.size, card.pretrained
+        ('image', 96, '')
+        >>> BackboneSpec("small_cnn", "my_package.small_cnn", scaling="0..1")
+        Traceback (most recent call last):
+        ...
+        ValueError: scaling of 'small_cnn' must be one of caffe, tf, torch, unit, none. Got '0..1'.
     """
 
     name: str
@@ -113,7 +127,13 @@ class BackboneSpec:
         return "imagenet" if self.weights else "preset" if self.source in ("keras_hub", "pretrained") else ""
 
     def weight_file(self, size: int) -> WeightFile | None:
-        """The file whose resolution is nearest to `size` on a log scale (the larger of two), or None."""
+        """The file whose resolution is nearest to `size` on a log scale (the larger of two), or None.
+
+        Example:
+            >>> files = tuple(WeightFile(f"{size}.h5", "", size=size) for size in (96, 128, 224))
+            >>> BackboneSpec("cnn", "my_package.cnn", weights=files).weight_file(150).size
+            128
+        """
         if not self.weights:
             return None
         return min(self.weights, key=lambda f: (abs(math.log((f.size or self.size) / size)), -(f.size or self.size)))

@@ -23,6 +23,14 @@ class Head:
             backbone (Head2Toe, arXiv:2201.03529); ``"last"``: the output alone; ``"auto"``: all of them where there
             are 500 training examples or more.
         kind: ``"mlp"``, or a name given to `kzoo.register_head`.
+
+    Example:
+        >>> Head(hidden=128).linear
+        False
+        >>> Head(pooling="mean")
+        Traceback (most recent call last):
+        ...
+        ValueError: pooling must be one of avg, max, concat. Got 'mean'.
     """
 
     pooling: str = "avg"
@@ -42,7 +50,12 @@ class Head:
             raise ValueError(f"dropout must be in [0, 1). Got {self.dropout!r}.")
 
     def for_examples(self, examples: int) -> Head:
-        """The same head with its levels settled, for so many training examples."""
+        """The same head with its levels settled, for so many training examples.
+
+        Example:
+            >>> Head().for_examples(100).levels, Head().for_examples(1_000).levels
+            ('last', 'all')
+        """
         return replace(self, levels="all" if examples >= MANY else "last") if self.levels == "auto" else self
 
     @property

@@ -10,7 +10,12 @@ FEW = 6
 
 
 def linear_probe() -> Schedule:
-    """The head alone, on frozen features, solved to its optimum: the first honest answer to "does it transfer"."""
+    """The head alone, on frozen features, solved to its optimum: the first honest answer to "does it transfer".
+
+    Example:
+        >>> linear_probe().phases[0].train
+        ('head',)
+    """
     return Schedule((Phase("head", optimizer="lbfgs"),), name="linear_probe")
 
 
@@ -30,6 +35,11 @@ def fine_tune(
         learning_rate: peak rate.
         augmentation: preset.
         views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
+
+    Example:
+        >>> schedule = fine_tune("last:2", epochs=5)
+        >>> schedule.name, len(schedule.phases), schedule.phases[0].epochs
+        ('fine_tune', 1, 5)
     """
     phase = _tuning(train, epochs, learning_rate, augmentation, views)
     return Schedule((phase,), name="fine_tune")
@@ -45,6 +55,10 @@ def gradual(
         learning_rate: peak rate of the first unfrozen phase; half of it for the next.
         augmentation: preset.
         views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
+
+    Example:
+        >>> [phase.train for phase in gradual().phases]
+        [('head',), ('upto:1',), ('upto:2',)]
     """
     # Of a backbone with one stage, both phases train that one.
     tuning = (_tuning(f"upto:{n}", epochs, learning_rate / n, augmentation, views) for n in (1, 2))
@@ -67,6 +81,10 @@ def lp_ft(
         learning_rate: its peak rate.
         augmentation: its preset.
         views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
+
+    Example:
+        >>> [phase.optimizer for phase in lp_ft().phases]
+        ['lbfgs', 'adam']
     """
     tuning = _tuning(train, epochs, learning_rate, augmentation, views)
     return Schedule((Phase("head", optimizer="lbfgs"), tuning), name="lp_ft")

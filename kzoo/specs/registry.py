@@ -57,10 +57,21 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
 
 
 def get_model(name: str) -> BackboneSpec:
-    """The card of the model called `name`.
+    """The card of a model.
+
+    Args:
+        name: of the model, as `list_models` gives it.
 
     Raises:
         ValueError: there is none; the message names near ones.
+
+    Example:
+        >>> get_model("mobilenet_v2_035").size
+        224
+        >>> get_model("resnet5")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        ValueError: Unknown model 'resnet5'. Did you mean 'resnet50' or ...
     """
     if name in _REGISTRY:
         return _REGISTRY[name]

@@ -40,6 +40,15 @@ class Phase:
         views: most augmented views of each example, taken in turn, an epoch each. None: a new view in each epoch;
             where activations of a frozen trunk are cached, as many as fit. Each view costs one pass through the
             trunk, so fewer are faster. With ``"none"`` there is one.
+
+    Example:
+        >>> phase = Phase("last:2", epochs=5, learning_rate=1e-4)
+        >>> phase.groups(["stem", "stage1", "stage2", "stage3", "head"])
+        ('stage2', 'stage3', 'head')
+        >>> Phase("head", epochs=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: epochs of a phase must be an int in [1, inf). Got 0.
     """
 
     train: str | Sequence[str]
@@ -93,7 +102,16 @@ class Phase:
             )
 
     def groups(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The groups among `names` (in order) that this phase trains; raises where a pattern matches none."""
+        """The groups among `names` (in order) that this phase trains; raises where a pattern matches none.
+
+        Example:
+            >>> Phase(["stage*", "head"]).groups(["stem", "stage1", "head"])
+            ('stage1', 'head')
+            >>> Phase("stage9").groups(["stem", "stage1", "head"])
+            Traceback (most recent call last):
+            ...
+            ValueError: Pattern 'stage9' of train matches no group. The groups are: stem, stage1, head.
+        """
         found: set[str] = set()
         for pattern in self.train:
             matches = _matching(pattern, names)
@@ -110,6 +128,11 @@ class Schedule:
     Args:
         phases: at least one `Phase`.
         name: what it is called in tables.
+
+    Example:
+        >>> schedule = Schedule([Phase("head", optimizer="lbfgs"), Phase("last:1", epochs=5)], name="mine")
+        >>> schedule.takes_steps
+        True
     """
 
     phases: Sequence[Phase]
@@ -170,6 +193,10 @@ def depths_of(names: Sequence[str]) -> dict[str, int]:
 
     Args:
         names: groups from input to head; of a fusion, ``MEMBER/GROUP``.
+
+    Example:
+        >>> depths_of(["stem", "stage1", "head"])
+        {'head': 0, 'stage1': 1, 'stem': 2}
     """
     depths = {names[-1]: 0}
     for stages in _stages_of(names).values():

@@ -37,7 +37,12 @@ class Seen:
 
     @classmethod
     def of(cls, *, trained: Iterable[str] = (), chosen: Iterable[str] = (), unlabelled: Iterable[str] = ()) -> Seen:
-        """The same of hexadecimal digests."""
+        """The same of hexadecimal digests.
+
+        Example:
+            >>> Seen.of(trained=["0a" * 32, "0b" * 32], chosen=["0c" * 32])
+            Seen(2 trained, 1 chosen, 0 unlabelled)
+        """
         return cls(*(_numbers(digests) for digests in (trained, chosen, unlabelled)))
 
     @classmethod
@@ -95,6 +100,11 @@ class Seen:
 
         Args:
             digests: hexadecimal, of at least 16 digits, N.
+
+        Example:
+            >>> seen = Seen.of(trained=["0a" * 32], chosen=["0c" * 32])
+            >>> seen.sides(["0a" * 32, "0b" * 32, "0c" * 32]).tolist() == [TRAINED, NEW, CHOSEN]
+            True
         """
         numbers = np.array([_number(digest) for digest in digests], np.uint64)
         found = np.full(len(numbers), NEW, np.int8)

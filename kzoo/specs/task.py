@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -72,24 +76,53 @@ class Task:
             )
 
 
+def _with_arguments(task: type[_T]) -> type[_T]:
+    """Puts the arguments of `Task` where a docstring says ``{arguments}``: help() of each task lists them all."""
+    if task.__doc__ and Task.__doc__:  # python -OO leaves none
+        found = re.search(r"^Args:\n((?: {4}.*\n?|\n)+)", inspect.cleandoc(Task.__doc__), re.MULTILINE)
+        arguments = found[1].rstrip() if found else ""
+        task.__doc__ = inspect.cleandoc(task.__doc__).replace("    {arguments}", arguments)
+    return task
+
+
+@_with_arguments
 @dataclass(frozen=True)
 class Classification(Task):
     """One label an example.
 
+    Args:
+        {arguments}
+
+    Raises:
+        ValueError: `validation` or `test` cannot be used.
+
     Example:
-        >>> Classification("flowers/", seed=1).kind
-        'classification'
+        >>> task = Classification("flowers/", validation=0.2, seed=1)
+        >>> task.kind, task.test
+        ('classification', 0.1)
     """
 
     kind: ClassVar[str] = "classification"
 
 
+@_with_arguments
 @dataclass(frozen=True)
 class MultiLabel(Task):
     """Any number of labels an example.
 
     The target is a string of labels joined by `separator`, a list of labels, a row of zeros and ones, or several
     columns of zeros and ones (``label=["cat", "dog"]``).
+
+    Args:
+        {arguments}
+        separator: what stands between the labels of a string.
+
+    Raises:
+        ValueError: `validation` or `test` cannot be used.
+
+    Example:
+        >>> MultiLabel("photos.csv", image="path", label="tags", separator=";").kind
+        'multi_label'
     """
 
     separator: str = field(default=",", kw_only=True)
@@ -97,13 +130,30 @@ class MultiLabel(Task):
     kind: ClassVar[str] = "multi_label"
 
 
+@_with_arguments
 @dataclass(frozen=True)
 class Regression(Task):
-    """One or several real numbers an example."""
+    """One or several real numbers an example.
+
+    Args:
+        {arguments}
+
+    Raises:
+        ValueError: `validation` or `test` cannot be used.
+
+    Example:
+        >>> Regression("houses.csv", image="photo", label="price").kind
+        'regression'
+    """
 
     kind: ClassVar[str] = "regression"
 
 
 def as_task(data: Any) -> Task:
-    """`data` itself where it is a task, else a `Classification` of it."""
+    """`data` itself where it is a task, else a `Classification` of it.
+
+    Example:
+        >>> as_task("flowers/").kind
+        'classification'
+    """
     return data if isinstance(data, Task) else Classification(data)

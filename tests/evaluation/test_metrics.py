@@ -133,3 +133,33 @@ def test_groups_reach_the_intervals_and_the_table_of_groups():
     assert together.value == apart.value == pytest.approx(5 / 6)
     # One group of six is all wrong: six examples say as much as the sixty.
     assert together.high - together.low > 2.5 * (apart.high - apart.low)
+
+
+def test_of_many_labels_the_largest_are_printed():
+    truth = np.concatenate([np.arange(30), np.full(4, 29), np.full(3, 12)])
+    evaluation = measure(
+        "classification",
+        np.eye(30)[truth],
+        truth,
+        labels=[f"label {number}" for number in range(30)],
+        names=names(len(truth)),
+    )
+    shown = str(evaluation)
+    assert "label 29" in shown
+    assert "label 12" in shown
+    assert "label 28 " not in shown
+    assert "25 are not shown. All: evaluation.by_label" in shown
+    assert "evaluation.by_label" in evaluation._repr_html_()
+    assert len(evaluation.by_label.rows) == 30
+
+
+def test_each_kind_of_task_has_its_plot(classified):
+    truth, outputs = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    titles = {
+        "multi_label": ["Scores by label"],
+        "regression": ["a: prediction against truth", "a: residuals", "b: prediction against truth", "b: residuals"],
+    }
+    assert classified[2].plot().axes[0].get_title().startswith("Confusion matrix: ")
+    for kind, wanted in titles.items():
+        figure = measure(kind, outputs, truth, labels=["a", "b"], names=names(2)).plot()
+        assert [axis.get_title() for axis in figure.axes] == wanted

@@ -41,7 +41,7 @@ def test_a_list_prints_as_a_table_of_cards():
     text = str(list_models("mobilenet_v2_035"))
     assert text.splitlines()[1].split()[:4] == ["mobilenet_v2_035", "224", "0.4", "M"]
     assert text.endswith("1 models")
-    assert "<td>mobilenet_v2_035</td>" in list_models("mobilenet_v2_035")._repr_html_()
+    assert ">mobilenet_v2_035</td>" in list_models("mobilenet_v2_035")._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Tasks and heads: values that refuse what cannot be."""
 
+import dataclasses
+
 import pytest
 
 from kzoo.specs.head import Head
@@ -11,6 +13,13 @@ from kzoo.specs.task import Classification, MultiLabel, Regression, Task, as_tas
 )
 def test_kinds(kind, name):
     assert kind("data").kind == name
+
+
+@pytest.mark.parametrize("kind", [Classification, MultiLabel, Regression])
+def test_help_documents_each_argument(kind):
+    described = {line.split(":")[0].strip() for line in kind.__doc__.splitlines() if line.startswith("    ")}
+    assert {each.name for each in dataclasses.fields(kind)} <= described
+    assert "{arguments}" not in kind.__doc__
 
 
 def test_a_task_by_itself_is_refused():

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.figures import PictureAxes
 from kzoo.data.audio.augment import SOUND_PRESETS, augment_sound, hide
 from kzoo.data.audio.column import RATES, SHORTEST, SILENT, seconds_of
 from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeatures, middle, resample
@@ -66,6 +67,11 @@ class AudioPreprocessor:
     def shape(self) -> tuple[int, ...]:
         """Of what the network takes, without the batch."""
         return (self.edge, self.edge, self.channels) if self.edge else self.front.shape(self.samples)
+
+    @property
+    def axes(self) -> PictureAxes:
+        """What the axes of its spectrograms mean, for figures."""
+        return PictureAxes("time (s)", self.front.scale_name, self.samples / self.front.rate, self.front.ticks())
 
     def __str__(self) -> str:
         seen = f", as pictures of {self.edge} x {self.edge} pixels" if self.edge else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,10 @@ RANGE = 80.0
 
 QUIET = -60.0
 """dB: what is nowhere louder is not made louder."""
+
+
+OCTAVES = (125, 500, 1_000, 2_000, 4_000, 8_000)
+"""Hz that the axis of a spectrogram marks."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,21 @@ class FrontEnd:
             return (samples, 1)
         return (samples // self.hop + (self.kind == "log_mel"), self.mels)
 
+    @property
+    def scale_name(self) -> str:
+        """What the vertical axis of a spectrogram shows."""
+        return "mel band" if self.kind == "whisper" else "frequency (Hz)"
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Marks of the vertical axis of a spectrogram: place from 0 (lowest band) to 1, and text."""
+        if self.kind == "whisper":
+            # Its mel scale is another than Keras's: the bands are counted.
+            return [((band + 0.5) / self.mels, str(band)) for band in range(0, self.mels, max(self.mels // 4, 1))]
+        ends = _mel(self.low), _mel(self.high)
+        bands = {f: (_mel(f) - ends[0]) / (ends[1] - ends[0]) * (self.mels + 1) - 1 for f in OCTAVES}
+        places = {f: (band + 0.5) / self.mels for f, band in bands.items()}
+        return [(place, f"{f:,}") for f, place in places.items() if 0 <= place <= 1]
+
     def features(self, waves: Any) -> Any:
         """Features, float32 (B, steps, values), of waveforms, float32 (B, samples) in [-1, 1]."""
         if self.kind == "waveform":
@@ -65,6 +85,11 @@ class FrontEnd:
         # Each recording by itself: Keras's own layer measures from the loudest of the whole batch (3.15).
         loudest = tf.maximum(tf.reduce_max(decibels, axis=(1, 2), keepdims=True), QUIET)
         return tf.clip_by_value((decibels - loudest) / RANGE + 1, 0.0, 1.0)
+
+
+def _mel(hertz: float) -> float:
+    """HTK's mel scale, which `keras.layers.MelSpectrogram` uses (3.15)."""
+    return 1127.0 * math.log1p(hertz / 700.0)
 
 
 @functools.lru_cache(maxsize=16)
