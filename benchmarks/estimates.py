@@ -17,6 +17,9 @@ from scipy.stats import t as student
 
 RESAMPLES = 1_000
 
+FEWEST = 3
+"""Seeds from which a spread is estimated: of two, Student's t has one degree of freedom and says nothing."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -54,8 +57,8 @@ class Answers:
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """The mean of numbers that are independent, as those of several seeds, with Student's interval."""
-    half = _half(values) if len(values) > 1 else None
+    """The mean of numbers that are independent, as those of seeds; with Student's interval from `FEWEST` on."""
+    half = _half(values) if len(values) >= FEWEST else None
     return _around(float(np.mean(values)), half, len(values))
 
 
@@ -80,8 +83,8 @@ def measured(runs: Mapping[int, Answers], metric: str, *, fixed: bool) -> Estima
         fixed: all seeds share one test split.
     """
     scores = [score(run, metric) for run in runs.values()]
-    spread = _resampled(list(runs.values()), metric) if fixed or len(runs) == 1 else None
-    return _clipped(_combine(scores, spread, size=len(next(iter(runs.values())).truth)), 0.0, 1.0)
+    spread = _resampled(list(runs.values()), metric) if fixed or len(runs) < FEWEST else None
+    return clipped(_combine(scores, spread, size=len(next(iter(runs.values())).truth)), 0.0, 1.0)
 
 
 def less(ours: Mapping[int, Answers], theirs: Mapping[int, Answers], metric: str, *, fixed: bool) -> Estimate | None:
@@ -99,7 +102,7 @@ def less(ours: Mapping[int, Answers], theirs: Mapping[int, Answers], metric: str
             raise ValueError(f"Seed {seed}: both must be measured on the same test examples.")
     scores = [score(ours[seed], metric) - score(theirs[seed], metric) for seed in seeds]
     spread = None
-    if fixed or len(seeds) == 1:
+    if fixed or len(seeds) < FEWEST:
         spread = _resampled([ours[n] for n in seeds], metric) - _resampled([theirs[n] for n in seeds], metric)
     return _combine(scores, spread, size=len(ours[seeds[0]].truth))
 
@@ -110,7 +113,7 @@ def score(run: Answers, metric: str) -> float:
 
 
 def _combine(scores: Sequence[float], spread: np.ndarray | None, *, size: int) -> Estimate:
-    parts = [_half(scores) if len(scores) > 1 else 0.0, 0.0 if spread is None else 1.96 * float(np.std(spread))]
+    parts = [_half(scores) if len(scores) >= FEWEST else 0.0, 0.0 if spread is None else 1.96 * float(np.std(spread))]
     # A score that no resampling moves is not certain: 3 / N bounds what N examples without an exception can hide.
     return _around(float(np.mean(scores)), float(np.hypot(*parts)) or 3 / size, len(scores))
 
@@ -123,7 +126,8 @@ def _around(value: float, half: float | None, count: int) -> Estimate:
     return Estimate(value, *((None, None) if half is None else (value - half, value + half)), count)
 
 
-def _clipped(estimate: Estimate, low: float, high: float) -> Estimate:
+def clipped(estimate: Estimate, low: float, high: float) -> Estimate:
+    """The estimate with its interval within what is possible."""
     ends = [None if end is None else min(max(end, low), high) for end in (estimate.low, estimate.high)]
     return Estimate(estimate.value, *ends, estimate.count)
 

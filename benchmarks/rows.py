@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from estimates import Answers, Estimate, less, mean, measured, paired, ratio
+from estimates import Answers, Estimate, clipped, less, mean, measured, paired, ratio
 from sets import FIXED, METRICS, TITLES, kind
 
 Rows = tuple[Sequence[str], list[Sequence[Any]]]
@@ -63,7 +63,7 @@ def time_to_accuracy(found: Records) -> Rows:
     for name, methods in _sets(found):
         best = max(statistics.mean(_accuracies(runs).values()) for runs in methods.values())
         for method, runs in methods.items():
-            scores = mean(list(_accuracies(runs).values()))
+            scores = clipped(mean(list(_accuracies(runs).values())), 0.0, 1.0)
             rival = methods.get("guide", {})
             gain = paired(_accuracies(runs), _accuracies(rival)) if rival and method != "guide" else None
             speed = _speed(runs, rival) if rival and method != "guide" else ""

@@ -71,11 +71,13 @@ def test_mean_is_students(modules):
     # Deviation 1, three numbers, t of two degrees of freedom at 97.5%: 4.30265.
     assert (found.value, found.low) == (2.0, pytest.approx(2 - 4.30265 / 3**0.5, abs=1e-4))
     assert modules.estimates.mean([1.0]).show() == "1.000"
+    # One degree of freedom says nothing of the spread.
+    assert modules.estimates.mean([1.0, 2.0]).show() == "1.500"
 
 
 def test_paired_differences_need_common_seeds_only(modules):
-    found = modules.estimates.paired({0: 0.9, 1: 0.8, 2: 0.1}, {0: 0.7, 1: 0.6})
-    assert (found.value, found.count) == (pytest.approx(0.2), 2)
+    found = modules.estimates.paired({0: 0.9, 1: 0.8, 2: 0.7, 3: 0.1}, {0: 0.7, 1: 0.6, 2: 0.5})
+    assert (found.value, found.count) == (pytest.approx(0.2), 3)
     assert found.high - found.low == pytest.approx(0, abs=1e-9)
 
 
