@@ -134,7 +134,8 @@ def measure(
 
     Example:
         >>> outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
-        >>> found = measure("classification", outputs, np.array([0, 1, 1]), labels=["cat", "dog"], names=["a", "b", "c"])
+        >>> names, truth = ["a", "b", "c"], np.array([0, 1, 1])
+        >>> found = measure("classification", outputs, truth, labels=["cat", "dog"], names=names)
         >>> round(found["accuracy"], 3), found.confusion.tolist()
         (0.667, [[1, 0], [1, 1]])
     """
