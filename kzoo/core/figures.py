@@ -17,7 +17,7 @@ ACROSS = 6
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"
 """Of Okabe and Ito's colours, which differ in lightness too; lines also differ in dashes and markers."""
 
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 100,
     "figure.constrained_layout.use": True,
     "font.size": 10,

@@ -17,6 +17,11 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray, *, kind: str) 
         probabilities: float (N, K).
         truth: classification: int (N,); multi_label: (N, K) of 0 and 1.
         kind: of the task; a regression has no temperature: 1.
+
+    Example:
+        >>> probabilities = np.array([[0.999, 0.001]] * 9 + [[0.999, 0.001]])
+        >>> fit_temperature(probabilities, np.array([0] * 9 + [1]), kind="classification") > 2  # far too sure
+        True
     """
     if kind == "regression" or not len(truth):
         return 1.0

@@ -131,6 +131,13 @@ def measure(
         names: what each example is called.
         notes: what was left out, and why.
         groups: what each example belongs to, or none.
+
+    Example:
+        >>> outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+        >>> names, truth = ["a", "b", "c"], np.array([0, 1, 1])
+        >>> found = measure("classification", outputs, truth, labels=["cat", "dog"], names=names)
+        >>> round(found["accuracy"], 3), found.confusion.tolist()
+        (0.667, [[1, 0], [1, 1]])
     """
     if not len(truth):
         raise ValueError("There are no examples to evaluate on.")
