@@ -140,13 +140,16 @@ class Adapted:
                 was trained or chosen on are left out, and counted.
 
         Raises:
-            ValueError: there is no test split in this process and the data cannot be read again.
+            ValueError: there is no test split in this process and the data cannot be read again; or it was adapted
+                with ``test=0``.
         """
         if data is not None:
             examples, audit = self._labelled(data, seen=self.seen)
             notes = str(audit).splitlines()
         else:
             examples, notes = self.splits().test, []
+            if not len(examples):
+                raise ValueError("There is no test split (test=0): pass labelled data, as evaluate('more/').")
         notes = [*(note for note in self.record["notes"] if note.startswith(WARNING)), *notes]
         return measure(
             self.kind,
@@ -162,14 +165,14 @@ class Adapted:
         """Answers for one or several pictures, texts or recordings; what cannot be read is named, and stops nothing.
 
         Args:
-            inputs: pictures: a path, a folder, encoded bytes, or a list of these; or pixels in 0..255, (N, H, W, C) or
-                (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder, encoded bytes, a pair
-                ``(rate, samples)``, or a list of these.
+            inputs: images: a path, a folder, encoded bytes, an image of Pillow's, or a list of these; or pixels in
+                0..255, (N, H, W, C) or (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder,
+                encoded bytes, a pair ``(rate, samples)``, or a list of these.
         """
         asked = self._ask(inputs, self._call, self.finish, width=len(self.labels))
         answers = name_targets(self.kind, asked.rows, labels=self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
-        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun)
+        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind)
 
     def embed(self, inputs: Any) -> np.ndarray:
         """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -13,18 +14,46 @@ from kzoo.core.tables import LARGEST, Table
 MOST = 10
 """Outputs that a table shows in a column each."""
 
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction for one input.
+
+    Args:
+        name: of the input: its path, or its number.
+        label: a label; a tuple of labels for a MultiLabel; the values as text for a Regression; None with an error.
+        outputs: probability of each label, or the values of a Regression; NaN with an error.
+        error: why the input could not be read, or None.
+    """
+
+    name: str
+    label: Any
+    outputs: Mapping[str, float]
+    error: str | None = None
+
+    @property
+    def probability(self) -> float:
+        """The largest of `outputs`: of a Classification, the probability of `label`."""
+        return max(self.outputs.values())
+
 
 @dataclass(frozen=True, repr=False)
 class Predictions:
-    """Answers for some pictures or texts.
+    """Predictions for some inputs, in their order.
+
+    ``predictions[0]`` is one `Prediction`, a slice is a `Predictions`, and a loop goes over single ones.
 
     Args:
-        names: what each is called.
-        labels: the answer: a label; a tuple of labels for a MultiLabel; None where there is nothing to answer.
-        outputs: probabilities, or values of a regression, float32 (N, outputs); NaN where there is none.
+        names: of the inputs: their paths, or their numbers.
+        labels: a label each; a tuple of labels for a MultiLabel; None where the input could not be read.
+        outputs: probabilities, or values of a Regression, float32 (N, outputs); NaN where the input could not be read.
         columns: names of the outputs.
-        errors: why some could not be read, by name.
-        noun: what one of them is called.
+        errors: why some inputs could not be read, by name.
+        noun: what an input is called.
+        kind: of the task: ``"classification"``, ``"multi_label"`` or ``"regression"``.
     """
 
     names: Sequence[str]
@@ -33,28 +62,81 @@ class Predictions:
     columns: Sequence[str]
     errors: Mapping[str, str] = field(default_factory=dict)
     noun: str = "picture"
+    kind: str = "classification"
 
     @property
     def probabilities(self) -> np.ndarray:
-        """`outputs` of a classification."""
+        """`outputs` of a Classification or a MultiLabel."""
         return self.outputs
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Predictions: ...
+
+    def __getitem__(self, index: int | slice) -> Prediction | Predictions:
+        if isinstance(index, slice):
+            names = list(self.names[index])
+            errors = {name: self.errors[name] for name in names if name in self.errors}
+            parts = names, list(self.labels[index]), self.outputs[index], self.columns, errors
+            return Predictions(*parts, noun=self.noun, kind=self.kind)
+        place = operator.index(index)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"There are {len(self)} predictions. Got the index {place}.")
+        outputs = dict(zip(self.columns, map(float, self.outputs[place]), strict=True))
+        return Prediction(self.names[place], self.labels[place], outputs, self._errors()[place])
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return (self[place] for place in range(len(self)))
+
+    def _errors(self) -> list[str | None]:
+        """Why each input could not be read, or None."""
+        pairs = zip(self.names, self.labels, strict=True)
+        return [self.errors.get(name) if label is None else None for name, label in pairs]
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """One row an input.
+
+        Returns:
+            Columns ``name``; ``label`` and ``probability`` (of that label); ``probability_<label>`` for each label; and
+            ``error``, None where the input could be read. A MultiLabel has no ``probability``. A Regression has
+            ``value``, or ``value_<name>`` for each of several values, in place of labels and probabilities.
+        """
+        import pandas
+
+        values: dict[str, Any] = {"name": list(self.names)}
+        if self.kind != "regression":
+            values["label"] = pandas.Series(list(self.labels), dtype=object)
+        if self.kind == "classification":
+            values["probability"] = self.outputs.max(axis=1)
+        single = self.kind == "regression" and len(self.columns) == 1
+        prefix = "value" if self.kind == "regression" else "probability"
+        for place, column in enumerate(self.columns):
+            values[prefix if single else f"{prefix}_{column}"] = self.outputs[:, place]
+        values["error"] = pandas.Series(self._errors(), dtype=object)
+        return pandas.DataFrame(values)
+
     def table(self) -> Table:
-        """One row each. Of more than `MOST` labels it shows the largest probabilities; `outputs` has all."""
-        rows, many = [], len(self.columns) > MOST
-        for name, label, row in zip(self.names, self.labels, self.outputs, strict=True):
-            shown = self.errors.get(name) if label is None else ", ".join(label) if isinstance(label, tuple) else label
-            rows.append((name, shown, *([self._largest(row)] if many else map(float, row))))
-        if not many:
-            return Table((self.noun, "label", *self.columns), rows)
+        """One row an input; with errors in a column of their own, where there are any.
+
+        Of more than `MOST` outputs it shows the largest of each row; `outputs` has all.
+        """
+        many = len(self.columns) > MOST
+        wide = ["largest outputs"] if many else list(self.columns)
+        columns, rows = [self.noun, "label", *wide, *(["error"] if self.errors else [])], []
+        for name, label, row, error in zip(self.names, self.labels, self.outputs, self._errors(), strict=True):
+            shown = ", ".join(label) if isinstance(label, tuple) else label
+            numbers = [None] * len(wide) if error else [self._largest(row)] if many else map(float, row)
+            rows.append((name, shown, *numbers, *([error] if self.errors else [])))
         note = f"The {LARGEST} largest of {len(self.columns):,} outputs a row. All: .outputs, named by .columns"
-        return Table((self.noun, "label", "largest outputs"), rows, notes=(note,))
+        return Table(columns, rows, notes=(note,) if many else ())
 
     def _largest(self, row: np.ndarray) -> str:
-        order = [] if np.isnan(row).any() else np.argsort(-row, kind="stable")[:LARGEST].tolist()
+        order = np.argsort(-row, kind="stable")[:LARGEST].tolist()
         return ", ".join(f"{self.columns[column]} {row[column]:.3g}" for column in order)
 
     def __str__(self) -> str:

@@ -32,9 +32,9 @@ DATA = [
     ),
     Mutation(
         "a small class is not measured",
-        "_place",
-        "if count == 0 and len(order) > len(shares)",
-        "if count == 0 and len(order) > 9",
+        "wanted_contents",
+        "(counts == 0) & can_spare",
+        "(counts == 0) & (strata > 9)",
         "tests/data/test_splits.py::test_a_small_class_is_measured_where_it_can_be",
     ),
     Mutation(
@@ -211,6 +211,20 @@ DATA = [
         "class_weights=weights",
         "class_weights=None",
         "tests/setup/test_prepare.py::test_balanced_weights_are_those_of_training",
+    ),
+    Mutation(
+        "a number of test examples leaves rare classes out",
+        "_allot",
+        "count >= can_spare.sum()",
+        "False",
+        "tests/specs/test_split_sizes.py::test_a_count_is_dealt_to_classes_by_their_sizes",
+    ),
+    Mutation(
+        "data that changed is not noticed without a test split",
+        "read_again",
+        "not len(splits.test)",
+        "False",
+        "tests/results/test_adapted.py::test_data_that_changed_is_noticed_without_a_test_split",
     ),
 ]
 
@@ -507,23 +521,23 @@ TRAINING = [
     ),
     Mutation(
         "the probe standardises by validation",
-        "solve",
+        "_Attempts.__init__",
         "features.mean(axis=0), features.std(axis=0)",
         "validation[0].mean(axis=0), validation[0].std(axis=0)",
         "tests/training/test_linear_probe.py::test_features_are_standardised_by_training_alone",
     ),
     Mutation(
         "the probe's penalty is chosen on training",
-        "solve",
-        "score(kind, held @ kernel + bias, validation[1])",
-        "score(kind, standard @ kernel + bias, targets)",
+        "_Attempts.attempt",
+        "score(self.kind, held @ kernel + bias, truth)",
+        "score(self.kind, self.standard @ kernel + bias, self.targets)",
         "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
         "the probe takes the first penalty",
         "solve",
-        'min(tried, key=lambda solution: solution.scores["val_loss"])',
-        "tried[0]",
+        'min(attempts.tried(), key=lambda solution: solution.scores["val_loss"])',
+        "attempts.tried()[0]",
         "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
@@ -560,6 +574,27 @@ TRAINING = [
         "tf.cast(turn, indices.dtype)",
         "tf.cast(0, indices.dtype)",
         "tests/distillation/test_distill.py::test_the_student_hears_of_the_version_that_it_sees",
+    ),
+    Mutation(
+        "without validation, patience ends a phase",
+        "fit_tail",
+        "if measured else None",
+        "if True else None",
+        "tests/training/test_loop.py::test_without_validation_all_epochs_run_and_the_last_weights_are_kept",
+    ),
+    Mutation(
+        "Ctrl-C loses what was trained",
+        "fit_tail",
+        "stopped = keep.last is not None",
+        "stopped = False",
+        "tests/training/test_loop.py::test_ctrl_c_ends_a_phase_with_the_best_weights_so_far",
+    ),
+    Mutation(
+        "Ctrl-C loses what was pretrained",
+        "_train",
+        "if not done + counter.steps",
+        "if True",
+        "tests/pretraining/test_steps.py::test_ctrl_c_makes_the_last_step_the_one_before_it",
     ),
 ]
 
@@ -929,6 +964,13 @@ KEEPING = [
         "FAILED if expected",
         "OK if expected",
         "tests/cli/test_main.py::test_failures_are_one_clear_line_and_exit_code_1",
+    ),
+    Mutation(
+        "inputs that failed are not told by the exit code",
+        "run_predict",
+        "PARTIAL if failed else OK",
+        "OK",
+        "tests/cli/test_main.py::test_predict",
     ),
 ]
 

@@ -45,7 +45,7 @@ def split(x, y):
     )
 
 
-def run(*phases, class_weights=None):
+def run(*phases, class_weights=None, held=32, callbacks=()):
     """The results of some phases, and the network."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
@@ -55,7 +55,7 @@ def run(*phases, class_weights=None):
     model = keras.Model(inputs, head(x), name="two_layers")
     feed = Feed(
         train=split(X[:64], Y[:64]),
-        held=split(X[64:], Y[64:]),
+        held=split(X[64 : 64 + held], Y[64 : 64 + held]),
         key=lambda augmentation: {},
         mixes=lambda augmentation: False,
         class_weights=class_weights,
@@ -70,6 +70,7 @@ def run(*phases, class_weights=None):
         schedule=Schedule(phases),
         fold=fold,
         strategy=get_strategy("one"),
+        callbacks=callbacks,
     )
     return results, model
 
@@ -135,6 +136,87 @@ def test_patience_ends_a_phase_and_the_runtime_is_named(monkeypatch):
     (result, again), _ = run(still, still)
     assert (len(result.history), result.runtimes) == (3, ("abacus",))
     assert again.runtimes == ()
+
+
+def test_without_validation_all_epochs_run_and_the_last_weights_are_kept():
+    """The weights are those of a phase of which validation keeps the last epoch; nothing is said to be measured."""
+    trained = Phase("head", epochs=3, batch_size=32, learning_rate=0.01, patience=1, decay="constant")
+    (result,), model = run(trained, held=0)
+    assert (result.scores, result.state.sound, len(result.history)) == ({}, True, 3)
+    assert not [name for row in result.history for name in row if name.startswith("val_")]
+    again, _ = run(trained, held=32)
+    assert [row["loss"] for row in result.history] == pytest.approx([row["loss"] for row in again[0].history])
+    np.testing.assert_array_equal(result.weights[0], model.get_weights()[0])
+
+
+def test_without_validation_a_phase_that_diverges_is_not_kept():
+    results, _ = run(GOOD, WILD, held=0)
+    assert [each.state is None for each in results] == [False, True]
+    assert "on validation" not in results[1].diverged
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C as an epoch of the run begins, counted from 0."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch, self.ended = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, logs=None):
+        self.ended += 1
+
+
+def run_until_ctrl_c(*phases, callbacks):
+    """As `run`; where Ctrl-C is raised, this test fails, and not the whole of pytest."""
+    try:
+        return run(*phases, callbacks=callbacks)
+    except KeyboardInterrupt:
+        pytest.fail("Ctrl-C was raised")
+
+
+STEADY = Phase("head", epochs=4, batch_size=32, learning_rate=0.1, decay="constant")
+
+
+def test_ctrl_c_ends_a_phase_with_the_best_weights_so_far(caplog):
+    interrupt = Interrupt(1)
+    with caplog.at_level(logging.WARNING, "kzoo"):
+        (result,), model = run_until_ctrl_c(STEADY, callbacks=[interrupt])
+    (whole,), _ = run(STEADY)
+    assert (len(result.history), len(whole.history)) == (1, 4)
+    assert result.stopped == "Stopped by Ctrl-C in phase 1 of 1, after 1 of 4 epochs"
+    assert result.scores["val_loss"] == pytest.approx(loss_of(model.get_weights()), rel=1e-4)
+    assert result.scores["val_loss"] == pytest.approx(whole.history[0]["val_loss"], rel=1e-4)
+    assert interrupt.ended == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{result.stopped}: the best weights so far are kept."
+    ]
+    assert whole.stopped == ""
+
+
+def test_ctrl_c_in_the_first_epoch_of_a_later_phase_keeps_what_came_before():
+    results, _ = run_until_ctrl_c(GOOD, STEADY, callbacks=[Interrupt(2)])
+    assert [result.phase for result in results] == [GOOD]
+    assert results[0].stopped == "Stopped by Ctrl-C in phase 2 of 2"
+    assert loss_of(results[0].weights) == pytest.approx(results[0].scores["val_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("phases", [(STEADY,), (WILD, STEADY)], ids=["the first phase", "after one that diverged"])
+def test_ctrl_c_before_anything_was_trained_raises(phases):
+    with pytest.raises(KeyboardInterrupt):
+        run(*phases, callbacks=[Interrupt(sum(phase.epochs for phase in phases[:-1]))])
+
+
+def test_a_second_ctrl_c_raises():
+    class Again(Interrupt):
+        def on_train_end(self, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(STEADY, callbacks=[Again(1)])
 
 
 def stepped(*, trained, rate, layer_decay=1.0, weight_decay=0.0, label_smoothing=0.0, class_weights=(1.0, 1.0)):
