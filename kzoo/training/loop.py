@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.core.verbosity import is_quiet
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
@@ -142,7 +143,8 @@ class _Loop:
         set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
         epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
         # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
-        with tqdm(total=epochs * len(feed.train), desc=label, unit="example", leave=False) as bar:
+        total = epochs * len(feed.train)
+        with tqdm(total=total, desc=label, unit="example", leave=False, disable=is_quiet()) as bar:
             self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
             outcome = self._train(phase, bar)
@@ -182,18 +184,19 @@ class _Optimizers:
 
     def __init__(self, variables: Sequence[Any], strategy: tf.distribute.Strategy) -> None:
         self.variables, self.strategy = variables, strategy
-        self.made: dict[str, keras.optimizers.Optimizer] = {}
+        self.made: dict[tuple[str, Any], keras.optimizers.Optimizer] = {}
 
     def get(self, phase: Phase, groups: Groups) -> keras.optimizers.Optimizer:
         """The optimizer of a phase, with its rate for each group."""
-        if phase.optimizer not in self.made:
+        kind = phase.optimizer, phase.optimizer_options
+        if kind not in self.made:
             with self.strategy.scope():
-                self.made[phase.optimizer] = build_optimizer(phase.optimizer, self.variables)
+                self.made[kind] = build_optimizer(phase.optimizer, self.variables, phase.optimizer_options)
         factors = rates_of(groups, phase.layer_decay)
         decays = dict.fromkeys(kernels_of(groups), phase.weight_decay) if phase.weight_decay else {}
-        self.made[phase.optimizer].set_groups(factors, decays=decays)
-        return self.made[phase.optimizer]
+        self.made[kind].set_groups(factors, decays=decays)
+        return self.made[kind]
 
     def forget(self, phase: Phase) -> None:
         """Lets go of the optimizer of a phase that diverged: its state is as wild as its weights were."""
-        self.made.pop(phase.optimizer, None)
+        self.made.pop((phase.optimizer, phase.optimizer_options), None)

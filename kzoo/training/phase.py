@@ -52,7 +52,8 @@ def solve_head(phase: Phase, head: Sequence[Any], activations: Activations) -> P
     solution = solve(arrays, (held, feed.held.targets), kind=feed.kind)
     layers[0].set_weights([solution.mean, solution.deviation])
     layers[1].set_weights([solution.kernel, solution.bias])
-    state = judge(feed.kind, solution.logits(held), feed.held.targets, constant=_constant(feed))
+    logits = solution.logits(held)
+    state = judge(feed.kind, logits, feed.held.targets, constant=_constant(feed), monitor=feed.monitor)
     history = [{"epoch": 0, "C": solution.strength, **state.scores}]
     if state.sound:
         return PhaseOutcome(state, state.scores, history)
@@ -90,7 +91,7 @@ def fit_tail(
 
     def measure() -> WeightsState:
         logits = forward_batches(call, activations.held_batches(phase), batch_size=BATCH)
-        return judge(feed.kind, logits, feed.held.targets, constant=constant)
+        return judge(feed.kind, logits, feed.held.targets, constant=constant, monitor=feed.monitor)
 
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
     keep = KeepBest(measure, limit=limit, patience=phase.patience)
