@@ -45,6 +45,7 @@ def plan(
     scaling: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
+    precision: str | None = None,
     callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
     profile: str | Path | None = None,
     verbose: int = 1,
@@ -69,6 +70,7 @@ def plan(
         metrics=metrics,
         monitor=monitor,
         augmentation=augmentation,
+        precision=precision,
     )
     with random_state_kept(), verbosity(verbose):
         prepared = prepare(
@@ -108,6 +110,7 @@ def adapt(
     scaling: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
+    precision: str | None = None,
     callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
     profile: str | Path | None = None,
     verbose: int = 1,
@@ -156,6 +159,9 @@ def adapt(
             otherwise, which is noted unless the model scales them itself. A model with a card has its own.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
+        precision: ``"mixed_bfloat16"`` or ``"float32"``: in which gradient steps compute, but for the layer of logits.
+            Weights stay float32. Frozen activations, validation, predictions and exports are computed as without it.
+            None: the policy of each layer, which is Keras's global one where the layer was built.
         callbacks: one or several Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases
             that take gradient steps as one run, with epochs that go on, and as their model the part that trains. An
             EarlyStopping ends the phase it is in, and starts anew in the next. Those that set the rate or save
@@ -182,6 +188,7 @@ def adapt(
         metrics=metrics,
         monitor=monitor,
         augmentation=augmentation,
+        precision=precision,
     )
     with verbosity(verbose):
         prepared = prepare(
@@ -208,5 +215,6 @@ def adapt(
                 fold=fold,
                 strategy=prepared.strategy,
                 callbacks=called,
+                precision=precision,
             )
         return conclude(prepared, results, scale=scale, seed=seed)

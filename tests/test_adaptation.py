@@ -383,6 +383,7 @@ def steered(module_backbone, arrays):
             loss="categorical_focal_crossentropy",
             metrics=[spread, keras.metrics.TopKCategoricalAccuracy(k=2, name="top2")],
             monitor="macro_f1",
+            precision="mixed_bfloat16",
             callbacks=keras.callbacks.LambdaCallback(),
             verbose=0,
         )
@@ -405,9 +406,17 @@ def test_the_options_of_training_change_its_phases_of_steps(steered):
     assert record["options"] == {
         "loss": "categorical_focal_crossentropy",
         "metrics": ["spread", "top2"],
+        "precision": "mixed_bfloat16",
         "monitor": "macro_f1",
     }
     assert json.loads(json.dumps(record)) is not None
+
+
+def test_a_model_that_was_trained_in_bfloat16_answers_in_float32(steered):
+    adapted, _ = steered
+    assert {layer.compute_dtype for layer in adapted.network.layers} == {"float32"}
+    assert {weight.dtype for weight in adapted.network.get_weights()} == {np.dtype("float32")}
+    assert not adapted.record["phases"][1]["diverged"]
 
 
 def test_verbose_zero_writes_nothing_to_the_screen(steered):
@@ -465,6 +474,8 @@ def test_a_plan_says_what_the_options_change(module_backbone, arrays):
         ({"metrics": ["f1_score"]}, ValueError, r"The metric 'f1_score' cannot be used"),
         ({"monitor": "f1"}, ValueError, r"monitor of a classification must be one of"),
         ({"callbacks": 3}, TypeError, r"callbacks must be Keras callbacks\. Got 3"),
+        ({"precision": "mixed_float16"}, ValueError, r"precision must be one of float32, mixed_bfloat16, or None"),
+        ({"schedule": "linear_probe", "precision": "float32"}, ValueError, r"precision would do nothing"),
         ({"verbose": 3}, ValueError, r"verbose must be 0"),
     ],
 )

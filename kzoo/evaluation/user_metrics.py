@@ -142,8 +142,9 @@ def _metric(metric: Any, number: int) -> UserMetric:
         raise TypeError(
             f"A metric must be a Keras metric, its name, or a callable of (truth, outputs). Got {metric!r}."
         )
-    name = getattr(metric, "__name__", type(metric).__name__)
-    return UserMetric(f"metric {number}" if name == "<lambda>" else name, metric)
+    function: Any = metric
+    name = getattr(function, "__name__", type(function).__name__)
+    return UserMetric(f"metric {number}" if name == "<lambda>" else name, function)
 
 
 def _of_keras(metric: keras.metrics.Metric) -> Callable[[np.ndarray, np.ndarray], float]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from kzoo.specs.schedule import Phase, Schedule, check_step_value
 
+PRECISIONS = ("float32", "mixed_bfloat16")
+"""Keras dtype policies to train in. float16 would need its losses scaled."""
+
 
 @dataclass(frozen=True)
 class OptimizerChoice:
@@ -47,7 +50,7 @@ class TrainingOptions:
         metrics: Keras metrics or callables.
         monitor: what validation selects by; None: the rule of `kzoo.training.selection`.
         augmentation: a name; None: what the schedule says.
-        precision: name of a Keras dtype policy; None: the global one.
+        precision: name of a Keras dtype policy; None: each layer's own, which is the global one where it was built.
 
     Raises:
         ValueError: a value has another type, or is out of range.
@@ -68,6 +71,8 @@ class TrainingOptions:
         for name in ("epochs", "batch_size", "learning_rate"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, check_step_value(name, value))
+        if self.precision not in (None, *PRECISIONS):
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, or None. Got {self.precision!r}.")
         several = isinstance(self.metrics, tuple | list)
         object.__setattr__(self, "metrics", tuple(self.metrics) if several else (self.metrics,))
 
@@ -82,7 +87,10 @@ class TrainingOptions:
         """
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
         given = {name: value for name, value in given.items() if value is not None}
-        named = {**given, **{name: ... for name in ("optimizer", "loss") if getattr(self, name) is not None}}
+        named = {
+            **given,
+            **{name: ... for name in ("optimizer", "loss", "precision") if getattr(self, name) is not None},
+        }
         if named and not schedule.takes_steps:
             shown = [name if value is ... else f"{name}={value!r}" for name, value in named.items()]
             raise ValueError(
@@ -100,6 +108,8 @@ class TrainingOptions:
             notes.append(f"Optimizer: {self.optimizer.name}{f' ({options})' if options else ''}.")
         if self.loss is not None:
             notes.append(f"Loss of gradient steps: {name_of(self.loss)}.")
+        if self.precision is not None:
+            notes.append(f"Precision of gradient steps: {self.precision}.")
         if self.monitor is not None:
             notes.append(f"Validation selects by: {name_of(self.monitor)}.")
         return notes
@@ -109,6 +119,7 @@ class TrainingOptions:
         return {
             "loss": None if self.loss is None else name_of(self.loss),
             "metrics": [name_of(metric) for metric in self.metrics],
+            "precision": self.precision,
             "monitor": None if self.monitor is None else name_of(self.monitor),
         }
 

@@ -71,6 +71,7 @@ def train(
     fold: Callable[..., keras.Model],
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    precision: str | None = None,
 ) -> list[PhaseResult]:
     """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
 
@@ -85,6 +86,7 @@ def train(
         fold: see `kzoo.models.folding.fold`.
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
+        precision: dtype policy in which gradient steps compute; None: that of each layer.
 
     Raises:
         FloatingPointError: all phases diverged.
@@ -93,7 +95,7 @@ def train(
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
-    loop = _Loop(model, groups, Activations(model, cuts, feed, fold), optimizers, strategy, users)
+    loop = _Loop(model, groups, Activations(model, cuts, feed, fold), optimizers, strategy, users, precision)
     results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"
@@ -134,6 +136,7 @@ class _Loop:
     optimizers: _Optimizers
     strategy: tf.distribute.Strategy
     users: UserCallbacks
+    precision: str | None
 
     def run(self, phases: Sequence[Phase], *, label: str) -> PhaseResult:
         """Trains the first of the phases that are still to come."""
@@ -176,7 +179,14 @@ class _Loop:
         optimizer = self.optimizers.get(phase, self.groups)
         progress = Progress(bar, size=len(self.activations.feed.train), epochs=phase.epochs)
         callbacks = [*self.users.of_phase(), progress]
-        return fit_tail(phase, self.activations, optimizer=optimizer, strategy=self.strategy, callbacks=callbacks)
+        return fit_tail(
+            phase,
+            self.activations,
+            optimizer=optimizer,
+            strategy=self.strategy,
+            callbacks=callbacks,
+            precision=self.precision,
+        )
 
 
 class _Optimizers:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
 from kzoo.training.feed import Feed
+from kzoo.training.freezing import within
 from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
@@ -68,6 +70,7 @@ def fit_tail(
     optimizer: keras.optimizers.Optimizer,
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback],
+    precision: str | None = None,
 ) -> PhaseOutcome:
     """Fits the tail on the trunk's activations, and leaves it with the weights that selection keeps.
 
@@ -77,13 +80,17 @@ def fit_tail(
         optimizer: knows the model's variables.
         strategy: where it runs.
         callbacks: what else `fit` is called with.
+        precision: dtype policy of the tail's layers while they train; None: their own. Validation has their own in any
+            case, as predictions have.
     """
     feed = activations.feed
     batch = whole_batch(phase.batch_size, len(feed.train), strategy)
     steps = len(feed.train) // batch
     with strategy.scope():
-        # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
-        tail = fold_safely(activations.fold, activations.part(phase).tail, live=True)
+        tail = activations.part(phase).tail
+        if precision is None:
+            # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
+            tail = fold_safely(activations.fold, tail, live=True)
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
         tail.compile(optimizer, loss, jit_compile=False)
@@ -95,18 +102,40 @@ def fit_tail(
 
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
     keep = KeepBest(measure, limit=limit, patience=phase.patience)
-    tail.fit(
-        activations.dataset(phase, batch=batch),
-        epochs=phase.epochs,
-        steps_per_epoch=steps,
-        callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
-        shuffle=False,
-        verbose=0,
-    )
+    with computing_in(tail, precision):
+        tail.fit(
+            activations.dataset(phase, batch=batch),
+            epochs=phase.epochs,
+            steps_per_epoch=steps,
+            callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
+            shuffle=False,
+            verbose=0,
+        )
     state, last = keep.restore(), keep.history[-1]
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
     measured = {name: value for name, value in last.items() if name.startswith("val_")}
     return PhaseOutcome(state, state.scores if state else measured, keep.history, lost)
+
+
+@contextlib.contextmanager
+def computing_in(model: keras.Model, precision: str | None) -> Iterator[None]:
+    """Within it the layers of a model compute in another precision; those of its output stay as they are.
+
+    Args:
+        model: weights are float32 before, within and after.
+        precision: name of a dtype policy, or None to change nothing.
+    """
+    outputs = {id(tensor._keras_history.operation) for tensor in keras.tree.flatten(model.output)}
+    found = [each for op in model.operations if id(op) not in outputs for each in within(op)]
+    layers = [each for each in found if isinstance(each, keras.layers.Layer)] if precision else []
+    before = [layer.dtype_policy for layer in layers]
+    for layer in layers:
+        layer.dtype_policy = precision
+    try:
+        yield
+    finally:
+        for layer, policy in zip(layers, before, strict=True):
+            layer.dtype_policy = policy
 
 
 def _divergence(phase: Phase, last: Mapping[str, Any], *, kept: bool) -> str:

@@ -80,3 +80,9 @@ def test_what_the_record_says_is_plain():
     assert plain["loss"] == "cost"
     assert TrainingOptions().as_plain()["loss"] is None
     assert name_of("mse") == "mse"
+
+
+def test_precisions_that_need_scaled_losses_are_refused():
+    assert TrainingOptions(precision="mixed_bfloat16").as_plain()["precision"] == "mixed_bfloat16"
+    with pytest.raises(ValueError, match=r"precision must be one of float32, mixed_bfloat16, or None\. Got 'mixed_fl"):
+        TrainingOptions(precision="mixed_float16")
