@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kzoo.data.targets import weigh_classes
+from kzoo.core.keywords import suggests_names
+from kzoo.core.verbosity import verbosity
 from kzoo.models.folding import fold
 from kzoo.results.adapted import Adapted
-from kzoo.setup.plan import Plan, lay_out
+from kzoo.setup.arguments import check_callbacks
+from kzoo.setup.plan import Plan, lay_out, random_state_kept
 from kzoo.setup.prepare import make_feed, prepare
 from kzoo.setup.result import conclude
 from kzoo.specs.head import Head
+from kzoo.specs.options import TrainingOptions
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.loop import train
 
 
+@suggests_names
 def plan(
     model: Any,
     task: Any,
     *,
-    schedule: str | Schedule | Phase = "auto",
+    schedule: str | Schedule | Phase | Sequence[Phase] = "auto",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: str | keras.optimizers.Optimizer | None = None,
+    loss: str | keras.losses.Loss | Callable[..., Any] | None = None,
+    metrics: Any = (),
+    monitor: str | Callable[..., float] | None = None,
     augmentation: str | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
@@ -36,23 +45,38 @@ def plan(
     scaling: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
+    precision: str | None = None,
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
+    profile: str | Path | None = None,
+    verbose: int = 1,
     seed: int = 0,
 ) -> Plan:
     """What `adapt` would do with the same arguments: reads and checks the data, builds the model, trains nothing.
 
-    It sets no seed and leaves no other trace in the process.
+    It sets no seed, writes no profile and leaves no other trace in the process.
 
     Args: as of `adapt`.
 
     Returns:
         A record that prints splits, phases, parameters, steps and memory.
     """
-    with _random_state_kept():
+    options = TrainingOptions(
+        schedule=schedule,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics,
+        monitor=monitor,
+        augmentation=augmentation,
+        precision=precision,
+    )
+    with random_state_kept(), verbosity(verbose):
         prepared = prepare(
             model,
             task,
-            schedule=schedule,
-            augmentation=augmentation,
+            options=options,
             weights=weights,
             head=head,
             size=size,
@@ -61,38 +85,23 @@ def plan(
             strategy=strategy,
             seed=None,
         )
-    splits = prepared.splits
-    return lay_out(
-        prepared.source.card,
-        prepared.assembled,
-        splits,
-        prepared.schedule,
-        preprocessor=prepared.preprocessor,
-        weights=prepared.source.weights_name,
-        strategy=prepared.strategy,
-        class_weights=weigh_classes(class_weight, splits.train.targets, labels=splits.labels),
-    )
+        check_callbacks(callbacks, prepared.schedule, kind=prepared.task.kind)
+        return lay_out(prepared, class_weight=class_weight)
 
 
-@contextlib.contextmanager
-def _random_state_kept() -> Iterator[None]:
-    """Whatever is drawn inside leaves Python's and NumPy's generators as they were.
-
-    Keras draws the seeds of initializers and dropout from Python's. No state of TensorFlow is used (Keras 3.15).
-    """
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-
-
+@suggests_names
 def adapt(
     model: Any,
     task: Any,
     *,
-    schedule: str | Schedule | Phase = "auto",
+    schedule: str | Schedule | Phase | Sequence[Phase] = "auto",
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
+    optimizer: str | keras.optimizers.Optimizer | None = None,
+    loss: str | keras.losses.Loss | Callable[..., Any] | None = None,
+    metrics: Any = (),
+    monitor: str | Callable[..., float] | None = None,
     augmentation: str | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
@@ -101,8 +110,10 @@ def adapt(
     scaling: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    precision: str | None = None,
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
     profile: str | Path | None = None,
+    verbose: int = 1,
     seed: int = 0,
 ) -> Adapted:
     """Trains a pretrained backbone on a task: a probe, then fine-tuning; keeps whichever is better on validation.
@@ -113,8 +124,29 @@ def adapt(
             `Fusion`, ``"hf_dir:PATH"`` (a text encoder in Hugging Face's form), or a path to a ``.keras`` file or to
             weights of a model of the catalog.
         task: a `kzoo.Classification`, `kzoo.MultiLabel` or `kzoo.Regression`; or its data, for a Classification.
-        schedule: ``"auto"`` (by number of examples and model size), the name of a recipe, a `kzoo.Schedule` or a
-            `kzoo.Phase`.
+        schedule: ``"auto"`` (by number of examples and model size), the name of a recipe, a `kzoo.Schedule`, a
+            `kzoo.Phase` or a list of phases.
+        epochs: passes over the training split, of each phase that takes gradient steps, instead of what the schedule
+            says; an int in [1, inf).
+        batch_size: examples a step, likewise; an int in [1, inf).
+        learning_rate: peak rate, likewise; a float in (0, inf).
+        optimizer: likewise, the name of one, see `kzoo.Phase`; or a Keras optimizer. A name leaves the rate and the
+            weight decay of the phases as they are. Of a Keras optimizer the arguments are used: its learning_rate
+            unless `learning_rate` is given, and its weight_decay, which is for kernels only.
+        loss: a Keras loss, its name, or a callable of (truth, outputs) that returns a loss for each example, (B,), in
+            TensorFlow or ``keras.ops``. Truth is float32 (B, outputs): one-hot for a Classification, 0 or 1 for a
+            MultiLabel, standardised values for a Regression. Outputs are float32 logits (B, outputs), so a loss of
+            classes needs ``from_logits=True``, which a name gets by itself. It is the loss of gradient steps: a probe
+            is solved for its own, and validation selects as without it.
+        metrics: one or several Keras metrics, their names, or callables of (truth, outputs) that return a number. The
+            evaluation shows them beside the built-in ones, each with a 95% interval from a bootstrap over examples, or
+            over groups. Truth is float32 (N, outputs), one-hot for a Classification; outputs are what `predict` gives,
+            probabilities or values, float32 (N, outputs).
+        monitor: what selects, on validation, the epoch and the phase that are kept: ``"accuracy"``,
+            ``"balanced_accuracy"``, ``"macro_f1"``, ``"auc"`` (one against the rest, the mean), ``"loss"`` (the lower
+            the better), or a callable of (truth, outputs) as of `metrics`, of which the highest value is kept. Of equal
+            phases the later is kept. None: the rule of `kzoo.training.selection`. The penalty of a probe is chosen by
+            its loss in any case.
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``, instead of what the schedule says.
         weights: ``"imagenet"``, a path, or None for random ones; ``"auto"``: ImageNet's for a name, its own for a
             model.
@@ -127,11 +159,15 @@ def adapt(
             otherwise, which is noted unless the model scales them itself. A model with a card has its own.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
-        callbacks: Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases that take
-            gradient steps as one run, with epochs that go on, and as their model the part that trains. An
+        precision: ``"mixed_bfloat16"`` or ``"float32"``: in which gradient steps compute, but for the layer of logits.
+            Weights stay float32. Frozen activations, validation, predictions and exports are computed as without it.
+            None: the policy of each layer, which is Keras's global one where the layer was built.
+        callbacks: one or several Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases
+            that take gradient steps as one run, with epochs that go on, and as their model the part that trains. An
             EarlyStopping ends the phase it is in, and starts anew in the next. Those that set the rate or save
             checkpoints are refused, and so are any where no phase takes steps.
         profile: folder for a trace of the training, for TensorBoard (extra ``tensorboard``); None: no trace.
+        verbose: 0 shows no progress bars and no notes; 1 shows them. Warnings stay in the record.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
     Returns:
@@ -140,38 +176,47 @@ def adapt(
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
+        TypeError: an argument has another type, or there is none of that name.
         OSError: weights are missing.
         KeyboardInterrupt: Ctrl-C before a first epoch was measured, or a second one.
     """
-    prepared = prepare(
-        model,
-        task,
+    options = TrainingOptions(
         schedule=schedule,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics,
+        monitor=monitor,
         augmentation=augmentation,
-        weights=weights,
-        head=head,
-        size=size,
-        resize=resize,
-        scaling=scaling,
-        strategy=strategy,
-        seed=seed,
+        precision=precision,
     )
-    schedule = prepared.schedule
-    if callbacks and not schedule.takes_steps:
-        raise ValueError(
-            f"callbacks would never run: schedule {schedule.name!r} is a probe alone, which takes no gradient steps. "
-            "Leave them out, or pass another schedule, as 'lp_ft'."
+    with verbosity(verbose):
+        prepared = prepare(
+            model,
+            task,
+            options=options,
+            weights=weights,
+            head=head,
+            size=size,
+            resize=resize,
+            scaling=scaling,
+            strategy=strategy,
+            seed=seed,
         )
-    feed, scale = make_feed(prepared, class_weight, seed)
-    with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
-        results = train(
-            prepared.assembled.model,
-            groups=prepared.assembled.groups,
-            cuts=prepared.assembled.cuts,
-            feed=feed,
-            schedule=schedule,
-            fold=fold,
-            strategy=prepared.strategy,
-            callbacks=callbacks,
-        )
-    return conclude(prepared, results, scale=scale, seed=seed)
+        called = check_callbacks(callbacks, prepared.schedule, kind=prepared.task.kind)
+        feed, scale = make_feed(prepared, class_weight, seed)
+        with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
+            results = train(
+                prepared.assembled.model,
+                groups=prepared.assembled.groups,
+                cuts=prepared.assembled.cuts,
+                feed=feed,
+                schedule=prepared.schedule,
+                fold=fold,
+                strategy=prepared.strategy,
+                callbacks=called,
+                precision=precision,
+            )
+        return conclude(prepared, results, scale=scale, seed=seed)

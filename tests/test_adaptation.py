@@ -1,5 +1,7 @@
 """The main job on tiny data: golden runs, records, saving, and what a user may hand in."""
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -358,3 +360,125 @@ def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays, mon
     outputs = adapted.predict(x).outputs
     assert -np.log(outputs[np.arange(len(y)), y]).mean() == pytest.approx(last["val_loss"], rel=1e-3)
     assert last["val_accuracy"] >= 0.8
+
+
+def spread(truth, outputs):
+    """How sure the answers are."""
+    return float(outputs.max(axis=1).mean())
+
+
+@pytest.fixture(scope="module")
+def steered(module_backbone, arrays):
+    """What the options of training came to, and what was written to the screen meanwhile."""
+    screen = io.StringIO()
+    with contextlib.redirect_stderr(screen):
+        found = kzoo.adapt(
+            module_backbone,
+            kzoo.Classification(arrays),
+            schedule="lp_ft",
+            epochs=2,
+            batch_size=16,
+            optimizer=keras.optimizers.AdamW(0.25, weight_decay=0.5, beta_1=0.75),
+            learning_rate=1e-3,
+            loss="categorical_focal_crossentropy",
+            metrics=[spread, keras.metrics.TopKCategoricalAccuracy(k=2, name="top2")],
+            monitor="macro_f1",
+            precision="mixed_bfloat16",
+            callbacks=keras.callbacks.LambdaCallback(),
+            verbose=0,
+        )
+    return found, screen.getvalue()
+
+
+def test_the_options_of_training_change_its_phases_of_steps(steered):
+    record = steered[0].record
+    assert record["phases"][0]["phase"]["optimizer"] == "lbfgs"
+    phase = record["phases"][1]["phase"]
+    found = {name: phase[name] for name in ("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay")}
+    assert found == {
+        "epochs": 2,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "optimizer": "adamw",
+        "weight_decay": 0.5,
+    }
+    assert list(map(list, phase["optimizer_options"])) == [["beta_1", 0.75]]
+    assert record["options"] == {
+        "loss": "categorical_focal_crossentropy",
+        "metrics": ["spread", "top2"],
+        "precision": "mixed_bfloat16",
+        "monitor": "macro_f1",
+    }
+    assert json.loads(json.dumps(record)) is not None
+
+
+def test_a_model_that_was_trained_in_bfloat16_answers_in_float32(steered):
+    adapted, _ = steered
+    assert {layer.compute_dtype for layer in adapted.network.layers} == {"float32"}
+    assert {weight.dtype for weight in adapted.network.get_weights()} == {np.dtype("float32")}
+    assert not adapted.record["phases"][1]["diverged"]
+
+
+def test_verbose_zero_writes_nothing_to_the_screen(steered):
+    assert steered[1] == ""
+
+
+def unseen():
+    """Labelled images that the model has not seen."""
+    rng = np.random.default_rng(5)
+    return rng.integers(0, 256, (6, 16, 16, 3)).astype(np.uint8), np.arange(6) % 3
+
+
+def test_metrics_are_in_the_evaluation_and_the_record_and_a_loaded_model_takes_them_again(steered, tmp_path):
+    adapted, _ = steered
+    evaluation = adapted.evaluate()
+    assert evaluation["top2"] >= evaluation["accuracy"]
+    assert adapted.record["test"]["metrics"]["spread"]["value"] == pytest.approx(evaluation["spread"])
+    loaded = kzoo.load(adapted.save(tmp_path / "saved"))
+    assert loaded.record["options"] == adapted.record["options"]
+    again = loaded.evaluate(unseen(), metrics=[spread])
+    assert "top2" not in again.metrics
+    assert "spread" in again.metrics
+
+
+def test_a_misspelt_argument_is_told_its_name(module_backbone, arrays):
+    for verb in (kzoo.adapt, kzoo.plan):
+        with pytest.raises(TypeError, match=r"has no argument 'epcohs'\. Did you mean 'epochs'\?"):
+            verb(module_backbone, kzoo.Classification(arrays), epcohs=3)
+
+
+def test_a_plan_says_what_the_options_change(module_backbone, arrays):
+    plan = kzoo.plan(
+        module_backbone,
+        kzoo.Classification(arrays),
+        schedule=[kzoo.Phase("head", optimizer="lbfgs"), kzoo.Phase("last:1")],
+        epochs=7,
+        optimizer="lion",
+        loss="categorical_hinge",
+        monitor="auc",
+    )
+    assert plan.phases.rows[1][2] == 7
+    assert set(plan.notes) >= {
+        "Optimizer: lion.",
+        "Loss of gradient steps: categorical_hinge.",
+        "Validation selects by: auc.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"learning_rate": "1e-3"}, ValueError, r"learning_rate must be a float"),
+        ({"schedule": "linear_probe", "epochs": 3}, ValueError, r"epochs=3 would do nothing"),
+        ({"loss": "sparse_categorical_crossentropy"}, ValueError, r"Targets are one-hot"),
+        ({"metrics": ["f1_score"]}, ValueError, r"The metric 'f1_score' cannot be used"),
+        ({"monitor": "f1"}, ValueError, r"monitor of a classification must be one of"),
+        ({"callbacks": 3}, TypeError, r"callbacks must be Keras callbacks\. Got 3"),
+        ({"precision": "mixed_float16"}, ValueError, r"precision must be one of float32, mixed_bfloat16, or None"),
+        ({"schedule": "linear_probe", "precision": "float32"}, ValueError, r"precision would do nothing"),
+        ({"verbose": 3}, ValueError, r"verbose must be 0"),
+    ],
+)
+def test_options_of_training_are_refused_before_it(module_backbone, arrays, options, error, message):
+    with pytest.raises(error, match=message):
+        kzoo.plan(module_backbone, kzoo.Classification(arrays), **{"schedule": "lp_ft", **options})

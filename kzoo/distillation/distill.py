@@ -23,6 +23,7 @@ from kzoo.setup.prepare import make_feed, prepare, source_of
 from kzoo.setup.result import conclude
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
+from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import auto, imitate
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.seen import Seen
@@ -116,8 +117,7 @@ def distill(
     prepared = prepare(
         student,
         task,
-        schedule=schedule,
-        augmentation=None,
+        options=TrainingOptions(schedule=schedule),
         weights=weights,
         head=head,
         splits=splits,

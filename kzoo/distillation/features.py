@@ -24,6 +24,7 @@ from kzoo.setup.model import FusedSource
 from kzoo.setup.prepare import feed_of, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
+from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import imitate
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.seen import Seen
@@ -67,8 +68,7 @@ def imitate_features(
     prepared = prepare(
         student,
         lesson.task,
-        schedule=schedule,
-        augmentation=None,
+        options=TrainingOptions(schedule=schedule),
         weights=weights,
         head=Head(levels="last", dropout=0.0),
         splits=dataclasses.replace(splits, labels=[f"feature {number}" for number in range(width)]),

@@ -13,6 +13,7 @@ from kzoo.core.score_figures import against_truth, label_scores, matrix
 from kzoo.core.tables import Table
 from kzoo.evaluation.intervals import Metric
 from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
+from kzoo.evaluation.user_metrics import UserMetric, as_rows, bootstrap
 
 FEW_EXAMPLES = 5
 FEW_GROUPS = 10
@@ -32,7 +33,8 @@ class Evaluation:
             2015, 10.1093/jssam/smv024; with Price and Bonett's correction of 2004 for perfect scores and rare classes);
             of accuracy without groups it is exactly Wilson's. Losses, errors and 1 - R2 have Student's interval of
             their logarithm. Variances come from the jackknife: where examples come in groups, whole groups are left
-            out, and the interval is about examples of new groups. See `kzoo.evaluation.intervals`.
+            out, and the interval is about examples of new groups. See `kzoo.evaluation.intervals`. Metrics of the
+            user's have a bootstrap interval, see `kzoo.evaluation.user_metrics`.
         by_label: precision, recall, F1 and number of examples for each label; the error of each value.
         confusion: int (K, K), rows the truth, for classification; else None.
         names: what each example is called.
@@ -120,6 +122,7 @@ def measure(
     names: Sequence[str],
     notes: Sequence[str] = (),
     groups: Sequence[str] = (),
+    metrics: Sequence[UserMetric] = (),
 ) -> Evaluation:
     """Compares predictions with the truth.
 
@@ -131,6 +134,7 @@ def measure(
         names: what each example is called.
         notes: what was left out, and why.
         groups: what each example belongs to, or none.
+        metrics: of the user's, beside the built-in ones.
 
     Example:
         >>> outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
@@ -147,17 +151,24 @@ def measure(
         "regression": regression_metrics,
     }[kind]
     by_label, confusion = _by_label(kind, outputs, truth, labels)
+    rows = as_rows(kind, truth, outputs.shape[1])
+    own = {each.name: bootstrap(each, rows, outputs, groups=groups) for each in metrics}
     return Evaluation(
         kind=kind,
         size=len(truth),
         labels=labels,
-        metrics=compute(outputs, truth, groups=groups),
+        metrics=compute(outputs, truth, groups=groups) | {name: found for name, (found, _) in own.items()},
         by_label=by_label,
         confusion=confusion,
         names=names,
         truth=truth,
         outputs=outputs,
-        notes=[*notes, *_rough_labels(kind, truth, labels), *_rough_groups(groups)],
+        notes=[
+            *notes,
+            *(note for _, note in own.values()),
+            *_rough_labels(kind, truth, labels),
+            *_rough_groups(groups),
+        ],
         by_group=_by_group(kind, outputs, truth, groups) if len(groups) else None,
     )
 

@@ -21,6 +21,7 @@ from kzoo.data.file_changes import reading
 from kzoo.data.loader import Loader
 from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
+from kzoo.evaluation.user_metrics import UserMetric, resolve_metrics
 from kzoo.models.folding import fold
 from kzoo.models.heads import pool
 from kzoo.models.user_models import layers_of
@@ -66,6 +67,7 @@ class Adapted:
         record: what was done, as plain values: schedule, phases, splits, seed, versions.
         data: the splits, where this process has them.
         start: the network's weights before it was fine-tuned, where this process has them.
+        metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
     """
 
     card: BackboneSpec
@@ -79,6 +81,7 @@ class Adapted:
     record: Mapping[str, Any]
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
+    metrics: Sequence[UserMetric] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         remember(layers_of(self.network), self.seen)
@@ -132,17 +135,23 @@ class Adapted:
         mean, deviation = self.scale or ((0.0,), (1.0,))
         return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")(logits)
 
-    def evaluate(self, data: Any = None) -> Evaluation:
+    def evaluate(self, data: Any = None, *, metrics: Any = None) -> Evaluation:
         """Measures on the test split, or on other labelled data.
 
         Args:
             data: None, or anything that a task takes; its labels must be among the model's. Pictures that the model
                 was trained or chosen on are left out, and counted.
+            metrics: Keras metrics, their names, or callables of (truth, outputs) that return a number, as of
+                `kzoo.adapt`; None: those that `adapt` was given, but none after `kzoo.load`.
 
         Raises:
             ValueError: there is no test split in this process and the data cannot be read again; or it was adapted
                 with ``test=0``.
         """
+        own = self.metrics
+        if metrics is not None:
+            given = metrics if isinstance(metrics, list | tuple) else [metrics]
+            own = resolve_metrics(given, kind=self.kind, outputs=len(self.labels))
         if data is not None:
             examples, audit = self._labelled(data, seen=self.seen)
             notes = str(audit).splitlines()
@@ -159,6 +168,7 @@ class Adapted:
             names=examples.names,
             notes=notes,
             groups=examples.groups,
+            metrics=own,
         )
 
     def predict(self, inputs: Any) -> Predictions:

@@ -18,6 +18,7 @@ from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.freezing import batch_norms
 from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch
+from kzoo.training.user_callbacks import refuse_callbacks
 
 
 def as_size(size: Any) -> Any:
@@ -59,6 +60,26 @@ def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
         raise ValueError(f"Head(levels='all') needs a backbone with feature maps; {backbone.name!r} has none to tap.")
 
 
+def check_callbacks(callbacks: Any, schedule: Schedule, *, kind: str) -> list[keras.callbacks.Callback]:
+    """One or several callbacks of the user as a list.
+
+    Raises:
+        TypeError: one is no Keras callback.
+        ValueError: one cannot work here, or none would ever run.
+    """
+    found = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+    for each in found:
+        if not isinstance(each, keras.callbacks.Callback):
+            raise TypeError(f"callbacks must be Keras callbacks. Got {each!r}.")
+    if found and not schedule.takes_steps:
+        raise ValueError(
+            f"callbacks would never run: schedule {schedule.name!r} is a probe alone, which takes no gradient steps. "
+            "Leave them out, or pass another schedule, as 'lp_ft'."
+        )
+    refuse_callbacks(found, kind=kind)
+    return found
+
+
 def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strategy: tf.distribute.Strategy) -> list[str]:
     """What a reader should know of batches that are smaller than the schedule says."""
     notes = []
@@ -83,12 +104,22 @@ def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: str) -> lis
 
 
 def check_phase(
-    phase: Phase, assembled: Assembled, *, kind: str, examples: int, strategy: tf.distribute.Strategy
+    phase: Phase,
+    assembled: Assembled,
+    *,
+    kind: str,
+    examples: int,
+    strategy: tf.distribute.Strategy,
+    own_loss: bool = False,
 ) -> None:
-    """Raises what training would raise, before anything is trained."""
+    """Raises what training would raise, before anything is trained; `own_loss`: with a loss of the user's."""
     trained = phase.groups(list(assembled.groups))
     if phase.optimizer != "lbfgs":
         whole_batch(phase.batch_size, examples, strategy)
         build_loss(kind, label_smoothing=phase.label_smoothing)
+        if own_loss and phase.label_smoothing not in (0, "auto"):
+            raise ValueError(
+                f"label_smoothing={phase.label_smoothing} of a phase would do nothing with loss=: set it in your loss."
+            )
     if phase.batch_norm:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)

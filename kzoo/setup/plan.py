@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kzoo.core.tables import Table
 from kzoo.data.examples import Audit, Splits
+from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled
-from kzoo.specs.card import BackboneSpec
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.setup.prepare import Prepared
+from kzoo.specs.schedule import Phase
 from kzoo.training.cache.activations import find_limits
 from kzoo.training.cache.budget import CacheLimits, CachePlan, hold, views_of
 from kzoo.training.freezing import set_trainable
@@ -66,29 +69,30 @@ class Plan:
         }
 
 
-def lay_out(
-    card: BackboneSpec,
-    assembled: Assembled,
-    splits: Splits,
-    schedule: Schedule,
-    *,
-    preprocessor: Any,
-    weights: str | None,
-    strategy: tf.distribute.Strategy,
-    class_weights: np.ndarray | None = None,
-) -> Plan:
-    """The plan of a schedule on a model and its data.
+@contextlib.contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Whatever is drawn inside leaves Python's and NumPy's generators as they were.
+
+    Keras draws the seeds of initializers and dropout from Python's. No state of TensorFlow is used (Keras 3.15).
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
+    """The plan of what was prepared.
 
     Args:
-        card: of the backbone.
-        assembled: the model.
-        splits: the data.
-        schedule: the phases.
-        preprocessor: from raw examples to the backbone's input.
-        weights: name of the backbone's, or None for random ones.
-        strategy: where it would run.
-        class_weights: float32 (labels,), or None.
+        prepared: model, data and schedule.
+        class_weight: as of `kzoo.adapt`.
     """
+    card, assembled, splits, schedule = prepared.source.card, prepared.assembled, prepared.splits, prepared.schedule
+    preprocessor, weights, strategy = prepared.preprocessor, prepared.source.weights_name, prepared.strategy
+    class_weights = weigh_classes(class_weight, splits.train.targets, labels=splits.labels)
     title = f"{card.name} ({weights or 'random'} weights) on {preprocessor}; schedule {schedule.name}"
     available = find_limits()
     holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
@@ -107,6 +111,7 @@ def lay_out(
     if class_weights is not None:
         shown = [f"{label} {weight:.3g}" for label, weight in zip(splits.labels, class_weights, strict=True)]
         notes.append(f"Class weights: {', '.join(shown)}.")
+    notes += prepared.options.notes()
     for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
         notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, holding)]
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))

@@ -18,6 +18,7 @@ from kzoo.data.file_changes import verify
 from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
+from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
 from kzoo.models.pixel_scaling import check_scaling
@@ -26,15 +27,20 @@ from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained, load_pretrained, seen_by
 from kzoo.setup.arguments import as_size, check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
 from kzoo.setup.auto_model import choose_model
+from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
+from kzoo.setup.monitor_choice import check_monitor, monitor_of
+from kzoo.setup.optimizer_choice import with_described_optimizer
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
-from kzoo.specs.recipes import RECIPES, auto
+from kzoo.specs.options import TrainingOptions
+from kzoo.specs.recipes import auto
 from kzoo.specs.registry import cards
-from kzoo.specs.schedule import Phase, Schedule, check_augmentation
+from kzoo.specs.schedule import Schedule, check_augmentation
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.training.feed import Feed, Split
+from kzoo.training.losses import resolve_loss
 from kzoo.training.strategies import get_strategy
 
 
@@ -50,6 +56,7 @@ class Prepared:
         preprocessor: raw pictures or texts to the backbone's input.
         assembled: backbone and head, built.
         schedule: the phases.
+        options: how it is trained, apart from the schedule.
         strategy: where it runs.
         start: SHA-256 of the backbone's weights before anything is trained.
         seen: what these weights, and those of a teacher, have seen: no such example is tested on.
@@ -62,6 +69,7 @@ class Prepared:
     preprocessor: Any
     assembled: Assembled
     schedule: Schedule
+    options: TrainingOptions
     strategy: tf.distribute.Strategy
     start: str
     seen: Seen
@@ -71,8 +79,7 @@ def prepare(
     model: Any,
     task: Any,
     *,
-    schedule: str | Schedule | Phase,
-    augmentation: str | None,
+    options: TrainingOptions,
     weights: str | Path | None,
     head: Head | None,
     size: int | None,
@@ -84,12 +91,13 @@ def prepare(
     recipe: Callable[..., Schedule] = auto,
     seen: Seen | None = None,
 ) -> Prepared:
-    """Finds the model, reads and checks the data, and builds; the arguments are those of `kzoo.adapt`.
+    """Finds the model, reads and checks the data, and builds; `options` and the others are arguments of `kzoo.adapt`.
 
     With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``; `seen`
     is what a teacher has seen, beside the start weights; without `seed`, no global seed is set.
     """
-    check_augmentation(augmentation)
+    check_augmentation(options.augmentation)
+    options = with_described_optimizer(options)
     task = as_task(task)
     size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None
@@ -104,8 +112,8 @@ def prepare(
     splits = splits or read(task, modality.name, seen=seen)
     head = asked.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
-    options: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
-    preprocessor, notes = modality.fit(source.card, column, **options)
+    fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
+    preprocessor, notes = modality.fit(source.card, column, **fitted)
     notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
     if seed is not None:
         keras.utils.set_random_seed(seed)
@@ -115,18 +123,23 @@ def prepare(
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
     check_head(asked, backbone, assembled)
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
-    picked = _schedule(schedule, head, made)
-    if augmentation is not None:
-        picked = picked.with_augmentation(augmentation)
-    wanted = picked
-    if not isinstance(schedule, Schedule | Phase):
-        picked = picked.with_batches_of(chosen.num_replicas_in_sync)
+    options = _resolved(options, kind=task.kind, outputs=len(splits.labels))
+    own_loss = options.loss is not None
+    wanted, picked = choose_schedule(options, head, made, replicas=chosen.num_replicas_in_sync)
     for phase in picked.phases:
-        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen)
+        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen, own_loss=own_loss)
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
     notes += notes_on_mixing(picked, modality, kind=task.kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
-    return Prepared(task, source, splits, head, preprocessor, assembled, picked, chosen, start, seen)
+    return Prepared(task, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
+
+
+def _resolved(options: TrainingOptions, *, kind: str, outputs: int) -> TrainingOptions:
+    """The options with their loss and metrics as objects, all of them checked for this kind of task."""
+    check_monitor(options.monitor, kind=kind)
+    loss = None if options.loss is None else resolve_loss(options.loss, kind=kind, outputs=outputs)
+    metrics = resolve_metrics(options.metrics, kind=kind, outputs=outputs)
+    return dataclasses.replace(options, loss=loss, metrics=metrics)
 
 
 def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = None) -> Source | FusedSource:
@@ -169,24 +182,6 @@ def _member(model: Any, *, weights: str | Path | None) -> Source:
     return source
 
 
-def _schedule(schedule: str | Schedule | Phase, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
-    if isinstance(schedule, Phase):
-        return Schedule((schedule,))
-    if isinstance(schedule, Schedule):
-        return schedule
-    if not isinstance(schedule, str) or schedule not in ("auto", *RECIPES):
-        raise ValueError(
-            f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule. Got {schedule!r}."
-        )
-    made = recipe() if schedule == "auto" else RECIPES[schedule]()
-    if head.linear:
-        return made
-    # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.
-    probe = Phase("head", epochs=30, learning_rate=1e-3, patience=5)
-    phases = tuple(probe if phase.optimizer == "lbfgs" else phase for phase in made.phases)
-    return Schedule(phases, name=made.name)
-
-
 def make_feed(
     prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
 ) -> tuple[Feed, tuple[list[float], list[float]] | None]:
@@ -206,7 +201,8 @@ def make_feed(
     weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
     targets = (dense(train_split), dense(held))
     feed = feed_of(prepared.preprocessor, (train_split, held), targets, kind=kind, seed=seed, mixable=mixable)
-    return dataclasses.replace(feed, class_weights=weights), scale
+    monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
+    return dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor), scale
 
 
 def feed_of(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.schedule import Phase, Schedule
 
@@ -26,6 +28,8 @@ def fine_tune(
     learning_rate: float = 3e-4,
     augmentation: str = "light",
     views: int | None = None,
+    batch_size: int = 32,
+    optimizer: str = "adam",
 ) -> Schedule:
     """Head and backbone at once, from a random head, at a low rate that decays to 0.
 
@@ -35,18 +39,34 @@ def fine_tune(
         learning_rate: peak rate.
         augmentation: preset.
         views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
+        batch_size: examples a step.
+        optimizer: name, as of `kzoo.Phase`.
 
     Example:
         >>> schedule = fine_tune("last:2", epochs=5)
         >>> schedule.name, len(schedule.phases), schedule.phases[0].epochs
         ('fine_tune', 1, 5)
     """
-    phase = _tuning(train, epochs, learning_rate, augmentation, views)
+    phase = _tuning(
+        train,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        augmentation=augmentation,
+        views=views,
+        batch_size=batch_size,
+        optimizer=optimizer,
+    )
     return Schedule((phase,), name="fine_tune")
 
 
 def gradual(
-    *, epochs: int = 4, learning_rate: float = 3e-4, augmentation: str = "light", views: int | None = None
+    *,
+    epochs: int = 4,
+    learning_rate: float = 3e-4,
+    augmentation: str = "light",
+    views: int | None = None,
+    batch_size: int = 32,
+    optimizer: str = "adam",
 ) -> Schedule:
     """Head first, then the last stage, then the last two, each for `epochs` (ULMFiT, arXiv:1801.06146).
 
@@ -55,13 +75,26 @@ def gradual(
         learning_rate: peak rate of the first unfrozen phase; half of it for the next.
         augmentation: preset.
         views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
+        batch_size: examples a step.
+        optimizer: name, as of `kzoo.Phase`.
 
     Example:
         >>> [phase.train for phase in gradual().phases]
         [('head',), ('upto:1',), ('upto:2',)]
     """
     # Of a backbone with one stage, both phases train that one.
-    tuning = (_tuning(f"upto:{n}", epochs, learning_rate / n, augmentation, views) for n in (1, 2))
+    tuning = (
+        _tuning(
+            f"upto:{n}",
+            epochs=epochs,
+            learning_rate=learning_rate / n,
+            augmentation=augmentation,
+            views=views,
+            batch_size=batch_size,
+            optimizer=optimizer,
+        )
+        for n in (1, 2)
+    )
     return Schedule((Phase("head", optimizer="lbfgs"), *tuning), name="gradual")
 
 
@@ -72,6 +105,8 @@ def lp_ft(
     learning_rate: float = 3e-4,
     augmentation: str = "light",
     views: int | None = None,
+    batch_size: int = 32,
+    optimizer: str = "adam",
 ) -> Schedule:
     """Linear probe, then fine-tuning from it (arXiv:2202.10054): what is unfrozen is not torn up by a random head.
 
@@ -81,26 +116,29 @@ def lp_ft(
         learning_rate: its peak rate.
         augmentation: its preset.
         views: as of `kzoo.Phase`; None: 6, but a new one in each epoch where ``train`` is ``"*"``.
+        batch_size: examples a step.
+        optimizer: name, as of `kzoo.Phase`.
 
     Example:
         >>> [phase.optimizer for phase in lp_ft().phases]
         ['lbfgs', 'adam']
     """
-    tuning = _tuning(train, epochs, learning_rate, augmentation, views)
-    return Schedule((Phase("head", optimizer="lbfgs"), tuning), name="lp_ft")
-
-
-def _tuning(train: str, epochs: int, learning_rate: float, augmentation: str, views: int | None) -> Phase:
-    # Where all trains, nothing is cached, and a new view in each epoch costs nothing.
-    views = FEW if views is None and train != "*" else views
-    return Phase(
+    tuning = _tuning(
         train,
         epochs=epochs,
         learning_rate=learning_rate,
-        label_smoothing="auto",
         augmentation=augmentation,
         views=views,
+        batch_size=batch_size,
+        optimizer=optimizer,
     )
+    return Schedule((Phase("head", optimizer="lbfgs"), tuning), name="lp_ft")
+
+
+def _tuning(train: str, *, views: int | None, **values: Any) -> Phase:
+    # Where all trains, nothing is cached, and a new view in each epoch costs nothing.
+    views = FEW if views is None and train != "*" else views
+    return Phase(train, label_smoothing="auto", views=views, **values)
 
 
 def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from numbers import Integral, Real
 from typing import Any
 
-OPTIMIZERS = ("lbfgs", "adam", "sgd")
+OPTIMIZERS = ("lbfgs", "adam", "adamw", "sgd", "nadam", "adamax", "adafactor", "adagrad", "adadelta", "rmsprop", "lion")
+"""Names of optimizers, those of Keras and ``"lbfgs"``."""
+
+ADAMW_DECAY = 0.004
+"""Weight decay of ``"adamw"`` where none is given, as of Keras."""
+
 AUGMENTATIONS = ("none", "light", "medium", "strong")
 
 SMOOTHING = 0.1
@@ -24,14 +30,17 @@ class Phase:
             are fewer.
         epochs: passes over the training split.
         learning_rate: peak rate, of the head.
-        optimizer: ``"adam"``, ``"sgd"`` (Nesterov momentum 0.9), or ``"lbfgs"``: the head alone, solved to its optimum
-            on features computed once, its L2 penalty chosen on validation; needs a linear head, and takes no other
-            option.
+        optimizer: the name of a Keras optimizer: ``"adam"``, ``"adamw"``, ``"sgd"`` (Nesterov momentum 0.9),
+            ``"nadam"``, ``"adamax"``, ``"adafactor"``, ``"adagrad"``, ``"adadelta"``, ``"rmsprop"`` or ``"lion"``, or
+            the name under which a class of yours is registered with Keras, ``"package>Class"``; or ``"lbfgs"``: the
+            head alone, solved to its optimum on features computed once, its L2 penalty chosen on validation; needs a
+            linear head, and takes no other option.
         batch_size: examples a step, over all replicas.
         warmup: share of the steps over which the rate rises from 0, in [0, 1).
         decay: ``"cosine"`` to 0, or ``"constant"``.
         layer_decay: factor in (0, 1] on the rate for each group further from the head (ULMFiT, arXiv:1801.06146).
-        weight_decay: decoupled decay of kernels (AdamW, arXiv:1711.05101), scaled as the rate is; 0 for none.
+        weight_decay: decoupled decay of kernels (AdamW, arXiv:1711.05101), scaled as the rate is; 0 for none. None:
+            0.004 for ``"adamw"``, else 0.
         label_smoothing: in [0, 1), for Classification and MultiLabel; ``"auto"``: 0.1 for Classification, else 0.
         batch_norm: train BatchNorm of the groups that train, instead of keeping it frozen.
         patience: epochs that are no better on validation, by accuracy or by loss (see `kzoo.training.selection`), after
@@ -40,6 +49,7 @@ class Phase:
         views: most augmented views of each example, taken in turn, an epoch each. None: a new view in each epoch;
             where activations of a frozen trunk are cached, as many as fit. Each view costs one pass through the
             trunk, so fewer are faster. With ``"none"`` there is one.
+        optimizer_options: other arguments of the Keras optimizer, as ``{"beta_2": 0.99}``; kept as a tuple of pairs.
 
     Example:
         >>> phase = Phase("last:2", epochs=5, learning_rate=1e-4)
@@ -59,31 +69,36 @@ class Phase:
     warmup: float = 0.1
     decay: str = "cosine"
     layer_decay: float = 1.0
-    weight_decay: float = 0.0
+    weight_decay: float | None = None
     label_smoothing: float | str = 0.0
     batch_norm: bool = False
     patience: int | None = None
     augmentation: str = "none"
     views: int | None = None
+    optimizer_options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()
 
     def __post_init__(self) -> None:
         patterns = (self.train,) if isinstance(self.train, str) else tuple(self.train)
         object.__setattr__(self, "train", patterns)
         _check(self, "train", bool(patterns), "at least one pattern of groups")
-        _check(self, "epochs", isinstance(self.epochs, int) and self.epochs >= 1, "an int in [1, inf)")
-        _check(self, "learning_rate", self.learning_rate > 0, "in (0, inf)")
-        _check(self, "optimizer", self.optimizer in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}")
-        _check(self, "batch_size", isinstance(self.batch_size, int) and self.batch_size >= 1, "an int in [1, inf)")
+        for name in ("epochs", "batch_size", "learning_rate"):
+            object.__setattr__(self, name, check_step_value(name, getattr(self, name), of=" of a phase"))
+        known = self.optimizer in OPTIMIZERS or (isinstance(self.optimizer, str) and ">" in self.optimizer)
+        _check(self, "optimizer", known, f"one of {', '.join(OPTIMIZERS)}")
         _check(self, "warmup", 0 <= self.warmup < 1, "in [0, 1)")
         _check(self, "decay", self.decay in ("cosine", "constant"), "'cosine' or 'constant'")
         _check(self, "layer_decay", 0 < self.layer_decay <= 1, "in (0, 1]")
-        _check(self, "weight_decay", self.weight_decay >= 0, "in [0, inf)")
+        if self.weight_decay is None and self.optimizer != "lbfgs":
+            object.__setattr__(self, "weight_decay", ADAMW_DECAY if self.optimizer == "adamw" else 0.0)
+        _check(self, "weight_decay", self.weight_decay is None or self.weight_decay >= 0, "in [0, inf)")
         smoothing = self.label_smoothing
         _check(self, "label_smoothing", smoothing == "auto" or _is_share(smoothing), "in [0, 1), or 'auto'")
         _check(self, "patience", self.patience is None or self.patience >= 1, "None or an int in [1, inf)")
         _check(self, "augmentation", self.augmentation in AUGMENTATIONS, f"one of {', '.join(AUGMENTATIONS)}")
         counted = isinstance(self.views, int) and self.views >= 1
         _check(self, "views", self.views is None or counted, "None or an int in [1, inf)")
+        options = {key: tuple(v) if isinstance(v, list) else v for key, v in dict(self.optimizer_options).items()}
+        object.__setattr__(self, "optimizer_options", tuple(sorted(options.items())))
         if self.optimizer == "lbfgs":
             self._refuse_options_of_steps()
 
@@ -151,7 +166,7 @@ class Schedule:
 
     def with_batches_of(self, multiple: int) -> Schedule:
         """The same schedule with each batch size rounded down to a multiple of `multiple`, but not to 0."""
-        return self._changed(lambda phase: {"batch_size": max(phase.batch_size // multiple, 1) * multiple})
+        return self.changed(lambda phase: {"batch_size": max(phase.batch_size // multiple, 1) * multiple})
 
     def with_augmentation(self, augmentation: str) -> Schedule:
         """The same schedule with another augmentation in each phase that takes gradient steps.
@@ -165,12 +180,33 @@ class Schedule:
                 f"augmentation={augmentation!r} would do nothing: schedule {self.name!r} is a probe alone, on features "
                 "computed once. Pass a schedule that takes gradient steps, as 'lp_ft', or leave augmentation out."
             )
-        return self._changed(lambda phase: {"augmentation": augmentation})
+        return self.changed(lambda phase: {"augmentation": augmentation})
 
-    def _changed(self, changes: Callable[[Phase], dict[str, Any]]) -> Schedule:
+    def changed(self, changes: Callable[[Phase], dict[str, Any]]) -> Schedule:
         """The same schedule with changes to each phase that takes gradient steps."""
         phases = [phase if phase.optimizer == "lbfgs" else replace(phase, **changes(phase)) for phase in self.phases]
         return Schedule(tuple(phases), name=self.name)
+
+
+def check_step_value(name: str, value: Any, *, of: str = "") -> int | float:
+    """An ``epochs``, ``batch_size`` or ``learning_rate`` as an int or a float.
+
+    Args:
+        name: of the value.
+        value: what was given.
+        of: what it belongs to, for the message.
+
+    Raises:
+        ValueError: it has another type, or is out of range.
+    """
+    is_rate = name == "learning_rate"
+    # NumPy's numbers are Real and Integral too, though not float and int.
+    found: Any = value if isinstance(value, Real if is_rate else Integral) and not isinstance(value, bool) else -1
+    if not (0 < found < float("inf") if is_rate else found >= 1):
+        wanted = "a float in (0, inf)" if is_rate else "an int in [1, inf)"
+        hint = " Pass a number, without quotes." if isinstance(value, str) else ""
+        raise ValueError(f"{name}{of} must be {wanted}. Got {value!r}.{hint}")
+    return float(found) if is_rate else int(found)
 
 
 def _is_share(value: Any) -> bool:

@@ -78,6 +78,7 @@ class Feed:
         kind: kind of the task.
         seed: of the run.
         loss: of targets, with what a teacher says beside them, and logits; None: by the kind of the task.
+        monitor: of targets and logits, what validation selects by; None: the rule of `kzoo.training.selection`.
     """
 
     train: Split
@@ -88,6 +89,7 @@ class Feed:
     kind: str
     seed: int
     loss: Any = None
+    monitor: Callable[[np.ndarray, np.ndarray], float] | None = None
 
     def weights(self, targets: Any) -> Any:
         """Weight of each example, float32 (B,), of its targets (B, outputs)."""

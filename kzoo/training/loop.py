@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.core.verbosity import is_quiet
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
@@ -72,6 +73,7 @@ def train(
     fold: Callable[..., keras.Model],
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    precision: str | None = None,
 ) -> list[PhaseResult]:
     """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
 
@@ -86,6 +88,7 @@ def train(
         fold: see `kzoo.models.folding.fold`.
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
+        precision: dtype policy in which gradient steps compute; None: that of each layer.
 
     Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.
 
@@ -97,7 +100,7 @@ def train(
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
-    loop = _Loop(model, groups, Activations(model, cuts, feed, fold), optimizers, strategy, users)
+    loop = _Loop(model, groups, Activations(model, cuts, feed, fold), optimizers, strategy, users, precision)
     results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"
@@ -151,6 +154,7 @@ class _Loop:
     optimizers: _Optimizers
     strategy: tf.distribute.Strategy
     users: UserCallbacks
+    precision: str | None
 
     def run(self, phases: Sequence[Phase], *, label: str) -> PhaseResult:
         """Trains the first of the phases that are still to come."""
@@ -160,7 +164,8 @@ class _Loop:
         set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
         epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
         # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
-        with tqdm(total=epochs * len(feed.train), desc=label, unit="example", leave=False) as bar:
+        total = epochs * len(feed.train)
+        with tqdm(total=total, desc=label, unit="example", leave=False, disable=is_quiet()) as bar:
             self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
             outcome = self._train(phase, bar)
@@ -193,7 +198,14 @@ class _Loop:
         optimizer = self.optimizers.get(phase, self.groups)
         progress = Progress(bar, size=len(self.activations.feed.train), epochs=phase.epochs)
         callbacks = [*self.users.of_phase(), progress]
-        return fit_tail(phase, self.activations, optimizer=optimizer, strategy=self.strategy, callbacks=callbacks)
+        return fit_tail(
+            phase,
+            self.activations,
+            optimizer=optimizer,
+            strategy=self.strategy,
+            callbacks=callbacks,
+            precision=self.precision,
+        )
 
 
 class _Optimizers:
@@ -201,18 +213,19 @@ class _Optimizers:
 
     def __init__(self, variables: Sequence[Any], strategy: tf.distribute.Strategy) -> None:
         self.variables, self.strategy = variables, strategy
-        self.made: dict[str, keras.optimizers.Optimizer] = {}
+        self.made: dict[tuple[str, Any], keras.optimizers.Optimizer] = {}
 
     def get(self, phase: Phase, groups: Groups) -> keras.optimizers.Optimizer:
         """The optimizer of a phase, with its rate for each group."""
-        if phase.optimizer not in self.made:
+        kind = phase.optimizer, phase.optimizer_options
+        if kind not in self.made:
             with self.strategy.scope():
-                self.made[phase.optimizer] = build_optimizer(phase.optimizer, self.variables)
+                self.made[kind] = build_optimizer(phase.optimizer, self.variables, phase.optimizer_options)
         factors = rates_of(groups, phase.layer_decay)
         decays = dict.fromkeys(kernels_of(groups), phase.weight_decay) if phase.weight_decay else {}
-        self.made[phase.optimizer].set_groups(factors, decays=decays)
-        return self.made[phase.optimizer]
+        self.made[kind].set_groups(factors, decays=decays)
+        return self.made[kind]
 
     def forget(self, phase: Phase) -> None:
         """Lets go of the optimizer of a phase that diverged: its state is as wild as its weights were."""
-        self.made.pop(phase.optimizer, None)
+        self.made.pop((phase.optimizer, phase.optimizer_options), None)

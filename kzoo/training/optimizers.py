@@ -12,16 +12,33 @@ from kzoo.specs.schedule import Phase, depths_of
 from kzoo.training.freezing import within
 
 
-def build_optimizer(name: str, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    name: str, variables: Sequence[Any], options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()
+) -> keras.optimizers.Optimizer:
     """An optimizer that knows all variables that any phase will train, so that its state survives every phase.
 
     Args:
-        name: ``"adam"`` or ``"sgd"``.
+        name: as of `kzoo.Phase`, but not ``"lbfgs"``.
         variables: all trainable variables of the model, while nothing is frozen.
+        options: other arguments than those that the name stands for, by name.
     """
-    optimizer = GroupedAdam(1e-3) if name == "adam" else GroupedSGD(1e-3, momentum=0.9, nesterov=True)
+    optimizer = optimizer_class(name)(learning_rate=1e-3, **{**DEFAULTS.get(name, {}), **dict(options)})
     optimizer.build(variables)
     return optimizer
+
+
+def optimizer_class(name: str) -> type[keras.optimizers.Optimizer]:
+    """The class with rates by group of a name, or of a class of the user's that is registered with Keras.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name in _CLASSES:
+        return _CLASSES[name]
+    own = keras.saving.get_registered_object(name)
+    if not (isinstance(own, type) and issubclass(own, keras.optimizers.Optimizer)):
+        raise ValueError(f"No optimizer {name!r} is registered with keras.saving.register_keras_serializable.")
+    return type(f"Grouped{own.__name__}", (_Grouped, own), {})
 
 
 class _Grouped(keras.optimizers.Optimizer):
@@ -63,12 +80,19 @@ class _Grouped(keras.optimizers.Optimizer):
         return super().get_config() | {"factors": dict(self._factors), "decays": dict(self._decays)}
 
 
-class _StepsOfEach(keras.optimizers.Adam):
-    """Adam whose bias correction counts the steps of each variable, not those of the optimizer.
+class _StepsOfEach(keras.optimizers.Optimizer):
+    """An optimizer that counts the steps of each variable: Adam's kind corrects a bias by them.
 
     Keras 3.15 corrects by `iterations`, which goes on while a variable is frozen. The moments of a variable that is
     unfrozen after 1000 steps start at zero, and its steps would be up to 5 times too long.
     """
+
+    _own: Any = None
+
+    @property
+    def iterations(self) -> Any:
+        """Steps made before: within `update_step` those of the variable, else those of the optimizer."""
+        return super().iterations if self._own is None else self._own
 
     def build(self, var_list: Sequence[Any]) -> None:
         """Makes the moments, and a count of steps, float32 (), for each variable."""
@@ -80,26 +104,95 @@ class _StepsOfEach(keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One step of one variable, corrected by how many it has made."""
         steps = self._steps[self._get_variable_index(variable)]
+        self._own = keras.ops.cast(steps, "float32")
+        try:
+            super().update_step(gradient, variable, learning_rate)
+        finally:
+            self._own = None
         self.assign_add(steps, 1.0)
-        own, shared = self._correction(steps), self._correction(self.iterations + 1)
-        super().update_step(gradient, variable, learning_rate * own / shared)
-
-    def _correction(self, steps: Any) -> Any:
-        """What Adam multiplies the rate with at step `steps`, from 1 on."""
-        first, second = (
-            1 - keras.ops.power(beta, keras.ops.cast(steps, "float32")) for beta in (self.beta_1, self.beta_2)
-        )
-        return keras.ops.sqrt(second) / first
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
-class GroupedAdam(_Grouped, _StepsOfEach):
+class GroupedAdam(_Grouped, _StepsOfEach, keras.optimizers.Adam):
     """Adam (arXiv:1412.6980) with a rate for each group and decoupled decay (arXiv:1711.05101)."""
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedNadam(_Grouped, _StepsOfEach, keras.optimizers.Nadam):
+    """Nadam with a rate for each group and decoupled decay."""
+
+    def build(self, var_list: Sequence[Any]) -> None:
+        """Makes the moments, and the product of the momenta so far, float32 (), for each variable."""
+        if self.built:
+            return
+        super().build(var_list)
+        self._products = [self.add_variable((), initializer="ones", name="product") for _ in var_list]
+        self._shared = self._u_product
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One step of one variable, with a course of the momentum of its own."""
+        index = self._get_variable_index(variable)
+        step = keras.ops.cast(self._steps[index], "float32") + 1.0
+        product = self._products[index]
+        self.assign(product, product * self.beta_1 * (1.0 - 0.5 * keras.ops.power(0.96, step)))
+        self._u_product = product
+        try:
+            super().update_step(gradient, variable, learning_rate)
+        finally:
+            self._u_product = self._shared
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedAdamax(_Grouped, _StepsOfEach, keras.optimizers.Adamax):
+    """Adamax with a rate for each group and decoupled decay."""
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedAdafactor(_Grouped, _StepsOfEach, keras.optimizers.Adafactor):
+    """Adafactor (arXiv:1804.04235) with a rate for each group and decoupled decay."""
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class GroupedSGD(_Grouped, keras.optimizers.SGD):
     """SGD with a rate for each group and decoupled decay."""
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedAdagrad(_Grouped, keras.optimizers.Adagrad):
+    """Adagrad with a rate for each group and decoupled decay."""
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedAdadelta(_Grouped, keras.optimizers.Adadelta):
+    """Adadelta with a rate for each group and decoupled decay."""
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedRMSprop(_Grouped, keras.optimizers.RMSprop):
+    """RMSprop with a rate for each group and decoupled decay."""
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GroupedLion(_Grouped, keras.optimizers.Lion):
+    """Lion (arXiv:2302.06675) with a rate for each group and decoupled decay."""
+
+
+_CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": GroupedAdam,
+    "adamw": GroupedAdam,
+    "sgd": GroupedSGD,
+    "nadam": GroupedNadam,
+    "adamax": GroupedAdamax,
+    "adafactor": GroupedAdafactor,
+    "adagrad": GroupedAdagrad,
+    "adadelta": GroupedAdadelta,
+    "rmsprop": GroupedRMSprop,
+    "lion": GroupedLion,
+}
+"""By name in a phase. AdamW is Adam with a weight decay, which is the phase's."""
+
+DEFAULTS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9, "nesterov": True}}
+"""What a name stands for, where that is not Keras's own."""
 
 
 def rates_of(groups: Mapping[str, Sequence[Any]], decay: float) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
 from kzoo.training.feed import Feed
+from kzoo.training.freezing import within
 from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
@@ -57,7 +59,8 @@ def solve_head(phase: Phase, head: Sequence[Any], activations: Activations) -> P
     if validation is None:
         state = unmeasured([solution.kernel, solution.bias])
     else:
-        state = judge(feed.kind, solution.logits(validation[0]), validation[1], constant=_constant(feed))
+        logits = solution.logits(validation[0])
+        state = judge(feed.kind, logits, validation[1], constant=_constant(feed), monitor=feed.monitor)
     history = [{"epoch": 0, "C": solution.strength, **state.scores}]
     if state.sound:
         return PhaseOutcome(state, state.scores, history)
@@ -73,6 +76,7 @@ def fit_tail(
     optimizer: keras.optimizers.Optimizer,
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback],
+    precision: str | None = None,
 ) -> PhaseOutcome:
     """Fits the tail on the trunk's activations, and leaves it with the weights that selection keeps.
 
@@ -82,6 +86,8 @@ def fit_tail(
         optimizer: knows the model's variables.
         strategy: where it runs.
         callbacks: what else `fit` is called with.
+        precision: dtype policy of the tail's layers while they train; None: their own. Validation has their own in any
+            case, as predictions have.
 
     Raises:
         KeyboardInterrupt: Ctrl-C before the first epoch was measured; later it ends the phase.
@@ -90,8 +96,10 @@ def fit_tail(
     batch = whole_batch(phase.batch_size, len(feed.train), strategy)
     steps = len(feed.train) // batch
     with strategy.scope():
-        # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
-        tail = fold_safely(activations.fold, activations.part(phase).tail, live=True)
+        tail = activations.part(phase).tail
+        if precision is None:
+            # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
+            tail = fold_safely(activations.fold, tail, live=True)
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
         tail.compile(optimizer, loss, jit_compile=False)
@@ -102,21 +110,22 @@ def fit_tail(
         if not measured:
             return unmeasured(tail.get_weights())
         logits = forward_batches(call, activations.held_batches(phase), batch_size=BATCH)
-        return judge(feed.kind, logits, feed.held.targets, constant=constant)
+        return judge(feed.kind, logits, feed.held.targets, constant=constant, monitor=feed.monitor)
 
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
     # Without validation no epoch beats another: patience would always end the phase.
     keep = KeepBest(measure, limit=limit, patience=phase.patience if measured else None)
     stopped = False
     try:
-        tail.fit(
-            activations.dataset(phase, batch=batch),
-            epochs=phase.epochs,
-            steps_per_epoch=steps,
-            callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
-            shuffle=False,
-            verbose=0,
-        )
+        with computing_in(tail, precision):
+            tail.fit(
+                activations.dataset(phase, batch=batch),
+                epochs=phase.epochs,
+                steps_per_epoch=steps,
+                callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
+                shuffle=False,
+                verbose=0,
+            )
     except KeyboardInterrupt:
         stopped = keep.last is not None
         if not stopped:
@@ -125,6 +134,27 @@ def fit_tail(
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
     scores = state.scores if state else {name: value for name, value in last.items() if name.startswith("val_")}
     return PhaseOutcome(state, scores, keep.history, lost, stopped)
+
+
+@contextlib.contextmanager
+def computing_in(model: keras.Model, precision: str | None) -> Iterator[None]:
+    """Within it the layers of a model compute in another precision; those of its output stay as they are.
+
+    Args:
+        model: weights are float32 before, within and after.
+        precision: name of a dtype policy, or None to change nothing.
+    """
+    outputs = {id(tensor._keras_history.operation) for tensor in keras.tree.flatten(model.output)}
+    found = [each for op in model.operations if id(op) not in outputs for each in within(op)]
+    layers = [each for each in found if isinstance(each, keras.layers.Layer)] if precision else []
+    before = [layer.dtype_policy for layer in layers]
+    for layer in layers:
+        layer.dtype_policy = precision
+    try:
+        yield
+    finally:
+        for layer, policy in zip(layers, before, strict=True):
+            layer.dtype_policy = policy
 
 
 def _divergence(phase: Phase, last: Mapping[str, Any], *, kept: bool) -> str:

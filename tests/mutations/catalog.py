@@ -424,8 +424,8 @@ TRAINING = [
     Mutation(
         "Adam's first steps of what is unfrozen late are too long",
         "_StepsOfEach.update_step",
-        "learning_rate * own / shared",
-        "learning_rate",
+        'self._own = keras.ops.cast(steps, "float32")',
+        "self._own = None",
         "tests/training/test_optimizers.py::test_the_first_step_of_what_is_unfrozen_late_is_no_longer_than_the_rate",
     ),
     Mutation(
@@ -515,8 +515,8 @@ TRAINING = [
     Mutation(
         "the optimizer of a phase that diverged goes on",
         "_Optimizers.forget",
-        "self.made.pop(phase.optimizer, None)",
-        "self.made.get(phase.optimizer)",
+        "self.made.pop((phase.optimizer, phase.optimizer_options), None)",
+        "self.made.get((phase.optimizer, phase.optimizer_options))",
         "tests/training/test_loop.py::test_a_phase_after_one_that_diverged_is_as_if_that_had_not_been",
     ),
     Mutation(

@@ -10,10 +10,10 @@ import kzoo
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.splits import read
 from kzoo.setup.prepare import make_feed, prepare
+from kzoo.specs.options import TrainingOptions
 
 OPTIONS = {
-    "schedule": "linear_probe",
-    "augmentation": None,
+    "options": TrainingOptions(schedule="linear_probe"),
     "weights": None,
     "head": None,
     "size": None,
@@ -39,7 +39,9 @@ def given(inputs, targets, *, sizes=(20, 8, 12)):
 def feed_of_task(task, **options):
     splits = read(task)
     return make_feed(
-        SimpleNamespace(splits=splits, task=task, preprocessor=ImagePreprocessor(8)), options.get("class_weight"), 0
+        SimpleNamespace(splits=splits, task=task, preprocessor=ImagePreprocessor(8), options=TrainingOptions()),
+        options.get("class_weight"),
+        0,
     )
 
 

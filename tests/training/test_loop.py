@@ -1,5 +1,6 @@
 """Phases one after the other, on a network of two layers: which weights are in it after a phase that diverged."""
 
+import dataclasses
 import functools
 import itertools
 import logging
@@ -14,6 +15,7 @@ from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.cache import compute
 from kzoo.training.feed import Feed, Split
 from kzoo.training.loop import train
+from kzoo.training.losses import resolve_loss
 from kzoo.training.runtime import Runtime, graph_call
 from kzoo.training.strategies import get_strategy
 
@@ -45,7 +47,7 @@ def split(x, y):
     )
 
 
-def run(*phases, class_weights=None, held=32, callbacks=()):
+def run(*phases, class_weights=None, held=32, callbacks=(), **options):
     """The results of some phases, and the network."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
@@ -61,6 +63,7 @@ def run(*phases, class_weights=None, held=32, callbacks=()):
         class_weights=class_weights,
         kind="classification",
         seed=0,
+        **options,
     )
     results = train(
         model,
@@ -267,3 +270,51 @@ def test_a_step_heeds_each_option_of_its_phase(trained, options):
     assert result.place == ("memory" if trained == "head" else "nowhere")
     for found, wanted in zip(model.get_weights(), stepped(trained=trained, rate=0.2, **options), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_the_options_of_an_optimizer_reach_it():
+    """SGD without momentum, at one step and a constant rate, against the gradient by hand."""
+    options = {"momentum": 0.0, "nesterov": False}
+    phase = Phase("head", epochs=1, batch_size=64, learning_rate=0.5, optimizer="sgd", warmup=0.0, decay="constant")
+    (plain,), _ = run(dataclasses.replace(phase, optimizer_options=options))
+    (clipped,), _ = run(dataclasses.replace(phase, optimizer_options={**options, "global_clipnorm": 1e-3}))
+    keras.utils.set_random_seed(0)
+    hidden, head = keras.layers.Dense(3, activation="tanh"), keras.layers.Dense(2)
+    head(hidden(X[:64]))
+    pairs = [zip(result.weights[2:], head.get_weights(), strict=True) for result in (plain, clipped)]
+    moved = [np.sqrt(sum(((now - start) ** 2).sum() for now, start in pair)) for pair in pairs]
+    assert moved[0] > 0.01
+    assert moved[1] == pytest.approx(0.5e-3, rel=1e-3)
+
+
+def test_each_kind_of_optimizer_keeps_its_own_state():
+    phases = [dataclasses.replace(GOOD, optimizer=name) for name in ("lion", "nadam", "lion")]
+    results, _ = run(*phases)
+    assert [result.diverged for result in results] == ["", "", ""]
+    assert len(results[0].history) == 2
+
+
+def test_a_loss_of_the_users_is_what_is_trained():
+    """The loss of the reversed targets: what is learned is the contrary."""
+    loss = resolve_loss(
+        lambda truth, outputs: keras.losses.categorical_crossentropy(1 - truth, outputs, from_logits=True),
+        kind="classification",
+        outputs=2,
+    )
+    phase = dataclasses.replace(GOOD, epochs=20, decay="constant")
+    (found,), _ = run(phase, loss=loss, monitor=lambda truth, outputs: float(np.abs(outputs).mean()))
+    assert found.scores["val_accuracy"] < 0.4
+
+
+def test_what_is_monitored_decides_which_epoch_is_kept():
+    values = iter([1.0, 3.0, 2.0, 0.0, 2.5])
+    seen = []
+
+    def told(truth, outputs):
+        seen.append(outputs)
+        return next(values)
+
+    (found,), model = run(dataclasses.replace(GOOD, epochs=5, decay="constant"), monitor=told)
+    assert [row["val_monitor"] for row in found.history] == [1.0, 3.0, 2.0, 0.0, 2.5]
+    assert found.scores["val_monitor"] == 3.0
+    np.testing.assert_allclose(model(X[64:]), seen[1], rtol=1e-5, atol=1e-6)

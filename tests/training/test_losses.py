@@ -1,10 +1,13 @@
 """Scores and losses against each other: NumPy against Keras."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from kzoo.training.losses import build_loss, score
+from kzoo.training.losses import build_loss, resolve_loss, score
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(20, 4)).astype(np.float32)
@@ -54,3 +57,72 @@ def test_smoothing_that_is_left_to_kzoo_is_for_classes(kind, share):
 def test_numbers_have_no_label_smoothing():
     with pytest.raises(ValueError, match=r"label_smoothing is for classes; targets of a Regression are numbers"):
         build_loss("regression", label_smoothing=0.1)
+
+
+TARGETS = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
+
+
+@pytest.mark.parametrize("name", ["categorical_crossentropy", "CategoricalCrossentropy"])
+def test_a_loss_by_its_name_is_of_logits(name):
+    found = resolve_loss(name, kind="classification", outputs=4)
+    assert float(found(TARGETS, LOGITS)) == pytest.approx(
+        float(build_loss("classification")(TARGETS, LOGITS)), rel=1e-6
+    )
+
+
+def test_a_callable_is_called_with_truth_and_outputs_and_weighted():
+    found = resolve_loss(
+        lambda truth, outputs: tf.reduce_sum(truth * outputs, axis=1), kind="classification", outputs=4
+    )
+    weights = np.arange(20, dtype=np.float32)
+    wanted = ((TARGETS * LOGITS).sum(axis=1) * weights).mean()
+    assert float(found(TARGETS, LOGITS, sample_weight=weights)) == pytest.approx(float(wanted), rel=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "kind"), [("mse", "regression"), ("huber", "regression"), ("hinge", "multi_label")])
+def test_losses_of_other_tasks(loss, kind):
+    assert resolve_loss(loss, kind=kind, outputs=1)(np.ones((2, 1)), np.zeros((2, 1))) > 0
+
+
+def flat(truth, outputs):
+    return tf.cast(tf.argmax(outputs, axis=1), tf.float32)
+
+
+def numpy_only(truth, outputs):
+    return np.abs(np.asarray(truth) - np.asarray(outputs)).mean()
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "message"),
+    [
+        ("crossentropy", ValueError, r"There is no loss 'crossentropy' in keras.losses"),
+        (keras.losses.MeanSquaredError, TypeError, r"loss must be a Keras loss, its name, or a callable"),
+        (3, TypeError, r"loss must be a Keras loss"),
+        (keras.losses.CategoricalCrossentropy(), ValueError, r"wants probabilities; outputs are logits"),
+        (keras.losses.categorical_crossentropy, ValueError, r"wants probabilities; outputs are logits"),
+        (keras.losses.KLDivergence(), ValueError, r"wants probabilities; outputs are logits"),
+        (
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            ValueError,
+            r"Targets are one-hot, float32 \(B, 4\); outputs are logits, float32 \(B, 4\)\. On zeros it raised",
+        ),
+        (flat, ValueError, r"The loss 'flat' has no gradient by the outputs"),
+        (numpy_only, ValueError, r"The loss 'numpy_only' cannot be used"),
+        (
+            lambda truth, outputs: tf.reduce_sum(outputs, axis=1) / 0.0,
+            ValueError,
+            r"must give one finite number. On zeros it gave nan",
+        ),
+    ],
+)
+def test_a_loss_that_cannot_be_used_is_refused(loss, error, message):
+    with pytest.raises(error, match=message):
+        resolve_loss(loss, kind="classification", outputs=4)
+
+
+def test_a_loss_that_is_given_its_logits_is_taken():
+    for loss in (
+        keras.losses.CategoricalFocalCrossentropy(from_logits=True),
+        functools.partial(keras.losses.categorical_crossentropy, from_logits=True),
+    ):
+        assert float(resolve_loss(loss, kind="classification", outputs=4)(TARGETS, LOGITS)) > 0

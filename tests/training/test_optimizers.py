@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.specs.schedule import Phase
+from kzoo.specs.schedule import OPTIMIZERS, Phase
 from kzoo.training.optimizers import build_optimizer, kernels_of, rate_at, rates_of
 
 
@@ -88,6 +88,38 @@ def test_each_variable_takes_the_steps_of_an_adam_of_its_own():
     np.testing.assert_allclose(later.numpy(), numpy_adam(np.zeros(3), gradients[300:], [1e-3] * 20), rtol=2e-4)
 
 
+@pytest.mark.parametrize("name", ["adam", "nadam", "adamax", "adafactor"])
+def test_what_is_unfrozen_late_moves_as_with_a_fresh_optimizer_of_keras(name):
+    rng = np.random.default_rng(3)
+    always, later, alone = (keras.Variable(np.ones((3, 2), np.float32), name=each) for each in ("a", "b", "c"))
+    optimizer, oracle = build_optimizer(name, [always, later]), keras.optimizers.get(name)
+    optimizer.learning_rate = oracle.learning_rate = 1e-2
+    gradients = rng.normal(size=(45, 3, 2)).astype(np.float32)
+    for number, gradient in enumerate(gradients):
+        optimizer.apply([gradient, gradient][: 1 + (number >= 40)], [always, later][: 1 + (number >= 40)])
+    for gradient in gradients[40:]:
+        oracle.apply([gradient], [alone])
+    np.testing.assert_allclose(later.numpy(), alone.numpy(), rtol=1e-5)
+    assert np.abs(later.numpy() - 1).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", [each for each in OPTIMIZERS[1:] if each not in ("adam", "sgd")])
+def test_every_name_moves_each_group_at_its_own_rate(name):
+    """Two steps of Keras's optimizer of that name, by a layer that has half of the rate."""
+    net, other = model(), model()
+    optimizer = build_optimizer(name, net.trainable_variables)
+    optimizer.learning_rate = 2e-2
+    optimizer.set_groups({v.path: 0.5 for v in net.layers[0].trainable_variables}, decays={})
+    oracle = keras.optimizers.get(name)
+    oracle.learning_rate, oracle.weight_decay = 1e-2, None
+    before = net.layers[0].get_weights()
+    steps(optimizer, net, count=2)
+    steps(oracle, other, count=2)
+    for ours, theirs, start in zip(net.layers[0].get_weights(), other.layers[0].get_weights(), before, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+        assert np.abs(ours - start).max() > 0
+
+
 def test_a_variable_that_is_frozen_for_a_while_goes_on_where_it_stopped():
     variable, other = (keras.Variable(np.zeros(3, np.float32), name=name) for name in ("on", "off"))
     optimizer = build_optimizer("adam", [variable, other])
@@ -131,7 +163,7 @@ for ours, theirs in zip(one, two, strict=True):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "sgd", "nadam", "lion"])
 def test_a_reloaded_model_goes_on_as_the_live_one(name, tmp_path):
     keras.utils.set_random_seed(0)
     inputs = keras.Input((3,))

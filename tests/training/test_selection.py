@@ -179,3 +179,32 @@ def test_without_validation_the_last_sound_state_is_kept():
     assert phase_to_keep([first, None]) == 0
     assert unmeasured([np.ones(3), np.array([np.nan])]).sound is False
     assert first.scores == {}
+
+
+def monitored(value, *losses, sound=True):
+    return WeightsState(np.array(losses, float), {}, sound, monitored=value)
+
+
+def test_what_is_monitored_selects_whatever_the_losses_say():
+    low, high, equal = monitored(0.5, 0.1, 0.1), monitored(0.6, 9.0, 9.0), monitored(0.6, 5.0, 5.0)
+    assert beats(high, low)
+    assert not beats(equal, high)
+    assert epoch_to_keep(high, low) is high
+    assert epoch_to_keep(high, equal) is equal
+    assert epoch_to_keep(low, monitored(0.9, 1.0, 1.0, sound=False)) is low
+    assert phase_to_keep([high, low]) == 0
+    assert phase_to_keep([low, high, equal]) == 2
+
+
+def test_the_value_that_is_monitored_is_among_the_scores():
+    logits, targets = np.array([[2.0, 0.0], [0.0, 1.0]]), np.eye(2)
+    constant = np.full(2, 0.7)
+    found = judge("classification", logits, targets, constant=constant, monitor=lambda truth, found: found[0, 0])
+    assert (found.monitored, found.scores["val_monitor"]) == (2.0, 2.0)
+    assert judge("classification", logits, targets, constant=constant).monitored is None
+    with pytest.raises(ValueError, match=r"monitor gave nan on validation. It must be a finite number"):
+        judge("classification", logits, targets, constant=constant, monitor=lambda truth, found: np.nan)
+    lost = judge(
+        "classification", np.full((2, 2), np.inf), targets, constant=constant, monitor=lambda truth, found: 1.0
+    )
+    assert not lost.sound

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.core.verbosity import is_quiet
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import FileColumn, load, stamp
 from kzoo.data.image.headers import trouble
@@ -65,7 +66,11 @@ def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str], list[
         return "" if unread else hashlib.sha256(data).hexdigest(), reason, seen
 
     with ThreadPoolExecutor() as pool:
-        found = list(tqdm(pool.map(check, column), total=len(column), desc="Reading", unit="file", leave=False))
+        found = list(
+            tqdm(
+                pool.map(check, column), total=len(column), desc="Reading", unit="file", leave=False, disable=is_quiet()
+            )
+        )
     reasons = {index: reason for index, (_, reason, _) in enumerate(found) if reason}
     return [digest for digest, _, _ in found], reasons, [seen for _, _, seen in found]
 
@@ -84,7 +89,14 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
 
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, np.int64))
     dataset = untuned(dataset.map(attempt, num_parallel_calls=PARALLEL, deterministic=False).ignore_errors())
-    progress = tqdm(dataset.as_numpy_iterator(), total=len(indices), desc="Checking", unit="picture", leave=False)
+    progress = tqdm(
+        dataset.as_numpy_iterator(),
+        total=len(indices),
+        desc="Checking",
+        unit="picture",
+        leave=False,
+        disable=is_quiet(),
+    )
     return [int(index) for index, _ in progress]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
+from kzoo.core.verbosity import is_quiet
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, refuse_function
 from kzoo.data.modalities import SourceQuery
@@ -41,7 +42,7 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
     inputs: list[Any] = []
     targets: list[Any] = []
     columns: dict[str, list[Any]] = {}
-    for element in tqdm(dataset.as_numpy_iterator(), desc="Reading", unit="example", leave=False):
+    for element in tqdm(dataset.as_numpy_iterator(), desc="Reading", unit="example", leave=False, disable=is_quiet()):
         value, target = pick(element)
         inputs.append(value)
         targets.append(target)

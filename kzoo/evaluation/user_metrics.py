@@ -1,0 +1,171 @@
+"""Metrics of the user's: Keras metrics and callables, each with a bootstrap interval.
+
+Nothing is known of such a metric but its value on a set of examples, so the jackknife of `kzoo.evaluation.intervals`
+does not suit each of them. The 95% interval is that between percentiles of `scipy.stats.bootstrap`: examples, or whole
+groups where examples come in groups, are drawn with replacement, and the metric is computed on each draw. It is too
+narrow for almost perfect scores, and with few groups.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from scipy import stats
+
+from kzoo.evaluation.intervals import LEVEL, Metric, number_groups
+
+RESAMPLES = 499
+"""Draws of a bootstrap. A Keras metric takes 2 ms or more on each."""
+
+BUILT_IN = (
+    *("accuracy", "balanced accuracy", "macro-F1", "micro-F1", "exact match", "log loss"),
+    *("mean absolute error", "root mean squared error", "R2"),
+)
+"""Names of the metrics that are shown in any case, of all kinds of task."""
+
+
+@dataclass(frozen=True)
+class UserMetric:
+    """A metric of the user's.
+
+    Args:
+        name: as it is shown.
+        function: of truth and outputs, float32 (N, outputs) each, to a number.
+    """
+
+    name: str
+    function: Callable[[np.ndarray, np.ndarray], float]
+
+
+def resolve_metrics(metrics: Sequence[Any], *, kind: str, outputs: int) -> tuple[UserMetric, ...]:
+    """Metrics of the user's, each tried on a few examples.
+
+    Args:
+        metrics: Keras metrics, their names, or callables of truth and outputs that return a number.
+        kind: of the task.
+        outputs: of the model.
+
+    Raises:
+        TypeError: one is none of these.
+        ValueError: one fails, does not give a number, or has the name of another one.
+    """
+    found: list[UserMetric] = []
+    for number, metric in enumerate(metrics, start=1):
+        if isinstance(metric, str) and metric in BUILT_IN:
+            continue
+        made = metric if isinstance(metric, UserMetric) else _metric(metric, number)
+        if made.name in BUILT_IN:
+            raise ValueError(f"{made.name!r} is a built-in metric of kzoo: give yours another name.")
+        if any(each.name == made.name for each in found):
+            raise ValueError(f"Two metrics are called {made.name!r}: give one of them another name.")
+        found.append(made)
+        truth, answers = _sample(kind, outputs)
+        try:
+            float(made.function(truth, answers))
+        except Exception as error:
+            raise ValueError(
+                f"The metric {made.name!r} cannot be used. It is called with truth and outputs, both float32 "
+                f"(N, {outputs}){', truth one-hot' if kind == 'classification' else ''}, and must return a number. It "
+                f"raised {type(error).__name__}: {str(error).strip()[:300]}"
+            ) from error
+    return tuple(found)
+
+
+def bootstrap(
+    metric: UserMetric, truth: np.ndarray, outputs: np.ndarray, *, groups: Sequence[str] = ()
+) -> tuple[Metric, str]:
+    """The metric with its 95% interval, and a note that says how the interval was found.
+
+    Args:
+        metric: as of `resolve_metrics`.
+        truth: float32 (N, outputs).
+        outputs: float32 (N, outputs).
+        groups: what each example belongs to, or none.
+    """
+    value, index = float(metric.function(truth, outputs)), number_groups(groups)
+    members = None if index is None else [np.flatnonzero(index == group) for group in range(index.max() + 1)]
+    units = len(truth) if members is None else len(members)
+    if units < 2:
+        return Metric(value, value, value), f"{metric.name}: one example gives no interval."
+
+    def statistic(drawn: np.ndarray) -> float:
+        places = drawn.astype(int)
+        rows = places if members is None else np.concatenate([members[group] for group in places])
+        try:
+            return float(metric.function(truth[rows], outputs[rows]))
+        except (ValueError, ZeroDivisionError):  # as of a class that no example of this draw has
+            return np.nan
+
+    with warnings.catch_warnings():
+        # Of draws without a value, which are left out here.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        drawn = stats.bootstrap(
+            (np.arange(units),),
+            statistic,
+            n_resamples=RESAMPLES,
+            vectorized=False,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        ).bootstrap_distribution
+    known = drawn[np.isfinite(drawn)]
+    what = "examples" if members is None else "groups"
+    if len(known) < RESAMPLES / 2 or not np.isfinite(value):
+        return Metric(value, value, value), f"{metric.name}: undefined on most draws of {what}, so without an interval."
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    note = f"{metric.name}: the interval is a percentile bootstrap of {len(known)} draws of {what}."
+    return Metric(value, min(float(low), value), max(float(high), value)), note
+
+
+def as_rows(kind: str, truth: np.ndarray, outputs: int) -> np.ndarray:
+    """Targets as metrics take them, float32 (N, outputs): one-hot for classes (N,)."""
+    return np.eye(outputs, dtype=np.float32)[truth] if kind == "classification" else truth.astype(np.float32)
+
+
+def _metric(metric: Any, number: int) -> UserMetric:
+    """A metric of a Keras metric, its name or a callable; a lambda is called by its number."""
+    if isinstance(metric, str):
+        try:
+            metric = keras.metrics.get(metric)
+        except ValueError as error:
+            raise ValueError(f"There is no metric {metric!r} in keras.metrics.") from error
+        if not isinstance(metric, keras.metrics.Metric):
+            # Keras's functions give a number for each example.
+            return UserMetric(metric.__name__, lambda truth, outputs: float(np.mean(metric(truth, outputs))))
+    if isinstance(metric, keras.metrics.Metric):
+        return UserMetric(metric.name, _of_keras(metric))
+    if isinstance(metric, type) or not callable(metric):
+        raise TypeError(
+            f"A metric must be a Keras metric, its name, or a callable of (truth, outputs). Got {metric!r}."
+        )
+    function: Any = metric
+    name = getattr(function, "__name__", type(function).__name__)
+    return UserMetric(f"metric {number}" if name == "<lambda>" else name, function)
+
+
+def _of_keras(metric: keras.metrics.Metric) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The value of a Keras metric on one set of examples; those called Sparse take classes, (N,)."""
+    sparse = type(metric).__name__.startswith("Sparse")
+
+    def value(truth: np.ndarray, outputs: np.ndarray) -> float:
+        metric.reset_state()
+        metric.update_state(truth.argmax(axis=1) if sparse else truth, outputs)
+        return float(metric.result())
+
+    return value
+
+
+def _sample(kind: str, outputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """A few examples in which each class, or label, occurs twice."""
+    rng, eye = np.random.default_rng(0), np.eye(outputs, dtype=np.float32)
+    if kind == "regression":
+        values = rng.normal(size=(2, 8, outputs)).astype(np.float32)
+        return values[0], values[1]
+    answers = rng.uniform(0.01, 0.99, (2 * outputs, outputs)).astype(np.float32)
+    if kind == "multi_label":
+        return np.concatenate([eye, 1 - eye]), answers
+    return np.concatenate([eye, eye]), answers / answers.sum(axis=1, keepdims=True)

@@ -1,0 +1,57 @@
+"""The schedule of a run: what a user asks for, with the options that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kzoo.specs.head import Head
+from kzoo.specs.options import TrainingOptions
+from kzoo.specs.recipes import RECIPES
+from kzoo.specs.schedule import Phase, Schedule
+
+
+def choose_schedule(
+    options: TrainingOptions, head: Head, recipe: Callable[[], Schedule], *, replicas: int
+) -> tuple[Schedule, Schedule]:
+    """The schedule as asked for, and as it runs: batches of a recipe are multiples of the replicas.
+
+    Args:
+        options: of the run; its optimizer is an `OptimizerChoice`, or None.
+        head: on a head that is not linear, a probe takes gradient steps.
+        recipe: makes the schedule that is ``"auto"``.
+        replicas: over which each batch is divided.
+
+    Raises:
+        ValueError: it is no schedule, or an option would do nothing.
+    """
+    given = _given(options.schedule)
+    wanted = options.change(given or _named(options.schedule, head, recipe))
+    if options.augmentation is not None:
+        wanted = wanted.with_augmentation(options.augmentation)
+    # A batch size that the user chose is not changed without a word.
+    asked = given is not None or options.batch_size is not None
+    return wanted, wanted if asked else wanted.with_batches_of(replicas)
+
+
+def _given(schedule: Any) -> Schedule | None:
+    """A schedule of the user's own; None for the name of one."""
+    if isinstance(schedule, Schedule):
+        return schedule
+    phases = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
+    return Schedule(phases) if phases and all(isinstance(each, Phase) for each in phases) else None
+
+
+def _named(schedule: Any, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
+    if not isinstance(schedule, str) or schedule not in ("auto", *RECIPES):
+        raise ValueError(
+            f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule, a kzoo.Phase or a list of "
+            f"phases. Got {schedule!r}."
+        )
+    made = recipe() if schedule == "auto" else RECIPES[schedule]()
+    if head.linear:
+        return made
+    # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.
+    probe = Phase("head", epochs=30, learning_rate=1e-3, patience=5)
+    phases = tuple(probe if phase.optimizer == "lbfgs" else phase for phase in made.phases)
+    return Schedule(phases, name=made.name)
