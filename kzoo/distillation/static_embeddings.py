@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
-from tqdm.auto import tqdm
 
+from kzoo.core.progress import track
 from kzoo.data.text.tokenizers import Subwords, find_tokenizer
 from kzoo.data.text.wordpiece import SPECIAL, read_vocabulary
 from kzoo.models.stages import cut_into_stages
@@ -108,9 +108,10 @@ def _states(backbone: keras.Model, texts: np.ndarray, *, at: int) -> np.ndarray:
     last = [[op.output for op in stage.layers if len(op.output.shape) == 3] for stage in cut_into_stages(backbone)]
     states = keras.Model(backbone.input, [tensors[-1][:, at] for tensors in last if tensors])
     call = compiled(states)
+    starts = range(0, len(texts), BATCH)
     parts = [
         [np.asarray(state) for state in call(tf.constant(texts[start : start + BATCH]))]
-        for start in tqdm(range(0, len(texts), BATCH), desc="entries of the vocabulary", unit="batch", leave=False)
+        for start in track(starts, "embedding the vocabulary", unit="batch", total=len(starts))
     ]
     total = np.zeros(1)
     for of_stage in zip(*parts, strict=True):

@@ -9,9 +9,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm.auto import tqdm
 
-from kzoo.core.verbosity import is_quiet
+from kzoo.core.progress import ProgressBar
 from kzoo.data.examples import Splits
 from kzoo.models.folding import fold
 from kzoo.results.adapted import Adapted
@@ -66,7 +65,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
         if phase.optimizer != "lbfgs" and (before is None or views_of(before) < views_of(phase)):
             phases[phase.augmentation] = dataclasses.replace(phase, train="*")
     said, held = {}, np.zeros((0, 0))
-    with tqdm(desc="the teacher", unit="example", total=0, leave=False, disable=is_quiet()) as bar:
+    with ProgressBar("teacher outputs", unit="example", total=0) as bar:
         for augmentation, phase in phases.items():
             if activations.holding(phase).place == "nowhere":
                 raise MemoryError("The teacher's outputs for all views do not fit: give fewer examples, or views.")

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from kzoo.core.locks import lock
+from kzoo.core.verbosity import is_quiet
 from kzoo.models.files.arrays import check_h5, check_npz
 from kzoo.models.files.keras_archive import check_archive
 from kzoo.specs.card import BackboneSpec, WeightFile
@@ -131,7 +132,9 @@ def _download(file: WeightFile, path: Path) -> None:
             aside = Path(name)
             with os.fdopen(descriptor, "wb") as out, urllib.request.urlopen(file.url, timeout=TIMEOUT) as answer:
                 total = int(answer.headers.get("Content-Length") or 0)
-                with tqdm.wrapattr(out, "write", total=total or None, desc=f"Downloading {file.name}") as sink:
+                with tqdm.wrapattr(
+                    out, "write", total=total or None, desc=f"downloading {file.name}", disable=is_quiet()
+                ) as sink:
                     shutil.copyfileobj(answer, cast(IO[bytes], sink))
                 out.flush()
                 os.fsync(out.fileno())

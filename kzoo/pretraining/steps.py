@@ -10,8 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
+from kzoo.core.progress import ProgressBar
 from kzoo.pretraining.checkpoints import Checkpoints
 from kzoo.pretraining.ema import Averages
 from kzoo.training.feed import PARALLEL, Split, ordered, untuned
@@ -134,7 +134,7 @@ class StepRun:
         done, rows, before = (known["step"], known["rows"], known["seconds"]) if known else (0, [], 0.0)
         started = time.perf_counter()
         course = self.course
-        with tqdm(total=course.steps, initial=done, desc=self.title, unit="step", leave=False) as bar:
+        with ProgressBar(self.title, unit="step", total=course.steps, initial=done, stays=True) as bar:
             if not rows:
                 rows.append({"step": 0, **self.look()})
             while done < course.steps and not self.stopped:
@@ -145,7 +145,7 @@ class StepRun:
                     raise FloatingPointError(f"The loss is {logs['loss']} after step {done + count}: lower the rate.")
                 done += count
                 rows.append({"step": done, **logs, **self._look(done)})
-                bar.set_postfix_str(", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()))
+                bar.report(", ".join(_shown(name, value) for name, value in rows[-1].items()))
                 # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
                 if self.checkpoints and not self.stopped:
                     state = {"step": done, "rows": rows, "seconds": before + time.perf_counter() - started}
@@ -157,7 +157,7 @@ class StepRun:
         """How many steps were done, of the logs of the run, and how it was stopped, if it was."""
         return {"steps": rows[-1]["step"], **({"stopped": self.stopped} if self.stopped else {})}
 
-    def _train(self, done: int, count: int, bar: tqdm) -> tuple[int, dict[str, float]]:
+    def _train(self, done: int, count: int, bar: ProgressBar) -> tuple[int, dict[str, float]]:
         """Trains for some steps. Returns how many were done, and the means of their logs."""
         counter = _Bar(bar)
         try:
@@ -202,10 +202,14 @@ def trained(learner: keras.Model) -> Sequence[Any]:
     return getattr(learner, "judge", learner).trainable_variables
 
 
+def _shown(name: str, value: float) -> str:
+    return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.3f}"
+
+
 class _Bar(keras.callbacks.Callback):
     """Moves a bar on by a step, and counts the steps of one `fit`."""
 
-    def __init__(self, bar: tqdm) -> None:
+    def __init__(self, bar: ProgressBar) -> None:
         super().__init__()
         self.bar, self.steps, self.logs = bar, 0, {}
 

@@ -124,6 +124,8 @@ def prepare(
     check_head(asked, backbone, assembled)
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
     options = _resolved(options, kind=task.kind, outputs=len(splits.labels))
+    if options.monitor is not None and not len(splits.validation):
+        raise ValueError("monitor= needs a validation split, and validation=0 leaves none. Leave one of them out.")
     own_loss = options.loss is not None
     wanted, picked = choose_schedule(options, head, made, replicas=chosen.num_replicas_in_sync)
     for phase in picked.phases:

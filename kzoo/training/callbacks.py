@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import keras
 import numpy as np
-from tqdm.auto import tqdm
 
+from kzoo.core.progress import ProgressBar
 from kzoo.specs.schedule import Phase
 from kzoo.training.optimizers import rate_at
 from kzoo.training.selection import WeightsState, beats, epoch_to_keep
@@ -104,12 +104,12 @@ class Progress(keras.callbacks.Callback):
         epochs: of the phase.
     """
 
-    def __init__(self, bar: tqdm, *, size: int, epochs: int) -> None:
+    def __init__(self, bar: ProgressBar, *, size: int, epochs: int) -> None:
         super().__init__()
         self.bar, self.size, self.epochs = bar, size, epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """An epoch further, with its scores."""
         shown = [f"{name} {value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"]
-        self.bar.set_postfix_str(", ".join([f"epoch {epoch + 1} of {self.epochs}", *shown]), refresh=False)
+        self.bar.report(", ".join([f"epoch {epoch + 1} of {self.epochs}", *shown]))
         self.bar.update(self.size)

@@ -10,9 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
-from kzoo.core.verbosity import is_quiet
+from kzoo.core.progress import ProgressBar
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
@@ -163,9 +162,8 @@ class _Loop:
         trained = phase.groups(list(self.groups))
         set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
         epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
-        # The one bar of a phase, in pictures: those that go through the trunk, and those of each epoch.
-        total = epochs * len(feed.train)
-        with tqdm(total=total, desc=label, unit="example", leave=False, disable=is_quiet()) as bar:
+        # The one bar of a phase, in examples: those that go through the trunk, and those of each epoch.
+        with ProgressBar(label, unit="example", total=epochs * len(feed.train), stays=True) as bar:
             self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
             outcome = self._train(phase, bar)
@@ -191,10 +189,12 @@ class _Loop:
             weights=self.model.get_weights(),
         )
 
-    def _train(self, phase: Phase, bar: tqdm) -> PhaseOutcome:
+    def _train(self, phase: Phase, bar: ProgressBar) -> PhaseOutcome:
         if phase.optimizer == "lbfgs":
-            bar.set_postfix_str("solving")
-            return solve_head(phase, self.groups["head"], self.activations)
+            bar.state("fitting the linear probe")
+            outcome = solve_head(phase, self.groups["head"], self.activations)
+            bar.report(", ".join(["linear probe", *(f"{name} {value:.3f}" for name, value in outcome.scores.items())]))
+            return outcome
         optimizer = self.optimizers.get(phase, self.groups)
         progress = Progress(bar, size=len(self.activations.feed.train), epochs=phase.epochs)
         callbacks = [*self.users.of_phase(), progress]

@@ -5,8 +5,8 @@ import hashlib
 import keras
 import numpy as np
 import pytest
-from tqdm.auto import tqdm
 
+from kzoo.core.progress import ProgressBar
 from kzoo.data.audio.column import collect_recordings
 from kzoo.data.audio.preprocess import AudioPreprocessor
 from kzoo.data.audio.spectrogram import FrontEnd
@@ -66,7 +66,7 @@ def activations(make, limits, *, seed=0, kind="regression", targets=None, first=
 def seen(made, phase):
     """For each epoch, the six inputs of the part that trains, in an order that does not depend on the epoch."""
     if made.holding(phase).place != "nowhere":
-        made.fill([phase], bar=tqdm(disable=True, total=0))
+        made.fill([phase], bar=ProgressBar("views", unit="example", total=0))
     batches = iter(made.dataset(phase, batch=6))
     epochs = [np.asarray(next(batches)[0]).reshape(6, -1) for _ in range(phase.epochs)]
     orders = [np.asarray(made.feed.order(number)) for number in range(phase.epochs)]

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from scipy.io import wavfile
-from tqdm.auto import tqdm
 
-from kzoo.core.verbosity import is_quiet
+from kzoo.core.progress import track
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import collect_files, list_files, load, name_files, stamp
 
@@ -72,16 +71,7 @@ def read_audio_inputs(recordings: Any) -> tuple[np.ndarray, list[str]]:
 def check_recordings(column: np.ndarray) -> CheckedColumn:
     """Opens every recording of a column. What is no wav file of 16 bits, which TensorFlow reads, becomes one."""
     with ThreadPoolExecutor() as pool:
-        found = list(
-            tqdm(
-                pool.map(_check, column),
-                total=len(column),
-                desc="Checking",
-                unit="recording",
-                leave=False,
-                disable=is_quiet(),
-            )
-        )
+        found = list(track(pool.map(_check, column), "reading recordings", unit="recording", total=len(column)))
     checked = np.empty(len(column), dtype=object)
     checked[:] = [recording for recording, _, _, _ in found]
     reasons = {index: reason for index, (_, _, reason, _) in enumerate(found) if reason}

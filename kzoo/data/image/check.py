@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
-from kzoo.core.verbosity import is_quiet
+from kzoo.core.progress import track
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import FileColumn, load, stamp
 from kzoo.data.image.headers import trouble
@@ -66,11 +65,7 @@ def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str], list[
         return "" if unread else hashlib.sha256(data).hexdigest(), reason, seen
 
     with ThreadPoolExecutor() as pool:
-        found = list(
-            tqdm(
-                pool.map(check, column), total=len(column), desc="Reading", unit="file", leave=False, disable=is_quiet()
-            )
-        )
+        found = list(track(pool.map(check, column), "reading files", unit="file", total=len(column)))
     reasons = {index: reason for index, (_, reason, _) in enumerate(found) if reason}
     return [digest for digest, _, _ in found], reasons, [seen for _, _, seen in found]
 
@@ -89,15 +84,8 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
 
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, np.int64))
     dataset = untuned(dataset.map(attempt, num_parallel_calls=PARALLEL, deterministic=False).ignore_errors())
-    progress = tqdm(
-        dataset.as_numpy_iterator(),
-        total=len(indices),
-        desc="Checking",
-        unit="picture",
-        leave=False,
-        disable=is_quiet(),
-    )
-    return [int(index) for index, _ in progress]
+    decoded = track(dataset.as_numpy_iterator(), "decoding images", unit="image", total=len(indices))
+    return [int(index) for index, _ in decoded]
 
 
 def _why(picture: str | bytes) -> str:

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
-from kzoo.core.verbosity import is_quiet
+from kzoo.core.progress import track
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, refuse_function
 from kzoo.data.modalities import SourceQuery
@@ -42,7 +41,7 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
     inputs: list[Any] = []
     targets: list[Any] = []
     columns: dict[str, list[Any]] = {}
-    for element in tqdm(dataset.as_numpy_iterator(), desc="Reading", unit="example", leave=False, disable=is_quiet()):
+    for element in track(dataset.as_numpy_iterator(), "reading examples", unit="example"):
         value, target = pick(element)
         inputs.append(value)
         targets.append(target)

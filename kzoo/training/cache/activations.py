@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm.auto import tqdm
 
+from kzoo.core.progress import ProgressBar
 from kzoo.specs.schedule import Phase
 from kzoo.training.cache import disk
 from kzoo.training.cache.branches import BranchJoin, find_strands
@@ -79,7 +79,7 @@ class Activations:
         """Names of the runtimes that computed in the last `fill`; none where everything was there already."""
         return self._passes.runtimes
 
-    def fill(self, phases: Sequence[Phase], *, bar: tqdm) -> None:
+    def fill(self, phases: Sequence[Phase], *, bar: ProgressBar) -> None:
         """Computes what the first of `phases` needs, and in the same passes what later ones need from the same trunk.
 
         Args:
@@ -168,7 +168,7 @@ class Activations:
         cuts = {name: tensors for strands in self._strands.values() for name, tensors in strands.items()}
         return Passes(self.model, cuts, self.feed, self.fold, self._rows)
 
-    def _fill(self, phases: Sequence[Phase], bar: tqdm) -> None:
+    def _fill(self, phases: Sequence[Phase], bar: ProgressBar) -> None:
         wanted: dict[tuple[str, str], CacheRequest] = {}
         for request in self._wanted(phases):
             # Two members of a fusion may be one and the same.

@@ -12,8 +12,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm.auto import tqdm
 
+from kzoo.core.progress import ProgressBar
 from kzoo.training.cache import disk
 from kzoo.training.cache.branches import follow, meet
 from kzoo.training.cache.budget import CacheRequest, narrow
@@ -69,7 +69,9 @@ class Passes:
             values["mixed"] = hashlib.sha256("".join(part.digests).encode() + part.targets.tobytes()).hexdigest()
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32], request.split
 
-    def run(self, requests: Sequence[CacheRequest], groups: Sequence[str], *, use_store: bool, bar: tqdm) -> None:
+    def run(
+        self, requests: Sequence[CacheRequest], groups: Sequence[str], *, use_store: bool, bar: ProgressBar
+    ) -> None:
         """Takes what the store has of requests for one split and augmentation, and computes what it has not.
 
         While it computes, other processes that want the same wait, and then read it.
@@ -85,7 +87,7 @@ class Passes:
         with contextlib.ExitStack() as locks:
             blocks: dict[CacheRequest, list[Any]] = {request: [] for request in requests}
             if use_store:
-                bar.set_postfix_str("looking for what is known, or waiting for a run that computes it")
+                bar.state("checking cache")
                 for shelf in sorted({key for key, _ in keys.values()}):
                     locks.enter_context(disk.shelf_lock(shelf))
                 blocks = {request: disk.find(keys[request][0]) for request in requests}
@@ -122,10 +124,16 @@ class Passes:
         )
 
     def _compute(
-        self, requests: Sequence[CacheRequest], groups: Sequence[str], order: np.ndarray, *, use_store: bool, bar: tqdm
+        self,
+        requests: Sequence[CacheRequest],
+        groups: Sequence[str],
+        order: np.ndarray,
+        *,
+        use_store: bool,
+        bar: ProgressBar,
     ) -> dict[CacheRequest, Any]:
         numbers = len({request.number for request in requests})
-        bar.set_postfix_str(f"{numbers} views" if numbers > 1 else "features")
+        bar.state(f"computing {numbers} views" if numbers > 1 else "computing features")
         known = self._part(requests[0]).digests
         digests: list[str] = [known[int(index)] for index in order]
         writers: dict[CacheRequest, Any] = {request: MemoryBlock(digests) for request in requests}
@@ -150,7 +158,7 @@ class Passes:
         return {request: writer.block for request, writer in writers.items()}
 
     def _outputs(
-        self, requests: Sequence[CacheRequest], order: np.ndarray, groups: Sequence[str], bar: tqdm
+        self, requests: Sequence[CacheRequest], order: np.ndarray, groups: Sequence[str], bar: ProgressBar
     ) -> Iterator[tuple[int, dict[str, list[np.ndarray]], np.ndarray]]:
         """Batch by batch: number of a view, its activations at cuts that are requested, its targets."""
         request, part = requests[0], self._part(requests[0])

@@ -1,0 +1,85 @@
+"""Progress: a bar in a terminal or a notebook; elsewhere, in log files for example, a line for each report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from tqdm.auto import tqdm
+from tqdm.std import tqdm as terminal_tqdm
+
+from kzoo.core.verbosity import is_quiet
+
+Item = TypeVar("Item")
+
+
+class ProgressBar:
+    """A bar that counts, and shows what was reported last.
+
+    Where output is neither a terminal nor a notebook there is no bar, whose carriage returns would fill a log file:
+    each report is a line.
+
+    Args:
+        title: what is done, as ``"phase 1 of 2"``.
+        unit: what is counted, as ``"image"``.
+        total: how many there are; None: unknown.
+        initial: how many are done already.
+        stays: whether the bar stays when it is done, with the last report.
+    """
+
+    def __init__(
+        self, title: str, *, unit: str, total: int | None = None, initial: int = 0, stays: bool = False
+    ) -> None:
+        self.title = title
+        self.lines = not (_in_notebook() or sys.stderr.isatty())
+        options: dict[str, Any] = {"total": total, "initial": initial, "desc": title, "unit": unit, "leave": stays}
+        self.bar = tqdm(**options, disable=is_quiet() or self.lines)
+
+    @property
+    def total(self) -> int:
+        """How many there are, as far as is known."""
+        return int(self.bar.total or 0)
+
+    @total.setter
+    def total(self, number: int) -> None:
+        self.bar.total = number
+        self.bar.refresh()
+
+    def update(self, number: int = 1) -> None:
+        """So many more are done."""
+        self.bar.update(number)
+
+    def state(self, text: str) -> None:
+        """Shows beside the bar what is being done; nothing where there is no bar."""
+        self.bar.set_postfix_str(text)
+
+    def report(self, text: str) -> None:
+        """Shows a result beside the bar, or as a line."""
+        if self.lines and not is_quiet():
+            print(f"{self.title}: {text}", file=sys.stderr, flush=True)
+        else:
+            self.bar.set_postfix_str(text, refresh=False)
+
+    def close(self) -> None:
+        """The bar is done."""
+        self.bar.close()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def track(items: Iterable[Item], title: str, *, unit: str, total: int | None = None) -> Iterator[Item]:
+    """The items, with a bar that goes when the last one is done."""
+    with ProgressBar(title, unit=unit, total=total) as progress:
+        for item in items:
+            yield item
+            progress.update()
+
+
+def _in_notebook() -> bool:
+    """Whether `tqdm.auto` draws widgets."""
+    return not issubclass(tqdm, terminal_tqdm) or tqdm.__module__ == "tqdm.notebook"
