@@ -37,7 +37,7 @@ def plan(
     loss: str | keras.losses.Loss | Callable[..., Any] | None = None,
     metrics: Any = (),
     monitor: str | Callable[..., float] | None = None,
-    augmentation: str | None = None,
+    augmentation: str | keras.layers.Layer | Callable[..., Any] | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
@@ -102,7 +102,7 @@ def adapt(
     loss: str | keras.losses.Loss | Callable[..., Any] | None = None,
     metrics: Any = (),
     monitor: str | Callable[..., float] | None = None,
-    augmentation: str | None = None,
+    augmentation: str | keras.layers.Layer | Callable[..., Any] | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
@@ -147,7 +147,11 @@ def adapt(
             the better), or a callable of (truth, outputs) as of `metrics`, of which the highest value is kept. Of equal
             phases the later is kept. None: the rule of `kzoo.training.selection`. The penalty of a probe is chosen by
             its loss in any case.
-        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``, instead of what the schedule says.
+        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``, instead of what the schedule says; or a
+            Keras layer, or a callable on one example as a NumPy array: an image, float32 (S, S, C) in 0..255, a
+            recording's waveform, float32 (samples,), or a text, a str. It must give the same shape and finite numbers,
+            and is tried on one example first. It draws from generators of its own, not from `seed`. What is computed
+            with a layer of Keras's own is cached by its config; with anything else, for this run only.
         weights: ``"imagenet"``, a path, or None for random ones; ``"auto"``: ImageNet's for a name, its own for a
             model.
         head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer.

@@ -407,6 +407,7 @@ def test_the_options_of_training_change_its_phases_of_steps(steered):
         "loss": "categorical_focal_crossentropy",
         "metrics": ["spread", "top2"],
         "precision": "mixed_bfloat16",
+        "augmentation": None,
         "monitor": "macro_f1",
     }
     assert json.loads(json.dumps(record)) is not None

@@ -40,17 +40,20 @@ def items(numbers: Any) -> Sequence[Any]:
     return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
 
 
-def version_key(preprocessor: Any, preset: Any, *, seed: int) -> dict[str, Any]:
+def version_key(preprocessor: Any, preset: Any, *, seed: int, own: str | None = None) -> dict[str, Any]:
     """What a version of an example follows from, besides its content and number, as plain values.
 
     Args:
         preprocessor: a dataclass; with a vocabulary in it, it is large, so its hash is given.
         preset: of the augmentation, a dataclass; None where nothing is drawn.
         seed: of the run.
+        own: key of an augmentation of the user's, or None.
     """
     plain = json.dumps(dataclasses.asdict(preprocessor), sort_keys=True, default=repr)
-    return {
+    values = {
         "preprocessor": hashlib.sha256(plain.encode()).hexdigest(),
         "preset": dataclasses.asdict(preset) if preset else None,
-        "seed": seed if preset else None,
+        "seed": seed if preset or own else None,
     }
+    # Without one the key is what it always was: what an older kzoo computed is found again.
+    return {**values, "own": own} if own else values

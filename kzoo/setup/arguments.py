@@ -14,7 +14,8 @@ from kzoo.data.image.preprocess import RESIZES
 from kzoo.data.modalities import Modality
 from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.options import TrainingOptions
+from kzoo.specs.schedule import OWN, Phase, Schedule
 from kzoo.training.freezing import batch_norms
 from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch
@@ -110,14 +111,16 @@ def check_phase(
     kind: str,
     examples: int,
     strategy: tf.distribute.Strategy,
-    own_loss: bool = False,
+    options: TrainingOptions,
 ) -> None:
-    """Raises what training would raise, before anything is trained; `own_loss`: with a loss of the user's."""
+    """Raises what training would raise, before anything is trained."""
+    if phase.augmentation == OWN and options.augmentation is None:
+        raise ValueError("Phase(augmentation='own') needs kzoo.adapt(augmentation=): a Keras layer, or a callable.")
     trained = phase.groups(list(assembled.groups))
     if phase.optimizer != "lbfgs":
         whole_batch(phase.batch_size, examples, strategy)
         build_loss(kind, label_smoothing=phase.label_smoothing)
-        if own_loss and phase.label_smoothing not in (0, "auto"):
+        if options.loss is not None and phase.label_smoothing not in (0, "auto"):
             raise ValueError(
                 f"label_smoothing={phase.label_smoothing} of a phase would do nothing with loss=: set it in your loss."
             )

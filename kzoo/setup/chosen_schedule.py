@@ -8,7 +8,7 @@ from typing import Any
 from kzoo.specs.head import Head
 from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import RECIPES
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.schedule import OWN, Phase, Schedule
 
 
 def choose_schedule(
@@ -28,7 +28,8 @@ def choose_schedule(
     given = _given(options.schedule)
     wanted = options.change(given or _named(options.schedule, head, recipe))
     if options.augmentation is not None:
-        wanted = wanted.with_augmentation(options.augmentation)
+        named = isinstance(options.augmentation, str)
+        wanted = wanted.with_augmentation(options.augmentation if named else OWN)
     # A batch size that the user chose is not changed without a word.
     asked = given is not None or options.batch_size is not None
     return wanted, wanted if asked else wanted.with_batches_of(replicas)

@@ -31,12 +31,13 @@ from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
 from kzoo.setup.monitor_choice import check_monitor, monitor_of
 from kzoo.setup.optimizer_choice import with_described_optimizer
+from kzoo.setup.own_augmentation import OwnAugmentation, check_own, own_of, with_own_augmentation
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
 from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import auto
 from kzoo.specs.registry import cards
-from kzoo.specs.schedule import Schedule, check_augmentation
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.training.feed import Feed, Split
@@ -59,7 +60,7 @@ class Prepared:
         options: how it is trained, apart from the schedule.
         strategy: where it runs.
         start: SHA-256 of the backbone's weights before anything is trained.
-        seen: what these weights, and those of a teacher, have seen: no such example is tested on.
+        seen: what these weights, and a teacher's, have seen: no such example is tested on.
     """
 
     task: Task
@@ -96,8 +97,7 @@ def prepare(
     With `splits`, these are the data, whatever the task says; `recipe` makes the schedule that is ``"auto"``; `seen`
     is what a teacher has seen, beside the start weights; without `seed`, no global seed is set.
     """
-    check_augmentation(options.augmentation)
-    options = with_described_optimizer(options)
+    options = with_own_augmentation(with_described_optimizer(options))
     task = as_task(task)
     size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None
@@ -114,6 +114,8 @@ def prepare(
     column = splits.train.columns[modality.name]
     fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
     preprocessor, notes = modality.fit(source.card, column, **fitted)
+    if own := own_of(options):
+        check_own(own, modality, column, preprocessor)
     notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
     if seed is not None:
         keras.utils.set_random_seed(seed)
@@ -126,10 +128,9 @@ def prepare(
     options = _resolved(options, kind=task.kind, outputs=len(splits.labels))
     if options.monitor is not None and not len(splits.validation):
         raise ValueError("monitor= needs a validation split, and validation=0 leaves none. Leave one of them out.")
-    own_loss = options.loss is not None
     wanted, picked = choose_schedule(options, head, made, replicas=chosen.num_replicas_in_sync)
     for phase in picked.phases:
-        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen, own_loss=own_loss)
+        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen, options=options)
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
     notes += notes_on_mixing(picked, modality, kind=task.kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
@@ -188,7 +189,7 @@ def make_feed(
     prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
 ) -> tuple[Feed, tuple[list[float], list[float]] | None]:
     """The data as the loop takes it, and mean and deviation of a regression's targets."""
-    train_split, held = prepared.splits.train, prepared.splits.validation
+    examples = train_split, held = prepared.splits.train, prepared.splits.validation
     kind = prepared.task.kind
     scale = None
     if kind == "regression":
@@ -201,8 +202,8 @@ def make_feed(
         return ((examples.targets - scale[0]) / scale[1]).astype(np.float32) if scale else examples.targets
 
     weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
-    targets = (dense(train_split), dense(held))
-    feed = feed_of(prepared.preprocessor, (train_split, held), targets, kind=kind, seed=seed, mixable=mixable)
+    targets, own = (dense(train_split), dense(held)), own_of(prepared.options)
+    feed = feed_of(prepared.preprocessor, examples, targets, kind=kind, seed=seed, mixable=mixable, own=own)
     monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
     return dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor), scale
 
@@ -215,6 +216,7 @@ def feed_of(
     kind: str,
     seed: int,
     mixable: bool | None = None,
+    own: OwnAugmentation | None = None,
 ) -> Feed:
     """Examples to train and to choose on, read by a preprocessor, as the loop takes them.
 
@@ -225,6 +227,7 @@ def feed_of(
         kind: of the task.
         seed: of the run; the same seed gives the same versions, whatever the preprocessor.
         mixable: whether examples may be mixed; None: unless targets are numbers.
+        own: an augmentation of the user's.
     """
     modality = MODALITIES[preprocessor.modality]
     train, held = (
@@ -234,6 +237,7 @@ def feed_of(
             digests=each.digests,
             seed=seed,
             mixable=kind != "regression" if mixable is None else mixable,
+            own=own,
         )
         for each in examples
     )

@@ -49,7 +49,7 @@ class TrainingOptions:
         loss: a Keras loss, its name, or a callable; None: that of the task.
         metrics: Keras metrics or callables.
         monitor: what validation selects by; None: the rule of `kzoo.training.selection`.
-        augmentation: a name; None: what the schedule says.
+        augmentation: a name, a Keras layer or a callable; None: what the schedule says.
         precision: name of a Keras dtype policy; None: each layer's own, which is the global one where it was built.
 
     Raises:
@@ -120,6 +120,7 @@ class TrainingOptions:
             "loss": None if self.loss is None else name_of(self.loss),
             "metrics": [name_of(metric) for metric in self.metrics],
             "precision": self.precision,
+            "augmentation": None if self.augmentation is None else name_of(self.augmentation),
             "monitor": None if self.monitor is None else name_of(self.monitor),
         }
 

@@ -16,6 +16,9 @@ ADAMW_DECAY = 0.004
 
 AUGMENTATIONS = ("none", "light", "medium", "strong")
 
+OWN = "own"
+"""What an augmentation of the user's is called in a phase."""
+
 SMOOTHING = 0.1
 """Label smoothing of classes where a phase leaves it to kzoo (arXiv:1512.00567)."""
 
@@ -94,7 +97,7 @@ class Phase:
         smoothing = self.label_smoothing
         _check(self, "label_smoothing", smoothing == "auto" or _is_share(smoothing), "in [0, 1), or 'auto'")
         _check(self, "patience", self.patience is None or self.patience >= 1, "None or an int in [1, inf)")
-        _check(self, "augmentation", self.augmentation in AUGMENTATIONS, f"one of {', '.join(AUGMENTATIONS)}")
+        _check(self, "augmentation", self.augmentation in (*AUGMENTATIONS, OWN), f"one of {', '.join(AUGMENTATIONS)}")
         counted = isinstance(self.views, int) and self.views >= 1
         _check(self, "views", self.views is None or counted, "None or an int in [1, inf)")
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in dict(self.optimizer_options).items()}
@@ -220,7 +223,7 @@ def _check(phase: Phase, name: str, holds: bool, wanted: str) -> None:
 
 def check_augmentation(augmentation: str | None) -> None:
     """Raises where there is no augmentation of that name; None stands for what the schedule says."""
-    if augmentation is not None and augmentation not in AUGMENTATIONS:
+    if augmentation not in (None, OWN, *AUGMENTATIONS):
         raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
 
 

@@ -17,8 +17,9 @@ from kzoo.data.audio.column import RATES, SHORTEST, SILENT, seconds_of
 from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeatures, middle, resample
 from kzoo.data.file_column import FileColumn
 from kzoo.data.image.preprocess import scaling_layers
-from kzoo.data.seeds import marks, seeds_of, version_key
+from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.schedule import OWN
 
 SHARE = 0.95
 """Share of the training recordings that the chosen window holds whole."""
@@ -165,6 +166,7 @@ class AudioReader:
         digests: SHA-256 of each; what is drawn for it follows from its content. Empty: from its index.
         seed: of the run.
         mixable: not used: recordings are not mixed.
+        own: an augmentation of the user's, of one waveform (samples,), see `kzoo.setup.own_augmentation`.
     """
 
     column: np.ndarray
@@ -172,12 +174,15 @@ class AudioReader:
     digests: Sequence[str] = ()
     seed: int = 0
     mixable: bool = True
+    own: Any = None
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
         """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Pictures.load`."""
         wave = self.preprocessor.decode(self._files.read(index))
         if augmentation == "none":
             return self.preprocessor.fit(wave)[None]
+        if augmentation == OWN:
+            return tf.stack([self.preprocessor.fit(self.own(wave)) for _ in items(numbers)])
         preset = SOUND_PRESETS[augmentation]
         seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         samples = self.preprocessor.samples
@@ -201,7 +206,8 @@ class AudioReader:
 
     def key(self, augmentation: str) -> dict[str, Any]:
         """What a version of a recording follows from, besides its content and number, as plain values."""
-        return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed)
+        own = self.own.key if augmentation == OWN else None
+        return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """The spectrogram of a recording, low notes at the bottom, float32 (H, W, 3) in 0..255."""

@@ -14,6 +14,7 @@ from kzoo.data.file_column import FileColumn
 from kzoo.data.image.augment import PRESETS, augment_views, mix
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.seeds import first, items, marks, seeds_of, version_key
+from kzoo.specs.schedule import OWN
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ImageReader:
         digests: SHA-256 of each picture; what is drawn for a picture follows from its content. Empty: from its index.
         seed: of the run.
         mixable: whether targets can be mixed, as one-hot ones can.
+        own: an augmentation of the user's, of one picture (S, S, C) in 0..255, see `kzoo.setup.own_augmentation`.
     """
 
     column: np.ndarray
@@ -33,6 +35,7 @@ class ImageReader:
     digests: Sequence[str] = ()
     seed: int = 0
     mixable: bool = True
+    own: Any = None
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
         """Versions of one picture, float32 (V, S, S, C) in 0..255.
@@ -45,6 +48,9 @@ class ImageReader:
         picture = self._decode(index)
         if augmentation == "none":
             return self.preprocessor.fit(picture)[None]
+        if augmentation == OWN:
+            fitted = self.preprocessor.fit(picture)
+            return tf.stack([self.own(fitted) for _ in items(numbers)])
         seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         preset = PRESETS[augmentation]
         return augment_views(picture, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
@@ -73,11 +79,12 @@ class ImageReader:
 
     def mixes(self, augmentation: str) -> bool:
         """Whether an augmentation mixes the pictures of a batch with each other."""
-        return self.mixable and augmentation != "none" and PRESETS[augmentation].mix > 0
+        return self.mixable and augmentation in PRESETS and PRESETS[augmentation].mix > 0
 
     def key(self, augmentation: str) -> dict[str, Any]:
         """What a version of a picture follows from, besides its content and number, as plain values."""
-        return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed)
+        own = self.own.key if augmentation == OWN else None
+        return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """A picture as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""

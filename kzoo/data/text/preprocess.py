@@ -11,10 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.seeds import marks, seeds_of, version_key
+from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.data.text.cleaning import clean
 from kzoo.data.text.tokenizers import Tokenizer, find_tokenizer, restore
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.schedule import OWN
 
 SHARE = 0.95
 """Share of the training texts that the chosen length holds whole."""
@@ -120,6 +121,7 @@ class TextReader:
         digests: SHA-256 of each text; what is drawn for it follows from its content. Empty: from its index.
         seed: of the run.
         mixable: not used: texts are not mixed.
+        own: an augmentation of the user's, of one text, see `kzoo.setup.own_augmentation`.
     """
 
     column: np.ndarray
@@ -127,6 +129,7 @@ class TextReader:
     digests: Sequence[str] = ()
     seed: int = 0
     mixable: bool = True
+    own: Any = None
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
         """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Pictures.load`."""
@@ -136,6 +139,8 @@ class TextReader:
 
     def versions(self, index: Any, augmentation: str, numbers: Any) -> Any:
         """Versions of one text, string (V,)."""
+        if augmentation == OWN:
+            return tf.stack([self.own(tf.gather(self._texts, index)) for _ in items(numbers)])
         text, seeds = tf.gather(self._texts, index), seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         return tf.stack([augment_text(text, preset=TEXT_PRESETS[augmentation], seed=seed) for seed in seeds])
 
@@ -151,7 +156,8 @@ class TextReader:
 
     def key(self, augmentation: str) -> dict[str, Any]:
         """What a version of a text follows from, besides its content and number, as plain values."""
-        return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed)
+        own = self.own.key if augmentation == OWN else None
+        return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """A text has none."""
