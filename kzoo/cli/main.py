@@ -156,15 +156,14 @@ def _add_training(command: argparse.ArgumentParser) -> None:
 
 def _list(options: argparse.Namespace) -> None:
     names = kzoo.list_models(options.pattern, modality=options.modality, pretrained=options.pretrained)
-    cards = [dataclasses.asdict(kzoo.get_model(name)) for name in names]
+    cards = [dataclasses.asdict(kzoo.get_card(name)) for name in names]
     _print(options, names, cards)
 
 
 def _show(options: argparse.Namespace) -> None:
-    card = kzoo.get_model(options.model)
+    card = kzoo.get_card(options.model)
     values = dataclasses.asdict(card)
-    lines = [f"{name}: {value}" for name, value in values.items() if name != "weights" and value not in (None, {}, "")]
-    lines += [f"weights at {file.size} pixels: {file.name}" for file in card.weights]
+    lines = [str(card), *(f"weights at {file.size} pixels: {file.name}" for file in card.weights)]
     _print(options, "\n".join(lines) if options.json else "\n".join([*lines, "", str(kzoo.stages(card))]), values)
 
 
@@ -220,7 +219,7 @@ def _distill(options: argparse.Namespace) -> None:
 
     refuse_foreign(options.save)
     student = kzoo.distill(
-        kzoo.load(options.saved),
+        _saved(options),
         options.student,
         options.data,
         what=options.what,
@@ -233,13 +232,13 @@ def _distill(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    evaluation = kzoo.load(options.saved).evaluate(options.data)
+    evaluation = _saved(options).evaluate(options.data)
     _print(options, evaluation, evaluation.as_dict())
 
 
 def _predict(options: argparse.Namespace) -> None:
     pictures = options.pictures[0] if len(options.pictures) == 1 else options.pictures
-    found = kzoo.load(options.saved).predict(pictures)
+    found = _saved(options).predict(pictures)
     rows = [
         {
             found.noun: name,
@@ -255,7 +254,7 @@ def _predict(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    path = kzoo.load(options.saved).export(options.directory)
+    path = _saved(options).export(options.directory)
     _print(options, f"Exported to {path}", {"exported": str(path)})
 
 
@@ -288,6 +287,16 @@ def _cache(options: argparse.Namespace) -> None:
         return
     table = disk.table()
     _print(options, table, [dict(zip(table.columns, row, strict=True)) for row in table.rows])
+
+
+def _saved(options: argparse.Namespace) -> kzoo.Adapted:
+    """The model of a saved folder, which must have a head."""
+    found = kzoo.load(options.saved)
+    if not isinstance(found, kzoo.Adapted):
+        raise ValueError(
+            f"{options.saved} holds a backbone without a head: train one with kzoo adapt {options.saved} DATA"
+        )
+    return found
 
 
 def _task(options: argparse.Namespace) -> Any:
