@@ -28,7 +28,7 @@ OPTIONS: dict[str, Any] = {"size": 128, "resize": "squash"}
 
 def card(name: str) -> kzoo.BackboneSpec:
     """The card of a member; of what has weights for several sizes, those for 224 pixels."""
-    found = kzoo.get_model(name)
+    found = kzoo.get_card(name)
     return dataclasses.replace(found, weights=tuple(file for file in found.weights if file.size in (None, 224)))
 
 

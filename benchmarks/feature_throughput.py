@@ -20,7 +20,7 @@ from report import parser, run_all
 from kzoo.models.backbones import build
 from kzoo.models.folding import fold
 from kzoo.models.stages import flops
-from kzoo.specs.registry import get_model
+from kzoo.specs.registry import get_card
 from kzoo.training.runtime import graph_call, openvino_call
 
 BACKBONES = (
@@ -51,7 +51,7 @@ def main() -> None:
 
 def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
     """Images a second of each way, their ratios to `tf.function`, and the machine's bound."""
-    model = build(get_model(name), shape=(size, size, 3), weights=None)
+    model = build(get_card(name), shape=(size, size, 3), weights=None)
     operations = sum(flops(operation) for operation in model.operations)
     model = keras.Model(model.input, keras.layers.GlobalAveragePooling2D()(model.output))
     model.trainable = False

@@ -22,7 +22,7 @@ from sets import cifar10
 
 import kzoo
 
-CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_image"), name="compact_cnn", inside="")
+CARD = dataclasses.replace(kzoo.get_card("kzoo_nano_image"), name="compact_cnn", inside="")
 STEPS = 600
 EPOCHS = {"1%": 30, "10%": 5}
 COUNTS = {"1%": 500, "10%": 5_000}

@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from kzoo.evaluation.metrics import Evaluation
     from kzoo.merging import ensemble, soup
     from kzoo.models.heads import register_head
+    from kzoo.pretraining.objectives.objective_registry import register_objective
     from kzoo.pretraining.pretrain import pretrain
-    from kzoo.results.adapted import Adapted, load
+    from kzoo.results.adapted import Adapted
+    from kzoo.results.loading import load
     from kzoo.results.predictions import Predictions
     from kzoo.results.pretrained import Pretrained
     from kzoo.results.verify import verify
+    from kzoo.setup.plain_model import create_model
     from kzoo.setup.plan import Plan
     from kzoo.setup.stage_table import stages
     from kzoo.specs.card import BackboneSpec
     from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
-    from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft
-    from kzoo.specs.registry import get_model, list_models, register
+    from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft, register_recipe
+    from kzoo.specs.registry import get_card, list_models, register
     from kzoo.specs.schedule import Phase, Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
 
@@ -47,20 +50,23 @@ _PUBLIC = {
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
+    "create_model": "kzoo.setup.plain_model",
     "distill": "kzoo.distillation.distill",
     "distill_static": "kzoo.distillation.static_embeddings",
     "ensemble": "kzoo.merging",
     "fine_tune": "kzoo.specs.recipes",
-    "get_model": "kzoo.specs.registry",
+    "get_card": "kzoo.specs.registry",
     "gradual": "kzoo.specs.recipes",
     "linear_probe": "kzoo.specs.recipes",
     "list_models": "kzoo.specs.registry",
-    "load": "kzoo.results.adapted",
+    "load": "kzoo.results.loading",
     "lp_ft": "kzoo.specs.recipes",
     "plan": "kzoo.adaptation",
     "pretrain": "kzoo.pretraining.pretrain",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
+    "register_objective": "kzoo.pretraining.objectives.objective_registry",
+    "register_recipe": "kzoo.specs.recipes",
     "register_source": "kzoo.data.sources.forms",
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
@@ -82,11 +88,12 @@ __all__ = [
     "Regression",
     "Schedule",
     "adapt",
+    "create_model",
     "distill",
     "distill_static",
     "ensemble",
     "fine_tune",
-    "get_model",
+    "get_card",
     "gradual",
     "linear_probe",
     "list_models",
@@ -96,6 +103,8 @@ __all__ = [
     "pretrain",
     "register",
     "register_head",
+    "register_objective",
+    "register_recipe",
     "register_source",
     "soup",
     "stages",
@@ -108,6 +117,7 @@ _REGISTERING = (
     "kzoo.data.image.preprocess",
     "kzoo.models.zoo.audio",
     "kzoo.models.heads",
+    "kzoo.models.hub_layers",
     "kzoo.models.side_by_side",
     "kzoo.models.zoo.text",
     "kzoo.pretraining.objectives.masked_language",

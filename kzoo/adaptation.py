@@ -120,9 +120,9 @@ def adapt(
 
     Args:
         model: ``"auto"`` (a good small one, or the one that comes with kzoo where there is no network), a name
-            (`kzoo.list_models`), a card, a ``keras.Model``, an `Adapted`, a `Pretrained` or its folder, a
-            `Fusion`, ``"hf_dir:PATH"`` (a text encoder in Hugging Face's form), or a path to a ``.keras`` file or to
-            weights of a model of the catalog.
+            (`kzoo.list_models`), a card, a ``keras.Model``, a backbone of KerasHub's, ``"hub:PRESET"`` or the folder of
+            a preset, an `Adapted` or a `Pretrained` or its folder, a `Fusion`, ``"hf_dir:PATH"`` (a text encoder in
+            Hugging Face's form), or a path to a ``.keras`` file or to weights of a model of the catalog.
         task: a `kzoo.Classification`, `kzoo.MultiLabel` or `kzoo.Regression`; or its data, for a Classification.
         schedule: ``"auto"`` (by number of examples and model size), the name of a recipe, a `kzoo.Schedule`, a
             `kzoo.Phase` or a list of phases.

@@ -81,7 +81,7 @@ def test_the_command_line_page_lists_every_command():
 
 def test_the_catalog_has_a_row_per_card_and_escapes_it():
     found = extension("model_catalog").table(
-        [kzoo.get_model("mobilenet_v2_035"), kzoo.BackboneSpec(name="<b>", constructor="x", paper='"')]
+        [kzoo.get_card("mobilenet_v2_035"), kzoo.BackboneSpec(name="<b>", constructor="x", paper='"')]
     )
     assert found.count("<tr>") == 3
     assert "<td>mobilenet_v2_035</td><td>image</td><td>keras</td><td>imagenet</td>" in found

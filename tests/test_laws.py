@@ -128,9 +128,11 @@ def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
 
 PUBLIC = [
     *("Adapted", "BackboneSpec", "Classification", "Evaluation", "Fusion", "Head", "MultiLabel", "Phase"),
-    *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "distill", "distill_static"),
-    *("ensemble", "fine_tune", "get_model", "gradual", "linear_probe", "list_models", "load"),
-    *("lp_ft", "plan", "pretrain", "register", "register_head", "register_source", "soup", "stages", "verify"),
+    *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "create_model"),
+    *("distill", "distill_static"),
+    *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
+    *("lp_ft", "plan", "pretrain", "register", "register_head", "register_objective"),
+    *("register_recipe", "register_source", "soup", "stages", "verify"),
 ]
 
 

@@ -149,7 +149,7 @@ def test_members_may_scale_their_pictures_otherwise(members, task, arrays, tempe
 @pytest.mark.slow
 def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path, temperatures):
     def small(name, **changes):
-        card = kzoo.get_model(name)
+        card = kzoo.get_card(name)
         return dataclasses.replace(card, arguments={**card.arguments, **changes}, parameters=None)
 
     words = kzoo.adapt(small("ngrams", width=4), text_task, schedule=PHASE)

@@ -32,7 +32,7 @@ def recordings(tmp_path_factory):
 
 
 def of_cards(name, **changes):
-    card = kzoo.get_model(name)
+    card = kzoo.get_card(name)
     return dataclasses.replace(card, arguments={**card.arguments, **changes}, parameters=None)
 
 
@@ -190,7 +190,7 @@ def test_recordings_for_pictures_are_hinted_at(tmp_path):
 
 @pytest.mark.parametrize("name", ["ngrams", "text_cnn", "keyword_cnn"])
 def test_what_needs_no_extra_is_what_its_card_says(name):
-    card = kzoo.get_model(name)
+    card = kzoo.get_card(name)
     assert sum(row[2] for row in kzoo.stages(name, size=max(card.min_size, 64)).rows) == card.parameters
 
 

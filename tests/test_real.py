@@ -85,9 +85,9 @@ def test_what_was_exported_predicts_the_same_with_tensorflow_alone(run, shared):
 def test_imagenet_weights_are_keras_own(shared, home):
     """The backbone that kzoo builds gives what Keras's own constructor gives with weights='imagenet'."""
     code = (
-        "import keras, numpy as np; from kzoo.models.backbones import build; from kzoo.specs.registry import get_model;"
+        "import keras, numpy as np; from kzoo.models.backbones import build; from kzoo.specs.registry import get_card;"
         "x = np.random.default_rng(0).uniform(-1, 1, (2, 224, 224, 3)).astype('float32');"
-        "a = build(get_model('mobilenet_v2_035'), shape=(224, 224, 3), weights='imagenet')(x, training=False);"
+        "a = build(get_card('mobilenet_v2_035'), shape=(224, 224, 3), weights='imagenet')(x, training=False);"
         "b = keras.applications.MobileNetV2(alpha=0.35, include_top=False, input_shape=(224, 224, 3));"
         "print(np.array_equal(a, b(x, training=False)))"
     )

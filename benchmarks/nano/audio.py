@@ -14,7 +14,7 @@ from kzoo.specs.seen import Seen
 
 KEPT_OUT = ("theo", "yweweler")
 
-CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_audio"), inside="")
+CARD = dataclasses.replace(kzoo.get_card("kzoo_nano_audio"), inside="")
 
 
 def task_of(data: Path) -> kzoo.Classification:

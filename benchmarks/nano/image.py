@@ -17,7 +17,7 @@ import tensorflow as tf
 import kzoo
 from kzoo.specs.seen import Seen
 
-CARD = dataclasses.replace(kzoo.get_model("kzoo_nano_image"), inside="")
+CARD = dataclasses.replace(kzoo.get_card("kzoo_nano_image"), inside="")
 
 FIRST = kzoo.Phase(
     "*", epochs=6, learning_rate=3e-3, batch_norm=True, batch_size=128, augmentation="medium", views=2, warmup=0.03
@@ -32,7 +32,7 @@ FOURTH = dataclasses.replace(SECOND, epochs=8, views=4)
 
 def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     """Trains it."""
-    teacher = kzoo.get_model("mobilenet_v2_035")
+    teacher = kzoo.get_card("mobilenet_v2_035")
     # Its weights for 224 pixels do as well at 160, in half of the time.
     files = tuple(file for file in teacher.weights if file.size == 224)
     teacher = dataclasses.replace(teacher, size=160, weights=files)

@@ -21,16 +21,15 @@ TRAINING = ("schedule", "augmentation", "head", "size", "resize", "scaling", "cl
 def run_list(options: argparse.Namespace) -> None:
     """``kzoo list``."""
     names = kzoo.list_models(options.pattern, modality=options.modality, pretrained=options.pretrained)
-    cards = [dataclasses.asdict(kzoo.get_model(name)) for name in names]
+    cards = [dataclasses.asdict(kzoo.get_card(name)) for name in names]
     _print(options, names, cards)
 
 
 def run_show(options: argparse.Namespace) -> None:
     """``kzoo show``."""
-    card = kzoo.get_model(options.model)
+    card = kzoo.get_card(options.model)
     values = dataclasses.asdict(card)
-    lines = [f"{name}: {value}" for name, value in values.items() if name != "weights" and value not in (None, {}, "")]
-    lines += [f"weights at {file.size} pixels: {file.name}" for file in card.weights]
+    lines = [str(card), *(f"weights at {file.size} pixels: {file.name}" for file in card.weights)]
     _print(options, "\n".join(lines) if options.json else "\n".join([*lines, "", str(kzoo.stages(card))]), values)
 
 
@@ -96,7 +95,7 @@ def run_distill(options: argparse.Namespace) -> int:
 
     refuse_foreign(options.save)
     student = kzoo.distill(
-        kzoo.load(options.saved),
+        _saved(options),
         options.student,
         options.data,
         what=options.what,
@@ -110,14 +109,14 @@ def run_distill(options: argparse.Namespace) -> int:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """``kzoo evaluate``."""
-    evaluation = kzoo.load(options.saved).evaluate(options.data)
+    evaluation = _saved(options).evaluate(options.data)
     _print(options, evaluation, evaluation.as_dict())
 
 
 def run_predict(options: argparse.Namespace) -> int:
     """``kzoo predict``: its code says whether all, some or no inputs could be read."""
     inputs = options.inputs[0] if len(options.inputs) == 1 else options.inputs
-    found = kzoo.load(options.saved).predict(inputs)
+    found = _saved(options).predict(inputs)
     rows = [
         {
             found.noun: each.name,
@@ -138,7 +137,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> None:
     """``kzoo export``."""
-    path = kzoo.load(options.saved).export(options.directory)
+    path = _saved(options).export(options.directory)
     _print(options, f"Exported to {path}", {"exported": str(path)})
 
 
@@ -174,6 +173,16 @@ def run_demo(options: argparse.Namespace) -> None:
 
     result = demo(options.directory)
     _print(options, result, result.as_dict())
+
+
+def _saved(options: argparse.Namespace) -> kzoo.Adapted:
+    """The model of a saved folder, which must have a head."""
+    found = kzoo.load(options.saved)
+    if not isinstance(found, kzoo.Adapted):
+        raise ValueError(
+            f"{options.saved} holds a backbone without a head: train one with kzoo adapt {options.saved} DATA"
+        )
+    return found
 
 
 def _task(options: argparse.Namespace) -> Any:

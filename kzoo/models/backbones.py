@@ -16,6 +16,7 @@ import numpy as np
 from kzoo.core.storage import NANO
 from kzoo.models.files.keras_archive import open_archive
 from kzoo.models.files.presets import check_preset
+from kzoo.models.hub_backbones import card_of_instance, card_of_preset, is_hub_backbone
 from kzoo.models.pixel_scaling import (
     begins_like,
     candidates,
@@ -27,9 +28,10 @@ from kzoo.models.pixel_scaling import (
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.user_models import as_backbone, card_of, card_of_weights, copy, layers_of, rebuild, renew
 from kzoo.models.weights import find_weights, is_published, load_weights
-from kzoo.specs.card import BackboneSpec
+from kzoo.specs.card import UNITS, BackboneSpec
+from kzoo.specs.catalog.hub_presets import HUB, HUB_CATALOG
 from kzoo.specs.catalog.hub_text import card_of_folder, find_package
-from kzoo.specs.registry import get_model
+from kzoo.specs.registry import get_card
 from kzoo.specs.seen import Seen, recall
 
 MADE = ("own", "preset")
@@ -37,8 +39,6 @@ MADE = ("own", "preset")
 
 OWN = "given"
 """As `weights`: those that a model of a user's brings, else random ones."""
-
-UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Source:
     def check(self, size: int) -> None:
         """Raises, before any work, where the size does not suit or the weights are not to be had."""
         fixed, unit = None, UNITS[self.card.modality]
-        if self.model is not None and not self.card.constructor:
+        if self.model is not None and not self.card.constructor and self.card.modality != "audio":
             fixed = self.model.input_shape[1]
         if fixed not in (None, size):
             raise ValueError(f"{self.card.name!r} takes {fixed} {unit}. Got size={size}.")
@@ -128,8 +128,9 @@ def resolve(
     """Finds out what a user means by `model`.
 
     Args:
-        model: a name among `cards`, a card, a ``keras.Model``, a path to a ``.keras`` or a weight file, or
-            ``"hf_dir:PATH"``, a text encoder in Hugging Face's form.
+        model: a name among `cards`, a card, a ``keras.Model``, a backbone of KerasHub's, a path to a ``.keras`` or a
+            weight file, ``"hub:PRESET"`` or ``"hub:PATH"``, a preset of KerasHub's, or ``"hf_dir:PATH"``, a text
+            encoder in Hugging Face's form.
         weights: ``"auto"``, ``"imagenet"``, a path, None, or `OWN`.
         cards: the registry.
         scaling: of the pixels of a model of the user's own; None: found out.
@@ -137,11 +138,18 @@ def resolve(
     Raises:
         ValueError: the model is unknown, or its file or folder is refused, or its card has another scaling.
     """
+    if is_hub_backbone(model):
+        card, model = card_of_instance(model)
+        if card is not None:
+            refuse_scaling(card, scaling)
+            return own_source(card, model, weights=weights, seen=Seen())
     if isinstance(model, keras.Model):
         card, notes = _with_scaling(card_of(model), model, scaling, cards)
         return replace(own_source(card, model, weights=weights, seen=recall(layers_of(model))), notes=notes)
     if isinstance(model, BackboneSpec):
         refuse_scaling(model, scaling)
+        if model == HUB_CATALOG.get(model.name):
+            model = card_of_preset(model.name.removeprefix(HUB))
         model = _checked(find_package(model))
         if weights == OWN:
             return Source(model, None)
@@ -150,6 +158,9 @@ def resolve(
         return Source(model, weights, seen=Seen.read(inside) if weights == "inside" else Seen())
     if isinstance(model, str) and model in cards:
         return resolve(cards[model], weights=weights, cards=cards, scaling=scaling)
+    place = str(model).removeprefix(HUB) if isinstance(model, str | Path) else ""
+    if place and Path(place).expanduser().is_dir():
+        return resolve(card_of_preset(place), weights=weights, cards=cards, scaling=scaling)
     if isinstance(model, str) and model.startswith("hf_dir:"):
         card = card_of_folder(Path(model.removeprefix("hf_dir:")))
         return resolve(card, weights=weights, cards=cards, scaling=scaling)
@@ -158,11 +169,12 @@ def resolve(
             raise FileNotFoundError(f"There is no model file {model}.")
         if str(model).endswith(".keras"):
             return resolve(open_archive(model), weights=weights, cards=cards, scaling=scaling)
-        card = card_of_weights(model, cards.values())
+        # The presets of KerasHub have files of their own.
+        card = card_of_weights(model, [card for name, card in cards.items() if not name.startswith(HUB)])
         refuse_scaling(card, scaling)
         return Source(card, model)
     if isinstance(model, str):
-        get_model(model)
+        get_card(model)
     raise TypeError(f"model must be a name, a card, a keras.Model or a path. Got {type(model).__name__}.")
 
 

@@ -1,9 +1,10 @@
-"""KerasHub's encoders as functional models of one input: cut, frozen and saved like any other."""
+"""KerasHub's networks as plain functional ones: cut, frozen and saved like any other."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import keras
 from kzoo.models.files.configs import at_most
 from kzoo.models.files.keras_archive import SPARE
 from kzoo.models.files.presets import check_preset
+from kzoo.models.hub_layers import HubLayer, describe, inner_layers, public
 from kzoo.models.weights import WeightsError
 
 
@@ -43,32 +45,81 @@ def load(preset: str, *, weights: Any, extra: str) -> Any:
         ) from error
 
 
-def rewire(original: keras.Model, feeds: Mapping[str, Any], *, output: str, exact_gelu: bool = False) -> Any:
+def rewire(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "", exact_gelu: bool = False) -> Any:
     """An output of new layers like those of a model, with their weights, called on other inputs.
 
     Args:
         original: a functional model.
-        feeds: what its inputs of these names get; outputs that need others cannot be asked for.
-        output: its name.
+        feeds: what its inputs of these names get; outputs that need others cannot be asked for. A model of one input
+            without a name takes the only one.
+        output: name of the output, where there are several.
         exact_gelu: layers with an approximated GELU get the exact one.
     """
-    asked = original.output[output] if isinstance(original.output, Mapping) else original.output
-    part = keras.Model({name: original.input[name] for name in feeds}, asked)
-    made: dict[str, Any] = {}
-    wanted = next(each.name for each in part.operations if any(t is asked for t in keras.tree.flatten(each.output)))
+    return _rewired(original, feeds, output, lambda layer: clone(layer, exact_gelu=exact_gelu), _called)
+
+
+def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "") -> Any:
+    """As `rewire`, of a network of KerasHub's whose layers can be saved as its parts alone.
+
+    A layer that holds a list of blocks is replaced by what it calls, so that each block can be a stage.
+    """
+    network = describe(original)
+    places = {layer.name: (number,) for number, layer in enumerate(original.layers)}
+
+    def renew(layer: Any) -> Any:
+        return HubLayer(network, places[layer.name], name=layer.name) if _is_hubs(layer) else clone(layer)
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
-        made[layer.name] = layer(*arguments, **options)
-        return made[layer.name]
+        if isinstance(layer, HubLayer) and _opens(layer.inner):
+            before = public(layer.inner)
+            try:
+                return _opened(layer, original.get_layer(layer.name))(*arguments, **options)
+            except ValueError:
+                # A block that also gives None, as those of DeiT do (0.32), cannot stand in a graph by itself.
+                vars(layer.inner).update(before)
+        return layer(*arguments, **options)
 
-    copied = keras.models.clone_model(
-        part,
-        input_tensors=dict(feeds),
-        clone_function=lambda layer: clone(layer, exact_gelu=exact_gelu),
-        call_function=call,
-    )
-    copied.set_weights(part.get_weights())
-    return made[wanted]
+    return _rewired(original, feeds, output, renew, call)
+
+
+def _called(layer: Any, *arguments: Any, **options: Any) -> Any:
+    return layer(*arguments, **options)
+
+
+def _rewired(
+    original: keras.Model,
+    feeds: Mapping[str, Any],
+    output: str,
+    renew: Callable[[Any], Any],
+    call: Callable[..., Any],
+) -> Any:
+    asked = original.output[output] if isinstance(original.output, Mapping) else original.output
+    named = isinstance(original.input, Mapping)
+    part = keras.Model({name: original.input[name] for name in feeds} if named else original.input, asked)
+    outputs = [keras.tree.flatten(each.output) for each in part.operations]
+    places = [place for tensors in outputs for place, tensor in enumerate(tensors) if tensor is asked]
+    copies: dict[int, Any] = {}
+    made: list[Any] = []
+
+    def copy(layer: Any) -> Any:
+        if id(layer) not in copies:
+            copies[id(layer)] = renew(layer)
+        return copies[id(layer)]
+
+    def kept(layer: Any, *arguments: Any, **options: Any) -> Any:
+        made.append(call(layer, *arguments, **options))
+        return made[-1]
+
+    inputs = dict(feeds) if named else next(iter(feeds.values()))
+    with warnings.catch_warnings():
+        # Of inputs that have other names than those of the original.
+        warnings.filterwarnings("ignore", message="When providing `inputs` as a dict")
+        keras.models.clone_model(part, input_tensors=inputs, clone_function=copy, call_function=kept)
+    for layer in part.layers:
+        if id(layer) in copies and copies[id(layer)].built:
+            copies[id(layer)].set_weights(layer.get_weights())
+    # What is called last makes the only output; of a layer that is called several times, only the first is on record.
+    return keras.tree.flatten(made[-1])[places[0] if places else 0]
 
 
 def clone(layer: Any, *, exact_gelu: bool = False) -> Any:
@@ -77,3 +128,49 @@ def clone(layer: Any, *, exact_gelu: bool = False) -> Any:
     if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
         config["activation"] = "gelu"
     return layer.__class__.from_config(config)
+
+
+def _is_hubs(layer: Any) -> bool:
+    return isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras_hub")
+
+
+def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
+    """What calls the layers within a layer, each of which is then one of the graph, with the weights of the original's.
+
+    Args:
+        layer: a new one, whose parts are replaced.
+        original: the one in the network.
+    """
+    core, sources = layer.inner, inner_layers(original)
+    news: dict[int, Any] = {}
+    for number, (mine, source) in enumerate(zip(inner_layers(core), sources, strict=True)):
+        name = f"{layer.name}_{source.name}"
+        if _is_hubs(source):
+            news[id(mine)] = HubLayer(layer.network, (*layer.place, number), name=name)
+        else:
+            news[id(mine)] = type(source).from_config({**source.get_config(), "name": name})
+    fresh = list(news.values())
+    for name, value in public(core).items():
+        # The layer's own dict: Keras has locked the lists of a layer that is built.
+        if isinstance(value, keras.Layer):
+            vars(core)[name] = news[id(value)]
+        elif isinstance(value, list | tuple):
+            vars(core)[name] = [news[id(each)] if isinstance(each, keras.Layer) else each for each in value]
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        result = core.call(*arguments, **options)
+        for made, source in zip(fresh, sources, strict=True):
+            if made.built:
+                made.set_weights(source.get_weights())
+        return result
+
+    return call
+
+
+def _opens(layer: Any) -> bool:
+    """Whether a layer has a list of blocks, layers that have several layers with weights themselves."""
+    lists = [value for value in public(layer).values() if isinstance(value, list | tuple)]
+    found = [each for value in lists for each in value if isinstance(each, keras.Layer)]
+    names = [each.name for each in inner_layers(layer)]
+    blocks = [each for each in found if sum(bool(inner.weights) for inner in inner_layers(each)) > 1]
+    return bool(blocks) and len(set(names)) == len(names)

@@ -98,7 +98,8 @@ def _borders(operations: Sequence[Any]) -> list[int]:
 
 def _is_block(operation: Any) -> bool:
     """Whether an operation has layers with weights inside of it, as a transformer's block has."""
-    return sum(isinstance(inner, keras.Layer) and bool(inner.weights) for inner in vars(operation).values()) > 1
+    parts = vars(operation) if not hasattr(operation, "inner") else vars(operation.inner)
+    return sum(isinstance(inner, keras.Layer) and bool(inner.weights) for inner in parts.values()) > 1
 
 
 def _heights(operations: Sequence[Any]) -> list[int]:
@@ -132,15 +133,22 @@ def _narrowest(operations: Sequence[Any], position: int, lowest: int) -> int:
 
 
 def _with_weights(operations: Sequence[Any], borders: Sequence[int]) -> list[int]:
-    """Borders such that each part has weights: a part without joins its lower neighbour, the first its upper."""
+    """Borders such that each part has weights: a part without joins its lower neighbour, the first its upper.
+
+    A border that something without a batch crosses is none.
+    """
     kept: list[int] = []
     for start, end in zip(borders, [*borders[1:], len(operations)], strict=True):
         if any(weights_of(operation) for operation in operations[start:end]):
             kept.append(start)
     if not kept:
         return [0]
-    kept[0] = 0
-    return kept
+    return [0, *(start for start in kept[1:] if _has_batch(crossing(operations, start)))]
+
+
+def _has_batch(tensors: Sequence[Any]) -> bool:
+    """Whether all have a first axis for examples: others, as rotary positions, cannot be kept for each example."""
+    return all(len(tensor.shape) and tensor.shape[0] is None for tensor in tensors)
 
 
 def crossing(operations: Sequence[Any], position: int) -> tuple[Any, ...]:

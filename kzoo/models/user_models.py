@@ -38,9 +38,10 @@ def card_of(model: keras.Model) -> BackboneSpec:
 
 
 def copy(model: keras.Model, *, size: int, weights: str | Path | None) -> keras.Model:
-    """A copy of the user's model, so that training leaves the original as it is, for `size` pixels or tokens."""
+    """A copy of the user's model, so that training leaves the original as it is, for `size` pixels, tokens or steps."""
     source = as_backbone(model)
-    shape = (size, size, source.input_shape[-1]) if len(source.input_shape) == 4 else (size,)
+    last = source.input_shape[-1]
+    shape = {4: (size, size, last), 3: (size, last)}.get(len(source.input_shape), (size,))
     clone = keras.models.clone_model(source, input_tensors=keras.Input(shape, dtype=source.input.dtype))
     set_weights(clone, source.get_weights())
     if weights is not None:

@@ -16,14 +16,8 @@ from kzoo.models.weights import digest_of
 from kzoo.models.zoo.text import find_states
 from kzoo.pretraining.checkpoints import Checkpoints
 from kzoo.pretraining.dataset import PretrainingData, Probe, read_material
-from kzoo.pretraining.objectives.autoencoder import Autoencoder
-from kzoo.pretraining.objectives.barlow_twins import BarlowTwins
-from kzoo.pretraining.objectives.gan import Adversarial
-from kzoo.pretraining.objectives.masked import Masked
-from kzoo.pretraining.objectives.masked_language import MaskedLanguage
-from kzoo.pretraining.objectives.objective import BackboneGraph, Objective
-from kzoo.pretraining.objectives.simclr import SimCLR
-from kzoo.pretraining.objectives.supervised import Supervised
+from kzoo.pretraining.objectives.objective import BackboneGraph
+from kzoo.pretraining.objectives.objective_registry import find_objective
 from kzoo.pretraining.precision import find_precision, policy
 from kzoo.pretraining.steps import StepRun, StepSchedule, questions, trained
 from kzoo.results.pretrained import Pretrained, own_card
@@ -34,11 +28,6 @@ from kzoo.specs.schedule import AUGMENTATIONS
 from kzoo.specs.task import Regression, Task
 from kzoo.training.freezing import batch_norms, set_trainable
 from kzoo.training.strategies import get_strategy, whole_batch
-
-OBJECTIVES: dict[str, type[Objective]] = {
-    each.name: each for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage)
-}
-"""Objectives by name."""
 
 
 def pretrain(
@@ -69,7 +58,8 @@ def pretrain(
         data: unlabelled: a folder of files of any depth, TFRecords, a table, a ``tf.data.Dataset``, an array, a list of
             paths or of texts; or a task, whose training split is used.
         objective: ``"supervised"`` (a task's labels), ``"autoencoder"`` (denoising), ``"masked"`` (patches),
-            ``"simclr"``, ``"barlow_twins"``, ``"gan"`` (the discriminator is kept), ``"masked_language"`` (texts).
+            ``"simclr"``, ``"barlow_twins"``, ``"gan"`` (the discriminator is kept), ``"masked_language"`` (texts), or
+            one of yours (`kzoo.register_objective`).
         steps: in all; the rate rises for a tenth of them, then falls by a cosine.
         batch_size: examples a step, over all replicas.
         learning_rate: its peak; None: the card's own, else 1e-3 (a third of it for weights that are there).
@@ -102,7 +92,7 @@ def pretrain(
         ``kzoo.adapt(kzoo.pretrain("mobilenet_v2_035", "photos/", objective="barlow_twins", size=96), "labelled/")``
     """
     chosen, size = get_strategy(strategy), as_size(size)
-    kind = _objective(objective)
+    kind = find_objective(objective)
     if augmentation not in (None, *AUGMENTATIONS):
         raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
     _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, every=every, ema=ema)
@@ -172,12 +162,6 @@ def pretrain(
     return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
 
 
-def _objective(name: str) -> type[Objective]:
-    if name not in OBJECTIVES:
-        raise ValueError(f"objective must be one of {', '.join(OBJECTIVES)}. Got {name!r}.")
-    return OBJECTIVES[name]
-
-
 def _check(*, ema: float, learning_rate: float | None, **counts: int | None) -> None:
     """Raises for what a run cannot have."""
     for name, count in counts.items():
@@ -239,7 +223,7 @@ def _pretrained(
         "digest": run["data"][:16],
         "examples": len(material.examples),
         "set_aside": len(material.audit.set_aside),
-        "paper": OBJECTIVES[run["objective"]].paper,
+        "paper": find_objective(run["objective"]).paper,
         "loss": rows[-1]["loss"],
         **({"notes": list(source.notes)} if source.notes else {}),
         **({"probe": rows[-1].get("probe"), "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),

@@ -33,7 +33,6 @@ from kzoo.results.neighbors import Neighbors, normalize, search
 from kzoo.results.plots import name_targets, show, summarize, title_targets
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
-from kzoo.results.saving import read as read_saved
 from kzoo.results.saving import write
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
@@ -366,20 +365,3 @@ class Adapted:
         if self.data is not None:
             return self.data
         return read_again(self.record, kind=self.kind, modality=self.preprocessor.modality)
-
-
-def load(directory: str | Path) -> Adapted:
-    """A model that `Adapted.save` wrote. No code runs that is in the files.
-
-    Args:
-        directory: where it was saved.
-
-    Raises:
-        FileNotFoundError: there is nothing.
-        ValueError: it holds a backbone, which is not adapted yet.
-        DamagedError: a file is missing, changed or foreign, or a newer kzoo wrote it.
-    """
-    values = read_saved(directory)
-    if "head" not in values:
-        raise ValueError(f"{directory} holds a pretrained backbone: kzoo.adapt({str(directory)!r}, task).")
-    return Adapted(**values)

@@ -14,7 +14,7 @@ from kzoo.data.sources.forms import find_source, known_suffixes
 from kzoo.models.weights import WeightsError, find_weights
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.catalog.hub_text import find_package
-from kzoo.specs.registry import get_model
+from kzoo.specs.registry import get_card
 from kzoo.specs.task import Task
 
 FIRST = {"image": "mobilenet_v2_100", "text": "minilm_l6"}
@@ -30,7 +30,7 @@ def choose_model(task: Task, *, size: int | None, modality: str | None = None) -
     nano = NANO[modality]
     if modality not in FIRST:
         return nano, f"model 'auto' is {nano}, which comes with kzoo"
-    card = get_model(FIRST[modality])
+    card = get_card(FIRST[modality])
     try:
         if modality == "image":
             find_weights(card, size=size or card.size)

@@ -21,10 +21,12 @@ from kzoo.data.targets import weigh_classes
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
+from kzoo.models.files.presets import is_preset
 from kzoo.models.pixel_scaling import check_scaling
 from kzoo.models.weights import digest_of
 from kzoo.results.adapted import Adapted
-from kzoo.results.pretrained import Pretrained, load_pretrained, seen_by
+from kzoo.results.loading import load
+from kzoo.results.pretrained import Pretrained, seen_by
 from kzoo.setup.arguments import as_size, check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.chosen_schedule import choose_schedule
@@ -148,14 +150,13 @@ def _resolved(options: TrainingOptions, *, kind: str, outputs: int) -> TrainingO
 def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = None) -> Source | FusedSource:
     """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
 
-    Args:
-        model: see `kzoo.adapt`; or what this returned.
-        weights: see `kzoo.adapt`.
-        scaling: see `kzoo.adapt`.
+    Args: as of `kzoo.adapt`; ``model`` may also be what this returned.
     """
     check_scaling(scaling)
     if isinstance(model, Source | FusedSource):
         return model
+    if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
+        model = model if is_preset(model) else load(model)
     if isinstance(model, Adapted):
         if model.record.get("merged", {}).get("how") == "ensemble":
             raise ValueError("An ensemble is not adapted again: adapt one of its members.")
@@ -167,8 +168,6 @@ def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = N
         if scaling is not None:
             raise ValueError("scaling= is of one model: the members of a fusion have their own. Leave it out.")
         return fused_source(model, [_member(each, weights=weights) for each in model.members])
-    if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
-        model = load_pretrained(model)
     if isinstance(model, Pretrained):
         refuse_scaling(model.card, scaling)
         return own_source(model.card, model.backbone, weights=weights, seen=model.seen)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kzoo.core.tables import Table
+
 MODALITIES = ("image", "text", "audio")
 
 SCALINGS = ("caffe", "tf", "torch", "unit", "none")
@@ -48,9 +50,13 @@ def scope_of(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_-")
 
 
-@dataclass(frozen=True)
+UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
+"""What `BackboneSpec.size` counts, by modality."""
+
+
+@dataclass(frozen=True, repr=False)
 class BackboneSpec:
-    """The card of a backbone: all that has to be known before it is built.
+    """The card of a backbone: all that has to be known before it is built. It prints as a table of its fields.
 
     Args:
         name: the name that a user types.
@@ -125,6 +131,36 @@ class BackboneSpec:
         if self.inside:
             return "inside"
         return "imagenet" if self.weights else "preset" if self.source in ("keras_hub", "pretrained") else ""
+
+    def table(self) -> Table:
+        """The fields that say something, one a row."""
+        unit = UNITS[self.modality]
+        native = f"{self.size:,} x {self.size:,}" if self.modality == "image" else f"at most {self.size:,}"
+        multiple = f", a multiple of {self.multiple}" if self.multiple > 1 else ""
+        fields = {
+            "modality": self.modality,
+            "input": f"{native} {unit}, at least {self.min_size:,}{multiple}",
+            "scaling": self.scaling if self.modality == "image" else "",
+            "scripts": ", ".join(self.scripts),
+            "parameters": "" if self.parameters is None else f"{self.parameters:,}",
+            "width": "" if self.width is None else f"{self.width:,}",
+            "top-1": "" if self.top1 is None else f"{self.top1:.3f}",
+            "top-5": "" if self.top5 is None else f"{self.top5:.3f}",
+            "weights": self.pretrained or ("own" if self.source == "user" else "none: train it from the start"),
+            "constructor": self.constructor if self.source == "user" else "",
+            "licence": self.licence,
+            "paper": self.paper,
+            "source": self.source,
+        }
+        return Table(("field", "value"), [row for row in fields.items() if row[1]], title=self.name)
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
 
     def weight_file(self, size: int) -> WeightFile | None:
         """The file whose resolution is nearest to `size` on a log scale (the larger of two), or None.

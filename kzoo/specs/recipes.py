@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kzoo.specs.card import BackboneSpec
@@ -199,5 +200,36 @@ def imitate(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     return Schedule((phase,), name="imitate")
 
 
-RECIPES = {"linear_probe": linear_probe, "fine_tune": fine_tune, "gradual": gradual, "lp_ft": lp_ft}
+RECIPES: dict[str, Callable[..., Schedule]] = {
+    "linear_probe": linear_probe,
+    "fine_tune": fine_tune,
+    "gradual": gradual,
+    "lp_ft": lp_ft,
+}
 """Recipes that go by their name wherever a schedule is asked for."""
+
+
+def register_recipe(name: str, recipe: Callable[[], Schedule]) -> None:
+    """Makes ``schedule=name`` train as `recipe` says, wherever a schedule is asked for.
+
+    Args:
+        name: a new name.
+        recipe: function without required arguments that returns a `kzoo.Schedule`.
+
+    Raises:
+        ValueError: the name is taken.
+        TypeError: the recipe does not return a schedule.
+
+    Example:
+        >>> def careful():
+        ...     return Schedule((*linear_probe().phases, Phase("last:1", epochs=3, learning_rate=1e-5)), name="careful")
+        >>> register_recipe("careful", careful)
+        >>> [phase.train for phase in RECIPES.pop("careful")().phases]
+        ['head', 'last:1']
+    """
+    if name == "auto" or name in RECIPES:
+        raise ValueError(f"A recipe named {name!r} is there already: choose another name.")
+    made = recipe()
+    if not isinstance(made, Schedule):
+        raise TypeError(f"A recipe must return a kzoo.Schedule. {name!r} returns a {type(made).__name__}.")
+    RECIPES[name] = recipe

@@ -10,9 +10,10 @@ from typing import Any
 
 from kzoo.core.tables import Table
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.catalog.hub_presets import HUB_CATALOG
 from kzoo.specs.catalog.keras_applications import CATALOG
 
-_REGISTRY: dict[str, BackboneSpec] = dict(CATALOG)
+_REGISTRY: dict[str, BackboneSpec] = {**CATALOG, **HUB_CATALOG}
 
 
 class ModelList(list[str]):
@@ -41,7 +42,7 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
     """Names of the models that match, in alphabetical order.
 
     Args:
-        pattern: shell wildcards, as ``"mobilenet*"`` or ``"*_v2_*"``.
+        pattern: shell wildcards, as ``"mobilenet*"`` or ``"*_v2_*"``; KerasHub's presets are ``"hub:*"``.
         modality: only those of one modality, ``"image"``, ``"text"`` or ``"audio"``.
         pretrained: only those with published weights.
 
@@ -56,7 +57,7 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
     )
 
 
-def get_model(name: str) -> BackboneSpec:
+def get_card(name: str) -> BackboneSpec:
     """The card of a model.
 
     Args:
@@ -66,9 +67,9 @@ def get_model(name: str) -> BackboneSpec:
         ValueError: there is none; the message names near ones.
 
     Example:
-        >>> get_model("mobilenet_v2_035").size
+        >>> get_card("mobilenet_v2_035").size
         224
-        >>> get_model("resnet5")  # doctest: +ELLIPSIS
+        >>> get_card("resnet5")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
         ...
         ValueError: Unknown model 'resnet5'. Did you mean 'resnet50' or ...

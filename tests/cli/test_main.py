@@ -46,7 +46,8 @@ def test_list_as_json(capsys):
 def test_show(capsys):
     code, out, _ = run(capsys, "show", "mobilenet_v1_025")
     assert code == 0
-    assert "paper: https://arxiv.org/abs/1704.04861" in out
+    assert "paper       https://arxiv.org/abs/1704.04861\n" in out
+    assert "weights at 224 pixels: mobilenet_2_5_224_tf_no_top.h5" in out
     assert "stage4" in out
 
 

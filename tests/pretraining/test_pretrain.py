@@ -172,7 +172,7 @@ def test_texts_are_guessed_from_their_vector(name, text_task):
         "text_cnn": {"buckets": 1 << 15, "width": 8, "runs": 1 << 8, "run_width": 4},
         "ngrams": {"buckets": 1 << 17, "width": 8, "power": 0.5},
     }
-    card = dataclasses.replace(kzoo.get_model(name), arguments=small[name], parameters=None)
+    card = dataclasses.replace(kzoo.get_card(name), arguments=small[name], parameters=None)
     made = kzoo.pretrain(card, text_task, objective="masked_language", steps=60, batch_size=16, learning_rate=3e-2)
     course = [row["loss"] for row in made.record["course"][1:]]
     assert course[-1] < course[0]
@@ -191,7 +191,7 @@ def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
     bert.save_to_preset(str(tmp_path / "bert"))
     tokenizer.save_to_preset(str(tmp_path / "bert"))
     card = dataclasses.replace(
-        kzoo.get_model("bert_tiny_en_uncased"),
+        kzoo.get_card("bert_tiny_en_uncased"),
         arguments={"preset": str(tmp_path / "bert")},
         reads={"preset": str(tmp_path / "bert")},
     )
@@ -207,7 +207,7 @@ def test_sound_is_pretrained_on(tmp_path):
         (tmp_path / str(number // 6)).mkdir(exist_ok=True)
         (tmp_path / str(number // 6) / f"{number}.wav").write_bytes(encode_wav(wave, rate=8_000))
     card = dataclasses.replace(
-        kzoo.get_model("keyword_cnn"), arguments={"width": 8, "blocks": 2}, parameters=None, width=8
+        kzoo.get_card("keyword_cnn"), arguments={"width": 8, "blocks": 2}, parameters=None, width=8
     )
     task = kzoo.Classification(tmp_path)
     made = kzoo.pretrain(card, task, objective="masked", steps=2, batch_size=6)

@@ -7,7 +7,7 @@ import pytest
 from kzoo.specs import registry
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.keras_applications import CATALOG
-from kzoo.specs.registry import cards, get_model, list_models, register
+from kzoo.specs.registry import cards, get_card, list_models, register
 
 
 def constructor(input_shape):
@@ -49,17 +49,17 @@ def test_a_list_prints_as_a_table_of_cards():
 )
 def test_an_unknown_name_suggests_near_ones(typed, meant):
     with pytest.raises(ValueError, match=f"Unknown model '{typed}'. Did you mean .*{meant}.*kzoo.list_models"):
-        get_model(typed)
+        get_card(typed)
 
 
 def test_a_name_like_no_other_suggests_nothing():
     with pytest.raises(ValueError, match=r"^Unknown model '!!'\. All names: kzoo\.list_models\(\)\.$"):
-        get_model("!!")
+        get_card("!!")
 
 
 def test_a_registered_model_is_found_again():
     card = register("mine", constructor, size=64, scaling="unit")
-    assert get_model("mine") is card
+    assert get_card("mine") is card
     assert "mine" in list_models()
     assert (card.size, card.scaling, card.source) == (64, "unit", "user")
     assert card.constructor.endswith("test_registry.constructor")
@@ -110,4 +110,4 @@ def test_the_weights_of_the_nearest_resolution_are_taken(size, nearest):
 
 
 def test_cards_can_be_compared_and_hashed():
-    assert len({CATALOG["vgg16"], CATALOG["vgg19"], get_model("vgg16")}) == 2
+    assert len({CATALOG["vgg16"], CATALOG["vgg19"], get_card("vgg16")}) == 2

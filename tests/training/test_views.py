@@ -15,7 +15,7 @@ from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.text.preprocess import TextPreprocessor, find_tokenizer
 from kzoo.models.folding import fold
 from kzoo.setup.prepare import feed_of
-from kzoo.specs.registry import get_model
+from kzoo.specs.registry import get_card
 from kzoo.specs.schedule import Phase
 from kzoo.training.cache import compute
 from kzoo.training.cache.activations import Activations
@@ -40,12 +40,12 @@ def pictures():
 def texts():
     words = np.asarray([f"word{number}" for number in range(15)])
     column = np.asarray([" ".join(RNG.permutation(words)) for _ in range(6)], object)
-    return "text", column, TextPreprocessor(40, find_tokenizer(get_model("kzoo_nano_text").reads))
+    return "text", column, TextPreprocessor(40, find_tokenizer(get_card("kzoo_nano_text").reads))
 
 
 def recordings():
     waves = [RNG.normal(0, 0.1, 4000).astype(np.float32) for _ in range(6)]
-    reads = get_model("keyword_cnn").reads
+    reads = get_card("keyword_cnn").reads
     column = collect_recordings([(16_000, wave) for wave in waves])
     return "audio", column, AudioPreprocessor(4000, FrontEnd(**reads))
 

@@ -1,4 +1,4 @@
-"""Preset folders, in Hugging Face's or KerasHub's form, checked before KerasHub opens them."""
+"""Folders of pretrained networks, in Hugging Face's form or KerasHub's: checked before KerasHub opens them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,18 @@ DEEPEST = 1_000
 _CONFIG, _INDEX, _SHARDS = "config.json", "model.safetensors.index.json", "model.weights.json"
 _SAFE, _H5 = "model.safetensors", "model.weights.h5"
 _TOKENIZER, _TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+_CONVERTERS = {"image_converter.json": "ImageConverter", "audio_converter.json": "AudioConverter"}
 _DEPTHS = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
 _VOCABULARIES = ("vocab.txt", "vocab.json", "merges.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 
 
+def is_preset(folder: str | Path) -> bool:
+    """Whether a folder has the files of a preset, and not those of a saved kzoo model."""
+    return Path(folder, _CONFIG).is_file() and not Path(folder, "card.json").exists()
+
+
 def check_preset(folder: str | Path) -> int:
-    """The number of weights in a folder of a text encoder, after a look at all that KerasHub reads of it.
+    """The number of weights in a folder of a preset, after a look at all that KerasHub reads of it.
 
     Raises:
         FileNotFoundError: it has no configuration.
@@ -40,10 +46,10 @@ def check_preset(folder: str | Path) -> int:
     for path in [*(folder / name for name in _VOCABULARIES), *folder.glob("assets/**/*")]:
         if path.is_file() and path.stat().st_size > LARGEST_VOCABULARY:
             raise ValueError(f"{path} must have at most {LARGEST_VOCABULARY:,} bytes.")
-    others = [folder / name for name in (_TOKENIZER, _TOKENIZER_CONFIG, _INDEX, _SHARDS)]
+    others = [folder / name for name in (_TOKENIZER, _TOKENIZER_CONFIG, _INDEX, _SHARDS, *_CONVERTERS)]
     read = {path.name: read_json(path, most=LARGEST_VOCABULARY) for path in others if path.is_file()}
     if "registered_name" in config:
-        _check_hub(config, read.get(_TOKENIZER))
+        _check_hub(config, read)
     else:
         _check_plain(config, read.get(_TOKENIZER_CONFIG))
     return _count(folder, read)
@@ -77,11 +83,13 @@ def _check_plain(config: dict[str, Any], tokenizer: Any) -> None:
         raise ValueError(f"The model asks for code of its own ({', '.join(wrong)}), which kzoo does not run.")
 
 
-def _check_hub(config: dict[str, Any], tokenizer: Any) -> None:
-    """Of a folder in KerasHub's form."""
+def _check_hub(config: dict[str, Any], read: dict[str, Any]) -> None:
+    """Of a folder in KerasHub's form, its configuration and what else is read of it."""
     import keras_hub
 
-    for wanted, value in ((keras_hub.models.Backbone, config), (keras_hub.models.Tokenizer, tokenizer)):
+    parts = [(keras_hub.models.Backbone, config), (keras_hub.models.Tokenizer, read.get(_TOKENIZER))]
+    parts += [(getattr(keras_hub.layers, kind), read.get(name)) for name, kind in _CONVERTERS.items()]
+    for wanted, value in parts:
         if value is None:
             continue  # An encoder of sound has no tokenizer.
         check_config(value)

@@ -44,8 +44,11 @@ def whisper(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -
         preset: name of a preset, or its folder.
         weights: ``"preset"``, or None for random ones.
     """
-    original = load(preset, weights=weights, extra="audio")
-    features = keras.Input(input_shape, name="features")
+    return whisper_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
+
+
+def whisper_encoder(features: Any, original: Any) -> keras.Model:
+    """The encoder of a Whisper of KerasHub's on log-mel features (B, steps, mels), its states averaged over time."""
     states = rewire(original, {"encoder_features": features}, output="encoder_sequence_output")
     return keras.Model(features, L.GlobalAveragePooling1D(name="pooled")(states), name="whisper")
 
@@ -58,8 +61,11 @@ def moonshine(input_shape: tuple[int, int], *, preset: str, weights: Any = None)
         preset: name of a preset, or its folder.
         weights: ``"preset"``, or None for random ones.
     """
-    original = load(preset, weights=weights, extra="audio")
-    waves = keras.Input(input_shape, name="features")
+    return moonshine_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
+
+
+def moonshine_encoder(waves: Any, original: Any) -> keras.Model:
+    """The encoder of a Moonshine of KerasHub's on waveforms (B, samples, 1), its states averaged over time."""
     names = ("conv1", "tanh_after_conv1", "group_norm", "conv2", "gelu_after_conv2", "conv3", "gelu_after_conv3")
     pairs, x = [], waves
     for name in names:

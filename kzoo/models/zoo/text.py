@@ -67,10 +67,23 @@ def encoder(
         WeightsError: the preset is neither here nor to be had.
     """
     original = load(preset, weights=weights, extra="text")
-    pad = _padding(preset)
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
+    return text_encoder(ids, original, pad=_padding(preset), pooling=pooling, exact_gelu=exact_gelu)
+
+
+def text_encoder(ids: Any, original: Any, *, pad: int, pooling: str = "mean", exact_gelu: bool = False) -> keras.Model:
+    """A functional model of token ids like a text backbone of KerasHub's, with its weights.
+
+    Args:
+        ids: Keras tensor, int32 (B, T).
+        original: KerasHub's.
+        pad: id of padding.
+        pooling, exact_gelu: see `encoder`.
+    """
     mask = PaddingMask(pad, name="mask")(ids)
-    feeds = {"token_ids": ids, "padding_mask": mask}
+    feeds = {"token_ids": ids}
+    if "padding_mask" in original.input:
+        feeds["padding_mask"] = mask
     if "segment_ids" in original.input:
         feeds["segment_ids"] = SegmentIds(name="segments")(ids)
     output = "sequence_output" if isinstance(original.output, dict) else ""

@@ -232,7 +232,8 @@ def _by_name(cards: Iterable[BackboneSpec]) -> Mapping[str, BackboneSpec]:
     table: dict[str, BackboneSpec] = {}
     for card in cards:
         if card.name in table:
-            raise ValueError(f"Two backbones are named {card.name!r}: {table[card.name]} and {card}. Rename one.")
+            both = f"{table[card.name].constructor} and {card.constructor}"
+            raise ValueError(f"Two backbones are named {card.name!r}: {both}. Rename one.")
         table[card.name] = card
     return dict(sorted(table.items()))
 

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kzoo
+from kzoo.results.pretrained import load_pretrained
 
 pytest.importorskip("keras_hub")
 TUNING = kzoo.Phase("*", epochs=25, learning_rate=3e-3, batch_size=16)
@@ -179,13 +180,13 @@ def test_what_cannot_be_distilled_is_refused(folder: Path, model, width, message
         kzoo.distill_static(f"hf_dir:{folder}" if model == "folder" else model, width=width, weights="auto")
 
 
-def test_kinds_of_saved_models_are_told_apart(static, adapted, text_task, tmp_path):
-    static.save(tmp_path / "static")
-    with pytest.raises(ValueError, match=r"holds a pretrained backbone: kzoo.adapt\("):
-        kzoo.load(tmp_path / "static")
-    adapted.save(tmp_path / "adapted")
-    with pytest.raises(ValueError, match=r"holds an adapted model, not a backbone"):
-        kzoo.adapt(tmp_path / "adapted", text_task)
+def test_both_kinds_of_saved_models_are_loaded(static, adapted, text_task, tmp_path):
+    again = kzoo.load(static.save(tmp_path / "static"))
+    assert isinstance(again, kzoo.Pretrained)
+    np.testing.assert_array_equal(again.backbone.get_weights()[0], static.backbone.get_weights()[0])
+    assert isinstance(kzoo.load(adapted.save(tmp_path / "adapted")), kzoo.Adapted)
+    with pytest.raises(ValueError, match="holds an adapted model, not a backbone"):
+        load_pretrained(tmp_path / "adapted")
 
 
 def test_it_prints_what_it_is(static):

@@ -26,7 +26,7 @@ def test_all_of_it_is_small():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_has_its_weights_and_says_what_it_was_made_of(name):
-    card = kzoo.get_model(name)
+    card = kzoo.get_card(name)
     record = json.loads((NANO / card.inside).with_suffix(".json").read_text(encoding="utf-8"))
     assert {"objective", "data", "seconds", "seed"} <= record.keys()
     assert name in kzoo.list_models(pretrained=True)
@@ -38,7 +38,7 @@ def test_each_has_its_weights_and_says_what_it_was_made_of(name):
 
 @pytest.mark.parametrize("size", [32, 50, 224])
 def test_pictures_have_any_size(size):
-    backbone = build(kzoo.get_model("kzoo_nano_image"), shape=(size, size, 3), weights="inside")
+    backbone = build(kzoo.get_card("kzoo_nano_image"), shape=(size, size, 3), weights="inside")
     found = backbone(np.zeros((1, size, size, 3), np.float32))
     assert found.shape[-1] == 512
     assert found.shape[1] == -(-size // 16)

@@ -1,0 +1,35 @@
+"""Recipes of one's own."""
+
+import pytest
+
+import kzoo
+from kzoo.setup.prepare import _schedule
+from kzoo.specs import recipes
+from kzoo.specs.head import Head
+
+
+@pytest.fixture(autouse=True)
+def own_recipes(monkeypatch):
+    monkeypatch.setattr(recipes, "RECIPES", dict(recipes.RECIPES))
+
+
+def last_stage():
+    return kzoo.Schedule((kzoo.Phase("last:1", epochs=2),), name="last_stage")
+
+
+def test_a_registered_recipe_goes_by_its_name(monkeypatch):
+    monkeypatch.setattr("kzoo.setup.prepare.RECIPES", recipes.RECIPES)
+    kzoo.register_recipe("last_stage", last_stage)
+    assert _schedule("last_stage", Head(), recipes.linear_probe) == last_stage()
+
+
+@pytest.mark.parametrize("name", ["auto", "lp_ft"])
+def test_a_name_is_taken_once(name):
+    with pytest.raises(ValueError, match=f"A recipe named '{name}' is there already"):
+        kzoo.register_recipe(name, last_stage)
+
+
+def test_a_recipe_returns_a_schedule():
+    with pytest.raises(TypeError, match="'broken' returns a list"):
+        kzoo.register_recipe("broken", list)
+    assert "broken" not in recipes.RECIPES
