@@ -134,11 +134,13 @@ def adapt(
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
     Returns:
-        The trained, servable model.
+        The trained, servable model. Ctrl-C during training ends it, and the best weights so far are returned: the
+        record, its notes and the summary say that it was stopped.
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
         OSError: weights are missing.
+        KeyboardInterrupt: Ctrl-C before a first epoch was measured, or a second one.
     """
     prepared = prepare(
         model,

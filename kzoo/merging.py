@@ -22,7 +22,8 @@ from kzoo.specs.head import Head
 def ensemble(members: Sequence[Adapted]) -> Adapted:
     """The mean of several models' probabilities, each calibrated on validation first (arXiv:1706.04599).
 
-    It runs all of them, so it is as slow as they are together, and usually better than each.
+    Without a validation split, probabilities are taken as they are. It runs all of them, so it is as slow as they are
+    together, and usually better than each.
 
     Args:
         members: two or more, adapted to the same data with the same splits. Models of pictures and of recordings must
@@ -149,6 +150,8 @@ def _values(member: Adapted) -> Any:
 
 def _temperature(member: Adapted) -> float:
     held = member.splits().validation
+    if not len(held):
+        return 1.0
     return fit_temperature(member.outputs(held), held.targets, kind=member.kind)
 
 

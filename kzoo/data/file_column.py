@@ -50,6 +50,30 @@ def collect_files(
     return column
 
 
+def refuse_missing_files(column: np.ndarray, values: Sequence[Any], *, root: Path, source: str) -> None:
+    """Raises where a column has paths, and none of them exists.
+
+    Args:
+        column: of `collect_files`.
+        values: what it was made of; None for each that is no path.
+        root: what paths are relative to.
+        source: what to call the column in the message.
+
+    Raises:
+        FileNotFoundError: no path exists.
+    """
+    if column.dtype != object:
+        return
+    pairs = zip(values, column, strict=False)
+    paths = [(value, path) for value, path in pairs if isinstance(value, str | Path) and isinstance(path, str)]
+    if paths and not any(os.path.exists(path) for _, path in paths):
+        value, path = paths[0]
+        raise FileNotFoundError(
+            f"No file of {source} exists. The first, {str(value)!r}, was looked for at {path}: paths are relative to "
+            f"{root.absolute()}."
+        )
+
+
 def list_files(source: Any, suffixes: Sequence[str]) -> Any:
     """The files of a folder, in order; a list of one file; anything else as it is."""
     if isinstance(source, str | Path) and Path(source).is_dir():

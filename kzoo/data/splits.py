@@ -17,12 +17,19 @@ from kzoo.specs.task import Task
 
 NEEDED = ("test", "validation", "train")
 
+NO_SPLIT = {
+    "validation": "No validation split (validation=0): each phase runs all of its epochs; the last weights are kept",
+    "test": "No test split (test=0): no score is measured on unseen data",
+}
+"""What a reader is told where nothing is held out."""
+
 
 def read(task: Task, modality: str = "image", *, seen: Seen | None = None, needed: Sequence[str] = NEEDED) -> Splits:
     """Reads, checks, encodes and splits the data of a task.
 
     Dirty examples are set aside, with a name and a reason each; ``strict=True`` raises instead. Copies of one
     content stay on one side: an example of the training data that is in a given test or validation split leaves.
+    Validation and test are empty where the task has 0 of them and the data has no such split.
 
     Args:
         task: the data.
@@ -48,7 +55,10 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None, neede
     if aside and task.strict:
         raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
-    _refuse_empty({name: parts[name] for name in needed}, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
+    waived = [name for name in NO_SPLIT if name not in splits and not task.holds_out(name)]
+    notes += [NO_SPLIT[name] for name in waived]
+    wanted = {name: parts[name] for name in needed if name not in waived}
+    _refuse_empty(wanted, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
     warnings = _missing(parts, labels, task)
     if warnings and task.strict:
         raise ValueError(f"strict=True, and classes cannot be learned. {warnings[0]}")
@@ -67,7 +77,7 @@ def exclude(splits: Splits, seen: Seen) -> Splits:
         part: without_seen(getattr(splits, part), seen, part=part, exposed=exposed) for part in ("test", "validation")
     }
     for part, examples in parts.items():
-        if not len(examples):
+        if not len(examples) and len(getattr(splits, part)):
             raise ValueError(f"The models have seen all of the {part} split: pass other data.\n{Audit(exposed)}")
     return replace(splits, **parts, audit=Audit([*splits.audit.set_aside, *exposed], splits.audit.notes))
 

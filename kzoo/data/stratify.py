@@ -11,10 +11,14 @@ import numpy as np
 from kzoo.data.examples import Examples
 from kzoo.data.groups import deal
 from kzoo.specs.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen
+from kzoo.specs.split_sizes import is_count, refuse_all_held_out, wanted_contents
 from kzoo.specs.task import Task
 
 BINS = 10
 """Most bins of equal size by which the targets of a regression are stratified; each has 20 examples or more."""
+
+PARTS = ("test", "validation")
+"""What is held out, in the order in which it is dealt."""
 
 SLACK = 0.25
 """A part that lacks less than this of its share, because groups have their side already, takes no further group."""
@@ -45,11 +49,14 @@ def divide(splits: Mapping[str, Examples], *, task: Task, seen: Seen, ledger: Sp
 
     Args:
         splits: ``"all"``, or ``"train"`` with or without the others.
-        task: has the shares, and the seed.
+        task: has the sizes of test and validation, and the seed.
         seen: what the start weights have seen.
         ledger: is added to.
+
+    Raises:
+        ValueError: test and validation leave nothing to train on.
     """
-    given = {part: splits[part] for part in ("test", "validation") if part in splits}
+    given = {part: splits[part] for part in PARTS if part in splits}
     for part, examples in given.items():
         given[part] = without_seen(examples, seen, part=part, exposed=ledger.exposed)
     rng = np.random.default_rng(task.seed)
@@ -58,17 +65,24 @@ def divide(splits: Mapping[str, Examples], *, task: Task, seen: Seen, ledger: Sp
     if "validation" in held and "test" in held:
         given["validation"] = _outside(given["validation"], {"test": held["test"]}, ledger.overlaps, "validation")
     pool = _outside(splits[name], held, ledger.overlaps, name)
-    shares = {part: getattr(task, part) for part in ("test", "validation") if part not in splits}
+    sizes = {part: getattr(task, part) for part in PARTS if part not in splits and task.holds_out(part)}
+    refuse_all_held_out(sizes, len(pool))
     if pool.groups:
+        # Groups are dealt by shares, as near as whole groups allow.
+        shares = {part: size / len(pool) if is_count(size) else size for part, size in sizes.items()}
         parts = _divide_groups(pool, shares, rng, seen, ledger)
     else:
-        rows = _stratify(pool, shares, rng, seen, ledger)
+        rows = _stratify(pool, sizes, rng, seen, ledger)
         parts = {part: pool.take(indices) for part, indices in rows.items()}
         copies = len(pool) - len(set(pool.digests))
         if copies:
             ledger.notes.append(f"{copies} copies of others: each stays in the split of its original")
+    for part, size in sizes.items():
+        if is_count(size) and len(parts[part]) != size:
+            why = "copies, groups and examples that the start weights have seen are not divided freely"
+            ledger.notes.append(f"{part} has {len(parts[part])} examples, not {size}: {why}")
     _say(pool, parts, seen, ledger)
-    return given | parts
+    return {part: pool.take([]) for part in PARTS} | given | parts
 
 
 def without_seen(examples: Examples, seen: Seen, *, part: str, exposed: list[tuple[str, str]]) -> Examples:
@@ -162,11 +176,11 @@ def _outside(examples: Examples, held: Mapping[str, set[str]], aside: list[tuple
 
 
 def _stratify(
-    pool: Examples, shares: Mapping[str, float], rng: np.random.Generator, seen: Seen, ledger: SplitNotes
+    pool: Examples, sizes: Mapping[str, float], rng: np.random.Generator, seen: Seen, ledger: SplitNotes
 ) -> dict[str, np.ndarray]:
     """Indices of each part: from each stratum its share, whole contents at a time, at least one where it has three.
 
-    A stratum of one content goes to train.
+    A size is a share, or a number of examples. A stratum of one content goes to train.
     """
     strata, sides = _strata(pool.targets), seen.sides(pool.digests)
     members: dict[int, dict[str, list[int]]] = {}
@@ -174,44 +188,43 @@ def _stratify(
     for index, mark in enumerate(pool.digests):
         stratum = first.setdefault(mark, int(strata[index]))
         members.setdefault(stratum, {}).setdefault(mark, []).append(index)
-    parts: dict[str, list[int]] = {part: [] for part in (*shares, "train")}
+    parts: dict[str, list[int]] = {part: [] for part in (*sizes, "train")}
+    counts = np.array([len(members[stratum]) for stratum in sorted(members)], np.int64)
+    wanted = wanted_contents(sizes, counts, examples=len(pool))
     single = 0
-    for stratum in sorted(members):
+    for number, stratum in enumerate(sorted(members)):
         contents = list(members[stratum].values())
         order = rng.permutation(len(contents)).tolist()
         side = [int(sides[contents[place][0]]) for place in range(len(contents))]
-        placed = _place(order, side, shares)
+        placed = _place(order, side, {part: int(found[number]) for part, found in wanted.items()})
         for place, part in placed.items():
             parts[part] += contents[place]
-        single += bool(shares) and len(contents) == 1
+        single += bool(sizes) and len(contents) == 1
     if single:
         ledger.notes.append(f"{single} classes have one member only: it is used for training and they cannot be tested")
     return {part: np.sort(np.asarray(indices, np.int64)) for part, indices in parts.items()}
 
 
-def _place(order: Sequence[int], side: Sequence[int], shares: Mapping[str, float]) -> dict[int, str]:
+def _place(order: Sequence[int], side: Sequence[int], counts: Mapping[str, int]) -> dict[int, str]:
     """The part of each content of one stratum.
 
     Args:
         order: the contents' places, in the random order in which they are dealt.
         side: what the start weights know of each content, by its place; see `kzoo.specs.seen`.
-        shares: of test and validation, as far as they are wanted.
+        counts: how many test and validation want, as far as they are wanted.
     """
     placed: dict[int, str] = {place: "train" for place in order if side[place] == TRAINED}
-    placed |= {place: "validation" if "validation" in shares else "train" for place in order if side[place] == CHOSEN}
+    placed |= {place: "validation" if "validation" in counts else "train" for place in order if side[place] == CHOSEN}
     hidden = [place for place in order if side[place] == UNLABELLED]
     free = [place for place in order if side[place] == NEW]
     wanted: dict[str, int] = {}
-    for part, share in shares.items():
-        count = round(share * len(order))
-        if count == 0 and len(order) > len(shares):
-            count = 1
+    for part, count in counts.items():
         wanted[part] = max(count - sum(each == part for each in placed.values()), 0)
     # One stays for training, unless the start weights have seen some that do.
     room = len(free) - (not hidden and "train" not in placed.values())
     if len(free) < len(order) and 0 < room < sum(wanted.values()):
         # Too few that the weights have not seen: test and validation share them.
-        wanted["test"] = max(round(room * wanted.get("test", 0) / sum(wanted.values())), int("test" in shares))
+        wanted["test"] = max(round(room * wanted.get("test", 0) / sum(wanted.values())), int("test" in counts))
     for part, count in wanted.items():
         taken = max(min(count, room), 0)
         placed |= dict.fromkeys(free[:taken], part)

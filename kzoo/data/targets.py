@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.specs.task import MultiLabel, Task
+from kzoo.specs.task import MultiLabel, Task, refuse_numbers
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     if task.kind == "regression":
         rows = [row for row in map(_numbers, targets) if row]
         if not rows:
-            raise ValueError("A regression needs numbers as targets: there are none.")
+            raise ValueError(f"Regression targets must be numeric; {_what_it_holds(targets, task)}.")
         if len(given) == len(rows[0]) or task.labels:
             return given
         return ["value"] if len(rows[0]) == 1 else [f"value {index}" for index in range(len(rows[0]))]
@@ -46,12 +46,21 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     names = [name for name in (class_name(target) for target in targets) if name is not None]
     if not names:
         raise ValueError("No example has a label: there is nothing to learn.")
+    if not given:
+        refuse_numbers(set(names), are_text=all(isinstance(target, str | bytes) for target in targets))
     labels = given or sorted(set(names), key=_natural)
     if len(set(labels)) < len(labels):
         raise ValueError(f"labels must differ from each other. Got {labels}.")
     if len(set(names)) < 2:
         raise ValueError(f"There is one class only, {names[0]!r}: a classification needs two or more.")
     return labels
+
+
+def _what_it_holds(targets: Sequence[Any], task: Task) -> str:
+    """What stands where numbers are wanted."""
+    where = f"column {task.label!r}" if isinstance(task.label, str) else "the data"
+    texts = [each for each in targets if isinstance(each, str | bytes) and each.strip()]
+    return f"{where} holds text, as {texts[0]!r}" if texts else f"{where} holds none"
 
 
 def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = True) -> EncodedTargets:

@@ -77,11 +77,13 @@ def distill(
         seed: likewise.
 
     Returns:
-        The adapted student; for ``"features"`` its backbone, a `kzoo.Pretrained`.
+        The adapted student; for ``"features"`` its backbone, a `kzoo.Pretrained`. Ctrl-C returns the best so far, which
+        its record marks as ``"stopped"``; of ``"both"``, the backbone where it comes in the first part.
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
         TypeError: the teacher has no logits, and is asked for some.
+        KeyboardInterrupt: Ctrl-C before the student was trained for an epoch, or a second one.
     """
     if what not in WHATS:
         raise ValueError(f"what must be one of {', '.join(WHATS)}. Got {what!r}.")
@@ -108,6 +110,8 @@ def distill(
     if what == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
         student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **student_options)
+        if "stopped" in student.record:
+            return student
         weights = "auto"
     prepared = prepare(
         student,

@@ -72,7 +72,8 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
             activations.fill([phase], bar=bar)
             rows = activations.train_rows(phase)
             said[augmentation] = np.stack([row.take(0, len(splits.train))[0] for row in rows], axis=1)
-            held = np.concatenate([batch[0] for batch in activations.held_batches(phase)])
+            batches = [batch[0] for batch in activations.held_batches(phase)]
+            held = np.concatenate(batches) if batches else np.zeros((0, said[augmentation].shape[-1]))
     return TeacherOutputs(said, held)
 
 

@@ -83,11 +83,11 @@ def as_backbone(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential) and model.built:
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not hasattr(model, "operations"):
-        if not model.built:
+        if isinstance(model, keras.Sequential):
             raise TypeError(f"{model.name!r} has no input shape yet: build it, beginning with a keras.Input.")
         raise TypeError(
-            f"{model.name!r} is not a functional model: wrap it, as in keras.Model(x, model(x)) with "
-            "x = keras.Input((224, 224, 3))."
+            f"{model.name!r} is a subclass of keras.Model, whose layers cannot be listed in order: pass a functional "
+            "model, as keras.Model(x, model(x)) with x = keras.Input((224, 224, 3))."
         )
     if len(model.inputs) != 1:
         raise TypeError(f"A backbone needs one input. {model.name!r} has {len(model.inputs)}.")

@@ -112,6 +112,8 @@ class Probe:
         if not isinstance(task, Classification):
             raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
         splits = read(task, modality.name, seen=seen, needed=("validation", "train"))
+        if not len(splits.validation):
+            raise ValueError("probe is measured on its validation split, and its task has validation=0: give it one.")
         eye = np.eye(len(splits.labels), dtype=np.float32)
         parts = [(part.columns[modality.name], eye[part.targets]) for part in (splits.train, splits.validation)]
         embedding = keras.Model(backbone.input, pool(backbone.output, "avg", name="probe"))

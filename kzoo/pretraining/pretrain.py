@@ -27,7 +27,7 @@ from kzoo.pretraining.objectives.supervised import Supervised
 from kzoo.pretraining.precision import find_precision, policy
 from kzoo.pretraining.steps import StepRun, StepSchedule, questions, trained
 from kzoo.results.pretrained import Pretrained, own_card
-from kzoo.setup.arguments import check_input
+from kzoo.setup.arguments import as_size, check_input
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.prepare import feed_of, source_of
 from kzoo.specs.schedule import AUGMENTATIONS
@@ -90,16 +90,18 @@ def pretrain(
         seed: of weights, order, views and what is hidden.
 
     Returns:
-        A backbone for `kzoo.adapt`, to `save` and to `register`; `plot` shows its course.
+        A backbone for `kzoo.adapt`, to `save` and to `register`; `plot` shows its course. After Ctrl-C, that of the
+        last step, whose record says that it was stopped.
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
         FloatingPointError: the loss is no number any more.
+        KeyboardInterrupt: Ctrl-C before the first step, or a second one.
 
     Example:
         ``kzoo.adapt(kzoo.pretrain("mobilenet_v2_035", "photos/", objective="barlow_twins", size=96), "labelled/")``
     """
-    chosen = get_strategy(strategy)
+    chosen, size = get_strategy(strategy), as_size(size)
     kind = _objective(objective)
     if augmentation not in (None, *AUGMENTATIONS):
         raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
@@ -152,7 +154,7 @@ def pretrain(
         "probe": probe is not None,
         **dataclasses.asdict(course),
     }
-    rows, seconds = StepRun(
+    steps_run = StepRun(
         learner,
         kept=backbone.weights,
         data=lambda start: questions(
@@ -162,7 +164,9 @@ def pretrain(
         look=Probe.of(probe, backbone, preprocessor, modality, seen=source.seen | material.seen()),
         checkpoints=Checkpoints(Path(directory), run) if directory else None,
         title=f"{objective} of {source.card.name}",
-    )()
+    )
+    rows, seconds = steps_run()
+    run |= steps_run.ended(rows)
     for each in norms:
         each.synchronized = False
     return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
@@ -226,9 +230,9 @@ def _pretrained(
         plain.set_weights(backbone.get_weights())
         backbone = plain
     card = own_card(backbone, source.card, name=f"{source.card.name}_{run['objective']}", size=preprocessor.size)
-    kept = ("objective", "steps", "batch_size", "learning_rate", "augmentation", "ema", "seed")
+    kept = ("objective", "steps", "stopped", "batch_size", "learning_rate", "augmentation", "ema", "seed")
     record = {
-        **{name: run[name] for name in kept},
+        **{name: run[name] for name in kept if name in run},
         "model": run["model"],
         "start": run["weights"],
         "data": material.origin,
@@ -238,7 +242,7 @@ def _pretrained(
         "paper": OBJECTIVES[run["objective"]].paper,
         "loss": rows[-1]["loss"],
         **({"notes": list(source.notes)} if source.notes else {}),
-        **({"probe": rows[-1]["probe"], "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),
+        **({"probe": rows[-1].get("probe"), "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),
         "seconds": round(seconds, 1),
         "seen": (source.seen | material.seen()).as_plain(),
         "course": rows,

@@ -116,15 +116,19 @@ class StepRun:
     def __post_init__(self) -> None:
         floats = [each for each in self.kept if each.dtype == "float32"]
         self._averages = Averages(floats, self.course.ema)
+        self.stopped = ""
 
     def __call__(self) -> tuple[list[dict[str, float]], float]:
         """Trains to the last step, and leaves the weights that are kept in the model.
+
+        Ctrl-C makes the step that is done then the last one, and `stopped` says so.
 
         Returns:
             A dict of logs for each look, the first before any step; and the seconds, of earlier processes too.
 
         Raises:
             FloatingPointError: the loss is not a finite number.
+            KeyboardInterrupt: Ctrl-C before the first step is done, or while a run that was stopped is measured.
         """
         known = self.checkpoints.load(self._variables()) if self.checkpoints else None
         done, rows, before = (known["step"], known["rows"], known["seconds"]) if known else (0, [], 0.0)
@@ -133,28 +137,58 @@ class StepRun:
         with tqdm(total=course.steps, initial=done, desc=self.title, unit="step", leave=False) as bar:
             if not rows:
                 rows.append({"step": 0, **self.look()})
-            while done < course.steps:
-                count = min(course.every - done % course.every, course.steps - done)
-                history = self.learner.fit(
-                    self.data(done),
-                    steps_per_epoch=count,
-                    epochs=1,
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[self._averages, _Bar(bar)],
-                )
-                logs = {name: float(values[-1]) for name, values in history.history.items()}
+            while done < course.steps and not self.stopped:
+                count, logs = self._train(done, min(course.every - done % course.every, course.steps - done), bar)
+                if not count:
+                    break
                 if not np.isfinite(logs["loss"]):
                     raise FloatingPointError(f"The loss is {logs['loss']} after step {done + count}: lower the rate.")
                 done += count
-                with self._averages.shown():
-                    rows.append({"step": done, **logs, **self.look()})
+                rows.append({"step": done, **logs, **self._look(done)})
                 bar.set_postfix_str(", ".join(f"{name} {value:.3f}" for name, value in rows[-1].items()))
-                if self.checkpoints:
+                # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
+                if self.checkpoints and not self.stopped:
                     state = {"step": done, "rows": rows, "seconds": before + time.perf_counter() - started}
                     self.checkpoints.save(self._variables(), state)
         self._averages.keep()
         return rows, before + time.perf_counter() - started
+
+    def ended(self, rows: Sequence[dict[str, float]]) -> dict[str, Any]:
+        """How many steps were done, of the logs of the run, and how it was stopped, if it was."""
+        return {"steps": rows[-1]["step"], **({"stopped": self.stopped} if self.stopped else {})}
+
+    def _train(self, done: int, count: int, bar: tqdm) -> tuple[int, dict[str, float]]:
+        """Trains for some steps. Returns how many were done, and the means of their logs."""
+        counter = _Bar(bar)
+        try:
+            history = self.learner.fit(
+                self.data(done),
+                steps_per_epoch=count,
+                epochs=1,
+                shuffle=False,
+                verbose=0,
+                callbacks=[self._averages, counter],
+            )
+        except KeyboardInterrupt:
+            if not done + counter.steps:
+                raise
+            self._stop(done + counter.steps)
+            return counter.steps, {name: float(value) for name, value in counter.logs.items()}
+        return count, {name: float(values[-1]) for name, values in history.history.items()}
+
+    def _look(self, done: int) -> dict[str, float]:
+        """What is measured after so many steps; nothing where Ctrl-C ends that."""
+        try:
+            with self._averages.shown():
+                return self.look()
+        except KeyboardInterrupt:
+            if self.stopped:
+                raise
+            self._stop(done)
+            return {}
+
+    def _stop(self, done: int) -> None:
+        self.stopped = f"by Ctrl-C after step {done} of {self.course.steps}"
 
     def _variables(self) -> list[Any]:
         """All that the run's next step follows from."""
@@ -169,12 +203,13 @@ def trained(learner: keras.Model) -> Sequence[Any]:
 
 
 class _Bar(keras.callbacks.Callback):
-    """Moves a bar on by a step."""
+    """Moves a bar on by a step, and counts the steps of one `fit`."""
 
     def __init__(self, bar: tqdm) -> None:
         super().__init__()
-        self.bar = bar
+        self.bar, self.steps, self.logs = bar, 0, {}
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """A step further."""
+        self.steps, self.logs = self.steps + 1, logs or {}
         self.bar.update(1)

@@ -140,13 +140,16 @@ class Adapted:
                 was trained or chosen on are left out, and counted.
 
         Raises:
-            ValueError: there is no test split in this process and the data cannot be read again.
+            ValueError: there is no test split in this process and the data cannot be read again; or it was adapted
+                with ``test=0``.
         """
         if data is not None:
             examples, audit = self._labelled(data, seen=self.seen)
             notes = str(audit).splitlines()
         else:
             examples, notes = self.splits().test, []
+            if not len(examples):
+                raise ValueError("There is no test split (test=0): pass labelled data, as evaluate('more/').")
         notes = [*(note for note in self.record["notes"] if note.startswith(WARNING)), *notes]
         return measure(
             self.kind,

@@ -217,10 +217,12 @@ def model_card(
 ) -> str:
     """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
     sizes = ", ".join(f"{number} {name}" for name, number in record["sizes"].items())
+    test = record["test"]
     figures = [
         f"- {name}: {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-        for name, found in record["test"]["metrics"].items()
+        for name, found in (test["metrics"].items() if test else ())
     ]
+    measured = f"{test['size']} examples that chose nothing; 95% intervals." if test else "Not measured: no test split."
     lines = [
         f"# {card.name}, adapted ({kind})",
         "",
@@ -237,7 +239,7 @@ def model_card(
         "",
         "## Test split",
         "",
-        f"{record['test']['size']} examples that chose nothing; 95% intervals.",
+        measured,
         "",
         *figures,
         "",

@@ -65,13 +65,13 @@ class LiveModel:
 
 
 def pick_examples(splits: Splits | None, modality: str) -> list[Any]:
-    """Encoded files or texts of the test split, or of validation, of as many classes as there are; or none.
+    """Encoded files or texts of the first split of test, validation and train that has any, of all classes; or none.
 
     Args:
         splits: where there are any.
         modality: name.
     """
-    parts = [part for part in (splits.test, splits.validation) if len(part)] if splits else []
+    parts = [part for part in (splits.test, splits.validation, splits.train) if len(part)] if splits else []
     if not parts:
         return []
     chosen = _spread(parts[0])

@@ -68,11 +68,20 @@ def recorded(adapted: Any, members: Sequence[Any], merged: Mapping[str, Any]) ->
         "seen": functools.reduce(or_, (member.seen for member in members)).as_plain(),
     }
     done = dataclasses.replace(adapted, record=record)
-    record["test"] = done.evaluate().as_dict()
+    record["test"] = done.evaluate().as_dict() if record["test"] else None
     return done
 
 
 def merit_of(adapted: Any) -> tuple[float, float]:
-    """Accuracy, and the loss below 0, on validation."""
+    """Accuracy, and the loss below 0, on validation.
+
+    Raises:
+        ValueError: there is no validation split.
+    """
     held = adapted.splits().validation
+    if not len(held):
+        raise ValueError(
+            f"Models are compared on validation, and {adapted.card.name} was adapted with validation=0: pass "
+            "interpolate(alpha=NUMBER) or soup(how='uniform'), which compare nothing."
+        )
     return merit(adapted.outputs(held), held.targets, kind=adapted.kind)

@@ -44,8 +44,10 @@ def summarize(record: Mapping[str, Any], *, title: str) -> Table:
         scores = phase["scores"]
         times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
         # Records of earlier versions do not say what ran.
-        reached = (scores["val_loss"], scores.get("val_accuracy"), *times, ", ".join(phase.get("runtimes", ())))
+        loss = scores.get("val_loss", "not measured")
+        reached = (loss, scores.get("val_accuracy"), *times, ", ".join(phase.get("runtimes", ())))
         marks = ("kept", number == record["kept"] and not merged), ("diverged", phase.get("diverged", False))
+        marks += (("stopped", phase.get("stopped", False)),)
         mark = ", ".join(word for word, holds in marks if holds)
         rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, mark))
     columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from kzoo.data.examples import Splits
 from kzoo.data.splits import read
-from kzoo.specs.seen import Seen
+from kzoo.specs.seen import TRAINED, Seen
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task
 
 KINDS = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}
@@ -24,8 +25,11 @@ def describe_task(task: Task) -> dict[str, Any]:
         # A function is no plain value: what it read cannot be read again.
         values |= {"data": None, "label": None if callable(task.label) else task.label, "groups": None}
     for part in ("validation", "test"):
-        if not isinstance(values[part], float | int):
-            values[part] = [str(group) for group in values[part]]
+        size = values[part]
+        if not isinstance(size, Real):
+            values[part] = [str(group) for group in size]
+        elif not isinstance(size, float | int):
+            values[part] = int(size)  # of NumPy
     return values
 
 
@@ -34,7 +38,7 @@ def task_like(record: Mapping[str, Any], data: Any, *, kind: str) -> Task:
     values = {**record["task"], "data": data}
     for part in ("validation", "test"):
         # The names of groups, where what gave the groups could not be recorded, say nothing of other data.
-        if values["groups"] is None and not isinstance(values[part], float | int):
+        if values["groups"] is None and not isinstance(values[part], Real):
             del values[part]
     return KINDS[kind](**values)
 
@@ -55,4 +59,7 @@ def read_again(record: Mapping[str, Any], *, kind: str, modality: str) -> Splits
     splits = read(task_like(record, data, kind=kind), modality, seen=seen)
     if splits.fingerprint() != record["fingerprint"]:
         raise ValueError(f"{data} has changed since training: its test split is another one now.")
+    if not len(splits.test) and (Seen.restore(record["seen"]).sides(splits.train.digests) != TRAINED).any():
+        # Without a test split, the training data says whether it is the same.
+        raise ValueError(f"{data} has changed since training: its training split is another one now.")
     return splits

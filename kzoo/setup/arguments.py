@@ -20,6 +20,12 @@ from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch
 
 
+def as_size(size: Any) -> Any:
+    """The side of a square, for a pair of two equal ints, as ``(224, 224)``; anything else as it is."""
+    is_square = isinstance(size, tuple | list) and len(size) == 2 and size[0] == size[1]
+    return size[0] if is_square else size
+
+
 def check_input(modality: Modality, *, size: Any, resize: str | None) -> None:
     """Raises where the input's size, or how it is resized, is not what the modality has.
 
@@ -29,7 +35,7 @@ def check_input(modality: Modality, *, size: Any, resize: str | None) -> None:
         resize: a name, or None where nothing was asked for.
     """
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer)):
-        hint = f"Height and width are the same: pass size={size[0]!r}." if isinstance(size, tuple | list) else ""
+        hint = f"Inputs are square: pass size={size[0]!r}." if isinstance(size, tuple | list) and size else ""
         raise ValueError(f"size must be an int, or None. Got {size!r}. {hint}".rstrip())
     if resize is not None and modality.name != "image":
         raise ValueError(f"resize is for images; the data are {modality.noun}s. Got {resize!r}: leave it out.")

@@ -24,11 +24,11 @@ from kzoo.models.pixel_scaling import check_scaling
 from kzoo.models.weights import digest_of
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained, load_pretrained, seen_by
-from kzoo.setup.arguments import check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
+from kzoo.setup.arguments import as_size, check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.model import FusedSource, fused_source
 from kzoo.specs.fusion import Fusion
-from kzoo.specs.head import Head
+from kzoo.specs.head import Head, as_head
 from kzoo.specs.recipes import RECIPES, auto
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Phase, Schedule, check_augmentation
@@ -91,7 +91,7 @@ def prepare(
     """
     check_augmentation(augmentation)
     task = as_task(task)
-    asked = head or Head()
+    size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None
     automatic = isinstance(model, str) and model == "auto"
     model, choice = choose_model(task, size=size, modality=known) if automatic else (model, "")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import describe_task
 from kzoo.setup.prepare import Prepared
@@ -15,7 +16,7 @@ from kzoo.training.selection import phase_to_keep
 
 
 def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, seed: int, **more: Any) -> Adapted:
-    """The model with the weights of its best phase on validation, measured once on the test split.
+    """The model with the weights of its best phase on validation, measured once on the test split, if there is one.
 
     Which phase is best: see `kzoo.training.selection`.
 
@@ -35,6 +36,7 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
             "groups": list(result.groups),
             "scores": dict(result.scores),
             "diverged": bool(result.diverged),
+            "stopped": bool(result.stopped),
             "views": result.views,
             "activations": result.place,
             "runtimes": list(result.runtimes),
@@ -50,6 +52,7 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         "schedule": prepared.schedule.name,
         "phases": phases,
         "kept": kept,
+        "stopped": _stopped(results),
         "sizes": {name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
         "set_aside": len(splits.audit.set_aside),
         "notes": [*_warnings(results), *str(splits.audit).splitlines()],
@@ -75,10 +78,17 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         data=splits,
         start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,
     )
-    record["test"] = adapted.evaluate().as_dict()
+    record["test"] = adapted.evaluate().as_dict() if len(splits.test) else None
     return adapted
 
 
+def _stopped(results: Sequence[PhaseResult]) -> str | None:
+    """Where Ctrl-C ended the run; None where it did not."""
+    return next((result.stopped for result in results if result.stopped), None)
+
+
 def _warnings(results: Sequence[PhaseResult]) -> list[str]:
-    """A line for each phase that diverged."""
-    return [f"WARNING: phase {number}: {r.diverged}" for number, r in enumerate(results, start=1) if r.diverged]
+    """A line for a run that was stopped, and for each phase that diverged."""
+    lost = [f"{WARNING}: phase {number}: {r.diverged}" for number, r in enumerate(results, start=1) if r.diverged]
+    stopped = _stopped(results)
+    return [*([f"{WARNING}: {stopped}: the best weights so far are kept"] if stopped else []), *lost]

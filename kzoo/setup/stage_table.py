@@ -7,6 +7,7 @@ from typing import Any
 from kzoo.core.tables import Table
 from kzoo.data.modalities import shape_of
 from kzoo.models.stages import flops
+from kzoo.setup.arguments import as_size
 from kzoo.setup.prepare import source_of
 
 
@@ -21,7 +22,7 @@ def stages(model: Any, *, size: int | None = None) -> Table:
         One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.
     """
     source = source_of(model, weights=None)
-    size = size or source.card.size
+    size = as_size(size) or source.card.size
     shape = shape_of(source.card, size, channels=source.channels)
     backbone = source.build(shape)
     found = source.stages(backbone)

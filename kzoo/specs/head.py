@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 POOLINGS = ("avg", "max", "concat")
 LEVELS = ("auto", "all", "last")
@@ -49,3 +50,17 @@ class Head:
     def linear(self) -> bool:
         """Whether the logits are a linear function of the pooled features."""
         return self.kind == "mlp" and self.hidden == 0
+
+
+def as_head(head: Any) -> Head:
+    """The description of a head; None is the default one.
+
+    Raises:
+        TypeError: it is something else, as a Keras layer.
+    """
+    if head is None or isinstance(head, Head):
+        return head or Head()
+    raise TypeError(
+        f"head must be a kzoo.Head, as kzoo.Head(hidden=256), or None. Got {type(head).__name__}. Layers of your own: "
+        "kzoo.register_head('mine', lambda features, outputs: ...), then head=kzoo.Head(kind='mine')."
+    )

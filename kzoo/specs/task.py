@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, ClassVar
+
+from kzoo.specs.split_sizes import is_count
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,10 @@ class Task:
             of a column, a function of a file's path, or one value an example. `kzoo.results.adapted.Adapted.evaluate`
             then measures by group as well.
         labels: names of the classes in order, for integer targets.
-        validation: share of the training data held out for choosing, in (0, 1), where no split is given; or the names
-            of groups.
-        test: share of the data held out for the final measurement, in (0, 1), where no split is given; or the names of
-            groups.
+        validation: what is held out of the training data for model selection, where no split is given: a share in
+            (0, 1), a number of examples, 0 for nothing, or the names of groups. With 0 each phase runs all of its
+            epochs, and the last epoch of the last phase is kept.
+        test: what is held out for the final measurement, where no split is given: likewise. With 0 nothing is measured.
         seed: decides which example goes to which split.
         strict: raise on dirty data instead of setting it aside.
     """
@@ -49,8 +52,8 @@ class Task:
     label: str | Sequence[str] | Callable[[Any], Any] | None = field(default=None, kw_only=True)
     groups: str | Sequence[Any] | Callable[[Any], Any] | None = field(default=None, kw_only=True)
     labels: Sequence[str] | None = field(default=None, kw_only=True)
-    validation: float | Sequence[str] = field(default=0.1, kw_only=True)
-    test: float | Sequence[str] = field(default=0.1, kw_only=True)
+    validation: float | int | Sequence[str] = field(default=0.1, kw_only=True)
+    test: float | int | Sequence[str] = field(default=0.1, kw_only=True)
     seed: int = field(default=0, kw_only=True)
     strict: bool = field(default=False, kw_only=True)
 
@@ -59,17 +62,22 @@ class Task:
     def __post_init__(self) -> None:
         if type(self) is Task:
             raise TypeError("Task is not used by itself: use Classification, MultiLabel or Regression.")
-        shares = {name: getattr(self, name) for name in ("validation", "test")}
-        for name, share in shares.items():
-            if isinstance(share, float | int):
-                if not 0 < share < 1:
-                    raise ValueError(f"{name} must be a share in (0, 1). Got {share!r}.")
-            elif isinstance(share, str) or self.groups is None:
-                raise ValueError(f"{name} must be a share in (0, 1), or a list of some of the groups=. Got {share!r}.")
-        if sum(share for share in shares.values() if isinstance(share, float | int)) >= 1:
+        sizes = {name: getattr(self, name) for name in ("validation", "test")}
+        for name, size in sizes.items():
+            wanted = f"{name} must be a share in (0, 1), a number of examples (an int), 0 for none"
+            if isinstance(size, bool) or (isinstance(size, Real) and not (0 <= size < 1 or is_count(size))):
+                raise ValueError(f"{wanted}. Got {size!r}.")
+            if not isinstance(size, Real) and (isinstance(size, str) or self.groups is None):
+                raise ValueError(f"{wanted}, or a list of some of the groups=. Got {size!r}.")
+        if sum(size for size in sizes.values() if isinstance(size, Real) and not is_count(size)) >= 1:
             raise ValueError(
                 f"validation + test must leave something to train on. Got {self.validation} + {self.test}."
             )
+
+    def holds_out(self, split: str) -> bool:
+        """Whether ``"validation"`` or ``"test"`` gets any examples where the data does not have that split."""
+        size = getattr(self, split)
+        return not isinstance(size, Real) or bool(size > 0)
 
 
 @dataclass(frozen=True)
@@ -107,3 +115,28 @@ class Regression(Task):
 def as_task(data: Any) -> Task:
     """`data` itself where it is a task, else a `Classification` of it."""
     return data if isinstance(data, Task) else Classification(data)
+
+
+MOST_NUMBERS = 20
+"""Distinct texts that are numbers with a fraction, as 0.5 and 1.5, and may be names of classes; more are values."""
+
+
+def refuse_numbers(names: set[str], *, are_text: bool) -> None:
+    """Raises where the targets of a Classification are values of a quantity, and not names of classes.
+
+    Args:
+        names: of the classes that targets would be.
+        are_text: whether all targets came as text, as those of a CSV file do.
+
+    Raises:
+        ValueError: they are numbers, some with a fraction; as text, more than `MOST_NUMBERS`.
+    """
+    try:
+        fractions = sorted(name for name in names if not float(name).is_integer())
+    except (ValueError, OverflowError):
+        return
+    if fractions and (not are_text or len(names) > MOST_NUMBERS):
+        raise ValueError(
+            f"Classification targets must be class names or integers. Got numbers, as {fractions[0]}: pass a "
+            "kzoo.Regression, or turn the numbers into names of classes."
+        )

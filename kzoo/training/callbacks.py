@@ -69,13 +69,14 @@ class KeepBest(_OnModel):
         if not trained <= self.limit:
             state = replace(state, sound=False)
         logs.update(state.scores)
+        weights = self.trained.get_weights()
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
-        self.last = state, self.trained.get_weights()
+        self.last = state, weights
         if state.sound and (self.best is None or beats(state, self.best[0])):
             self.best, self.waited = self.last, 0
         else:
             self.waited += 1
-        is_lost = not np.isfinite([trained, state.scores["val_loss"]]).all()
+        is_lost = not np.isfinite([trained, state.scores.get("val_loss", 0.0)]).all()
         if is_lost or (self.patience and self.waited >= self.patience):
             self.trained.stop_training = True
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
 from kzoo.training.losses import score
@@ -23,6 +24,12 @@ LEAST = 0.01
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """Inverse L2 penalties that are tried in turn, on standardised features, as scikit-learn's C."""
 
+FOLDS = 5
+"""Folds of the training examples by which the penalty is chosen where there is no validation split."""
+
+DEFAULT = 1e-2
+"""The inverse penalty where there are too few examples to choose one."""
+
 
 @dataclass(frozen=True)
 class ProbeSolution:
@@ -33,8 +40,8 @@ class ProbeSolution:
         deviation: of each feature, float32 (C,).
         kernel: float32 (C, outputs).
         bias: float32 (outputs,).
-        strength: the inverse penalty that validation chose.
-        scores: its scores on validation.
+        strength: the inverse penalty that was chosen.
+        scores: on validation; empty without a validation split.
     """
 
     mean: np.ndarray
@@ -50,37 +57,85 @@ class ProbeSolution:
 
 
 def solve(
-    train: tuple[np.ndarray, np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], *, kind: str
+    train: tuple[np.ndarray, np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    kind: str,
 ) -> ProbeSolution:
     """The linear head of the lowest loss on validation (multinomial or one-vs-rest logistic, or ridge regression).
 
     Args:
         train: features (N, C), float32 targets (N, outputs), weights (N,).
-        validation: features and targets.
+        validation: features and targets. None: the penalty is chosen by cross-validation on `train`, in up to `FOLDS`
+            folds, and the solution has no scores.
         kind: kind of the task.
     """
-    features, targets, weights = train
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    # What hardly ever varies here may vary elsewhere, or once it is tuned: it is not to drown all others then.
-    deviation = np.maximum(deviation, max(LEAST * float(deviation.mean()), 1e-6)).astype(np.float32)
-    standard, held = ((each - mean) / deviation for each in (features, validation[0]))
-    fit = _fitter(kind, outputs=targets.shape[1])
+    if validation is None:
+        strength = _cross_validated(train, kind=kind)
+        return _Attempts(train, None, kind=kind).attempt(strength, FINE)
+    attempts = _Attempts(train, validation, kind=kind)
+    best = min(attempts.tried(), key=lambda solution: solution.scores["val_loss"])
+    return attempts.attempt(best.strength, FINE)
 
-    def attempt(strength: float, tolerance: float) -> ProbeSolution:
+
+class _Attempts:
+    """Solutions with several penalties of one problem; each starts from the one before it."""
+
+    def __init__(
+        self,
+        train: tuple[np.ndarray, np.ndarray, np.ndarray],
+        validation: tuple[np.ndarray, np.ndarray] | None,
+        *,
+        kind: str,
+    ) -> None:
+        features, self.targets, self.weights = train
+        self.kind, self.size = kind, features.size
+        self.mean, deviation = features.mean(axis=0), features.std(axis=0)
+        # What hardly ever varies here may vary elsewhere, or once it is tuned: it is not to drown all others then.
+        self.deviation = np.maximum(deviation, max(LEAST * float(deviation.mean()), 1e-6)).astype(np.float32)
+        self.standard = (features - self.mean) / self.deviation
+        self.validation = validation and ((validation[0] - self.mean) / self.deviation, validation[1])
+        self._fit = _fitter(kind, outputs=self.targets.shape[1])
+
+    def attempt(self, strength: float, tolerance: float) -> ProbeSolution:
+        """The solution with one penalty, and its scores on validation."""
         # On a small problem threads wait for each other more than they work, above all on cores in use.
-        with threadpool_limits(1 if features.size < SMALL else None):
-            kernel, bias = fit(standard, targets, weights, strength, tolerance)
-        scores = score(kind, held @ kernel + bias, validation[1])
-        return ProbeSolution(mean, deviation, kernel.astype(np.float32), bias.astype(np.float32), strength, scores)
+        with threadpool_limits(1 if self.size < SMALL else None):
+            kernel, bias = self._fit(self.standard, self.targets, self.weights, strength, tolerance)
+        scores = {}
+        if self.validation:
+            held, truth = self.validation
+            scores = score(self.kind, held @ kernel + bias, truth)
+        return ProbeSolution(
+            self.mean, self.deviation, kernel.astype(np.float32), bias.astype(np.float32), strength, scores
+        )
 
-    tried: list[ProbeSolution] = []
-    for strength in STRENGTHS:
-        tried.append(attempt(strength, ROUGH))
-        # The loss falls to its lowest point and then rises: there is nothing better to come.
-        if len(tried) > 1 and tried[-1].scores["val_loss"] > 1.02 * tried[-2].scores["val_loss"]:
-            break
-    best = min(tried, key=lambda solution: solution.scores["val_loss"])
-    return attempt(best.strength, FINE)
+    def tried(self) -> list[ProbeSolution]:
+        """Solutions with weaker and weaker penalties, until the loss on validation rises."""
+        tried: list[ProbeSolution] = []
+        for strength in STRENGTHS:
+            tried.append(self.attempt(strength, ROUGH))
+            # The loss falls to its lowest point and then rises: there is nothing better to come.
+            if len(tried) > 1 and tried[-1].scores["val_loss"] > 1.02 * tried[-2].scores["val_loss"]:
+                break
+        return tried
+
+
+def _cross_validated(train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: str) -> float:
+    """The penalty of the lowest mean loss on held-out folds of the training examples; `DEFAULT` for fewer than two."""
+    targets = train[1]
+    if len(targets) < 2:
+        return DEFAULT
+    # Examples often come sorted by class.
+    folds = KFold(min(FOLDS, len(targets)), shuffle=True, random_state=0)
+    losses: dict[float, list[float]] = {}
+    for rows, held in folds.split(targets):
+        part = train[0][rows], train[1][rows], train[2][rows]
+        attempts = _Attempts(part, (train[0][held], targets[held]), kind=kind)
+        for strength in STRENGTHS:
+            found = attempts.attempt(strength, ROUGH)
+            losses.setdefault(strength, []).append(found.scores["val_loss"])
+    return min(losses, key=lambda strength: float(np.mean(losses[strength])))
 
 
 def _fitter(kind: str, *, outputs: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:

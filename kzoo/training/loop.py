@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -40,6 +40,7 @@ class PhaseResult:
         state: what validation says of the weights that it kept; None where no epoch ended with sound ones.
         scores: on validation, of the weights it kept; without any, of its last epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
+        stopped: "", or a sentence that says where Ctrl-C ended the run, in this phase or in the next.
         history: a dict of logs for each epoch.
         seconds: wall time.
         trunk_seconds: how much of it went into reading pictures and running what is frozen.
@@ -54,6 +55,7 @@ class PhaseResult:
     state: WeightsState | None
     scores: Mapping[str, float]
     diverged: str
+    stopped: str
     history: list[dict[str, Any]]
     seconds: float
     trunk_seconds: float
@@ -85,10 +87,13 @@ def train(
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
 
+    Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.
+
     Raises:
         FloatingPointError: all phases diverged.
+        KeyboardInterrupt: Ctrl-C before any epoch or solved head was measured.
     """
-    refuse_callbacks(callbacks, kind=feed.kind)
+    refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.held) > 0)
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
@@ -101,11 +106,18 @@ def train(
             results.append(loop.run(schedule.phases[number - 1 :], label=label))
             if results[-1].place == "nowhere":
                 _verify(feed)
+        except KeyboardInterrupt:
+            if not any(result.state for result in results):
+                raise
+            results[-1] = replace(results[-1], stopped=f"Stopped by Ctrl-C in {label}")
         except Exception as error:
             if isinstance(error, tf.errors.OpError):
                 _verify(feed)
             error.add_note(places[-1])
             raise
+        if results[-1].stopped:
+            LOG.warning("%s: the best weights so far are kept.", results[-1].stopped)
+            break
     users.finish()
     disk.sweep()
     try:
@@ -115,6 +127,11 @@ def train(
             error.add_note(place)
         raise
     return results
+
+
+def _after(outcome: PhaseOutcome, phase: Phase) -> str:
+    """How far a phase came."""
+    return f"after {len(outcome.history)} of {phase.epochs} epochs"
 
 
 def _verify(feed: Feed) -> None:
@@ -161,6 +178,7 @@ class _Loop:
             state=outcome.state,
             scores=outcome.scores,
             diverged=outcome.diverged,
+            stopped=f"Stopped by Ctrl-C in {label}, {_after(outcome, phase)}" if outcome.stopped else "",
             history=outcome.history,
             seconds=time.perf_counter() - started,
             trunk_seconds=filled - started,

@@ -18,7 +18,7 @@ from kzoo.training.feed import Feed
 from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
-from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, guess_loss, judge
+from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, guess_loss, judge, unmeasured
 from kzoo.training.strategies import whole_batch
 from kzoo.training.trunk import compiled, forward_batches
 
@@ -32,12 +32,14 @@ class PhaseOutcome:
         scores: on validation, of these weights; without any, of the last epoch.
         history: a dict of logs for each epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
+        stopped: whether Ctrl-C ended it, after at least one epoch.
     """
 
     state: WeightsState | None
     scores: Mapping[str, float]
     history: list[dict[str, Any]]
     diverged: str = ""
+    stopped: bool = False
 
 
 def solve_head(phase: Phase, head: Sequence[Any], activations: Activations) -> PhaseOutcome:
@@ -47,16 +49,20 @@ def solve_head(phase: Phase, head: Sequence[Any], activations: Activations) -> P
         raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
     feed = activations.feed
     (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
-    held = np.concatenate([batch[0] for batch in activations.held_batches(phase)])
-    arrays = (features, feed.train.targets, _weights(feed))
-    solution = solve(arrays, (held, feed.held.targets), kind=feed.kind)
+    held = [batch[0] for batch in activations.held_batches(phase)]
+    validation = (np.concatenate(held), feed.held.targets) if held else None
+    solution = solve((features, feed.train.targets, _weights(feed)), validation, kind=feed.kind)
     layers[0].set_weights([solution.mean, solution.deviation])
     layers[1].set_weights([solution.kernel, solution.bias])
-    state = judge(feed.kind, solution.logits(held), feed.held.targets, constant=_constant(feed))
+    if validation is None:
+        state = unmeasured([solution.kernel, solution.bias])
+    else:
+        state = judge(feed.kind, solution.logits(validation[0]), validation[1], constant=_constant(feed))
     history = [{"epoch": 0, "C": solution.strength, **state.scores}]
     if state.sound:
         return PhaseOutcome(state, state.scores, history)
-    lost = f"The solution is far worse than a guess on validation (loss {state.scores['val_loss']:.3g}): not used."
+    loss = state.scores.get("val_loss", np.nan)
+    lost = f"The solution is far worse than a guess on validation (loss {loss:.3g}): not used."
     return PhaseOutcome(None, state.scores, history, lost)
 
 
@@ -76,6 +82,9 @@ def fit_tail(
         optimizer: knows the model's variables.
         strategy: where it runs.
         callbacks: what else `fit` is called with.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C before the first epoch was measured; later it ends the phase.
     """
     feed = activations.feed
     batch = whole_batch(phase.batch_size, len(feed.train), strategy)
@@ -86,31 +95,43 @@ def fit_tail(
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
         tail.compile(optimizer, loss, jit_compile=False)
-    call, constant = compiled(tail), _constant(feed)
+    call, measured = compiled(tail), len(feed.held) > 0
+    constant = _constant(feed) if measured else np.zeros(0)
 
     def measure() -> WeightsState:
+        if not measured:
+            return unmeasured(tail.get_weights())
         logits = forward_batches(call, activations.held_batches(phase), batch_size=BATCH)
         return judge(feed.kind, logits, feed.held.targets, constant=constant)
 
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
-    keep = KeepBest(measure, limit=limit, patience=phase.patience)
-    tail.fit(
-        activations.dataset(phase, batch=batch),
-        epochs=phase.epochs,
-        steps_per_epoch=steps,
-        callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
-        shuffle=False,
-        verbose=0,
-    )
+    # Without validation no epoch beats another: patience would always end the phase.
+    keep = KeepBest(measure, limit=limit, patience=phase.patience if measured else None)
+    stopped = False
+    try:
+        tail.fit(
+            activations.dataset(phase, batch=batch),
+            epochs=phase.epochs,
+            steps_per_epoch=steps,
+            callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
+            shuffle=False,
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        stopped = keep.last is not None
+        if not stopped:
+            raise
     state, last = keep.restore(), keep.history[-1]
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
-    measured = {name: value for name, value in last.items() if name.startswith("val_")}
-    return PhaseOutcome(state, state.scores if state else measured, keep.history, lost)
+    scores = state.scores if state else {name: value for name, value in last.items() if name.startswith("val_")}
+    return PhaseOutcome(state, scores, keep.history, lost, stopped)
 
 
 def _divergence(phase: Phase, last: Mapping[str, Any], *, kept: bool) -> str:
     """How a phase ended, of the logs of its last epoch, and what to do."""
-    losses = f"loss {last['loss']:.3g}, on validation {last['val_loss']:.3g}"
+    losses = f"loss {last['loss']:.3g}"
+    if "val_loss" in last:
+        losses += f", on validation {last['val_loss']:.3g}"
     used = "the weights of an earlier epoch are used" if kept else "its weights are not used"
     advice = f"Lower its learning_rate, which was {phase.learning_rate:g}."
     return f"Training diverged in epoch {last['epoch'] + 1} ({losses}): {used}. {advice}"

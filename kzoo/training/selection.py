@@ -13,7 +13,8 @@
    3.4.3). A rate that falls to 0 leaves the best weights at the end, and the best of many noisy measurements is mostly
    luck.
 5. **Of the phases the one that no later one beats or equals is kept.**
-6. **A state that is not sound is never kept**: one whose loss is not finite, or that is far worse than a guess
+6. **Without validation examples nothing is compared**: of the epochs the last is kept, and of the phases the last.
+7. **A state that is not sound is never kept**: one whose loss is not finite, or that is far worse than a guess
    (`FAR`, `FAR_ON_TRAINING`). A phase that ends in such a state has diverged.
 
 Accuracy comes first only where it is clear: on FSDD's unheard voices the loss alone kept an epoch of 0.79 validation
@@ -23,7 +24,7 @@ accuracy, of 500 recordings, where later ones had 0.86.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,7 @@ class WeightsState:
 
     Args:
         losses: float64 (N,): the loss of each example by which states are compared; infinite where it is no number.
+            Empty where there is no validation split.
         scores: ``val_loss``, the mean loss as it is; ``val_accuracy``, where there is one; and ``val_calibrated``, the
             mean of `losses`, where they are those after temperature scaling.
         sound: whether the state may be kept, by its validation loss.
@@ -70,8 +72,8 @@ class WeightsState:
 
     @property
     def loss(self) -> float:
-        """The mean of `losses`; lower is better."""
-        return float(self.losses.mean())
+        """The mean of `losses`; lower is better. 0 where there are none."""
+        return float(self.losses.mean()) if len(self.losses) else 0.0
 
 
 def constant_losses(kind: str, targets: np.ndarray, *, train: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -121,6 +123,11 @@ def judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.nd
     losses = mended if learned else losses
     scores = {**scores, "val_calibrated": float(losses.mean())}
     return WeightsState(losses, scores, sound, example_hits(kind, logits, targets) if learned else None)
+
+
+def unmeasured(weights: Iterable[np.ndarray]) -> WeightsState:
+    """The state of some weights where there is no validation split: sound where all of them are finite."""
+    return WeightsState(np.zeros(0), {}, sound=all(bool(np.isfinite(each).all()) for each in weights))
 
 
 def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) -> bool:

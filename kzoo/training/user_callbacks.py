@@ -13,12 +13,13 @@ DIRECTIONS = {"loss": "min", "val_loss": "min", "val_calibrated": "min", "val_ac
 """What the logs of an epoch hold, and whether it is to fall or to rise."""
 
 
-def refuse_callbacks(callbacks: Sequence[Callback], *, kind: str) -> None:
+def refuse_callbacks(callbacks: Sequence[Callback], *, kind: str, validated: bool = True) -> None:
     """Raises where a callback cannot work, or would do something else here than its name says.
 
     Args:
         callbacks: the user's.
         kind: of the task.
+        validated: whether there is a validation split.
 
     Raises:
         ValueError: a callback would set the rate or save checkpoints, or it monitors what there is not.
@@ -33,6 +34,7 @@ def refuse_callbacks(callbacks: Sequence[Callback], *, kind: str) -> None:
         keras.callbacks.BackupAndRestore: saving,
     }
     known = [name for name in DIRECTIONS if kind != "regression" or name not in ("val_accuracy", "val_calibrated")]
+    known = [name for name in known if validated or not name.startswith("val_")]
     for callback in callbacks:
         for each, reason in wrong.items():
             if isinstance(callback, each):

@@ -82,6 +82,17 @@ REFUSED = {
     "no targets": (lambda root, folder: slices(TWO), ValueError, r"must give \(input, target\) or a dict"),
     "empty frame": (lambda root, folder: pd.DataFrame({"image": [], "label": []}), ValueError, "has no rows"),
     "header alone": (made("x.csv", "image,label\n"), ValueError, "has no rows below its header"),
+    "no file of a table": (
+        made("x.csv", "image,label\ncats/a.png,x\nb.png,y\n"),
+        FileNotFoundError,
+        r"No file of column 'image' of .*x\.csv exists\. The first, 'cats/a\.png', was looked for at /.*/cats/a\.png: "
+        r"paths are relative to /",
+    ),
+    "no file of a list": (
+        paired(["no/a.png", "no/b.png"]),
+        FileNotFoundError,
+        r"No file of the list exists\. The first, 'no/a\.png', was looked for at /",
+    ),
     "no label column": (made("x.csv", "image,colour\na,b\n"), ValueError, r"label=NAME \(none has a usual name\)"),
     "no image column": (made("x.csv", "photo,label\na,b\n"), ValueError, r"image=NAME .*Columns: photo, label"),
     "two label columns": (made("x.csv", "image,label,class\na,b,c\n"), ValueError, "several could be it: label, class"),

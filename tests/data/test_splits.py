@@ -39,6 +39,47 @@ def test_other_shares():
     assert sizes == [135, 75, 90]
 
 
+@pytest.mark.parametrize("size", [0, 0.0])
+def test_a_split_that_is_not_wanted_is_empty(size):
+    splits = read(Classification(HUNDREDS, validation=size, test=size))
+    assert [len(part) for part in parts_of(splits)] == [300, 0, 0]
+    assert splits.table().rows[-1] == ("all", 300, 0, 0)
+    assert any("No validation split (validation=0)" in note for note in splits.audit.notes)
+    assert any("No test split (test=0)" in note for note in splits.audit.notes)
+    tested = read(Classification(HUNDREDS, validation=size))
+    assert [len(part) for part in parts_of(tested)] == [270, 0, 30]
+    assert not any("test=0" in note for note in tested.audit.notes)
+
+
+def test_a_given_split_stays_where_none_is_wanted():
+    data = {"train": HUNDREDS, "test": (flat(np.arange(300, 330)), np.arange(30) % 3)}
+    splits = read(Classification(data, validation=0, test=0))
+    assert [len(part) for part in parts_of(splits)] == [300, 0, 30]
+    assert not any("test=0" in note for note in splits.audit.notes)
+
+
+def test_a_number_of_examples():
+    splits = read(Classification(HUNDREDS, validation=50, test=100))
+    assert [len(part) for part in parts_of(splits)] == [150, 50, 100]
+    counts = [np.bincount(part.targets) for part in parts_of(splits)]
+    assert all(np.ptp(each) <= 1 for each in counts[1:])
+    with pytest.raises(ValueError, match="Nothing is left to train on with test=280 and validation=20"):
+        read(Classification(HUNDREDS, validation=20, test=280))
+
+
+def test_a_number_of_examples_of_groups_is_nearly_reached_and_said():
+    groups = [str(n // 13) for n in range(300)]
+    splits = read(Classification(HUNDREDS, groups=groups, validation=0, test=100))
+    assert 60 <= len(splits.test) <= 140
+    assert len(splits.train) + len(splits.test) == 300
+    assert any(f"test has {len(splits.test)} examples, not 100" in note for note in splits.audit.notes)
+
+
+def test_a_number_of_values():
+    splits = read(Regression((flat(np.arange(300)), np.arange(300.0)), validation=30, test=60))
+    assert [len(part) for part in parts_of(splits)] == [210, 30, 60]
+
+
 def test_every_example_is_in_one_split():
     splits = read(Classification(HUNDREDS))
     assert sorted(value for part in parts_of(splits) for value in values_of(part)) == list(range(300))

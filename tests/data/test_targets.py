@@ -59,12 +59,21 @@ def test_labels_of_other_tasks(targets, task, labels):
         ([None, ""], CLASSES, "No example has a label"),
         (["a", "b"], Classification(None, labels=["a", "a"]), "labels must differ"),
         (["", ""], SEVERAL, "No example has a label"),
-        (["wide", float("nan")], NUMBERS, "needs numbers as targets"),
+        ([None, "wide"], NUMBERS, "Regression targets must be numeric; the data holds text, as 'wide'"),
+        (["wide"], Regression(None, label="species"), "must be numeric; column 'species' holds text, as 'wide'"),
+        ([None, float("nan")], Regression(None, label="x"), "must be numeric; column 'x' holds none"),
+        ([0.5, 1.0], CLASSES, "Classification targets must be class names or integers.*0.5.*pass a kzoo.Regression"),
+        ([str(n / 10) for n in range(30)], CLASSES, "Classification targets must be .*kzoo.Regression"),
     ],
 )
 def test_nothing_to_learn(targets, task, message):
     with pytest.raises(ValueError, match=message):
         make_labels(targets, task=task, known=None)
+
+
+@pytest.mark.parametrize("targets", [["0.5", "1.5"], [1.0, 2.0], [str(n) for n in range(30)], ["1.5", "b"]])
+def test_numbers_that_may_be_classes(targets):
+    assert set(make_labels(targets, task=CLASSES, known=None)) == {str(t).removesuffix(".0") for t in targets}
 
 
 def test_labels_that_are_given_come_before_those_of_the_source():

@@ -225,7 +225,7 @@ def called():
     [
         (two_inputs, r"A backbone needs one input\. .* has 2"),
         (two_outputs, r"A backbone needs one output\. .* has 2"),
-        (Subclassed, "has no input shape yet: build it"),
+        (Subclassed, r"'subclassed.*' is a subclass of keras.Model.*pass a functional model, as keras\.Model\(x,"),
         (lambda: keras.Sequential([LAYERS.Dense(2)]), "has no input shape yet: build it"),
         (called, "(?i)functional"),
         (lambda: of_shape(10), r"takes \(B, H, W, 3\) or .* 'net' takes \(None, 10\)"),

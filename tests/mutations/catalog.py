@@ -32,9 +32,9 @@ DATA = [
     ),
     Mutation(
         "a small class is not measured",
-        "_place",
-        "if count == 0 and len(order) > len(shares)",
-        "if count == 0 and len(order) > 9",
+        "wanted_contents",
+        "(counts == 0) & can_spare",
+        "(counts == 0) & (strata > 9)",
         "tests/data/test_splits.py::test_a_small_class_is_measured_where_it_can_be",
     ),
     Mutation(
@@ -507,23 +507,23 @@ TRAINING = [
     ),
     Mutation(
         "the probe standardises by validation",
-        "solve",
+        "_Attempts.__init__",
         "features.mean(axis=0), features.std(axis=0)",
         "validation[0].mean(axis=0), validation[0].std(axis=0)",
         "tests/training/test_linear_probe.py::test_features_are_standardised_by_training_alone",
     ),
     Mutation(
         "the probe's penalty is chosen on training",
-        "solve",
-        "score(kind, held @ kernel + bias, validation[1])",
-        "score(kind, standard @ kernel + bias, targets)",
+        "_Attempts.attempt",
+        "score(self.kind, held @ kernel + bias, truth)",
+        "score(self.kind, self.standard @ kernel + bias, self.targets)",
         "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
         "the probe takes the first penalty",
         "solve",
-        'min(tried, key=lambda solution: solution.scores["val_loss"])',
-        "tried[0]",
+        'min(attempts.tried(), key=lambda solution: solution.scores["val_loss"])',
+        "attempts.tried()[0]",
         "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(

@@ -11,20 +11,32 @@ import tensorflow as tf
 import kzoo
 from kzoo.data.modalities import MODALITIES
 from kzoo.models.assembly import assemble
-from kzoo.setup.arguments import check_head, check_input, notes_on_batches, notes_on_mixing
+from kzoo.setup.arguments import as_size, check_head, check_input, notes_on_batches, notes_on_mixing
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import lp_ft
 
 
-@pytest.mark.parametrize("size", [(224, 224), "224", 224.0, True])
+@pytest.mark.parametrize("size", [(224, 192), (224, 224, 3), "224", 224.0, True])
 def test_size_is_an_int(size):
     with pytest.raises(ValueError, match=r"size must be an int, or None\. Got "):
         check_input(MODALITIES["image"], size=size, resize=None)
 
 
 def test_a_pair_of_sizes_is_told_what_to_pass():
-    with pytest.raises(ValueError, match=r"pass size=224\."):
-        check_input(MODALITIES["image"], size=(224, 224), resize=None)
+    with pytest.raises(ValueError, match=r"Inputs are square: pass size=224\."):
+        check_input(MODALITIES["image"], size=(224, 192), resize=None)
+
+
+def test_a_square_is_a_size(backbone, arrays):
+    assert as_size((224, 224)) == as_size([224, 224]) == 224
+    assert as_size((224, 192)) == (224, 192)
+    assert as_size(None) is None
+    assert "16" in kzoo.plan(backbone, kzoo.Classification(arrays), size=(16, 16)).title
+
+
+def test_layers_are_no_head(backbone, arrays):
+    with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got Dense.*kzoo\.register_head"):
+        kzoo.plan(backbone, kzoo.Classification(arrays), head=keras.layers.Dense(3))
 
 
 @pytest.mark.parametrize(("modality", "noun"), [("text", "texts"), ("audio", "recordings")])

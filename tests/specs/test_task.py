@@ -1,8 +1,9 @@
 """Tasks and heads: values that refuse what cannot be."""
 
+import numpy as np
 import pytest
 
-from kzoo.specs.head import Head
+from kzoo.specs.head import Head, as_head
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task, as_task
 
 
@@ -18,11 +19,24 @@ def test_a_task_by_itself_is_refused():
         Task("data")
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5])
+@pytest.mark.parametrize("size", [1.0, -0.1, 1.5, -3, True, False, np.nan, "half", ["ann"]])
 @pytest.mark.parametrize("name", ["validation", "test"])
-def test_shares_are_in_0_1(name, share):
-    with pytest.raises(ValueError, match=rf"{name} must be a share in \(0, 1\). Got"):
-        Classification("data", **{name: share})
+def test_what_is_no_size_of_a_split_is_refused(name, size):
+    wanted = rf"{name} must be a share in \(0, 1\), a number of examples \(an int\), 0 for none.*Got"
+    with pytest.raises(ValueError, match=wanted):
+        Classification("data", **{name: size})
+
+
+@pytest.mark.parametrize(("size", "held"), [(0, False), (0.0, False), (0.3, True), (1, True), (np.int64(200), True)])
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_sizes_of_splits(name, size, held):
+    task = Classification("data", **{name: size})
+    assert getattr(task, name) == size
+    assert task.holds_out(name) is held
+
+
+def test_named_groups_are_held_out():
+    assert Classification("data", groups="who", test=["ann"]).holds_out("test")
 
 
 def test_shares_leave_something_to_train_on():
@@ -57,3 +71,10 @@ def test_a_head_names_what_is_wrong(field, value):
 @pytest.mark.parametrize(("head", "linear"), [(Head(), True), (Head(hidden=8), False), (Head(kind="own"), False)])
 def test_linear(head, linear):
     assert head.linear is linear
+
+
+def test_a_head_is_one_or_none():
+    assert as_head(None) == Head()
+    assert as_head(Head(hidden=3)) == Head(hidden=3)
+    with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got str.*register_head"):
+        as_head("mlp")

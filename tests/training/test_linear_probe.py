@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from kzoo.training.linear_probe import STRENGTHS, solve
+from kzoo.training.linear_probe import DEFAULT, STRENGTHS, solve
 from kzoo.training.losses import score
 
 
@@ -148,3 +148,27 @@ def test_a_feature_that_does_not_vary_in_training_drowns_nothing_later():
     later[:, 3] = 1.0
     assert found.deviation[3] >= 0.005
     assert np.abs((later - found.mean) / found.deviation).max() < 500
+
+
+@pytest.mark.parametrize(("right", "strong"), [(1.0, False), (0.5, True)])
+def test_without_validation_the_penalty_is_chosen_by_cross_validation(right, strong):
+    """Where targets follow from a feature a weak penalty is best, on noise a strong one."""
+    found = solve(noisy(right=right)[0], None, kind="classification")
+    assert found.scores == {}
+    assert (found.strength == STRENGTHS[0]) is strong
+    train, held = noisy(right=right)
+    again = solve(train, held, kind="classification")
+    if again.strength == found.strength:
+        np.testing.assert_allclose(found.kernel, again.kernel, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+def test_other_tasks_are_cross_validated_too(features, kind):
+    x, logits = features
+    targets = (logits > 0 if kind == "multi_label" else logits).astype(np.float32)
+    assert solve((x, targets, np.ones(300, np.float32)), None, kind=kind).strength > STRENGTHS[0]
+
+
+def test_one_example_has_the_default_penalty():
+    one = np.ones((1, 4), np.float32), np.ones((1, 1), np.float32), np.ones(1, np.float32)
+    assert solve(one, None, kind="regression").strength == DEFAULT

@@ -45,7 +45,7 @@ def split(x, y):
     )
 
 
-def run(*phases, class_weights=None):
+def run(*phases, class_weights=None, held=32, callbacks=()):
     """The results of some phases, and the network."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4,))
@@ -55,7 +55,7 @@ def run(*phases, class_weights=None):
     model = keras.Model(inputs, head(x), name="two_layers")
     feed = Feed(
         train=split(X[:64], Y[:64]),
-        held=split(X[64:], Y[64:]),
+        held=split(X[64 : 64 + held], Y[64 : 64 + held]),
         key=lambda augmentation: {},
         mixes=lambda augmentation: False,
         class_weights=class_weights,
@@ -70,6 +70,7 @@ def run(*phases, class_weights=None):
         schedule=Schedule(phases),
         fold=fold,
         strategy=get_strategy("one"),
+        callbacks=callbacks,
     )
     return results, model
 
@@ -135,6 +136,23 @@ def test_patience_ends_a_phase_and_the_runtime_is_named(monkeypatch):
     (result, again), _ = run(still, still)
     assert (len(result.history), result.runtimes) == (3, ("abacus",))
     assert again.runtimes == ()
+
+
+def test_without_validation_all_epochs_run_and_the_last_weights_are_kept():
+    """The weights are those of a phase of which validation keeps the last epoch; nothing is said to be measured."""
+    trained = Phase("head", epochs=3, batch_size=32, learning_rate=0.01, patience=1, decay="constant")
+    (result,), model = run(trained, held=0)
+    assert (result.scores, result.state.sound, len(result.history)) == ({}, True, 3)
+    assert not [name for row in result.history for name in row if name.startswith("val_")]
+    again, _ = run(trained, held=32)
+    assert [row["loss"] for row in result.history] == pytest.approx([row["loss"] for row in again[0].history])
+    np.testing.assert_array_equal(result.weights[0], model.get_weights()[0])
+
+
+def test_without_validation_a_phase_that_diverges_is_not_kept():
+    results, _ = run(GOOD, WILD, held=0)
+    assert [each.state is None for each in results] == [False, True]
+    assert "on validation" not in results[1].diverged
 
 
 def stepped(*, trained, rate, layer_decay=1.0, weight_decay=0.0, label_smoothing=0.0, class_weights=(1.0, 1.0)):

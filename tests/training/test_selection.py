@@ -12,6 +12,7 @@ from kzoo.training.selection import (
     is_better,
     judge,
     phase_to_keep,
+    unmeasured,
 )
 
 
@@ -168,3 +169,13 @@ def test_where_nothing_was_learned_right_answers_are_luck():
     assert judged(rng.normal(size=(100, 3)), targets).hits is None
     learned = judged(2 * targets + rng.normal(size=(100, 3)), targets)
     assert learned.hits.mean() == learned.scores["val_accuracy"]
+
+
+def test_without_validation_the_last_sound_state_is_kept():
+    first, last = unmeasured([np.ones(3)]), unmeasured([np.zeros(3)])
+    assert epoch_to_keep(first, last) is last
+    assert not beats(first, last)
+    assert phase_to_keep([first, last]) == 1
+    assert phase_to_keep([first, None]) == 0
+    assert unmeasured([np.ones(3), np.array([np.nan])]).sound is False
+    assert first.scores == {}

@@ -130,6 +130,12 @@ def test_early_stopping_on_what_is_not_measured_is_refused(monitor, kind):
         refuse_callbacks([keras.callbacks.EarlyStopping(monitor=monitor)], kind=kind)
 
 
+def test_early_stopping_on_validation_is_refused_where_there_is_none():
+    with pytest.raises(ValueError, match=r"EarlyStopping can monitor loss, learning_rate\. Got monitor='val_loss'"):
+        refuse_callbacks([keras.callbacks.EarlyStopping()], kind="classification", validated=False)
+    refuse_callbacks([keras.callbacks.EarlyStopping(monitor="loss")], kind="classification", validated=False)
+
+
 def test_a_missing_tensorboard_is_said_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr(user_callbacks.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'kzoo\[tensorboard\]'"):

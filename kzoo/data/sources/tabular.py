@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
+from kzoo.data.file_column import refuse_missing_files
 from kzoo.data.groups import find_groups, of_paths, refuse_function
 from kzoo.data.modalities import TEXT_NAMES, SourceQuery
 from kzoo.data.text.encoding import describe, find_encoding, lines_of, read_text
@@ -47,6 +48,7 @@ def read_frame(frame: Any, wanted: SourceQuery) -> RawData:
 def read_arrays(inputs: Any, targets: Any, wanted: SourceQuery) -> RawData:
     """N inputs of any kind that the modality has, and N targets."""
     column = wanted.modality.collect(inputs)
+    refuse_missing_files(column, _paths(inputs, wanted), root=Path(), source="the list")
     nouns = wanted.modality.noun + "s"
     targets = list(np.asarray(targets)) if hasattr(targets, "__array__") else list(targets)
     if len(column) != len(targets):
@@ -238,6 +240,7 @@ def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Pat
     # Row 1 is the header.
     shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(table[column], start=2)]
     values = modality.collect(table[column], root=root)
+    refuse_missing_files(values, paths, root=root, source=f"column {column!r} of {source}")
     groups = find_groups(wanted, columns=table, paths=paths, source=source)
     return RawData({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)
 

@@ -109,6 +109,8 @@ class Activations:
     def held_batches(self, phase: Phase) -> Iterator[tuple[Any, ...]]:
         """Validation's activations at the cut of a phase, batch by batch, in order."""
         size = len(self.feed.held)
+        if not size:
+            return
         for rows in self._joined(phase, "held"):
             yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
             return
@@ -186,7 +188,8 @@ class Activations:
 
     def _requests(self, phase: Phase) -> list[CacheRequest]:
         holding = self.holding(phase)
-        return [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, holding)]
+        found = [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, holding)]
+        return [each for each in found if each.split != "held" or len(self.feed.held)]
 
     def _joined(self, phase: Phase, split: str) -> list[RowSource]:
         """What is held of each view of a split, at the cut of a phase."""

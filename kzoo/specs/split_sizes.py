@@ -1,0 +1,65 @@
+"""Split sizes: shares or numbers of examples, and what that means for each class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def is_count(size: Any) -> bool:
+    """Whether the size of a split is a number of examples, and not 0, a share or the names of groups."""
+    return isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0
+
+
+def refuse_all_held_out(sizes: Mapping[str, Any], examples: int) -> None:
+    """Raises where the numbers of examples for test and validation leave nothing to train on.
+
+    Args:
+        sizes: of the splits, by name: a share, a number of examples, or the names of groups.
+        examples: in all.
+
+    Raises:
+        ValueError: they do.
+    """
+    numbers = [size if is_count(size) else size * examples for size in sizes.values() if isinstance(size, Real)]
+    if examples and any(map(is_count, sizes.values())) and sum(numbers) >= examples:
+        asked = " and ".join(f"{split}={size}" for split, size in sizes.items())
+        raise ValueError(f"Nothing is left to train on with {asked}: there are {examples} examples.")
+
+
+def wanted_contents(sizes: Mapping[str, float], strata: np.ndarray, *, examples: int) -> dict[str, np.ndarray]:
+    """How many contents of each stratum each split wants, int (S,): at least one of a stratum that can spare it.
+
+    Args:
+        sizes: of the splits, by name: a share, or a number of examples.
+        strata: contents of each stratum, int (S,).
+        examples: in all: more than contents where there are copies.
+    """
+    wanted = {}
+    can_spare = strata > len(sizes)
+    for split, size in sizes.items():
+        if is_count(size) and examples:
+            wanted[split] = _allot(round(size * strata.sum() / examples), strata, can_spare)
+        else:
+            counts = np.rint(size * strata).astype(int)
+            wanted[split] = np.where((counts == 0) & can_spare, 1, counts)
+    return wanted
+
+
+def _allot(count: int, strata: np.ndarray, can_spare: np.ndarray) -> np.ndarray:
+    """`count`, dealt to strata by their sizes (largest remainder); each that can spare one gives one, if there is room.
+
+    Each stratum keeps one.
+    """
+    exact = count * strata / strata.sum()
+    found = np.floor(exact).astype(int)
+    if count >= can_spare.sum():
+        found[(found == 0) & can_spare] = 1
+    while found.sum() > count:
+        found[found.argmax()] -= 1
+    while found.sum() < count and (found < strata - 1).any():
+        found[np.where(found < strata - 1, exact - found, -np.inf).argmax()] += 1
+    return found
