@@ -10,6 +10,7 @@ from scipy.special import log_softmax, softmax
 
 import kzoo
 from kzoo.data.unlabelled import read_unlabelled
+from kzoo.training.callbacks import KeepBest
 from kzoo.training.losses import Distillation
 
 RNG = np.random.default_rng(0)
@@ -100,6 +101,28 @@ def test_the_student_hears_of_the_version_that_it_sees(teacher, student, monkeyp
         np.testing.assert_allclose(train.taught["light"][index, number], wanted, atol=1e-4)
         beside = train.beside(tf.zeros((1, 3)), tf.constant([index], tf.int64), "light", number)[0, 3:]
         np.testing.assert_allclose(beside, wanted, atol=1e-4)
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C in the second epoch of whatever is trained."""
+    measure, count = KeepBest.on_epoch_end, []
+
+    def ended(self, epoch, logs=None):
+        count.append(epoch)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+        measure(self, epoch, logs)
+
+    monkeypatch.setattr(KeepBest, "on_epoch_end", ended)
+
+
+@pytest.mark.parametrize("what", ["logits", "features", "both"])
+def test_ctrl_c_keeps_what_the_student_has_learned(teacher, student, interrupted, what):
+    found = kzoo.distill(teacher, student, what=what, schedule=PHASE)
+    assert isinstance(found, kzoo.Adapted if what == "logits" else kzoo.Pretrained)
+    assert found.record["stopped"].startswith("Stopped by Ctrl-C in phase 1 of 1, after 1 of ")
+    assert found.record["stopped"] in str(found)
 
 
 def test_unlabelled_pictures_are_enough(teacher, student, arrays):

@@ -13,6 +13,7 @@ from kzoo.data.audio.preprocess import AudioPreprocessor
 from kzoo.data.audio.spectrogram import FrontEnd
 from kzoo.pretraining import pretrain
 from kzoo.pretraining import steps as steps_module
+from kzoo.pretraining.ema import Averages
 
 RNG = np.random.default_rng(0)
 
@@ -68,6 +69,20 @@ def test_pictures_are_enough(objective, digits):
     assert [row["step"] for row in made.record["course"]] == [0, 2, 3]
     before = net().get_weights()
     assert any(not np.array_equal(a, b) for a, b in zip(before, made.backbone.get_weights(), strict=True))
+
+
+def test_ctrl_c_keeps_the_steps_that_were_done(digits, monkeypatch):
+    move = Averages.on_train_batch_end
+
+    def interrupted(self, batch, logs=None):
+        if batch == 2:
+            raise KeyboardInterrupt
+        move(self, batch, logs)
+
+    monkeypatch.setattr(Averages, "on_train_batch_end", interrupted)
+    made = kzoo.pretrain(net(), digits[0][:40], objective="autoencoder", steps=9, batch_size=16)
+    assert (made.record["steps"], made.record["stopped"]) == (2, "by Ctrl-C after step 2 of 9")
+    assert "by Ctrl-C after step 2 of 9" in str(made)
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """What a step of pretraining gets follows from its number."""
 
+import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from kzoo.pretraining.steps import StepSchedule, questions
+from kzoo.pretraining.ema import Averages
+from kzoo.pretraining.steps import StepRun, StepSchedule, questions
 from kzoo.training.feed import Split
 
 
@@ -49,3 +52,91 @@ def test_an_epoch_has_each_example_at_most_once_and_versions_of_its_own():
         ]
     assert len({tuple(seed) for _, _, seed in whole}) == 9
     assert whole[0][0][::2] != whole[3][0][::2]
+
+
+class Shelf:
+    """Steps of the checkpoints that are written."""
+
+    def __init__(self):
+        self.steps = []
+
+    def load(self, variables):
+        return None
+
+    def save(self, variables, state):
+        self.steps.append(state["step"])
+
+
+@pytest.fixture
+def step_run():
+    """Seven steps of a line, looked at after each third."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((1,))
+    line = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    line.compile("sgd", "mse", jit_compile=False)
+    line.optimizer.build(line.trainable_variables)
+    x = np.ones((2, 1), np.float32)
+    return StepRun(
+        line,
+        kept=line.weights,
+        data=lambda start: tf.data.Dataset.from_tensors((x, 3 * x)).repeat(),
+        course=StepSchedule(steps=7, every=3, batch_size=2, learning_rate=0.1, ema=0.5, seed=0),
+        look=lambda: {"probe": float(line.weights[0].numpy().item())},
+        checkpoints=Shelf(),
+    )
+
+
+def interrupt_at(monkeypatch, step):
+    """Ctrl-C once in the training step of a number, counted from 1."""
+    move, count = Averages.on_train_batch_end, []
+
+    def interrupted(self, batch, logs=None):
+        count.append(batch)
+        if len(count) == step:
+            raise KeyboardInterrupt
+        move(self, batch, logs)
+
+    monkeypatch.setattr(Averages, "on_train_batch_end", interrupted)
+
+
+def test_ctrl_c_makes_the_last_step_the_one_before_it(step_run, monkeypatch):
+    interrupt_at(monkeypatch, 6)
+    rows, _ = step_run()
+    assert [row["step"] for row in rows] == [0, 3, 5]
+    assert rows[-1]["loss"] < rows[1]["loss"]
+    assert step_run.ended(rows) == {"steps": 5, "stopped": "by Ctrl-C after step 5 of 7"}
+    # What is kept is what was looked at; what a run goes on from is whole.
+    assert rows[-1]["probe"] == pytest.approx(step_run.kept[0].numpy().item())
+    assert step_run.checkpoints.steps == [3]
+
+
+def test_a_run_that_is_not_stopped_ends_with_its_last_step(step_run):
+    rows, _ = step_run()
+    assert [row["step"] for row in rows] == [0, 3, 6, 7]
+    assert step_run.ended(rows) == {"steps": 7}
+    assert step_run.checkpoints.steps == [3, 6, 7]
+
+
+def test_ctrl_c_before_the_first_step_raises(step_run, monkeypatch):
+    interrupt_at(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        step_run()
+
+
+def test_ctrl_c_while_a_run_is_measured_ends_it_and_a_second_one_raises(step_run, monkeypatch):
+    looks = iter([{}, KeyboardInterrupt])
+
+    def look():
+        found = next(looks)
+        if found is KeyboardInterrupt:
+            raise found
+        return found
+
+    step_run.look = look
+    rows, _ = step_run()
+    assert [row["step"] for row in rows] == [0, 3]
+    assert step_run.stopped == "by Ctrl-C after step 3 of 7"
+    looks, step_run.stopped = iter([{}, KeyboardInterrupt]), ""
+    interrupt_at(monkeypatch, 2)
+    with pytest.raises(KeyboardInterrupt):
+        step_run()

@@ -94,3 +94,24 @@ def test_a_label_that_was_never_learned_leads_everywhere(adapted, small, folder)
     shown = str(kzoo.plan(small, task))
     assert shown.split("\n\n")[1].startswith(warning)
     assert shown.count("WARNING") == 1
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C in the second epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_run_that_was_stopped_says_so(small, arrays, monkeypatch, tmp_path):
+    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
+    phase = kzoo.Phase("head", epochs=3, batch_size=16)
+    stopped = kzoo.adapt(small, kzoo.Classification(arrays), schedule=phase, callbacks=[Interrupt()])
+    where = "Stopped by Ctrl-C in phase 1 of 1, after 1 of 3 epochs"
+    assert stopped.record["stopped"] == where
+    assert stopped.record["notes"][0] == f"WARNING: {where}: the best weights so far are kept"
+    assert stopped.summary().rows[0][-1] == "kept, stopped"
+    assert len(stopped.history) == 1
+    assert stopped.evaluate().notes[0].startswith("WARNING: Stopped by Ctrl-C")
+    assert kzoo.load(stopped.save(tmp_path / "kept")).record["stopped"] == where

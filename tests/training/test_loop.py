@@ -155,6 +155,62 @@ def test_without_validation_a_phase_that_diverges_is_not_kept():
     assert "on validation" not in results[1].diverged
 
 
+class Interrupt(keras.callbacks.Callback):
+    """Ctrl-C as an epoch of the run begins, counted from 0."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch, self.ended = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, logs=None):
+        self.ended += 1
+
+
+STEADY = Phase("head", epochs=4, batch_size=32, learning_rate=0.1, decay="constant")
+
+
+def test_ctrl_c_ends_a_phase_with_the_best_weights_so_far(caplog):
+    interrupt = Interrupt(1)
+    with caplog.at_level(logging.WARNING, "kzoo"):
+        (result,), model = run(STEADY, callbacks=[interrupt])
+    (whole,), _ = run(STEADY)
+    assert (len(result.history), len(whole.history)) == (1, 4)
+    assert result.stopped == "Stopped by Ctrl-C in phase 1 of 1, after 1 of 4 epochs"
+    assert result.scores["val_loss"] == pytest.approx(loss_of(model.get_weights()), rel=1e-4)
+    assert result.scores["val_loss"] == pytest.approx(whole.history[0]["val_loss"], rel=1e-4)
+    assert interrupt.ended == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{result.stopped}: the best weights so far are kept."
+    ]
+    assert whole.stopped == ""
+
+
+def test_ctrl_c_in_the_first_epoch_of_a_later_phase_keeps_what_came_before():
+    results, _ = run(GOOD, STEADY, callbacks=[Interrupt(2)])
+    assert [result.phase for result in results] == [GOOD]
+    assert results[0].stopped == "Stopped by Ctrl-C in phase 2 of 2"
+    assert loss_of(results[0].weights) == pytest.approx(results[0].scores["val_loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("phases", [(STEADY,), (WILD, STEADY)], ids=["the first phase", "after one that diverged"])
+def test_ctrl_c_before_anything_was_trained_raises(phases):
+    with pytest.raises(KeyboardInterrupt):
+        run(*phases, callbacks=[Interrupt(sum(phase.epochs for phase in phases[:-1]))])
+
+
+def test_a_second_ctrl_c_raises():
+    class Again(Interrupt):
+        def on_train_end(self, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(STEADY, callbacks=[Again(1)])
+
+
 def stepped(*, trained, rate, layer_decay=1.0, weight_decay=0.0, label_smoothing=0.0, class_weights=(1.0, 1.0)):
     """The network's weights after one step on all training examples, in NumPy.
 
