@@ -5,24 +5,28 @@ from __future__ import annotations
 import operator
 import sys
 import traceback
+from collections.abc import Mapping
 
-OK, FAILED, USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 70, 130
+from kzoo.cli.shell_words import in_shell_words
+
+OK, FAILED, USAGE, PARTIAL, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 EXITS = """\
 exit codes:
   0    done
   1    failed: the message says why; for 'verify', something is damaged
   2    the command was not understood
+  3    some of the inputs failed: the column 'error' says why
   70   internal error of kzoo: please report it
-  130  interrupted
+  130  interrupted; where training had begun, the best so far was kept
 """
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError, ArithmeticError, MemoryError)
 """What kzoo raises for what a user can mend; everything else is an error of kzoo's own."""
 
 
-def tell(error: Exception, *, command: str, debug: bool) -> int:
-    """Says on standard error what went wrong; returns the exit code."""
+def tell(error: Exception, *, command: str, debug: bool, flags: Mapping[str, str]) -> int:
+    """Says on standard error what went wrong, with `flags` in place of Python's arguments; returns the exit code."""
     if debug:
         traceback.print_exception(error)
     expected = isinstance(error, EXPECTED) or _is_of(error, "kzoo.serving.saved_model", "ExportError")
@@ -31,7 +35,7 @@ def tell(error: Exception, *, command: str, debug: bool) -> int:
         message = getattr(error, "message", None) or str(error) or type(error).__name__
         if isinstance(error, MemoryError):
             message = f"out of memory{f': {error}' if str(error) else ''}"
-        print(f"kzoo {command}: {message}", file=sys.stderr)
+        print(f"kzoo {command}: {in_shell_words(message, flags)}", file=sys.stderr)
     else:
         print(f"kzoo {command}: internal error: {type(error).__name__}: {error}", file=sys.stderr)
     for note in getattr(error, "__notes__", ()):

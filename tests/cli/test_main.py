@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sys
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -113,9 +115,20 @@ def test_predict(capsys, saved, folder, tmp_path):
     bad.write_bytes(b"")
     code, out, _ = run(capsys, "predict", saved / "saved", folder / "red" / "red0.png", bad, "--json")
     first, second = json.loads(out)
-    assert code == 0
+    assert code == 3
     assert set(first["outputs"]) == {"blue", "green", "red"}
     assert (second["label"], second["error"]) == (None, "empty file")
+
+
+def test_predict_shows_errors_in_a_column_of_their_own(capsys, saved, folder, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"")
+    good = folder / "red" / "red0.png"
+    code, out, err = run(capsys, "predict", saved / "saved", good, tmp_path / "bad.png")
+    header, _, second = out.splitlines()
+    assert (code, header.split()[-1], second.endswith("empty file")) == (3, "error", True)
+    assert err == "kzoo predict: 1 of 2 pictures could not be read\n"
+    code, out, err = run(capsys, "predict", saved / "saved", good)
+    assert (code, err, "error" in out) == (0, "", False)
 
 
 def test_predict_fails_where_nothing_can_be_read(capsys, saved, tmp_path):
@@ -234,7 +247,7 @@ def test_help_tells_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    for code in ("0    done", "1    failed", "2    the command", "70   internal error", "130  interrupted"):
+    for code in ("0    done", "1    failed", "2    the", "3    some of", "70   internal error", "130  interrupted"):
         assert f"\n  {code}" in out
 
 
@@ -295,3 +308,28 @@ def test_demo(capsys, tmp_path):
     assert found["transferred"] > found["scratch"]
     assert sum(truth == answer for truth, answer, _ in found["answers"]) >= 6
     assert [answer for _, answer, _ in found["texts"]] == ["liked", "disliked", "liked", "disliked"]
+
+
+def test_messages_use_the_words_of_the_shell(capsys, folder):
+    code, _, err = run(capsys, "plan", "mobilenet_v1_025", folder, "--weights", "none", "--test", "1.5")
+    assert code == 1
+    assert err.startswith("kzoo plan: --test must be a share in (0, 1), a number of examples (an int), 0 for none")
+
+
+def test_a_shell_is_completed_where_argcomplete_is_installed(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setitem(sys.modules, "argcomplete", SimpleNamespace(autocomplete=asked.append))
+    main([])
+    assert asked == []
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    main([])
+    (parser,) = asked
+    model = next(each for each in parser.parse_args(["adapt", "m", "d"]).parser._actions if each.dest == "model")
+    assert "mobilenet_v2_035" in model.completer("mobilenet_v2")
+    assert "resnet50" not in model.completer("mobilenet_v2")
+
+
+def test_a_shell_without_argcomplete_is_not_completed(monkeypatch, capsys):
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setitem(sys.modules, "argcomplete", None)
+    assert main([]) == 2

@@ -80,7 +80,7 @@ def test_ctrl_c_keeps_the_steps_that_were_done(digits, monkeypatch):
         move(self, batch, logs)
 
     monkeypatch.setattr(Averages, "on_train_batch_end", interrupted)
-    made = kzoo.pretrain(net(), digits[0][:40], objective="autoencoder", steps=9, batch_size=16)
+    made = kzoo.pretrain(net(), digits[0][:40], objective="autoencoder", steps=9, every=9, batch_size=16)
     assert (made.record["steps"], made.record["stopped"]) == (2, "by Ctrl-C after step 2 of 9")
     assert "by Ctrl-C after step 2 of 9" in str(made)
 

@@ -1,0 +1,206 @@
+"""The commands: each calls a verb with the options of the shell, and prints what came out."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import kzoo
+from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
+from kzoo.core.storage import target_of
+from kzoo.results.verify import Verified, check
+
+TRAINING = ("schedule", "augmentation", "head", "size", "resize", "scaling", "class_weight", "strategy", "seed")
+"""Options that `kzoo.plan` and `kzoo.adapt` take as they are."""
+
+
+def run_list(options: argparse.Namespace) -> None:
+    """``kzoo list``."""
+    names = kzoo.list_models(options.pattern, modality=options.modality, pretrained=options.pretrained)
+    cards = [dataclasses.asdict(kzoo.get_model(name)) for name in names]
+    _print(options, names, cards)
+
+
+def run_show(options: argparse.Namespace) -> None:
+    """``kzoo show``."""
+    card = kzoo.get_model(options.model)
+    values = dataclasses.asdict(card)
+    lines = [f"{name}: {value}" for name, value in values.items() if name != "weights" and value not in (None, {}, "")]
+    lines += [f"weights at {file.size} pixels: {file.name}" for file in card.weights]
+    _print(options, "\n".join(lines) if options.json else "\n".join([*lines, "", str(kzoo.stages(card))]), values)
+
+
+def run_plan(options: argparse.Namespace) -> None:
+    """``kzoo plan``."""
+    plan = kzoo.plan(options.model, _task(options), **_training(options))
+    _print(options, plan, plan.as_dict())
+
+
+def run_adapt(options: argparse.Namespace) -> int:
+    """``kzoo adapt``."""
+    from kzoo.results.saving import refuse_foreign
+
+    # What could not be written should be known before hours of training, not after.
+    if options.save is not None:
+        refuse_foreign(options.save)
+    if options.export is not None:
+        target_of(options.export, verb="export").mkdir(parents=True, exist_ok=True)
+    if options.save is None and options.export is None:
+        print("kzoo adapt: the trained model is not kept. To keep it, add --save DIR.", file=sys.stderr, flush=True)
+    adapted = kzoo.adapt(options.model, _task(options), profile=options.profile, **_training(options))
+    if not options.json:
+        measured = "Not measured: there is no test set."
+        if adapted.record["test"]:
+            measured = f"Test set (not used for training or model selection):\n{adapted.evaluate()}"
+        print(f"{adapted}\n\n{measured}", flush=True)
+    values = _shown(adapted.record)
+    lines = []
+    if options.save:
+        values["saved"] = str(adapted.save(options.save))
+        lines.append(f"Saved to {options.save}")
+    if options.export:
+        values["exported"] = str(adapted.export(options.export))
+        lines.append(f"Exported to {values['exported']}")
+    _print(options, "\n".join(lines), values)
+    return _code(adapted.record)
+
+
+def run_pretrain(options: argparse.Namespace) -> int:
+    """``kzoo pretrain``."""
+    from kzoo.results.saving import refuse_foreign
+
+    refuse_foreign(options.save)
+    made = kzoo.pretrain(
+        options.model,
+        options.data,
+        objective=options.objective,
+        steps=options.steps,
+        batch_size=options.batch_size,
+        probe=options.probe,
+        directory=options.directory,
+        weights=_weights(options),
+        size=options.size,
+        seed=options.seed,
+    )
+    _print(options, f"{made}\n\nSaved to {made.save(options.save)}", _shown(made.record))
+    return _code(made.record)
+
+
+def run_distill(options: argparse.Namespace) -> int:
+    """``kzoo distill``."""
+    from kzoo.results.saving import refuse_foreign
+
+    refuse_foreign(options.save)
+    student = kzoo.distill(
+        kzoo.load(options.saved),
+        options.student,
+        options.data,
+        what=options.what,
+        weights=_weights(options),
+        size=options.size,
+        seed=options.seed,
+    )
+    _print(options, f"{student}\n\nSaved to {student.save(options.save)}", _shown(student.record))
+    return _code(student.record)
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """``kzoo evaluate``."""
+    evaluation = kzoo.load(options.saved).evaluate(options.data)
+    _print(options, evaluation, evaluation.as_dict())
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """``kzoo predict``: its code says whether all, some or no inputs could be read."""
+    inputs = options.inputs[0] if len(options.inputs) == 1 else options.inputs
+    found = kzoo.load(options.saved).predict(inputs)
+    rows = [
+        {
+            found.noun: each.name,
+            "label": each.label,
+            "outputs": None if each.error else dict(each.outputs),
+            "error": each.error,
+        }
+        for each in found
+    ]
+    _print(options, found, rows)
+    failed = sum(each.error is not None for each in found)
+    if failed == len(found):
+        raise ValueError(f"no {found.noun} could be read")
+    if failed:
+        print(f"kzoo predict: {failed} of {len(found)} {found.noun}s could not be read", file=sys.stderr)
+    return PARTIAL if failed else OK
+
+
+def run_export(options: argparse.Namespace) -> None:
+    """``kzoo export``."""
+    path = kzoo.load(options.saved).export(options.directory)
+    _print(options, f"Exported to {path}", {"exported": str(path)})
+
+
+def run_verify(options: argparse.Namespace) -> int:
+    """``kzoo verify``."""
+    found = check(options.directory)
+    lines = [f"{'DAMAGED' if each.damage else 'ok':8}{each.directory}: {each.damage or _whole(each)}" for each in found]
+    _print(options, "\n".join(lines), [dataclasses.asdict(each) for each in found])
+    return FAILED if any(each.damage for each in found) else OK
+
+
+def _whole(found: Verified) -> str:
+    return f"{found.kind}, {found.files} files, {found.bytes / 1e6:,.1f} MB"
+
+
+def run_cache(options: argparse.Namespace) -> None:
+    """``kzoo cache``."""
+    from kzoo.training.cache import disk
+
+    if options.clear:
+        removed, used = disk.sweep(most=0), disk.held()
+        line = f"Removed {removed / 1e6:,.0f} MB from {disk.folder()}"
+        line += f"; {used / 1e6:,.0f} MB stay, which other processes use" if used else ""
+        _print(options, line, {"removed": removed, "in_use": used})
+        return
+    table = disk.table()
+    _print(options, table, [dict(zip(table.columns, row, strict=True)) for row in table.rows])
+
+
+def run_demo(options: argparse.Namespace) -> None:
+    """``kzoo demo``."""
+    from kzoo.demo import demo
+
+    result = demo(options.directory)
+    _print(options, result, result.as_dict())
+
+
+def _task(options: argparse.Namespace) -> Any:
+    kinds = {"classification": kzoo.Classification, "multi-label": kzoo.MultiLabel, "regression": kzoo.Regression}
+    label = options.label[0] if options.label and len(options.label) == 1 else options.label
+    names = ("image", "text", "audio", "groups", "validation", "test", "strict")
+    values = {name: getattr(options, name) for name in names}
+    return kinds[options.task](options.data, label=label, seed=options.split_seed, **values)
+
+
+def _training(options: argparse.Namespace) -> dict[str, Any]:
+    return {"weights": _weights(options), **{name: getattr(options, name) for name in TRAINING}}
+
+
+def _weights(options: argparse.Namespace) -> str | None:
+    return None if options.weights.lower() == "none" else options.weights
+
+
+def _code(record: Mapping[str, Any]) -> int:
+    """The exit code of a run: Ctrl-C kept the best so far, and is told a script all the same."""
+    return INTERRUPTED if record.get("stopped") else OK
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record without the digests of what was seen."""
+    return {name: value for name, value in record.items() if name not in ("seen", "seen_before")}
+
+
+def _print(options: argparse.Namespace, shown: Any, values: Any) -> None:
+    print(json.dumps(values, indent=2, ensure_ascii=False) if options.json else shown)

@@ -1,0 +1,197 @@
+"""The options of all commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import kzoo
+from kzoo.cli import commands
+from kzoo.cli.exit_codes import EXITS
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``kzoo``. What it parses has ``run``, the function of the command, and its own ``parser``."""
+    parser = argparse.ArgumentParser(
+        prog="kzoo",
+        description="Transfer learning for Keras.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and warnings")
+    parser.add_argument("--version", action="version", version=f"kzoo {kzoo.__version__}")
+    every = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_catalog(every)
+    _add_training(every)
+    _add_pretraining(every)
+    _add_saved(every)
+    _add_upkeep(every)
+    return parser
+
+
+def _command(every: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    command = every.add_parser(
+        name, help=text, description=text, epilog=EXITS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("--json", action="store_true", help="print JSON for scripts")
+    # Without a default of its own, which would overwrite what stands before the command.
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and warnings")
+    command.set_defaults(run=run, parser=command)
+    return command
+
+
+def _add_catalog(every: Any) -> None:
+    listing = _command(every, "list", commands.run_list, "List the models whose name matches.")
+    listing.add_argument("pattern", nargs="?", default="*", help="shell wildcards, as 'mobilenet*'")
+    listing.add_argument("--modality", help="only those of one modality")
+    listing.add_argument("--pretrained", action="store_true", help="only those with published weights")
+
+    show = _command(every, "show", commands.run_show, "Show a model's card and its stages.")
+    _add_model(show, "name of a model")
+
+
+def _add_training(every: Any) -> None:
+    planning = _command(every, "plan", commands.run_plan, "Say what 'adapt' would do, without training.")
+    _add_task(planning)
+    _add_recipe(planning)
+
+    adapting = _command(every, "adapt", commands.run_adapt, "Train a model on your data, and test it.")
+    _add_task(adapting)
+    _add_recipe(adapting)
+    adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
+    adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
+    adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
+
+
+def _add_model(command: argparse.ArgumentParser, text: str, name: str = "model") -> None:
+    model = command.add_argument(name, help=text)
+    model.completer = _complete_models  # type: ignore[attr-defined]  # what argcomplete asks
+
+
+def _complete_models(prefix: str, **_: Any) -> Sequence[str]:
+    """Names of models that begin so, for the shell's completion."""
+    return kzoo.list_models(f"{prefix}*")
+
+
+def _add_task(command: argparse.ArgumentParser) -> None:
+    _add_model(command, "name of a model, or path of a .keras or weight file")
+    command.add_argument("data", help="folder, .csv, .tsv, .jsonl, .parquet, .tfrecord, or tfds:NAME")
+    command.add_argument("--task", choices=["classification", "multi-label", "regression"], default="classification")
+    command.add_argument("--image", metavar="COLUMN", help="column of the images")
+    command.add_argument("--text", metavar="COLUMN", help="column of the texts")
+    command.add_argument(
+        "--audio", metavar="COLUMN", nargs="?", const=True, help="the data are recordings, or their column"
+    )
+    command.add_argument("--label", metavar="COLUMN", action="append", help="column of the target; repeat for several")
+    command.add_argument("--groups", metavar="COLUMN", help="column of what stays on one side of a split, as a speaker")
+    sizes = "a share (0.1), a number of examples (200), 0, or names of groups (ann,bob)"
+    command.add_argument(
+        "--validation", metavar="SIZE", type=_split_size, default=0.1, help=f"validation split: {sizes}"
+    )
+    command.add_argument("--test", metavar="SIZE", type=_split_size, default=0.1, help="test split: likewise")
+    command.add_argument("--split-seed", type=int, default=0, help="decides which example goes to which split")
+    command.add_argument("--strict", action="store_true", help="fail on dirty data instead of setting it aside")
+
+
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--schedule", default="auto", help="auto, linear_probe, fine_tune, gradual or lp_ft")
+    # Here belong --epochs, --batch-size and --learning-rate; `commands.TRAINING` names what `adapt` is given.
+    command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
+    command.add_argument(
+        "--head", type=_head, metavar="KEY=VALUE,...", help="as hidden=256,dropout=0.3 or kind=NAME; see kzoo.Head"
+    )
+    command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
+    command.add_argument("--size", type=int, help="of images, pixels; of texts, tokens; of recordings, samples")
+    command.add_argument("--resize", choices=["crop", "pad", "squash"], help="of images; without it, crop")
+    command.add_argument(
+        "--scaling", choices=["none", "unit", "tf", "torch", "caffe"], help="of a .keras file's pixels"
+    )
+    command.add_argument("--class-weight", choices=["balanced"], help="weigh classes by inverse frequency")
+    command.add_argument("--strategy", choices=["auto", "one", "mirrored"], default="auto")
+    command.add_argument("--seed", type=int, default=0, help="of the head, the order of examples and augmentation")
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is, an int where it can be; None where it is none."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None
+
+
+def _split_size(text: str) -> int | float | list[str]:
+    """A share, a number of examples, or names of groups."""
+    number = _number(text)
+    return [name.strip() for name in text.split(",") if name.strip()] if number is None else number
+
+
+def _head(text: str) -> kzoo.Head:
+    """A head, of its fields as ``key=value,key=value``."""
+    values: dict[str, Any] = {}
+    for part in text.split(","):
+        name, _, value = (word.strip() for word in part.partition("="))
+        number = _number(value)
+        values[name] = value if number is None else number
+    known = kzoo.Head.__dataclass_fields__
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"a head has no {unknown[0]!r}; it has {', '.join(known)}, as in hidden=256")
+    try:
+        return kzoo.Head(**values)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _add_pretraining(every: Any) -> None:
+    pretraining = _command(every, "pretrain", commands.run_pretrain, "Train a backbone on data without labels.")
+    _add_model(pretraining, "name of a model, or path of a .keras or weight file")
+    pretraining.add_argument("data", help="folder of any depth, .csv, .tsv, .txt, .tfrecord, or tfds:NAME")
+    pretraining.add_argument("--objective", required=True, help="simclr, barlow_twins, masked, autoencoder, gan, ...")
+    pretraining.add_argument("--save", metavar="DIR", required=True, help="keep the backbone there, for 'kzoo adapt'")
+    pretraining.add_argument("--directory", metavar="DIR", help="keep checkpoints there, and go on from the last one")
+    pretraining.add_argument("--probe", metavar="DATA", help="small labelled data, to see whether it gets anywhere")
+    pretraining.add_argument("--steps", type=int, default=1_000)
+    pretraining.add_argument("--batch-size", type=int, default=64)
+    pretraining.add_argument("--weights", default="none", help="imagenet, none, or a path, to begin with")
+    pretraining.add_argument("--size", type=int, help="of images, pixels; of texts, tokens; of recordings, samples")
+    pretraining.add_argument("--seed", type=int, default=0)
+
+    distilling = _command(every, "distill", commands.run_distill, "Teach a small model what a saved one knows.")
+    distilling.add_argument("saved", help="directory of a saved model, the teacher")
+    _add_model(distilling, "name of a model, or path of a .keras or weight file", name="student")
+    distilling.add_argument("data", nargs="?", help="unlabelled data; without it, the teacher's own")
+    distilling.add_argument("--what", choices=["logits", "features", "both"], default="logits")
+    distilling.add_argument("--save", metavar="DIR", required=True, help="keep the student there")
+    distilling.add_argument("--weights", default="auto", help="of the student: imagenet, none, or a path")
+    distilling.add_argument("--size", type=int, help="of the student's input")
+    distilling.add_argument("--seed", type=int, default=0)
+
+
+def _add_saved(every: Any) -> None:
+    text = "Measure a saved model on its test split or on other data."
+    evaluating = _command(every, "evaluate", commands.run_evaluate, text)
+    evaluating.add_argument("saved", help="directory of a saved model")
+    evaluating.add_argument("data", nargs="?", help="labelled data; without it, the test split")
+
+    predicting = _command(every, "predict", commands.run_predict, "Predict labels of images, texts or recordings.")
+    predicting.add_argument("saved", help="directory of a saved model")
+    predicting.add_argument("inputs", nargs="+", help="paths of images or recordings, or one folder; or texts")
+
+    exporting = _command(every, "export", commands.run_export, "Write a saved model as a SavedModel for serving.")
+    exporting.add_argument("saved", help="directory of a saved model")
+    exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
+
+
+def _add_upkeep(every: Any) -> None:
+    verifying = _command(every, "verify", commands.run_verify, "Check what kzoo wrote against its checksums.")
+    verifying.add_argument("directory", help="a saved model, a checkpoint, an exported version, or several in a folder")
+
+    text = "Show the activations that are kept for the next training, or clear them."
+    cache = _command(every, "cache", commands.run_cache, text)
+    cache.add_argument("--clear", action="store_true", help="remove them all")
+
+    demo = _command(every, "demo", commands.run_demo, "The main job in a minute, offline, on what comes with kzoo.")
+    demo.add_argument("--directory", metavar="DIR", help="keep the exported model there")

@@ -1,0 +1,45 @@
+"""Messages in the shell's words: ``--size 224`` where Python says ``size=224``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+
+_CALL = re.compile(r"((?:\bkzoo\.)?\b\w+\([^()]*\))")
+"""Python that a message shows, as ``kzoo.Head(hidden=256)``: it stays as it is."""
+
+_EXAMPLE = re.compile(r", as in \w+\('[^']*'\)")
+"""An example of a call, which a shell does not have."""
+
+
+def flags_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The options of a command by the name of their argument, as ``{"batch_size": "--batch-size"}``."""
+    # argparse has no public list of its options (Python 3.11).
+    return {action.dest: action.option_strings[0] for action in parser._actions if action.option_strings}
+
+
+def in_shell_words(message: str, flags: Mapping[str, str]) -> str:
+    """A message of kzoo's, with the options of a command in place of arguments.
+
+    Args:
+        message: as Python says it.
+        flags: see `flags_of`.
+
+    Example:
+        >>> in_shell_words("size must be an int: pass size=224.", {"size": "--size"})
+        '--size must be an int: pass --size 224.'
+    """
+    if not flags:
+        return message
+    names = "|".join(map(re.escape, flags))
+    given = re.compile(rf"(?<![\w.'\"-])({names})=(True\b|None\b)?")
+    leading = re.compile(rf"^({names})(?= (?:must|needs|is|has|takes)\b)")
+
+    def written(match: re.Match[str]) -> str:
+        value = {"True": "", "None": " none"}.get(match[2] or "", " ")
+        return flags[match[1]] + value
+
+    parts = _CALL.split(_EXAMPLE.sub("", message))
+    parts[::2] = [given.sub(written, part) for part in parts[::2]]
+    return leading.sub(lambda match: flags[match[1]], "".join(parts))

@@ -1,0 +1,69 @@
+"""What a command gives to its verb, says and returns; the verbs are stand-ins."""
+
+import json
+
+import pytest
+
+import kzoo
+from kzoo.cli.main import main
+
+
+class Trained:
+    """Stands for what a verb returns."""
+
+    def __init__(self, record):
+        self.record, self.saved = {"test": None, **record}, []
+
+    def evaluate(self):
+        return "accuracy 0.9"
+
+    def save(self, directory):
+        self.saved.append(directory)
+        return directory
+
+    def __str__(self):
+        return "a table"
+
+
+@pytest.fixture
+def adapted(monkeypatch):
+    """Runs ``kzoo adapt`` with options: exit code, what was called with, and what was returned."""
+
+    def run(*options, **record):
+        made, calls = Trained(record), []
+        monkeypatch.setattr("kzoo.adapt", lambda *arguments, **named: calls.append((arguments, named)) or made)
+        return main(["adapt", "resnet50", "flowers/", *options]), calls[0], made
+
+    return run
+
+
+def test_options_reach_the_task_and_the_verb(adapted):
+    options = ("--validation", "0", "--test", "200", "--label", "y", "--head", "hidden=8", "--weights", "none")
+    _, ((model, task), named), _ = adapted(*options, "--size", "64", "--split-seed", "2")
+    assert (model, task) == ("resnet50", kzoo.Classification("flowers/", validation=0, test=200, label="y", seed=2))
+    assert (named["head"], named["weights"], named["size"]) == (kzoo.Head(hidden=8), None, 64)
+
+
+def test_without_save_it_is_said_that_nothing_is_kept(adapted, capsys, tmp_path):
+    told = "kzoo adapt: the trained model is not kept. To keep it, add --save DIR.\n"
+    adapted()
+    assert capsys.readouterr().err == told
+    _, _, made = adapted("--save", str(tmp_path / "kept"))
+    assert capsys.readouterr().err == ""
+    assert made.saved == [str(tmp_path / "kept")]
+
+
+def test_a_test_set_is_shown_where_there_is_one(adapted, capsys):
+    adapted(test={"size": 9})
+    assert "Test set (not used for training or model selection):\naccuracy 0.9" in capsys.readouterr().out
+    adapted()
+    out = capsys.readouterr().out
+    assert "Not measured: there is no test set." in out
+    assert "accuracy" not in out
+
+
+def test_a_run_that_was_stopped_is_kept_and_told_by_its_code(adapted, capsys, tmp_path):
+    code, _, made = adapted("--save", str(tmp_path / "kept"), "--json", stopped="Stopped by Ctrl-C in phase 1 of 2")
+    assert (code, made.saved) == (130, [str(tmp_path / "kept")])
+    assert json.loads(capsys.readouterr().out)["stopped"] == "Stopped by Ctrl-C in phase 1 of 2"
+    assert adapted("--save", str(tmp_path / "kept"), stopped=None)[0] == 0
