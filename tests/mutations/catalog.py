@@ -212,6 +212,20 @@ DATA = [
         "class_weights=None",
         "tests/setup/test_prepare.py::test_balanced_weights_are_those_of_training",
     ),
+    Mutation(
+        "a number of test examples leaves rare classes out",
+        "_allot",
+        "count >= can_spare.sum()",
+        "False",
+        "tests/specs/test_split_sizes.py::test_a_count_is_dealt_to_classes_by_their_sizes",
+    ),
+    Mutation(
+        "data that changed is not noticed without a test split",
+        "read_again",
+        "not len(splits.test)",
+        "False",
+        "tests/results/test_adapted.py::test_data_that_changed_is_noticed_without_a_test_split",
+    ),
 ]
 
 VIEWS = [
@@ -560,6 +574,27 @@ TRAINING = [
         "tf.cast(turn, indices.dtype)",
         "tf.cast(0, indices.dtype)",
         "tests/distillation/test_distill.py::test_the_student_hears_of_the_version_that_it_sees",
+    ),
+    Mutation(
+        "without validation, patience ends a phase",
+        "fit_tail",
+        "if measured else None",
+        "if True else None",
+        "tests/training/test_loop.py::test_without_validation_all_epochs_run_and_the_last_weights_are_kept",
+    ),
+    Mutation(
+        "Ctrl-C loses what was trained",
+        "fit_tail",
+        "stopped = keep.last is not None",
+        "stopped = False",
+        "tests/training/test_loop.py::test_ctrl_c_ends_a_phase_with_the_best_weights_so_far",
+    ),
+    Mutation(
+        "Ctrl-C loses what was pretrained",
+        "_train",
+        "if not done + counter.steps",
+        "if True",
+        "tests/pretraining/test_steps.py::test_ctrl_c_makes_the_last_step_the_one_before_it",
     ),
 ]
 
@@ -929,6 +964,13 @@ KEEPING = [
         "FAILED if expected",
         "OK if expected",
         "tests/cli/test_main.py::test_failures_are_one_clear_line_and_exit_code_1",
+    ),
+    Mutation(
+        "inputs that failed are not told by the exit code",
+        "run_predict",
+        "PARTIAL if failed else OK",
+        "OK",
+        "tests/cli/test_main.py::test_predict",
     ),
 ]
 
