@@ -116,7 +116,6 @@ def train(
             error.add_note(places[-1])
             raise
         if results[-1].stopped:
-            LOG.warning("%s: the best weights so far are kept.", results[-1].stopped)
             break
     users.finish()
     disk.sweep()
@@ -126,6 +125,8 @@ def train(
         for place in places:
             error.add_note(place)
         raise
+    if results[-1].stopped:
+        LOG.warning("%s: the best weights so far are kept.", results[-1].stopped)
     return results
 
 

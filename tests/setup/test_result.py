@@ -104,10 +104,10 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_a_run_that_was_stopped_says_so(small, arrays, monkeypatch, tmp_path):
+def test_a_run_that_was_stopped_says_so(backbone, arrays, monkeypatch, tmp_path):
     monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
     phase = kzoo.Phase("head", epochs=3, batch_size=16)
-    stopped = kzoo.adapt(small, kzoo.Classification(arrays), schedule=phase, callbacks=[Interrupt()])
+    stopped = kzoo.adapt(backbone, kzoo.Classification(arrays), schedule=phase, callbacks=[Interrupt()])
     where = "Stopped by Ctrl-C in phase 1 of 1, after 1 of 3 epochs"
     assert stopped.record["stopped"] == where
     assert stopped.record["notes"][0] == f"WARNING: {where}: the best weights so far are kept"
