@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from kzoo.data.examples import Splits
 from kzoo.data.splits import read
 from kzoo.specs.seen import TRAINED, Seen
+from kzoo.specs.split_sizes import is_number
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task
 
 KINDS = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}
@@ -26,7 +26,7 @@ def describe_task(task: Task) -> dict[str, Any]:
         values |= {"data": None, "label": None if callable(task.label) else task.label, "groups": None}
     for part in ("validation", "test"):
         size = values[part]
-        if not isinstance(size, Real):
+        if not is_number(size):
             values[part] = [str(group) for group in size]
         elif not isinstance(size, float | int):
             values[part] = int(size)  # of NumPy
@@ -38,7 +38,7 @@ def task_like(record: Mapping[str, Any], data: Any, *, kind: str) -> Task:
     values = {**record["task"], "data": data}
     for part in ("validation", "test"):
         # The names of groups, where what gave the groups could not be recorded, say nothing of other data.
-        if values["groups"] is None and not isinstance(values[part], Real):
+        if values["groups"] is None and not is_number(values[part]):
             del values[part]
     return KINDS[kind](**values)
 

@@ -22,8 +22,8 @@ def stages(model: Any, *, size: int | None = None) -> Table:
         One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.
     """
     source = source_of(model, weights=None)
-    size = as_size(size) or source.card.size
-    shape = shape_of(source.card, size, channels=source.channels)
+    side: int = as_size(size) or source.card.size
+    shape = shape_of(source.card, side, channels=source.channels)
     backbone = source.build(shape)
     found = source.stages(backbone)
     costs = [sum(flops(layer) for layer in stage.layers) for stage in found]

@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 
 
+def is_number(size: Any) -> bool:
+    """Whether the size of a split is a share, a number of examples or 0, and not the names of groups."""
+    return isinstance(size, Real)
+
+
 def is_count(size: Any) -> bool:
     """Whether the size of a split is a number of examples, and not 0, a share or the names of groups."""
     return isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0
@@ -24,7 +29,8 @@ def refuse_all_held_out(sizes: Mapping[str, Any], examples: int) -> None:
     Raises:
         ValueError: they do.
     """
-    numbers = [size if is_count(size) else size * examples for size in sizes.values() if isinstance(size, Real)]
+    given = [float(size) for size in sizes.values() if is_number(size)]
+    numbers = [size if size >= 1 else size * examples for size in given]
     if examples and any(map(is_count, sizes.values())) and sum(numbers) >= examples:
         asked = " and ".join(f"{split}={size}" for split, size in sizes.items())
         raise ValueError(f"Nothing is left to train on with {asked}: there are {examples} examples.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any, ClassVar
 
-from kzoo.specs.split_sizes import is_count
+from kzoo.specs.split_sizes import is_count, is_number
 
 
 @dataclass(frozen=True)
@@ -62,22 +61,22 @@ class Task:
     def __post_init__(self) -> None:
         if type(self) is Task:
             raise TypeError("Task is not used by itself: use Classification, MultiLabel or Regression.")
-        sizes = {name: getattr(self, name) for name in ("validation", "test")}
+        sizes: dict[str, Any] = {name: getattr(self, name) for name in ("validation", "test")}
         for name, size in sizes.items():
             wanted = f"{name} must be a share in (0, 1), a number of examples (an int), 0 for none"
-            if isinstance(size, bool) or (isinstance(size, Real) and not (0 <= size < 1 or is_count(size))):
+            if isinstance(size, bool) or (is_number(size) and not (0 <= size < 1 or is_count(size))):
                 raise ValueError(f"{wanted}. Got {size!r}.")
-            if not isinstance(size, Real) and (isinstance(size, str) or self.groups is None):
+            if not is_number(size) and (isinstance(size, str) or self.groups is None):
                 raise ValueError(f"{wanted}, or a list of some of the groups=. Got {size!r}.")
-        if sum(size for size in sizes.values() if isinstance(size, Real) and not is_count(size)) >= 1:
+        if sum(size for size in sizes.values() if is_number(size) and not is_count(size)) >= 1:
             raise ValueError(
                 f"validation + test must leave something to train on. Got {self.validation} + {self.test}."
             )
 
     def holds_out(self, split: str) -> bool:
         """Whether ``"validation"`` or ``"test"`` gets any examples where the data does not have that split."""
-        size = getattr(self, split)
-        return not isinstance(size, Real) or bool(size > 0)
+        size: Any = getattr(self, split)
+        return not is_number(size) or bool(size != 0)
 
 
 @dataclass(frozen=True)
