@@ -99,9 +99,17 @@ def interrupt_at(monkeypatch, step):
     monkeypatch.setattr(Averages, "on_train_batch_end", interrupted)
 
 
+def rows_until_ctrl_c(step_run):
+    """What the run returns; where Ctrl-C is raised, the test fails, and not the whole of pytest."""
+    try:
+        return step_run()[0]
+    except KeyboardInterrupt:
+        pytest.fail("Ctrl-C was raised")
+
+
 def test_ctrl_c_makes_the_last_step_the_one_before_it(step_run, monkeypatch):
     interrupt_at(monkeypatch, 6)
-    rows, _ = step_run()
+    rows = rows_until_ctrl_c(step_run)
     assert [row["step"] for row in rows] == [0, 3, 5]
     assert rows[-1]["loss"] < rows[1]["loss"]
     assert step_run.ended(rows) == {"steps": 5, "stopped": "by Ctrl-C after step 5 of 7"}
@@ -133,7 +141,7 @@ def test_ctrl_c_while_a_run_is_measured_ends_it_and_a_second_one_raises(step_run
         return found
 
     step_run.look = look
-    rows, _ = step_run()
+    rows = rows_until_ctrl_c(step_run)
     assert [row["step"] for row in rows] == [0, 3]
     assert step_run.stopped == "by Ctrl-C after step 3 of 7"
     looks, step_run.stopped = iter([{}, KeyboardInterrupt]), ""
