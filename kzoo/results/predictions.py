@@ -92,8 +92,7 @@ class Predictions:
 
     def _errors(self) -> list[str | None]:
         """Why each input could not be read, or None."""
-        pairs = zip(self.names, self.labels, strict=True)
-        return [self.errors.get(name) if label is None else None for name, label in pairs]
+        return [self.errors.get(name) for name in self.names]
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row an input.
