@@ -30,7 +30,7 @@ COUNTS = {"1%": 500, "10%": 5_000}
 
 @lru_cache(maxsize=1)
 def read(data: Path) -> dict[str, tuple[list[bytes], np.ndarray]]:
-    """Encoded pictures and labels of both splits."""
+    """Encoded images and labels of both splits."""
     found = {split: cifar10(data / "cifar10", split) for split in ("train", "test")}
     return {split: (images, np.array(labels)) for split, (images, labels) in found.items()}
 

@@ -155,7 +155,7 @@ def adapt(
         weights: ``"imagenet"``, a path, or None for random ones; ``"auto"``: ImageNet's for a name, its own for a
             model.
         head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer.
-        size: height and width of the pictures, pixels; length of the texts, tokens; of the recordings, samples. None:
+        size: height and width of the images, pixels; length of the texts, tokens; of the recordings, samples. None:
             the card's native size; for texts and recordings what holds most of the data.
         resize: of images: ``"crop"``, ``"pad"`` or ``"squash"``; None: crop.
         scaling: of the pixels of a ``keras.Model`` or ``.keras`` file of yours: ``"none"`` (0..255), ``"unit"``,

@@ -54,9 +54,9 @@ class Demo:
     Args:
         transferred: test accuracy on digits, from `kzoo_nano_image`.
         scratch: the same of the same network, from random weights.
-        answers: truth, answer of the exported model and its probability, for one picture of each digit.
+        answers: truth, answer of the exported model and its probability, for one image of each digit.
         texts: some texts, what the model of texts takes them for, and its probability.
-        exported: where the model of pictures is.
+        exported: where the model of images is.
         text: the above as tables.
     """
 
@@ -80,7 +80,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     """Adapts `kzoo_nano_image` to digits with five labels a class, and `kzoo_nano_text` to twenty sentences.
 
     Args:
-        directory: where the SavedModel of pictures goes; None: a temporary folder.
+        directory: where the SavedModel of images goes; None: a temporary folder.
         seed: of everything.
     """
     found = load_digits()
@@ -113,7 +113,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     tables = [
         adapted.summary(),
         Table(("digits", "test examples", "accuracy [95% interval]"), rows),
-        Table(("a picture of", "is answered with", "probability"), answers, title=f"Served from {exported}"),
+        Table(("an image of", "is answered with", "probability"), answers, title=f"Served from {exported}"),
         Table(("a text", "is taken for", "probability"), texts),
     ]
     text = "\n\n".join(map(str, tables))
@@ -146,7 +146,7 @@ def _texts(seed: int) -> list[tuple[str, str, float]]:
 
 
 def _ask(exported: Path, pictures: np.ndarray, digits: np.ndarray) -> list[tuple[str, str, float]]:
-    """Truth, answer and its probability for the first picture of each digit, sent as PNG to the exported model."""
+    """Truth, answer and its probability for the first image of each digit, sent as PNG to the exported model."""
     served = tf.saved_model.load(str(exported))
     chosen = [int(np.flatnonzero(digits == digit)[0]) for digit in np.unique(digits)]
     encoded = tf.constant([tf.io.encode_png(pictures[index]).numpy() for index in chosen])

@@ -26,7 +26,7 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
     together, and usually better than each.
 
     Args:
-        members: two or more, adapted to the same data with the same splits. Models of pictures and of recordings must
+        members: two or more, adapted to the same data with the same splits. Models of images and of recordings must
             take the same input, but for its scaling; those of texts may have any tokenizers and lengths.
 
     Returns:
@@ -98,13 +98,12 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
         shapes = [[weight.shape for weight in each.network.weights] for each in (first, member)]
         if shapes[0] != shapes[1] or member.preprocessor != first.preprocessor or member.head != first.head:
             raise ValueError(
-                f"A soup is of one backbone, head and input: {first.card.name} and {member.card.name} differ."
+                "The members of a soup must have the same backbone, head and input: "
+                f"{first.card.name} and {member.card.name} differ."
             )
         if member.record.get("start") != first.record.get("start"):
             names = " and ".join(f"{each.card.name} ({each.record['weights'] or 'random'})" for each in (first, member))
-            raise ValueError(
-                f"The members of a soup share a start. The weights that these started from differ: {names}."
-            )
+            raise ValueError(f"The members of a soup must start from the same weights. These did not: {names}.")
     found = with_weights(first, first.network.get_weights())
 
     def mix(numbers: Sequence[int]) -> None:
@@ -126,10 +125,10 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
 
 def _check_alike(members: Sequence[Adapted]) -> None:
     if len(members) < 2:
-        raise ValueError(f"Two or more models are merged. Got {len(members)}.")
+        raise ValueError(f"Merging needs two or more models. Got {len(members)}.")
     for member in members:
         if not isinstance(member, Adapted):
-            raise TypeError(f"What is merged are adapted models. Got {type(member).__name__}.")
+            raise TypeError(f"Only adapted models can be merged. Got {type(member).__name__}.")
     first = members[0]
     for member in members[1:]:
         if (member.kind, list(member.labels)) != (first.kind, list(first.labels)):

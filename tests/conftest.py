@@ -1,4 +1,4 @@
-"""What several tests share: tiny pictures, a tiny backbone, and the way to real data."""
+"""What several tests share: tiny images, a tiny backbone, and the way to real data."""
 
 import contextlib
 import os
@@ -45,7 +45,7 @@ def picture(rng: np.random.Generator, colour: int, size: tuple[int, int] = (20, 
 
 
 def write_folder(root: Path, classes: dict[str, int], *, seed: int = 0, suffix: str = "png") -> Path:
-    """A folder of class folders: name of the class to number of pictures; the class decides the bright channel."""
+    """A folder of class folders: name of the class to number of images; the class decides the bright channel."""
     rng = np.random.default_rng(seed)
     encode = tf.io.encode_png if suffix == "png" else tf.io.encode_jpeg
     for colour, (name, count) in enumerate(classes.items()):
@@ -58,7 +58,7 @@ def write_folder(root: Path, classes: dict[str, int], *, seed: int = 0, suffix: 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """30 pictures in three classes."""
+    """30 images in three classes."""
     return write_folder(tmp_path_factory.mktemp("data") / "colours", {"blue": 10, "green": 10, "red": 10})
 
 

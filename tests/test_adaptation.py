@@ -172,7 +172,7 @@ def test_evaluate_other_data(adapted, folder, tmp_path):
     assert again["accuracy"] == adapted.evaluate()["accuracy"]
     assert again.size == 3
     assert again.notes == [
-        "27 pictures left out: the model was trained or selected on them",
+        "27 images left out: the model was trained or selected on them",
         "Fewer than 5 test examples: blue (1), green (1), red (1): their scores are rough.",
     ]
     other = tmp_path / "data" / "green"

@@ -169,7 +169,7 @@ def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path, temperatures
 
 @pytest.fixture(scope="module")
 def normalized(task):
-    """Of a backbone that knows mean and variance of its pictures, fine-tuned from a probe."""
+    """Of a backbone that knows mean and variance of its images, fine-tuned from a probe."""
     keras.utils.set_random_seed(0)
     adapting = keras.layers.Normalization()
     adapting.adapt(np.random.default_rng(0).normal(120, 60, (500, 16, 16, 3)).astype(np.float32))
@@ -331,7 +331,7 @@ def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew():
 
 
 REFUSED = {
-    "one": (lambda m, t, o: kzoo.ensemble(m[:1]), "Two or more models are merged. Got 1"),
+    "one": (lambda m, t, o: kzoo.ensemble(m[:1]), "Merging needs two or more models. Got 1"),
     "what is no model": (lambda m, t, o: kzoo.ensemble([m[0], "vgg16"]), "adapted models. Got str"),
     "other data": (lambda m, t, o: kzoo.ensemble([m[0], o]), "other data, or to other splits"),
     "an ensemble again": (
@@ -357,7 +357,7 @@ def test_a_soup_of_other_models_is_refused(members, task):
     inputs = keras.Input((16, 16, 3))
     plain = keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=4)(inputs), name="plain")
     other = kzoo.adapt(plain, task, schedule="linear_probe")
-    with pytest.raises(ValueError, match="A soup is of one backbone, head and input: net and plain differ"):
+    with pytest.raises(ValueError, match="backbone, head and input: net and plain differ"):
         kzoo.soup([members[0], other])
 
 

@@ -51,7 +51,7 @@ def heard(recordings):
 
 @pytest.fixture(scope="module")
 def seen(recordings, small):
-    """A model of sound: a backbone for pictures."""
+    """A model of sound: a backbone for images."""
     task = kzoo.Classification(recordings, audio=True, label=lambda path: path.stem[0])
     return kzoo.adapt(small, task, schedule=LISTENING, augmentation="light")
 
@@ -164,10 +164,10 @@ def test_texts_are_not_drawn(told):
 
 
 WRONG = {
-    "a text to pictures": (
+    "a text to images": (
         "vgg16",
         {"text": "x"},
-        r"'vgg16' takes pictures \(image=\) or recordings \(audio=\); .* texts",
+        r"'vgg16' takes images \(image=\) or recordings \(audio=\); .* texts",
     ),
     "sound to text": ("ngrams", {"audio": True}, r"'ngrams' takes texts \(text=\); the task has recordings"),
     "two": ("ngrams", {"audio": True, "text": "x"}, "the task has texts and recordings"),
@@ -184,7 +184,7 @@ def test_a_backbone_takes_what_it_is_made_for(name):
 def test_recordings_for_pictures_are_hinted_at(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "loose.wav").write_bytes(b"x")
-    with pytest.raises(ValueError, match=r"No pictures|audio=True"):
+    with pytest.raises(ValueError, match=r"No images|audio=True"):
         kzoo.plan("vgg16", tmp_path, weights=None)
 
 

@@ -1,4 +1,4 @@
-"""Real weights on real pictures: what the README says, again."""
+"""Real weights on real images: what the README says, again."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def test_fine_tuning_beats_the_probe_and_is_kept(run):
 
 def test_contradicting_labels_of_trashnet_are_set_aside(run):
     assert run[0]["set_aside"] == 6
-    assert any("the same picture is labelled glass and metal" in note for note in run[0]["notes"])
+    assert any("the same image is labelled glass and metal" in note for note in run[0]["notes"])
 
 
 def test_nothing_of_tensorflows_chatter_is_shown(run):

@@ -1,8 +1,8 @@
-"""How kzoo_nano_image is made: by imitation of MobileNetV2 0.35's ImageNet features on small pictures and on crops.
+"""How kzoo_nano_image is made: by imitation of MobileNetV2 0.35's ImageNet features on small images and on crops.
 
-Pictures: the 50,000 training pictures of CIFAR-10, without their labels, and random crops of one picture of each
+Images: the 50,000 training images of CIFAR-10, without their labels, and random crops of one image of each
 ImageNet class. First at 64 pixels, where steps are cheap, then at 112 and 128; last at 160, of crops and of mixtures of
-them: a teacher has features for those as well, and a thousand pictures become many (arXiv:2106.05237).
+them: a teacher has features for those as well, and a thousand images become many (arXiv:2106.05237).
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     print(fourth, flush=True)
     seconds = sum(each.record["seconds"] for each in (first, second, third, fourth))
     record = {**fourth.record, "seconds": round(seconds, 1)}
-    record["data"] = "CIFAR-10 (training split, without labels) and one picture of each ImageNet class"
+    record["data"] = "CIFAR-10 (training split, without labels) and one image of each ImageNet class"
     return kzoo.Pretrained(CARD, fourth.backbone, record)
 
 
 def seen(data: Path) -> Seen:
-    """What its weights have seen, without labels; of each ImageNet picture crops, for which the picture stands."""
+    """What its weights have seen, without labels; of each ImageNet image crops, for which the image stands."""
     pictures = [
         *read_small(data / "cifar10"),
         *(each.read_bytes() for each in (data / "imagenet_sample").glob("*.JPEG")),
@@ -86,7 +86,7 @@ def seen(data: Path) -> Seen:
 
 
 def finish(teacher: kzoo.BackboneSpec, third: kzoo.Pretrained, large: list[Path], *, seed: int) -> kzoo.Pretrained:
-    """The last part: larger pictures again, crops and mixtures of them."""
+    """The last part: larger images again, crops and mixtures of them."""
     cut = crops(large, 20, seed=seed + 3)
     data = [*cut, *mixtures(cut, len(cut), seed=seed + 3)]
     teacher = dataclasses.replace(teacher, size=224)
@@ -94,7 +94,7 @@ def finish(teacher: kzoo.BackboneSpec, third: kzoo.Pretrained, large: list[Path]
 
 
 def read_small(folder: Path) -> list[bytes]:
-    """The training pictures of CIFAR-10, encoded."""
+    """The training images of CIFAR-10, encoded."""
     found: list[bytes] = []
     for path in sorted(folder.glob("*train*.tfrecord*")):
         records = map(tf.train.Example.FromString, tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
@@ -103,7 +103,7 @@ def read_small(folder: Path) -> list[bytes]:
 
 
 def crops(paths: list[Path], count: int, *, seed: int) -> list[bytes]:
-    """Random crops of each picture, of a tenth of it to all of it, as JPEG."""
+    """Random crops of each image, of a tenth of it to all of it, as JPEG."""
     rng = np.random.default_rng(seed)
     found = []
     for path in paths:
@@ -119,7 +119,7 @@ def crops(paths: list[Path], count: int, *, seed: int) -> list[bytes]:
 
 
 def mixtures(pictures: list[bytes], count: int, *, seed: int, size: int = 192) -> list[bytes]:
-    """Pairs of pictures: one pasted into the other (CutMix, arXiv:1905.04899), or both blended (arXiv:1710.09412)."""
+    """Pairs of images: one pasted into the other (CutMix, arXiv:1905.04899), or both blended (arXiv:1710.09412)."""
     rng = np.random.default_rng(seed)
     found = []
     for number in range(count):

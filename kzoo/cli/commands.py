@@ -14,7 +14,10 @@ from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.core.storage import target_of
 from kzoo.results.verify import Verified, check
 
-TRAINING = ("schedule", "augmentation", "head", "size", "resize", "scaling", "class_weight", "strategy", "seed")
+TRAINING = (
+    *("schedule", "epochs", "batch_size", "learning_rate", "optimizer", "monitor", "augmentation", "head", "size"),
+    *("resize", "scaling", "class_weight", "strategy", "seed"),
+)
 """Options that `kzoo.plan` and `kzoo.adapt` take as they are."""
 
 

@@ -52,11 +52,11 @@ def _add_catalog(every: Any) -> None:
 
 
 def _add_training(every: Any) -> None:
-    planning = _command(every, "plan", commands.run_plan, "Say what 'adapt' would do, without training.")
+    planning = _command(every, "plan", commands.run_plan, "Show what 'adapt' would do, without training.")
     _add_task(planning)
     _add_recipe(planning)
 
-    adapting = _command(every, "adapt", commands.run_adapt, "Train a model on your data, and test it.")
+    adapting = _command(every, "adapt", commands.run_adapt, "Adapt a pretrained model to your data, and evaluate it.")
     _add_task(adapting)
     _add_recipe(adapting)
     adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
@@ -96,7 +96,13 @@ def _add_task(command: argparse.ArgumentParser) -> None:
 
 def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--schedule", default="auto", help="auto, linear_probe, fine_tune, gradual or lp_ft")
-    # Here belong --epochs, --batch-size and --learning-rate; `commands.TRAINING` names what `adapt` is given.
+    command.add_argument("--epochs", type=int, help="of each phase that takes gradient steps")
+    command.add_argument("--batch-size", type=int, help="examples a step, over all replicas")
+    command.add_argument("--learning-rate", type=float, help="peak rate of each phase that takes gradient steps")
+    command.add_argument("--optimizer", help="adam, adamw, sgd, lion, ...")
+    command.add_argument(
+        "--monitor", help="selects by accuracy, balanced_accuracy, macro_f1, auc or loss on validation"
+    )
     command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
     command.add_argument(
         "--head", type=_head, metavar="KEY=VALUE,...", help="as hidden=256,dropout=0.3 or kind=NAME; see kzoo.Head"
@@ -159,7 +165,7 @@ def _add_pretraining(every: Any) -> None:
     pretraining.add_argument("--size", type=int, help="of images, pixels; of texts, tokens; of recordings, samples")
     pretraining.add_argument("--seed", type=int, default=0)
 
-    distilling = _command(every, "distill", commands.run_distill, "Teach a small model what a saved one knows.")
+    distilling = _command(every, "distill", commands.run_distill, "Distill a saved model into a smaller one.")
     distilling.add_argument("saved", help="directory of a saved model, the teacher")
     _add_model(distilling, "name of a model, or path of a .keras or weight file", name="student")
     distilling.add_argument("data", nargs="?", help="unlabelled data; without it, the teacher's own")
@@ -186,12 +192,12 @@ def _add_saved(every: Any) -> None:
 
 
 def _add_upkeep(every: Any) -> None:
-    verifying = _command(every, "verify", commands.run_verify, "Check what kzoo wrote against its checksums.")
+    verifying = _command(every, "verify", commands.run_verify, "Verify the checksums of what kzoo wrote.")
     verifying.add_argument("directory", help="a saved model, a checkpoint, an exported version, or several in a folder")
 
     text = "Show the activations that are kept for the next training, or clear them."
     cache = _command(every, "cache", commands.run_cache, text)
     cache.add_argument("--clear", action="store_true", help="remove them all")
 
-    demo = _command(every, "demo", commands.run_demo, "The main job in a minute, offline, on what comes with kzoo.")
+    demo = _command(every, "demo", commands.run_demo, "Run a demonstration of a minute, offline.")
     demo.add_argument("--directory", metavar="DIR", help="keep the exported model there")

@@ -41,7 +41,7 @@ VALIDATION = {"color": ORANGE, "linestyle": "--", "marker": "s", "label": "valid
 
 @dataclass(frozen=True)
 class PictureAxes:
-    """What the axes of a picture mean, where they mean something, as those of a spectrogram do.
+    """What the axes of an image mean, where they mean something, as those of a spectrogram do.
 
     Args:
         x: label of the horizontal axis.
@@ -161,7 +161,7 @@ def grid(pictures: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | Non
     """Images or spectrograms side by side.
 
     Args:
-        pictures: (N, H, W, 3) or (N, H, W, 1), in 0..255.
+        images: (N, H, W, 3) or (N, H, W, 1), in 0..255.
         titles: one each; long ones are wrapped.
         axes: what the axes mean; None: nothing, they are not drawn.
     """

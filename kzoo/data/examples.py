@@ -31,7 +31,7 @@ class Examples:
     """Examples as named columns of equal length, and their targets.
 
     Args:
-        columns: ``"image"`` holds paths (str) and encoded pictures (bytes) in an object array (N,), or pixels in an
+        columns: ``"image"`` holds paths (str) and encoded images (bytes) in an object array (N,), or pixels in an
             array (N, H, W, C), uint8 or float in 0..255; ``"text"`` holds strings in an object array (N,).
         targets: as they came: a list of N labels; encoded: int64 (N,), or float32 (N, outputs).
         names: what each example is called in messages, a path or a row.

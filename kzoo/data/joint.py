@@ -82,7 +82,7 @@ def join(preprocessors: Sequence[Any]) -> tuple[Any, list[MemberInput]]:
     """One preprocessor for all, and what each backbone takes of what it gives.
 
     Raises:
-        ValueError: pictures or recordings are brought to different forms.
+        ValueError: images or recordings are brought to different forms.
     """
     first = preprocessors[0]
     if all(each == first for each in preprocessors):
@@ -99,7 +99,7 @@ def join(preprocessors: Sequence[Any]) -> tuple[Any, list[MemberInput]]:
 
 
 def scaled(share: MemberInput, inputs: Any, *, prefix: str) -> Any:
-    """Joint input, a Keras tensor of pictures, in the scaling of one backbone."""
+    """Joint input, a Keras tensor of images, in the scaling of one backbone."""
     for layer in scaling_layers(share.scaling):
         layer.name = f"{prefix}.{layer.name}"
         inputs = layer(inputs)

@@ -94,7 +94,7 @@ class SourceQuery:
 MODALITIES = {
     "image": Modality(
         "image",
-        "picture",
+        "image",
         IMAGE_NAMES,
         SUFFIXES,
         open_file,

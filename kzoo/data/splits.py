@@ -78,7 +78,7 @@ def exclude(splits: Splits, seen: Seen) -> Splits:
     }
     for part, examples in parts.items():
         if not len(examples) and len(getattr(splits, part)):
-            raise ValueError(f"The models have seen all of the {part} split: pass other data.\n{Audit(exposed)}")
+            raise ValueError(f"The start weights have seen all of the {part} split: pass other data.\n{Audit(exposed)}")
     return replace(splits, **parts, audit=Audit([*splits.audit.set_aside, *exposed], splits.audit.notes))
 
 
@@ -111,7 +111,7 @@ def read_labelled(
     notes += [f"{left} {clean.modality.noun}s left out: the model was trained or selected on them"] if left else []
     audit = Audit(aside, notes)
     if not any(map(len, fresh)):
-        raise ValueError(f"No example is left to measure on.\n{audit}")
+        raise ValueError(f"No example is left to evaluate on.\n{audit}")
     return _join([part for part in fresh if len(part)]), audit
 
 
@@ -176,7 +176,7 @@ def _refuse_empty(parts: Mapping[str, Examples], audit: Audit, task: Task, *, ex
         if not len(examples):
             raise ValueError(f"The {name} split is empty: {advice}.\n{audit}".rstrip())
     if task.kind == "classification" and len(np.unique(parts["train"].targets)) < 2:
-        raise ValueError(f"One class only is left in the training data after the audit.\n{audit}")
+        raise ValueError(f"Only one class is left in the training data after the checks.\n{audit}")
 
 
 def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
@@ -193,6 +193,6 @@ def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -
     held = int(counts["validation"][missing].sum() + counts["test"][missing].sum())
     which = ", ".join(labels[index] for index in missing.tolist())
     return [
-        f"{WARNING}: no training example has the label {which}: the model can never answer it. "
+        f"{WARNING}: no training example has the label {which}: the model can never predict it. "
         f"{held} validation and test examples have it, and count as mistakes"
     ]

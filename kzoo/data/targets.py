@@ -41,18 +41,18 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     if task.kind == "multi_label":
         labels = given or _multi_labels(targets, task)
         if not labels:
-            raise ValueError("No example has a label: there is nothing to learn.")
+            raise ValueError("No example has a label.")
         return labels
     names = [name for name in (class_name(target) for target in targets) if name is not None]
     if not names:
-        raise ValueError("No example has a label: there is nothing to learn.")
+        raise ValueError("No example has a label.")
     if not given:
         refuse_numbers(set(names), are_text=all(isinstance(target, str | bytes) for target in targets))
     labels = given or sorted(set(names), key=_natural)
     if len(set(labels)) < len(labels):
         raise ValueError(f"labels must differ from each other. Got {labels}.")
     if len(set(names)) < 2:
-        raise ValueError(f"There is one class only, {names[0]!r}: a classification needs two or more.")
+        raise ValueError(f"A classification needs two or more classes. Got only {names[0]!r}.")
     return labels
 
 

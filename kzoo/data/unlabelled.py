@@ -40,7 +40,7 @@ def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
     copies = len(good) - len(keep)
     audit = Audit(
         [(names[index], reason) for index, reason in sorted(checked.reasons.items())],
-        [*notes, *checked.notes, *([f"{copies} copies left out"] if copies else [])],
+        [*notes, *checked.notes, *([f"{copies} duplicates left out"] if copies else [])],
     )
     if not keep:
         raise ValueError(f"There are no {reads.noun}s that can be read.\n{audit}")

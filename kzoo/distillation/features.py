@@ -126,7 +126,7 @@ def lesson_of(teacher: Adapted | Source | FusedSource, data: Any, *, seen: Seen,
         return DistillationData(splits.train, splits.validation, data)
     examples, _ = read_unlabelled(data, _modality_of(teacher, None))
     if len(examples) < 10:
-        raise ValueError(f"To imitate a teacher takes 10 examples or more. Got {len(examples)}.")
+        raise ValueError(f"Distillation of features needs 10 examples or more. Got {len(examples)}.")
     order = np.random.default_rng(seed).permutation(len(examples))
     order = order[np.argsort(seen.sides(examples.digests)[order], kind="stable")]
     count = min(max(round(HELD * len(examples)), 1), MOST_HELD)

@@ -53,7 +53,8 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     smoothed = [phase.label_smoothing for phase in schedule.phases if phase.label_smoothing not in (0, "auto")]
     if smoothed:
         raise ValueError(
-            f"label_smoothing is for labels; a student learns what its teacher says. Got {smoothed[0]}: leave it out."
+            f"label_smoothing is for labels; a student learns from its teacher's outputs. Got {smoothed[0]}: leave it "
+            "out."
         )
     examples = (splits.train, splits.validation)
     empty = [np.zeros((len(each), 0), np.float32) for each in examples]

@@ -86,7 +86,7 @@ class Source:
 
     @property
     def channels(self) -> int:
-        """Of the pictures that it takes."""
+        """Of the images that it takes."""
         if self.model is not None:
             return self.model.input_shape[-1]
         return self.card.arguments.get("channels", 3) if self.card.source == "pretrained" else 3
@@ -208,7 +208,7 @@ def _recognise(backbone: keras.Model, cards: Mapping[str, BackboneSpec]) -> Back
     if backbone.input_shape[-1] != 3:
         return None
     for card in candidates(backbone, cards.values()):
-        # The smallest that it takes: shapes of weights do not depend on it, and graphs of small pictures are made fast.
+        # The smallest that it takes: shapes of weights do not depend on it, and graphs of small images are made fast.
         side = max(card.min_size, 32)
         if begins_like(backbone, build(card, shape=(side, side, 3), weights=None)):
             return card
@@ -224,7 +224,7 @@ def _checked(card: BackboneSpec) -> BackboneSpec:
 
 
 def build(spec: BackboneSpec, *, shape: Sequence[int], weights: str | Path | None) -> keras.Model:
-    """The backbone of a card, for pictures (B, S, S, 3), token ids (B, T), or features of sound (B, steps, values).
+    """The backbone of a card, for images (B, S, S, 3), token ids (B, T), or features of sound (B, steps, values).
 
     Args:
         spec: its card.

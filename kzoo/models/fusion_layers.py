@@ -44,7 +44,7 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
         stages = cut_into_stages(member)
         own = [operation for operation in others if operation.name.startswith(f"{name}.")]
         places = {f"{name}.{layer.name}": place for place, stage in enumerate(stages) for layer in stage.layers}
-        # What scales a picture is of the lowest stage, what pools a map of the highest.
+        # What scales an image is of the lowest stage, what pools a map of the highest.
         last = max(place for place, operation in enumerate(own) if operation.name in places)
         inside: list[list[Any]] = [[] for _ in stages]
         for place, operation in enumerate(own):

@@ -26,7 +26,7 @@ def register_head(name: str, builder: Builder) -> None:
         ValueError: the name is taken.
     """
     if name == "mlp" or name in _HEADS:
-        raise ValueError(f"A head named {name!r} is there already: choose another name.")
+        raise ValueError(f"A head named {name!r} is registered already: choose another name.")
     _HEADS[name] = builder
 
 

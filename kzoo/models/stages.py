@@ -1,6 +1,6 @@
 """Stages: a backbone cut into consecutive parts, from its graph and not from its names.
 
-A stage is a run of layers whose pictures have one height. Two rules make that exact on real architectures:
+A stage is a run of layers whose images have one height. Two rules make that exact on real architectures:
 
 - The height of an operation is the largest one among itself and all that follows from it. So a squeeze-and-excite
   branch (1x1, then multiplied into 14x14) belongs to the 14x14 stage, and a padding before a strided convolution to

@@ -21,11 +21,11 @@ def card_of(model: keras.Model) -> BackboneSpec:
     shape = backbone.input_shape
     if len(shape) != 4 or shape[-1] not in (1, 3):
         raise TypeError(
-            f"A picture backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}. For texts, register "
+            f"An image backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}. For texts, register "
             "what makes it: kzoo.register(NAME, constructor, modality='text', reads=...)."
         )
     if shape[1] != shape[2]:
-        raise TypeError(f"Pictures are brought to one square size: {model.name!r} takes {shape}, which is not square.")
+        raise TypeError(f"Images are resized to a square: {model.name!r} takes {shape}, which is not square.")
     size = shape[1] or 224
     return BackboneSpec(
         name=model.name,

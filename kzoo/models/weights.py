@@ -38,7 +38,7 @@ def cache_path(file: WeightFile) -> Path:
 
 
 def find_weights(spec: BackboneSpec, *, size: int) -> Path:
-    """Path of the card's ImageNet weights for pictures of `size` pixels, downloaded where they are missing.
+    """Path of the card's ImageNet weights for images of `size` pixels, downloaded where they are missing.
 
     Raises:
         WeightsError: the card has none; or the file is neither there nor to be had; or its hash is wrong.

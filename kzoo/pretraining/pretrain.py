@@ -193,7 +193,7 @@ def _body(backbone: keras.Model, preprocessor: Any) -> BackboneGraph:
     features = backbone(preprocessor.scale(inputs))
     pooled = pool(features, "avg", name="pooled")
     if preprocessor.modality == "audio" and preprocessor.edge and len(features.shape) == 4:
-        # A picture of a spectrogram shows time from left to right, and low notes at the bottom.
+        # An image of a spectrogram shows time from left to right, and low notes at the bottom.
         features = keras.ops.transpose(keras.ops.flip(features, axis=1), (0, 2, 1, 3))
     return BackboneGraph(inputs, features, pooled)
 

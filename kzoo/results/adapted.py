@@ -59,8 +59,8 @@ class Adapted:
         kind: kind of the task.
         labels: names of the outputs.
         head: the head's description.
-        preprocessor: raw pictures or texts to the network's input.
-        network: Keras model from scaled pictures to logits.
+        preprocessor: raw images or texts to the network's input.
+        network: Keras model from scaled images to logits.
         features: name of the layer whose output is the backbone's.
         scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
         record: what was done, as plain values: schedule, phases, splits, seed, versions.
@@ -98,12 +98,12 @@ class Adapted:
 
     @cached_property
     def backbone(self) -> keras.Model:
-        """The adapted backbone without the head, from scaled pictures to features: a model to adapt again."""
+        """The adapted backbone without the head, from scaled images to features: a model to adapt again."""
         return keras.Model(self.network.input, self._features(), name=scope_of(self.card.name))
 
     @cached_property
     def embedding(self) -> keras.Model:
-        """From scaled pictures (B, S, S, 3) to embeddings (B, width)."""
+        """From scaled images (B, S, S, 3) to embeddings (B, width)."""
         return keras.Model(
             self.network.input, pool(self._features(), self.head.pooling, name="embedding"), name="embedding"
         )
@@ -138,7 +138,7 @@ class Adapted:
         """Measures on the test split, or on other labelled data.
 
         Args:
-            data: None, or anything that a task takes; its labels must be among the model's. Pictures that the model
+            data: None, or anything that a task takes; its labels must be among the model's. Images that the model
                 was trained or chosen on are left out, and counted.
             metrics: Keras metrics, their names, or callables of (truth, outputs) that return a number, as of
                 `kzoo.adapt`; None: those that `adapt` was given, but none after `kzoo.load`.
@@ -171,7 +171,7 @@ class Adapted:
         )
 
     def predict(self, inputs: Any) -> Predictions:
-        """Answers for one or several pictures, texts or recordings; what cannot be read is named, and stops nothing.
+        """Answers for one or several images, texts or recordings; what cannot be read is named, and stops nothing.
 
         Args:
             inputs: images: a path, a folder, encoded bytes, an image of Pillow's, or a list of these; or pixels in
@@ -210,7 +210,7 @@ class Adapted:
             embedded = self._embeddings(known.columns[self.preprocessor.modality])
         names = [asked.names[index] for index in asked.good]
         if not names:
-            raise ValueError(f"Nothing can be read of what is asked about: {asked.reasons}")
+            raise ValueError(f"None of the inputs can be read: {asked.reasons}")
         titles = title_targets(self.kind, known.targets, labels=self.labels)
         return search(asked.rows[asked.good], embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
 
@@ -295,7 +295,7 @@ class Adapted:
         return figures.curves([row for phase in self.record["phases"] for row in phase["history"]])
 
     def plot_batch(self, *, augmentation: str = "none", count: int = 12) -> Any:
-        """Training pictures as the network gets them, as a matplotlib figure (extra ``viz``).
+        """Training images as the network gets them, as a matplotlib figure (extra ``viz``).
 
         Args:
             augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
@@ -311,7 +311,7 @@ class Adapted:
         test = self.splits().test
         rows = self.evaluate().worst(count).rows
         chosen = test.take([list(test.names).index(row[0]) for row in rows])
-        return show(chosen, [f"{row[1]}, taken for\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
+        return show(chosen, [f"{row[1]}, predicted as\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
 
     def _features(self) -> Any:
         return self.network.get_layer(self.features).output

@@ -41,10 +41,10 @@ def export(
 
     Args:
         directory: ``NAME``; the version appears as ``NAME/<next integer>/``.
-        network: from scaled pictures to logits.
-        embedding: from scaled pictures to embeddings.
+        network: from scaled images to logits.
+        embedding: from scaled images to embeddings.
         finish: from logits to probabilities, or values.
-        preprocessor: raw pictures to the network's input.
+        preprocessor: raw images to the network's input.
         labels: names of the outputs.
         kind: kind of the task.
         description: the model card, Markdown.
@@ -183,9 +183,9 @@ def _fast(model: keras.Model) -> keras.Model:
 
 SIGNATURES = {
     "image": (
-        "- `serving_default`: `image`, encoded pictures (jpeg, png, gif, bmp, webp), string (B,)",
+        "- `serving_default`: `image`, encoded images (jpeg, png, gif, bmp, webp), string (B,)",
         "- `tensor`, `tensor_float`: `image`, pixels in 0..255, uint8 or float32 (B, H, W, C)",
-        "- `features`: `image`, encoded pictures; returns `features`, the embedding",
+        "- `features`: `image`, encoded images; returns `features`, the embedding",
     ),
     "text": (
         "- `serving_default`: `text`, string (B,)",
@@ -222,7 +222,9 @@ def model_card(
         f"- {name}: {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
         for name, found in (test["metrics"].items() if test else ())
     ]
-    measured = f"{test['size']} examples that chose nothing; 95% intervals." if test else "Not measured: no test split."
+    measured = "Not measured: no test split."
+    if test:
+        measured = f"{test['size']} test examples, not used for training or model selection; 95% intervals."
     lines = [
         f"# {card.name}, adapted ({kind})",
         "",

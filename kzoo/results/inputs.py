@@ -64,7 +64,7 @@ def ask(
     reads = MODALITIES[modality]
     column, names = reads.ask(inputs)
     if not len(column):
-        raise ValueError(f"There are no {reads.noun}s to look at.")
+        raise ValueError(f"There are no {reads.noun}s to predict.")
     rows, errors = np.full((len(column), width), np.nan, np.float32), {}
     for start, (examples, reasons) in _loaded(column, load):
         part = range(start, min(start + AT_A_TIME, len(column)))

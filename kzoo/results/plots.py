@@ -52,7 +52,7 @@ def summarize(record: Mapping[str, Any], *, title: str) -> Table:
         mark = ", ".join(word for word, holds in marks if holds)
         rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, mark))
     columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
-    columns = (*columns, "val_loss", "val_accuracy", "time", "of it trunk", "runtime", "")
+    columns = (*columns, "val_loss", "val_accuracy", "time", "frozen layers", "runtime", "")
     return Table(columns, rows, title=title, notes=tuple(record["notes"]))
 
 

@@ -61,7 +61,7 @@ class Predictions:
     outputs: np.ndarray
     columns: Sequence[str]
     errors: Mapping[str, str] = field(default_factory=dict)
-    noun: str = "picture"
+    noun: str = "image"
     kind: str = "classification"
 
     @property

@@ -52,13 +52,12 @@ def read_again(record: Mapping[str, Any], *, kind: str, modality: str) -> Splits
     data = record["task"]["data"]
     if data is None:
         raise ValueError(
-            "The data was in memory, or a function of yours read it, and the test split is not in this process: "
-            "pass other data."
+            "The data was in memory or read by a function, and the test split is not in this process: pass other data."
         )
     seen = Seen.restore(record.get("seen_before"))
     splits = read(task_like(record, data, kind=kind), modality, seen=seen)
     if splits.fingerprint() != record["fingerprint"]:
-        raise ValueError(f"{data} has changed since training: its test split is another one now.")
+        raise ValueError(f"{data} has changed since training, so its test split is a different one.")
     if not len(splits.test) and (Seen.restore(record["seen"]).sides(splits.train.digests) != TRAINED).any():
         # Without a test split, the training data says whether it is the same.
         raise ValueError(f"{data} has changed since training: its training split is another one now.")

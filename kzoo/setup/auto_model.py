@@ -29,7 +29,7 @@ def choose_model(task: Task, *, size: int | None, modality: str | None = None) -
     modality = modality or guess_modality(task)
     nano = NANO[modality]
     if modality not in FIRST:
-        return nano, f"model 'auto' is {nano}, which comes with kzoo"
+        return nano, f"model='auto' chose {nano}, which is bundled with kzoo"
     card = get_card(FIRST[modality])
     try:
         if modality == "image":
@@ -39,8 +39,9 @@ def choose_model(task: Task, *, size: int | None, modality: str | None = None) -
             import keras_hub  # noqa: F401
     except (WeightsError, ImportError) as error:
         why = str(error).splitlines()[0]
-        return nano, f"model 'auto' is {nano}, which comes with kzoo: {card.name} is not to be had ({why[:160]})"
-    return card.name, f"model 'auto' is {card.name}"
+        reason = f"{card.name} is not available ({why[:160]})"
+        return nano, f"model='auto' chose {nano}, which is bundled with kzoo: {reason}"
+    return card.name, f"model='auto' chose {card.name}"
 
 
 def guess_modality(task: Task) -> str:

@@ -36,7 +36,7 @@ class FusedSource:
 
     @property
     def card(self) -> BackboneSpec:
-        """One card for all: the largest of native sizes; pictures come as they are, in 0..255."""
+        """One card for all: the largest of native sizes; images come as they are, in 0..255."""
         cards = [member.card for member in self.members.values()]
         sizes = [card.parameters for card in cards]
         return BackboneSpec(
@@ -70,7 +70,7 @@ class FusedSource:
 
     @property
     def channels(self) -> int:
-        """Of the pictures that all take."""
+        """Of the images that all take."""
         return next(iter(self.members.values())).channels
 
     @property
@@ -84,7 +84,7 @@ class FusedSource:
             member.check(size)
 
     def build(self, shape: Sequence[int]) -> keras.Model:
-        """The fused backbone, for pictures (B, S, S, C) in 0..255, to one embedding (B, width)."""
+        """The fused backbone, for images (B, S, S, C) in 0..255, to one embedding (B, width)."""
         pixels = keras.Input(tuple(shape), name="pixels")
         embeddings = []
         for name, member in self.members.items():
@@ -103,17 +103,15 @@ def fused_source(fusion: Fusion, sources: Sequence[Source]) -> FusedSource:
     """Several sources as one.
 
     Raises:
-        ValueError: a member is for something else than pictures, or they take other channels.
+        ValueError: a member is for something else than images, or they take other channels.
     """
     named: dict[str, Source] = {}
     for source in sources:
         if source.card.modality != "image":
-            raise ValueError(
-                f"Backbones for pictures are fused; {source.card.name!r} is one for {source.card.modality}."
-            )
+            raise ValueError(f"Backbones for images are fused; {source.card.name!r} is one for {source.card.modality}.")
         name = scope_of(source.card.name)
         numbered = (f"{name}_{number}" if number > 1 else name for number in itertools.count(1))
         named[next(each for each in numbered if each not in named)] = source
     if len({source.channels for source in sources}) > 1:
-        raise ValueError(f"All members must take pictures of as many channels: {', '.join(named)} do not.")
+        raise ValueError(f"All members must take images of as many channels: {', '.join(named)} do not.")
     return FusedSource(named, fusion)

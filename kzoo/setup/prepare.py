@@ -56,7 +56,7 @@ class Prepared:
         source: the backbone, its card and weights.
         splits: the data, checked and split.
         head: description of the head.
-        preprocessor: raw pictures or texts to the backbone's input.
+        preprocessor: raw images or texts to the backbone's input.
         assembled: backbone and head, built.
         schedule: the phases.
         options: how it is trained, apart from the schedule.
@@ -159,14 +159,14 @@ def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = N
         model = model if is_preset(model) else load(model)
     if isinstance(model, Adapted):
         if model.record.get("merged", {}).get("how") == "ensemble":
-            raise ValueError("An ensemble is not adapted again: adapt one of its members.")
+            raise ValueError("An ensemble cannot be adapted. Adapt one of its members.")
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
         refuse_scaling(card, scaling)
         return own_source(card, model.backbone, weights=weights, seen=model.seen)
     if isinstance(model, Fusion):
         if scaling is not None:
-            raise ValueError("scaling= is of one model: the members of a fusion have their own. Leave it out.")
+            raise ValueError("scaling= is for a single model; the members of a fusion have their own. Leave it out.")
         return fused_source(model, [_member(each, weights=weights) for each in model.members])
     if isinstance(model, Pretrained):
         refuse_scaling(model.card, scaling)
@@ -180,7 +180,7 @@ def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = N
 def _member(model: Any, *, weights: str | Path | None) -> Source:
     source = source_of(model, weights=weights)
     if not isinstance(source, Source):
-        raise TypeError("A member of a fusion is one backbone, not a fusion again: list all members in one.")
+        raise TypeError("A member of a fusion must be one backbone. Got a fusion: list all members in one fusion.")
     return source
 
 

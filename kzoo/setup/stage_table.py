@@ -16,7 +16,7 @@ def stages(model: Any, *, size: int | None = None) -> Table:
 
     Args:
         model: a name, a card, a ``keras.Model`` or a path, as for `kzoo.adapt`.
-        size: height and width of the pictures, pixels; or length, in tokens or samples. None: the card's native size.
+        size: height and width of the images, pixels; or length, in tokens or samples. None: the card's native size.
 
     Returns:
         One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.

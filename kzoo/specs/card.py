@@ -60,7 +60,7 @@ class BackboneSpec:
 
     Args:
         name: the name that a user types.
-        constructor: dotted path of a function that returns a ``keras.Model``: from pictures (B, S, S, 3) float32 to a
+        constructor: dotted path of a function that returns a ``keras.Model``: from images (B, S, S, 3) float32 to a
             feature map (B, s, s, width); from token ids (B, T) int32, or features of sound (B, steps, values) float32,
             to features (B, width) or such a map.
         arguments: keyword arguments of the constructor, apart from the input shape and the weights.
@@ -70,7 +70,7 @@ class BackboneSpec:
         min_size: smallest input that the constructor accepts, in the same unit.
         multiple: the input must be a multiple of it, in the same unit.
         reads: how raw text becomes its input, see `kzoo.data.text.tokenizers.find_tokenizer`; or raw sound, the
-            fields of `kzoo.data.audio.spectrogram.FrontEnd` (of a backbone for pictures: how it is to hear).
+            fields of `kzoo.data.audio.spectrogram.FrontEnd` (of a backbone for images: how it is to hear).
         scripts: the scripts that it was trained on, by ISO 15924, as ``"Latn"`` or ``"Hani"``; none: any.
         rate: peak learning rate at which its own weights are tuned; None: by its size.
         scaling: one of `SCALINGS`.

@@ -11,9 +11,9 @@ HOWS = ("concat", "gated", "attention")
 
 @dataclass(frozen=True)
 class Fusion:
-    """Several backbones for pictures side by side, a value that goes wherever a model goes.
+    """Several backbones for images side by side, a value that goes wherever a model goes.
 
-    Each sees the same picture in its own scaling. Its groups have its name before theirs, as in
+    Each sees the same image in its own scaling. Its groups have its name before theirs, as in
     ``mobilenet_v2_035/stage4``; the second of two alike is ``NAME_2``. ``"last:2"`` means the two highest of each. What
     is frozen is kept for each member by itself: with another partner, only that one is computed.
 
@@ -35,7 +35,7 @@ class Fusion:
 
     def __post_init__(self) -> None:
         if isinstance(self.members, str) or len(self.members) < 2:
-            raise ValueError(f"A fusion is of two models or more, in a list. Got {self.members!r}.")
+            raise ValueError(f"A fusion needs a list of two or more models. Got {self.members!r}.")
         if self.how not in HOWS:
             raise ValueError(f"how must be one of {', '.join(HOWS)}. Got {self.how!r}.")
         object.__setattr__(self, "members", tuple(self.members))

@@ -228,7 +228,7 @@ def register_recipe(name: str, recipe: Callable[[], Schedule]) -> None:
         ['head', 'last:1']
     """
     if name == "auto" or name in RECIPES:
-        raise ValueError(f"A recipe named {name!r} is there already: choose another name.")
+        raise ValueError(f"A recipe named {name!r} is registered already: choose another name.")
     made = recipe()
     if not isinstance(made, Schedule):
         raise TypeError(f"A recipe must return a kzoo.Schedule. {name!r} returns a {type(made).__name__}.")

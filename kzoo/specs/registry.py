@@ -114,7 +114,7 @@ def register(name: str, constructor: str | Callable[..., Any], **card: Any) -> B
 def refuse_taken(name: str) -> None:
     """Raises ValueError where there is a model of that name."""
     if name in _REGISTRY:
-        raise ValueError(f"A model named {name!r} is there already: choose another name.")
+        raise ValueError(f"A model named {name!r} is registered already: choose another name.")
 
 
 def _path_of(constructor: str | Callable[..., Any]) -> str:

@@ -159,7 +159,7 @@ class Schedule:
     def __post_init__(self) -> None:
         phases = (self.phases,) if isinstance(self.phases, Phase) else tuple(self.phases)
         if not phases or not all(isinstance(phase, Phase) for phase in phases):
-            raise ValueError(f"A schedule needs one kzoo.Phase or more. Got {self.phases!r}.")
+            raise ValueError(f"A schedule needs at least one kzoo.Phase. Got {self.phases!r}.")
         object.__setattr__(self, "phases", phases)
 
     @property

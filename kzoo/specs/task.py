@@ -25,15 +25,15 @@ class Task:
             - a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a pandas DataFrame, with a column of texts, or
               of paths (relative to the file);
             - a folder of such files, or of pairs ``train_text.txt`` and ``train_labels.txt``, named after the splits;
-            - a pair ``(inputs, targets)`` of arrays; pictures uint8, or float in 0..255, (N, H, W, 3), (N, H, W, 1)
+            - a pair ``(inputs, targets)`` of arrays; images uint8, or float in 0..255, (N, H, W, 3), (N, H, W, 1)
               or (N, H, W); texts;
             - a ``tf.data.Dataset`` of ``(input, target)``, batched or not;
             - ``"tfds:NAME"`` or a ``tfds`` builder;
             - a ``.tfrecord`` file, a pattern of them, or a folder of them;
             - a dict of splits, ``{"train": ..., "validation": ..., "test": ...}``, each one of the above.
-        image: name of the column, or of the feature, that holds the picture. None: found when unambiguous.
+        image: name of the column, or of the feature, that holds the image. None: found when unambiguous.
         text: the same for texts.
-        audio: the same for recordings; or True: what a picture's backbone is to see are recordings.
+        audio: the same for recordings; or True: what an image's backbone is to see are recordings.
         label: name of the column, or of the feature, that holds the target; or a function of a file's path, a
             ``pathlib.Path``, for a folder of files without class folders. None: found when unambiguous.
         groups: what belongs together and stays on one side of each split, as all recordings of one speaker: the name
@@ -67,7 +67,7 @@ class Task:
             raise TypeError("Task is not used by itself: use Classification, MultiLabel or Regression.")
         sizes: dict[str, Any] = {name: getattr(self, name) for name in ("validation", "test")}
         for name, size in sizes.items():
-            wanted = f"{name} must be a share in (0, 1), a number of examples (an int), 0 for none"
+            wanted = f"{name} must be a fraction in (0, 1), a number of examples (an int), 0 for none"
             if isinstance(size, bool) or (is_number(size) and not (0 <= size < 1 or is_count(size))):
                 raise ValueError(f"{wanted}. Got {size!r}.")
             if not is_number(size) and (isinstance(size, str) or self.groups is None):

@@ -43,7 +43,7 @@ class PhaseResult:
         stopped: "", or a sentence that says where Ctrl-C ended the run, in this phase or in the next.
         history: a dict of logs for each epoch.
         seconds: wall time.
-        trunk_seconds: how much of it went into reading pictures and running what is frozen.
+        trunk_seconds: how much of it went into reading images and running what is frozen.
         weights: the model's weights after it: those that it kept, or else those before it.
     """
 
@@ -79,7 +79,7 @@ def train(
     Each phase starts from the weights that the one before it kept; after one that kept none, from those before it.
 
     Args:
-        model: from scaled pictures to logits.
+        model: from scaled images to logits.
         groups: its layers by group, from input to head.
         cuts: the tensors that enter each group.
         feed: the data.

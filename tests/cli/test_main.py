@@ -108,7 +108,7 @@ def test_evaluate(capsys, saved, folder):
     assert code == 0
     assert json.loads(out)["size"] == 3
     code, out, _ = run(capsys, "evaluate", saved / "saved", folder)
-    assert "27 pictures left out" in out
+    assert "27 images left out" in out
 
 
 def test_predict(capsys, saved, folder, tmp_path):
@@ -127,14 +127,14 @@ def test_predict_shows_errors_in_a_column_of_their_own(capsys, saved, folder, tm
     code, out, err = run(capsys, "predict", saved / "saved", good, tmp_path / "bad.png")
     header, _, second = out.splitlines()
     assert (code, header.split()[-1], second.endswith("empty file")) == (3, "error", True)
-    assert err == "kzoo predict: 1 of 2 pictures could not be read\n"
+    assert err == "kzoo predict: 1 of 2 images could not be read\n"
 
 
 def test_predict_fails_where_nothing_can_be_read(capsys, saved, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     code, _, err = run(capsys, "predict", saved / "saved", tmp_path / "bad.png")
     assert code == 1
-    assert "no picture could be read" in err
+    assert "no image could be read" in err
 
 
 def test_export(capsys, saved):
@@ -282,7 +282,7 @@ def test_no_command_is_a_usage_error(capsys):
 def test_a_backbone_is_pretrained_adapted_and_taught_from(capsys, tmp_path, folder, make_backbone):
     make_backbone().save(tmp_path / "tiny.keras")
     made = ("--objective", "masked", "--steps", 2, "--batch-size", 8, "--save", tmp_path / "made", "--json")
-    # Other pictures than those that are adapted to: what was pretrained on is not tested on.
+    # Other images than those that are adapted to: what was pretrained on is not tested on.
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(10):
@@ -312,7 +312,7 @@ def test_demo(capsys, tmp_path):
 def test_messages_use_the_words_of_the_shell(capsys, folder):
     code, _, err = run(capsys, "plan", "mobilenet_v1_025", folder, "--weights", "none", "--test", "1.5")
     assert code == 1
-    assert err.startswith("kzoo plan: --test must be a share in (0, 1), a number of examples (an int), 0 for none")
+    assert err.startswith("kzoo plan: --test must be a fraction in (0, 1), a number of examples (an int), 0 for none")
 
 
 def test_a_shell_is_completed_where_argcomplete_is_installed(monkeypatch, capsys):

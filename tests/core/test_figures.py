@@ -25,7 +25,7 @@ def test_a_spectrogram_has_time_and_frequency():
     assert first.images[0].get_extent() == [0, 0.5, 0, 1]
     assert [tick.get_text() for tick in first.get_yticklabels()] == ["500", "1,000"]
     assert (first.get_ylabel(), second.get_ylabel()) == ("frequency (Hz)", "")
-    # Time is written below the lowest picture of each column.
+    # Time is written below the lowest image of each column.
     assert (first.get_xlabel(), second.get_xlabel(), last.get_xlabel()) == ("", "time (s)", "time (s)")
 
 

@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said(name):
 
 
 def test_names_of_groups_need_groups():
-    with pytest.raises(ValueError, match=r"test must be a share in \(0, 1\), .*, or a list of some of the groups="):
+    with pytest.raises(ValueError, match=r"test must be a fraction in \(0, 1\), .*, or a list of some of the groups="):
         Classification(frame(), test=["speaker0"])
 
 

@@ -46,9 +46,9 @@ def made(name, text=""):
 
 
 REFUSED = {
-    "empty folder": (lambda root, folder: root, ValueError, "neither class folders nor pictures"),
-    "no class folders": (unlabelled, ValueError, "10 pictures but no class folders: they are unlabelled"),
-    "no pictures": (made("red/notes.txt"), ValueError, "No pictures in the class folders of"),
+    "empty folder": (lambda root, folder: root, ValueError, "neither class folders nor images"),
+    "no class folders": (unlabelled, ValueError, "10 images but no class folders: they are unlabelled"),
+    "no images": (made("red/notes.txt"), ValueError, "No images in the class folders of"),
     "one class": (lambda root, folder: folder.parent, ValueError, "one class only, 'colours'"),
     "missing path": (lambda root, folder: "/no/such/place", FileNotFoundError, "There is no data at '/no/such/place'"),
     "no matching records": (lambda root, folder: "/tmp/none*.tfrecord", FileNotFoundError, "No TFRecord files match"),
@@ -67,16 +67,16 @@ REFUSED = {
         ValueError,
         "looks like RGBA: drop alpha",
     ),
-    "lengths": (paired(TWO, [0, 1, 2]), ValueError, "There are 2 pictures but 3 targets"),
-    "empty arrays": (paired(EMPTY, []), ValueError, "There are no pictures: the arrays are empty"),
-    "empty lists": (paired([], []), ValueError, "There are no pictures: the arrays are empty"),
+    "lengths": (paired(TWO, [0, 1, 2]), ValueError, "There are 2 images but 3 targets"),
+    "empty arrays": (paired(EMPTY, []), ValueError, "There are no images: the arrays are empty"),
+    "empty lists": (paired([], []), ValueError, "There are no images: the arrays are empty"),
     "negative integers": (paired(TWO.astype(int) - 5), ValueError, r"must be in 0\.\.255. Got -5\.\.-5"),
     "too large": (paired(TWO.astype(int) + 256), ValueError, r"must be in 0\.\.255. Got 256\.\.256"),
     "negative floats": (paired(np.stack([TWO[0] - 128.0, TWO[1] + 127.0])), ValueError, r"must be in 0\.\.255"),
     "-1..1": (paired(np.stack([TWO[0] - 1.0, TWO[1] + 1.0])), ValueError, r"must be in 0\.\.255"),
     "floats too large": (paired(TWO + 65535.0), ValueError, r"must be in 0\.\.255"),
     "sizes": (paired([TWO[0] + 0.5, TWO[1, :2]]), ValueError, r"different sizes must be uint8"),
-    "strange pictures": (paired([{}, {}]), TypeError, "A picture must be a path or encoded bytes. Got dict in row 0"),
+    "strange images": (paired([{}, {}]), TypeError, "An image must be a path or encoded bytes. Got dict in row 0"),
     "endless": (
         lambda root, folder: slices((TWO, TARGETS)).repeat(),
         ValueError,

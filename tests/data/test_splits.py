@@ -10,7 +10,7 @@ from kzoo.specs.task import Classification, MultiLabel, Regression
 
 
 def flat(values):
-    """Pictures (N, 4, 4, 3) that differ by their value only."""
+    """Images (N, 4, 4, 3) that differ by their value only."""
     values = np.asarray(values)
     return (
         np.stack([values % 256, values // 256, np.zeros_like(values)], axis=-1)[:, None, None].repeat(4, 1).repeat(4, 2)

@@ -215,7 +215,7 @@ def test_sound_is_pretrained_on(tmp_path):
 
 
 def test_a_picture_of_sound_is_painted_as_its_features_lie():
-    """A place in the map that a backbone for pictures gives is above the steps and values that it was seen in."""
+    """A place in the map that a backbone for images gives is above the steps and values that it was seen in."""
     keras.utils.set_random_seed(0)
     preprocessor = AudioPreprocessor(19 * 160, FrontEnd(mels=20), edge=20)
     inputs = keras.Input((20, 20, 3))

@@ -67,10 +67,10 @@ def test_values_become_a_dataframe():
 
 def test_errors_have_a_column_of_their_own(found):
     table = found.table()
-    assert table.columns == ["picture", "label", "cat", "dog", "error"]
+    assert table.columns == ["image", "label", "cat", "dog", "error"]
     assert table.rows[1] == ("b.png", None, None, None, "gone")
     assert "nan" not in str(found)
-    assert found[2:].table().columns == ["picture", "label", "cat", "dog"]
+    assert found[2:].table().columns == ["image", "label", "cat", "dog"]
 
 
 def test_of_many_labels_the_largest_are_shown():

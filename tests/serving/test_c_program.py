@@ -31,7 +31,7 @@ def program(tmp_path_factory):
 
 
 def endpoints(version: Path, output: str) -> tuple[str, str]:
-    """Names of the tensors that take the picture and give an output, as `saved_model_cli show` prints them."""
+    """Names of the tensors that take the image and give an output, as `saved_model_cli show` prints them."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     model = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
@@ -45,7 +45,7 @@ def test_a_c_program_gives_the_same_label(program, folder, tmp_path):
     x = keras.layers.Conv2D(6, 3, strides=2, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
     adapted = kzoo.adapt(keras.Model(inputs, x, name="tiny"), folder, schedule="linear_probe")
     version = adapted.export(tmp_path / "served")
-    picture = tmp_path / "picture.jpg"
+    picture = tmp_path / "image.jpg"
     png = tf.io.decode_png((folder / "green" / "green3.png").read_bytes())
     picture.write_bytes(tf.io.encode_jpeg(png).numpy())
     environment = {"PATH": os.environ["PATH"], "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -312,7 +312,7 @@ def test_a_bad_item_is_marked_and_stops_no_other(adapted, served, paths):
     serve, embed = served.signatures["serving_default"], served.signatures["features"]
     reply, alone = serve(image=tf.constant([good[0], *bad, good[1]])), serve(image=tf.constant(good))
     errors = [text.decode() for text in reply["errors"].numpy()]
-    assert errors == ["", "empty file", "not a jpeg, png, gif, bmp or webp picture", "damaged", errors[4], ""]
+    assert errors == ["", "empty file", "not a jpeg, png, gif, bmp or webp image", "damaged", errors[4], ""]
     assert errors[4] in ("damaged", "cut off within its header")
     assert np.array_equal(reply["probabilities"].numpy()[[0, 5]], alone["probabilities"])
     assert reply["labels"].numpy()[[0, 5]].tolist() == alone["labels"].numpy().tolist()
@@ -321,7 +321,7 @@ def test_a_bad_item_is_marked_and_stops_no_other(adapted, served, paths):
     features = embed(image=tf.constant([good[0], *bad, good[1]]))
     assert np.isnan(features["features"].numpy()).all(axis=1).tolist() == [False, True, True, True, True, False]
     said = adapted.predict([good[0], *bad, good[1]])
-    assert all(said.errors[f"picture {place}"].startswith(errors[place]) for place in (1, 2, 3))
+    assert all(said.errors[f"image {place}"].startswith(errors[place]) for place in (1, 2, 3))
 
 
 def test_a_batch_of_bad_items_and_a_pixel_that_is_not_finite(served):

@@ -77,8 +77,8 @@ def test_the_key_of_the_data_tells_augmentations_apart():
     [
         (lambda image: image[:4], r"must return finite numbers of shape \(8, 8, 3\)\. Got shape \(4, 8, 3\)"),
         (lambda image: image * np.nan, r"must return finite numbers"),
-        (lambda image: image["x"], r"failed on one picture"),
-        (keras.layers.CenterCrop(4, 4), r"center_crop.* failed on one picture"),
+        (lambda image: image["x"], r"failed on one image"),
+        (keras.layers.CenterCrop(4, 4), r"center_crop.* failed on one image"),
     ],
 )
 def test_what_gives_no_image_is_refused_before_training(function, message):

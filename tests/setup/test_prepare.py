@@ -25,7 +25,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def pixels():
-    """40 pictures of noise."""
+    """40 images of noise."""
     return np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
 
 

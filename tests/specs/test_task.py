@@ -31,7 +31,7 @@ def test_a_task_by_itself_is_refused():
 @pytest.mark.parametrize("size", [1.0, -0.1, 1.5, -3, True, False, np.nan, "half", ["ann"]])
 @pytest.mark.parametrize("name", ["validation", "test"])
 def test_what_is_no_size_of_a_split_is_refused(name, size):
-    wanted = rf"{name} must be a share in \(0, 1\), a number of examples \(an int\), 0 for none.*Got"
+    wanted = rf"{name} must be a fraction in \(0, 1\), a number of examples \(an int\), 0 for none.*Got"
     with pytest.raises(ValueError, match=wanted):
         Classification("data", **{name: size})
 

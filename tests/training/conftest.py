@@ -34,7 +34,7 @@ def runtimes():
 
 @pytest.fixture
 def adapt(backbone, arrays, monkeypatch, cache, runtimes):
-    """`kzoo.adapt` of the tiny backbone on 48 + 6 + 6 pictures, under limits, without a search for the runtime."""
+    """`kzoo.adapt` of the tiny backbone on 48 + 6 + 6 images, under limits, without a search for the runtime."""
 
     def run(limits=None, *, model=backbone, data=None, schedule=SCHEDULE, **options):
         limits = limits or CacheLimits(PLENTY, PLENTY)
@@ -51,7 +51,7 @@ def adapt(backbone, arrays, monkeypatch, cache, runtimes):
 
 @pytest.fixture
 def read(monkeypatch):
-    """Number of examples, augmentation and versions of each pass over pictures."""
+    """Number of examples, augmentation and versions of each pass over images."""
     found, plain = [], compute.read
 
     def counted(split, indices, augmentation, numbers, **options):
@@ -64,7 +64,7 @@ def read(monkeypatch):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """Digests of what each pass computes, from pictures or from activations."""
+    """Digests of what each pass computes, from images or from activations."""
     found, plain = [], compute.Passes._compute
 
     def counted(self, requests, groups, order, **options):

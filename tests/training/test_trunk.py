@@ -52,7 +52,7 @@ def test_the_cut_at_the_head_is_the_pooled_embedding(assembled, backbone):
 
 @pytest.mark.parametrize(("group", "norms"), [("stage2", False), ("stage1", False), ("stage2", True)])
 def test_training_the_folded_tail_is_training_the_model(backbone, pictures, group, norms):
-    """Losses and weights after several steps agree to 1e-5 with the unsplit model on the same pictures."""
+    """Losses and weights after several steps agree to 1e-5 with the unsplit model on the same images."""
     targets = np.eye(3, dtype=np.float32)[np.arange(10) % 3]
     trained = list(assemble(backbone, head=Head(levels="all"), outputs=3).groups)
     trained = trained[trained.index(group) :]

@@ -24,7 +24,7 @@ ONE = kzoo.Schedule((kzoo.Phase("last:1", epochs=1, batch_size=8, augmentation="
 
 @pytest.fixture
 def mine(folder, tmp_path):
-    """A copy of the pictures that a test may change."""
+    """A copy of the images that a test may change."""
     return shutil.copytree(folder, tmp_path / "pictures")
 
 
@@ -48,7 +48,7 @@ BLACK = tf.io.encode_png(tf.zeros((20, 24, 3), tf.uint8)).numpy()
 
 
 def blacken(path):
-    """Puts another picture there and keeps the time of the old one's modification."""
+    """Puts another image there and keeps the time of the old one's modification."""
     times = os.stat(path)
     path.write_bytes(BLACK)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -107,7 +107,7 @@ def test_other_times_of_the_same_content_are_no_change(adapt, mine, before_each_
 
 @pytest.fixture
 def checked(mine):
-    """Checked pictures that were written a minute ago, as far as their stamps say."""
+    """Checked images that were written a minute ago, as far as their stamps say."""
     train = read(kzoo.Classification(mine)).train
     return replace(train, stamps=[(*each[:-1], each[-1] + 60 * 10**9) for each in train.stamps])
 

@@ -41,9 +41,9 @@ class AudioPreprocessor:
     Args:
         samples: of the window; the middle of a longer recording, a shorter one with silence on both sides.
         front: from the window to features.
-        edge: height and width of the picture that a backbone for pictures sees them as, pixels; None for others.
-        channels: of that picture.
-        scaling: that of the backbone for pictures, one of `kzoo.specs.card.SCALINGS`.
+        edge: height and width of the image that a backbone for images sees them as, pixels; None for others.
+        channels: of that image.
+        scaling: that of the backbone for images, one of `kzoo.specs.card.SCALINGS`.
     """
 
     samples: int
@@ -61,7 +61,7 @@ class AudioPreprocessor:
 
     @property
     def size(self) -> int:
-        """Edge of the picture, or samples."""
+        """Edge of the image, or samples."""
         return self.edge or self.samples
 
     @property
@@ -75,7 +75,7 @@ class AudioPreprocessor:
         return PictureAxes("time (s)", self.front.scale_name, self.samples / self.front.rate, self.front.ticks())
 
     def __str__(self) -> str:
-        seen = f", as pictures of {self.edge} x {self.edge} pixels" if self.edge else ""
+        seen = f", as images of {self.edge} x {self.edge} pixels" if self.edge else ""
         return f"recordings of {self.samples / self.front.rate:.2f} s at {self.front.rate:,} Hz{seen}"
 
     def read(self, encoded: Any) -> tuple[Any, Any]:
@@ -177,7 +177,7 @@ class AudioReader:
     own: Any = None
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
-        """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Pictures.load`."""
+        """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Images.load`."""
         wave = self.preprocessor.decode(self._files.read(index))
         if augmentation == "none":
             return self.preprocessor.fit(wave)[None]

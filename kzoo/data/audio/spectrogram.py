@@ -137,9 +137,9 @@ class WaveformFeatures(keras.layers.Layer):
         return {**super().get_config(), "samples": self.samples, "front": asdict(self.front)}
 
 
-@keras.saving.register_keras_serializable(package="kzoo", name="Picture")
+@keras.saving.register_keras_serializable(package="kzoo", name="Image")
 class SpectrogramImage(keras.layers.Layer):
-    """Features in 0..1 (B, steps, mels) as pictures in 0..255 (B, edge, edge, channels), low notes at the bottom.
+    """Features in 0..1 (B, steps, mels) as images in 0..255 (B, edge, edge, channels), low notes at the bottom.
 
     Three channels are the features and how they change in time, once and twice differentiated; one, the features.
     """

@@ -19,10 +19,10 @@ class ImagePreset:
     """How much is changed.
 
     Args:
-        area: least share of the picture that a random crop keeps.
+        area: least share of the image that a random crop keeps.
         aspect: largest change of proportions of the crop, a ratio.
         jitter: largest relative change of brightness, contrast and saturation.
-        operations: changes of `OPERATIONS` on each picture (RandAugment, arXiv:1909.13719, without its geometry, which
+        operations: changes of `OPERATIONS` on each image (RandAugment, arXiv:1909.13719, without its geometry, which
             the crop has).
         mix: share of the batches that are mixed, half by MixUp (arXiv:1710.09412), half by CutMix (arXiv:1905.04899).
     """
@@ -42,12 +42,12 @@ PRESETS = {
 
 
 def augment_views(picture: Any, *, preset: ImagePreset, preprocessor: ImagePreprocessor, seeds: Any) -> Any:
-    """Versions of one picture, cropped, resized, mirrored and recoloured, each from a seed of its own.
+    """Versions of one image, cropped, resized, mirrored and recoloured, each from a seed of its own.
 
-    All are cut from the picture in one operation, which resizes and mirrors as well.
+    All are cut from the image in one operation, which resizes and mirrors as well.
 
     Args:
-        picture: (H, W, C) in 0..255.
+        image: (H, W, C) in 0..255.
         preset: how much.
         preprocessor: says the size of the results.
         seeds: int tensor (V, 2), V known.
@@ -67,7 +67,7 @@ def augment_views(picture: Any, *, preset: ImagePreset, preprocessor: ImagePrepr
 
 
 def shrink(picture: Any, edge: int) -> Any:
-    """A picture (H, W, C) as float32, its sides divided by the integer that brings the shorter near 1.4 * `edge`.
+    """An image (H, W, C) as float32, its sides divided by the integer that brings the shorter near 1.4 * `edge`.
 
     Each pixel is the mean of those it stands for, so that sampling a crop at single points does not alias.
     """
@@ -80,7 +80,7 @@ def shrink(picture: Any, edge: int) -> Any:
 
 
 def _crop(seed: Any, preset: ImagePreset, height: Any, width: Any) -> Any:
-    """A box (top, left, bottom, right) in shares of the picture; left and right are swapped to mirror."""
+    """A box (top, left, bottom, right) in shares of the image; left and right are swapped to mirror."""
     drawn = tf.random.stateless_uniform((5,), seed)
     area = height * width * (preset.area + (1 - preset.area) * drawn[0])
     ratio = tf.pow(preset.aspect, 2 * drawn[1] - 1)
@@ -94,7 +94,7 @@ def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, A
     """A batch mixed with itself in another order, by MixUp or CutMix, or left alone.
 
     Args:
-        pictures: float32 (B, S, S, C).
+        images: float32 (B, S, S, C).
         targets: float32 (B, outputs).
         share: of batches that are mixed.
         seed: int tensor (2,).
@@ -118,7 +118,7 @@ def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, A
 
 
 def _box(edge: Any, seed: Any) -> tuple[Any, Any]:
-    """A random square as a mask (1, S, S, 1), and the share of the picture outside of it."""
+    """A random square as a mask (1, S, S, 1), and the share of the image outside of it."""
     drawn = tf.random.stateless_uniform((3,), seed)
     side = tf.sqrt(drawn[0]) * tf.cast(edge, tf.float32)
     starts = drawn[1:] * (tf.cast(edge, tf.float32) - side)
@@ -135,7 +135,7 @@ def _saturate(picture: Any, factor: Any) -> Any:
 
 
 def _recolour(picture: Any, seed: Any, preset: ImagePreset) -> Any:
-    """One picture (S, S, C) in other light and colours."""
+    """One image (S, S, C) in other light and colours."""
     seeds = tf.unstack(tf.random.split(seed, 3 + preset.operations))
     if preset.jitter:
         low, high = 1 - preset.jitter, 1 + preset.jitter
@@ -158,7 +158,7 @@ def _operate(picture: Any, seed: Any) -> Any:
 
 
 def _stretch(picture: Any, strength: Any) -> Any:
-    """Autocontrast, blended with the picture."""
+    """Autocontrast, blended with the image."""
     low = tf.reduce_min(picture, axis=(0, 1), keepdims=True)
     high = tf.reduce_max(picture, axis=(0, 1), keepdims=True)
     full = tf.where(high > low, (picture - low) * 255.0 / tf.maximum(high - low, 1.0), picture)

@@ -19,7 +19,7 @@ from kzoo.data.pipelines import PARALLEL, untuned
 
 
 def check_images(column: np.ndarray) -> CheckedColumn:
-    """Opens every picture of a column: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
+    """Opens every image of a column: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
     if column.dtype != object:
         digests = [hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in column]
         return CheckedColumn(column, digests, check_pixels(column))
@@ -71,7 +71,7 @@ def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str], list[
 
 
 def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
-    """The indices whose picture TensorFlow can decode."""
+    """The indices whose image TensorFlow can decode."""
     if not indices:
         return []
     preprocessor = ImagePreprocessor(size=1)

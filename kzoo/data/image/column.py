@@ -20,7 +20,7 @@ def collect_images(pictures: Any, *, root: Path = Path()) -> np.ndarray:
     Pixels of several sizes are kept as lossless PNG.
 
     Args:
-        pictures: pixels (N, H, W, 3), (N, H, W, 1) or (N, H, W); or a list of pixels, paths, encoded images and images
+        images: pixels (N, H, W, 3), (N, H, W, 1) or (N, H, W); or a list of pixels, paths, encoded images and images
             of Pillow's; None and the like where there is none.
         root: what paths are relative to.
 
@@ -51,13 +51,13 @@ def collect_images(pictures: Any, *, root: Path = Path()) -> np.ndarray:
         return column
     low, high = np.nanmin(column), np.nanmax(column)
     if column.dtype.kind == "f" and high <= 1.0:
-        raise ValueError("Pictures of floats must be in 0..255. These are within 0..1: multiply them by 255.")
+        raise ValueError("Images of floats must be in 0..255. These are within 0..1: multiply them by 255.")
     if low < 0 or high > 255:
-        raise ValueError(f"Pictures must be in 0..255. Got {low}..{high}.")
+        raise ValueError(f"Images must be in 0..255. Got {low}..{high}.")
     return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
 
 
-_WANTED = "Pictures must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W)."
+_WANTED = "Images must have shape (N, H, W, 3), (N, H, W, 1) or (N, H, W)."
 
 
 def _refuse(shape: tuple[int, ...], *, alone: bool = False) -> None:
@@ -108,16 +108,16 @@ def read_image_inputs(pictures: Any) -> tuple[np.ndarray, list[str]]:
         if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (1, 3)):
             pictures = [pixels]
     column = collect_images(pictures)
-    return column, name_files(column, "picture")
+    return column, name_files(column, "image")
 
 
 def _files(values: Sequence[Any], *, root: Path) -> np.ndarray:
-    return collect_files(values, root=root, wanted="A picture must be a path or encoded bytes")
+    return collect_files(values, root=root, wanted="An image must be a path or encoded bytes")
 
 
 def _encode(picture: np.ndarray) -> bytes:
     if picture.dtype != np.uint8 and not np.array_equal(picture, np.round(picture)):
-        raise ValueError("Pictures of different sizes must be uint8, or floats that are whole numbers in 0..255.")
+        raise ValueError("Images of different sizes must be uint8, or floats that are whole numbers in 0..255.")
     if picture.size and (picture.min() < 0 or picture.max() > 255):
-        raise ValueError(f"Pictures must be in 0..255. Got {picture.min()}..{picture.max()}.")
+        raise ValueError(f"Images must be in 0..255. Got {picture.min()}..{picture.max()}.")
     return tf.io.encode_png(picture.astype(np.uint8)).numpy()

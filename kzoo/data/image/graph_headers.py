@@ -39,7 +39,7 @@ def trouble(encoded: Any) -> Any:
     said = tf.strings.join(["too large: ", tf.strings.as_string(width), " x ", tf.strings.as_string(height), limits])
     reasons = [
         (tf.strings.length(encoded) == 0, "empty file"),
-        (~known, "not a jpeg, png, gif, bmp or webp picture"),
+        (~known, "not a jpeg, png, gif, bmp or webp image"),
         (cut, "cut off within its header"),
         ((width < 1) | (height < 1), "no pixels"),
         (large, said),

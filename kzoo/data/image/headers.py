@@ -17,7 +17,7 @@ _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def trouble(data: bytes) -> str | None:
-    """Why an encoded picture cannot be used, as far as its header tells, or None.
+    """Why an encoded image cannot be used, as far as its header tells, or None.
 
     Args:
         data: the whole file.
@@ -29,7 +29,7 @@ def trouble(data: bytes) -> str | None:
     except (struct.error, IndexError):
         return "cut off within its header"
     if found is None:
-        return f"not a jpeg, png, gif, bmp or webp picture (starts with {data[:8]!r})"
+        return f"not a jpeg, png, gif, bmp or webp image (starts with {data[:8]!r})"
     width, height, channels = found
     if width < 1 or height < 1:
         return "no pixels"

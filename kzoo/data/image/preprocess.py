@@ -23,14 +23,14 @@ _EXIF_REACH = 1 << 16
 
 @dataclass(frozen=True)
 class ImagePreprocessor:
-    """Raw pictures to a backbone's input. Deterministic; made of TensorFlow operations and Keras layers alone.
+    """Raw images to a backbone's input. Deterministic; made of TensorFlow operations and Keras layers alone.
 
     Args:
         size: height and width of the result, pixels.
         scaling: one of `kzoo.specs.card.SCALINGS`.
         resize: ``"crop"`` keeps the middle square, ``"pad"`` all of it with black bars, ``"squash"`` all of it
             with its proportions changed.
-        channels: 3, or 1 for a backbone that takes grey pictures.
+        channels: 3, or 1 for a backbone that takes grey images.
     """
 
     size: int
@@ -97,7 +97,7 @@ class ImagePreprocessor:
         return tf.image.resize(batch, (self.size, self.size))
 
     def _framed(self, pictures: Any) -> Any:
-        """The part of pictures (B, H, W, C) that is resized: a square, unless it is squashed."""
+        """The part of images (B, H, W, C) that is resized: a square, unless it is squashed."""
         shape = tf.shape(pictures)
         height, width = shape[1], shape[2]
         if self.resize == "crop":
@@ -127,7 +127,7 @@ class ImagePreprocessor:
         return (self.size, self.size, self.channels)
 
     def __str__(self) -> str:
-        return f"pictures of {self.size} x {self.size} pixels, {self.resize}"
+        return f"images of {self.size} x {self.size} pixels, {self.resize}"
 
     def raw(self) -> tuple[Any, Any]:
         """A Keras input for pixels in 0..255 (B, H, W, channels), and what the network takes of it."""
@@ -144,7 +144,7 @@ class ImagePreprocessor:
 def fit_images(
     card: BackboneSpec, column: Any, *, size: int | None, resize: str, channels: int
 ) -> tuple[ImagePreprocessor, list[str]]:
-    """The preprocessor of a card, for pictures of `size` pixels or of its native ones; and no notes."""
+    """The preprocessor of a card, for images of `size` pixels or of its native ones; and no notes."""
     return ImagePreprocessor(size or card.size, card.scaling, resize, channels=channels), []
 
 
@@ -171,10 +171,10 @@ class Resize(keras.layers.Layer):
 
 
 def divide(pictures: Any, factors: Any) -> Any:
-    """Pictures (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
+    """Images (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
 
     Args:
-        pictures: what is left over is dropped, half of it on each side.
+        images: what is left over is dropped, half of it on each side.
         factors: for height and width, int32 (2,).
     """
     shape = tf.shape(pictures)
@@ -190,7 +190,7 @@ def orientation(encoded: Any) -> Any:
 
     Reads its first 64 KiB (Exif 2.32, section 4.6.4).
     """
-    # Most pictures have no such header, and to look for its name is much faster than to read numbers.
+    # Most images have no such header, and to look for its name is much faster than to read numbers.
     head = tf.strings.substr(encoded, 0, _EXIF_REACH)
     has_header = tf.strings.regex_full_match(head, r"(?s)\C*Exif\x00\x00\C*")
     return tf.cond(has_header, lambda: _orientation(head), lambda: 1)
@@ -211,7 +211,7 @@ def _orientation(head: Any) -> Any:
 
 
 def upright(picture: Any, orientation: Any) -> Any:
-    """A picture (H, W, C) turned and mirrored as its EXIF orientation asks."""
+    """An image (H, W, C) turned and mirrored as its EXIF orientation asks."""
 
     def turn() -> Any:
         turned = tf.cond(orientation >= 5, lambda: tf.transpose(picture, (1, 0, 2)), lambda: picture)

@@ -19,15 +19,15 @@ from kzoo.specs.schedule import OWN
 
 @dataclass(frozen=True)
 class ImageReader:
-    """An image column whose pictures are read, decoded once and augmented, by index, inside of tf.data.
+    """An image column whose images are read, decoded once and augmented, by index, inside of tf.data.
 
     Args:
         column: of N examples, see `kzoo.data.examples.Examples`.
         preprocessor: the backbone's.
-        digests: SHA-256 of each picture; what is drawn for a picture follows from its content. Empty: from its index.
+        digests: SHA-256 of each image; what is drawn for an image follows from its content. Empty: from its index.
         seed: of the run.
         mixable: whether targets can be mixed, as one-hot ones can.
-        own: an augmentation of the user's, of one picture (S, S, C) in 0..255, see `kzoo.setup.own_augmentation`.
+        own: an augmentation of the user's, of one image (S, S, C) in 0..255, see `kzoo.setup.own_augmentation`.
     """
 
     column: np.ndarray
@@ -38,7 +38,7 @@ class ImageReader:
     own: Any = None
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
-        """Versions of one picture, float32 (V, S, S, C) in 0..255.
+        """Versions of one image, float32 (V, S, S, C) in 0..255.
 
         Args:
             index: int64 scalar.
@@ -59,7 +59,7 @@ class ImageReader:
         """A batch of `load` as the backbone takes it, (B * V, S, S, C), and its targets, mixed where the preset does.
 
         Args:
-            pictures: float32 (B, V, S, S, C) in 0..255, V known.
+            images: float32 (B, V, S, S, C) in 0..255, V known.
             targets: float32 (B, outputs).
             augmentation: a name of `PRESETS`, or ``"none"``.
             numbers: of the versions, int (V,).
@@ -78,16 +78,16 @@ class ImageReader:
         return self.preprocessor.scale(tf.reshape(pictures, shape)), tf.reshape(targets, (-1, targets.shape[-1]))
 
     def mixes(self, augmentation: str) -> bool:
-        """Whether an augmentation mixes the pictures of a batch with each other."""
+        """Whether an augmentation mixes the images of a batch with each other."""
         return self.mixable and augmentation in PRESETS and PRESETS[augmentation].mix > 0
 
     def key(self, augmentation: str) -> dict[str, Any]:
-        """What a version of a picture follows from, besides its content and number, as plain values."""
+        """What a version of an image follows from, besides its content and number, as plain values."""
         own = self.own.key if augmentation == OWN else None
         return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
-        """A picture as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
+        """An image as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
         return self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
 
     def _decode(self, index: Any) -> Any:

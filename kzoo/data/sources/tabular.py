@@ -134,7 +134,7 @@ TABLES = tuple(_READERS)
 
 
 def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], *, what: str, source: str) -> str:
-    """The name of the column that holds the picture or the target: the one wanted, else the one with a usual name."""
+    """The name of the column that holds the image or the target: the one wanted, else the one with a usual name."""
     if wanted is not None:
         if wanted in names:
             return wanted

@@ -121,7 +121,7 @@ def _find_network(builder: Any) -> None:
 
 
 def read_tfrecords(paths: Sequence[Path], wanted: SourceQuery, *, source: str) -> RawData:
-    """TFRecords of tf.train.Example, with an encoded picture, or a text, and a label in each.
+    """TFRecords of tf.train.Example, with an encoded image, or a text, and a label in each.
 
     Files named after splits (``train-00000-of-00004``) become these; a ``labels.txt`` beside them names the classes.
     """

@@ -132,7 +132,7 @@ class TextReader:
     own: Any = None
 
     def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
-        """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Pictures.load`."""
+        """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Images.load`."""
         if augmentation == "none":
             return tf.gather(self._ids, index)[None]
         return self.preprocessor.tokenize(self.versions(index, augmentation, numbers))

@@ -75,7 +75,7 @@ def check_archive(path: str | Path) -> int:
                 raise ValueError("It has assets, and no layer that keeps any.")
             content = io.BytesIO(archive.read(WEIGHTS))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(f"It is no sound .keras file: {str(error)[:200]}") from error
+        raise ValueError(f"It is not a valid .keras file: {str(error)[:200]}") from error
     return check_h5(content, stored=stored, name=WEIGHTS)
 
 

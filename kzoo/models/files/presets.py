@@ -73,14 +73,14 @@ def _check_links(folder: Path) -> None:
 def _check_plain(config: dict[str, Any], tokenizer: Any) -> None:
     """Of a folder in Hugging Face's form."""
     if "auto_map" in config or (isinstance(tokenizer, dict) and "auto_map" in tokenizer):
-        raise ValueError("The model asks for code of its own (auto_map), which kzoo does not run.")
+        raise ValueError("The model needs code of its own (auto_map), which kzoo does not run.")
     if not isinstance(config.get("model_type"), str):
         raise ValueError(f"{_CONFIG} must name a model_type, as Hugging Face's do.")
     for name in _DEPTHS:
         if name in config and not (type(config[name]) is int and 0 < config[name] <= DEEPEST):
             raise ValueError(f"{name} must be an int in [1, {DEEPEST}]. Got {str(config[name])[:50]}.")
     if wrong := [name for name in ("auto_class", "custom_pipelines") if name in config]:
-        raise ValueError(f"The model asks for code of its own ({', '.join(wrong)}), which kzoo does not run.")
+        raise ValueError(f"The model needs code of its own ({', '.join(wrong)}), which kzoo does not run.")
 
 
 def _check_hub(config: dict[str, Any], read: dict[str, Any]) -> None:

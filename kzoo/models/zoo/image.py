@@ -30,7 +30,7 @@ def compact_cnn(
         ValueError: below 32 pixels.
     """
     if any(side is not None and side < _LEAST for side in input_shape[:2]):
-        raise ValueError(f"compact_cnn takes pictures of a size of at least {_LEAST} pixels. Got {input_shape[:2]}.")
+        raise ValueError(f"compact_cnn takes images of a size of at least {_LEAST} pixels. Got {input_shape[:2]}.")
     pictures = keras.Input(input_shape, name="picture")
     x = _convolve(pictures, widths[0], 3, strides=2, name="stem")
     for stage, (channels, count) in enumerate(zip(widths[1:], blocks, strict=True), start=1):

@@ -26,7 +26,7 @@ class Autoencoder(Objective):
         return damaged if rank == 4 else damaged[..., 0] / 255.0, centred(examples, rank)
 
     def network(self, body: BackboneGraph) -> keras.Model:
-        """A picture in [-1, 1]."""
+        """An image in [-1, 1]."""
         return keras.Model(body.inputs, paint(body.features, frame(body.inputs), name="painted"))
 
     def loss(self, wanted: Any, found: Any) -> Any:
@@ -35,7 +35,7 @@ class Autoencoder(Objective):
 
 
 def damage(picture: Any, seed: Any) -> Any:
-    """One picture (H, W, C) in 0..255, damaged in a way and to a degree that the seed, int32 (2,), draws."""
+    """One image (H, W, C) in 0..255, damaged in a way and to a degree that the seed, int32 (2,), draws."""
     seeds = tf.unstack(tf.random.split(seed, 3))
     which = tf.random.stateless_uniform((), seeds[0], 0, len(DAMAGES), dtype=tf.int32)
     degree = tf.random.stateless_uniform((), seeds[1], 0.2, 1.0)
@@ -51,14 +51,14 @@ def noisy(picture: Any, degree: Any, seed: Any) -> Any:
 
 
 def blurred(picture: Any, degree: Any, seed: Any) -> Any:
-    """A coarser picture, enlarged again: up to eight times."""
+    """A coarser image, enlarged again: up to eight times."""
     size = tf.shape(picture)[:2]
     small = tf.maximum(tf.cast(tf.cast(size, tf.float32) / (1.0 + 7.0 * degree), tf.int32), 1)
     return tf.image.resize(tf.image.resize(picture, small, antialias=True), size)
 
 
 def erased(picture: Any, degree: Any, seed: Any) -> Any:
-    """A box of up to half of the picture is grey."""
+    """A box of up to half of the image is grey."""
     shape = tf.cast(tf.shape(picture), tf.float32)
     sides = tf.sqrt(0.5 * degree) * shape[:2]
     starts = tf.random.stateless_uniform((2,), seed) * (shape[:2] - sides)
@@ -77,4 +77,4 @@ def compressed(picture: Any, degree: Any, seed: Any) -> Any:
 
 
 DAMAGES = (noisy, blurred, erased, compressed)
-"""Ways in which a picture is damaged."""
+"""Ways in which an image is damaged."""

@@ -1,4 +1,4 @@
-"""The adversarial objective: pictures that are real from those that a generator makes (DCGAN, arXiv:1511.06434).
+"""The adversarial objective: images that are real from those that a generator makes (DCGAN, arXiv:1511.06434).
 
 The discriminator's features are what is kept.
 """
@@ -13,7 +13,7 @@ import tensorflow as tf
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective
 
 NOISE = 64
-"""Numbers that a picture is made of."""
+"""Numbers that an image is made of."""
 
 RATE = 1e-3
 """Of the generator."""
@@ -26,7 +26,7 @@ class Adversarial(Objective):
     modalities = ("image",)
 
     def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
-        """Real pictures, and the noise that as many are made of; and that the former are real."""
+        """Real images, and the noise that as many are made of; and that the former are real."""
         count = tf.shape(examples)[0]
         return (examples, tf.random.stateless_normal(tf.stack([count, NOISE]), seed)), tf.ones((count, 1))
 
@@ -42,7 +42,7 @@ class Adversarial(Objective):
 
 
 def generator(shape: Any) -> keras.Model:
-    """From noise (B, NOISE) to pictures in 0..255."""
+    """From noise (B, NOISE) to images in 0..255."""
     height, width, channels = shape
     x = noise = keras.Input((NOISE,), name="noise")
     rows, columns, wide = -(-height // 8), -(-width // 8), 64
@@ -61,8 +61,8 @@ class AdversarialModel(keras.Model):
     """A discriminator and a generator, each trained a step at a time.
 
     Args:
-        judge: from pictures to logits (B, 1).
-        maker: from noise to pictures.
+        judge: from images to logits (B, 1).
+        maker: from noise to images.
     """
 
     def __init__(self, judge: keras.Model, maker: keras.Model) -> None:
@@ -75,7 +75,7 @@ class AdversarialModel(keras.Model):
         self.optimizers[0].build(maker.trainable_variables)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The discriminator's logits of real pictures (B, H, W, C), which noise (B, NOISE) comes with."""
+        """The discriminator's logits of real images (B, H, W, C), which noise (B, NOISE) comes with."""
         return self.judge(inputs[0], training=training)
 
     def train_step(self, data: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Masked patches: what was in the hidden parts of a picture, or of a spectrogram (SimMIM, arXiv:2111.09886)."""
+"""Masked patches: what was in the hidden parts of an image, or of a spectrogram (SimMIM, arXiv:2111.09886)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Masked(Objective):
         return seen, tf.concat([centred(examples, rank), tf.cast(hidden, tf.float32)], axis=-1)
 
     def network(self, body: BackboneGraph) -> keras.Model:
-        """A picture in [-1, 1]."""
+        """An image in [-1, 1]."""
         return keras.Model(body.inputs, paint(body.features, frame(body.inputs), name="painted"))
 
     def loss(self, wanted: Any, found: Any) -> Any:

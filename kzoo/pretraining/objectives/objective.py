@@ -87,7 +87,7 @@ def centred(examples: Any, modality_rank: int) -> Any:
 
 
 def paint(features: Any, shape: tuple[int, int, int], *, name: str) -> Any:
-    """A picture (B, H, W, C), float32, of a map (B, h, w, width), by one hidden layer and a shuffle of pixels.
+    """An image (B, H, W, C), float32, of a map (B, h, w, width), by one hidden layer and a shuffle of pixels.
 
     Each place of the map paints its own patch, as in SimMIM (arXiv:2111.09886): a light decoder leaves the work to the
     backbone.
@@ -95,7 +95,7 @@ def paint(features: Any, shape: tuple[int, int, int], *, name: str) -> Any:
     if len(features.shape) == 2:
         features = keras.layers.Reshape((1, 1, features.shape[-1]), name=f"{name}_map")(features)
     if len(features.shape) != 4:
-        raise ValueError(f"To paint takes features (B, h, w, C) or (B, C). The backbone gives {features.shape}.")
+        raise ValueError(f"A decoder needs features (B, h, w, C) or (B, C). The backbone gives {features.shape}.")
     height, width, channels = shape
     rows, columns = -(-height // features.shape[1]), -(-width // features.shape[2])
     x = keras.layers.Conv2D(256, 3, padding="same", activation="gelu", name=f"{name}_hidden")(features)
@@ -105,7 +105,7 @@ def paint(features: Any, shape: tuple[int, int, int], *, name: str) -> Any:
 
 @keras.saving.register_keras_serializable(package="kzoo", name="Unfold")
 class PatchesToImage(keras.layers.Layer):
-    """Patches (B, h, w, rows * columns * C) side by side as a picture (B, H, W, C); what is beyond it is cut off."""
+    """Patches (B, h, w, rows * columns * C) side by side as an image (B, H, W, C); what is beyond it is cut off."""
 
     def __init__(self, rows: int, columns: int, shape: tuple[int, int, int], **options: Any) -> None:
         super().__init__(**options)
@@ -133,6 +133,6 @@ def project(pooled: Any, *, hidden: int, width: int) -> Any:
 
 
 def frame(inputs: Any) -> tuple[int, int, int]:
-    """The shape of a picture, or of the features of sound as one of one channel."""
+    """The shape of an image, or of the features of sound as one of one channel."""
     height, width, channels = (*inputs.shape[1:], 1)[:3]
     return height, width, channels

@@ -45,7 +45,7 @@ def register_objective(objective: type[Objective]) -> None:
     if not isinstance(name, str) or not name:
         raise ValueError(f"{objective.__name__} must have a name, the string that pretrain(objective=) takes.")
     if name in OBJECTIVES:
-        raise ValueError(f"An objective named {name!r} is there already: choose another name.")
+        raise ValueError(f"An objective named {name!r} is registered already: choose another name.")
     if not hasattr(objective, "paper"):
         objective.paper = ""
     OBJECTIVES[name] = objective

@@ -35,7 +35,7 @@ class Activations:
     """A model's activations at the cuts below its groups.
 
     Args:
-        model: from scaled pictures to logits.
+        model: from scaled images to logits.
         cuts: the tensors that enter each group, from input to head.
         feed: the data.
         fold: from a model to one that gives the same with fewer operations.
@@ -84,7 +84,7 @@ class Activations:
 
         Args:
             phases: those that are still to come; weights have changed since the last call, or not.
-            bar: progress, in pictures.
+            bar: progress, in images.
         """
         self._passes = self._new_passes()
         for attempt in range(3):
@@ -96,7 +96,8 @@ class Activations:
             except OSError as error:
                 if attempt == 2 or not self.limits.disk:
                     raise
-                LOG.warning("Activations cannot be kept in %s (%s): going on without.", disk.folder(), error)
+                told = "The activation cache %s cannot be written (%s): training continues without it."
+                LOG.warning(told, disk.folder(), error)
                 self.limits = replace(self.limits, disk=0)
         wanted = {self._passes.key(request) for phase in phases for request in self._requests(phase)}
         for key in self._rows.keys() - wanted:

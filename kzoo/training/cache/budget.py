@@ -61,7 +61,7 @@ class CacheRequest:
 
     @property
     def view(self) -> tuple[str, str, int]:
-        """The pictures that they are computed from."""
+        """The images that they are computed from."""
         return self.split, self.augmentation, self.number
 
 

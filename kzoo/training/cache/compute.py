@@ -23,7 +23,7 @@ from kzoo.training.runtime import Runtime, fastest
 from kzoo.training.trunk import fingerprint, pack
 
 BATCH = 64
-"""Pictures that go through the trunk at once."""
+"""Images that go through the trunk at once."""
 
 SAMPLE = 4
 """Examples on which runtimes are compared."""
@@ -34,7 +34,7 @@ class Passes:
     """Computes activations while the weights below the cuts stay as they are.
 
     Args:
-        model: from scaled pictures to logits.
+        model: from scaled images to logits.
         cuts: the tensors that enter each group, from input to head; of a group with several trunks, those of each.
         feed: the data.
         fold: from a model to one that gives the same with fewer operations.
@@ -80,7 +80,7 @@ class Passes:
             requests: of one split and augmentation.
             groups: at whose cuts the runtime computes: those of the requests, and of others that it is to serve.
             use_store: whether to read from the store and write to it.
-            bar: progress, in pictures.
+            bar: progress, in images.
         """
         keys = {request: self.key(request) for request in requests}
         digests = self._part(requests[0]).digests

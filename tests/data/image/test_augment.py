@@ -1,4 +1,4 @@
-"""Augmentation and batches: random, the same again for the same seed, each picture with its own target."""
+"""Augmentation and batches: random, the same again for the same seed, each image with its own target."""
 
 import hashlib
 
@@ -31,7 +31,7 @@ TARGETS = np.eye(3, dtype=np.float32)[CLASSES]
 
 @pytest.fixture(scope="module")
 def column():
-    """Encoded pictures, of sizes that differ."""
+    """Encoded images, of sizes that differ."""
     values = [tf.io.encode_png(picture[: 12 + i % 4]).numpy() for i, picture in enumerate(PIXELS)]
     objects = np.empty(COUNT, object)
     objects[:] = values
@@ -96,7 +96,7 @@ def test_only_strong_mixes_and_only_what_is_mixable():
 
 
 def test_a_mixed_target_has_the_shares_of_its_picture():
-    """Each picture is of a channel of its own, so that its mean says how much of which pictures is in it."""
+    """Each image is of a channel of its own, so that its mean says how much of which images is in it."""
     targets = np.eye(5, dtype=np.float32)
     pictures = np.broadcast_to(targets[:, None, None], (5, 8, 8, 5))
     kinds = set()
@@ -178,7 +178,7 @@ def test_a_crop_of_all_is_the_picture_or_its_mirror_image():
 
 
 def test_a_crop_keeps_its_part_and_its_proportions():
-    """On a picture whose values are its coordinates, the span of a view is the span of its crop."""
+    """On an image whose values are its coordinates, the span of a view is the span of its crop."""
     rows, columns = np.meshgrid(np.arange(36.0), np.arange(48.0), indexing="ij")
     picture = np.stack([rows, columns, 0 * rows], axis=-1)
     seeds = tf.ensure_shape(tf.stack([tf.range(64), tf.range(64)], axis=1), (64, 2))

@@ -37,8 +37,8 @@ BAD_FILES = {
     "bomb.png": (bomb(), "too large: 20000 x 20000"),
     "cmyk.jpg": (encoded("JPEG", "CMYK"), "CMYK"),
     "tiff.jpg": (encoded("TIFF"), "not a jpeg"),
-    "scan.tiff": (encoded("TIFF"), "not a kind of picture that is read: .tiff"),
-    "notes.txt": (b"hello", "not a kind of picture that is read: .txt"),
+    "scan.tiff": (encoded("TIFF"), "not a kind of image that is read: .tiff"),
+    "notes.txt": (b"hello", "not a kind of image that is read: .txt"),
 }
 
 
@@ -132,7 +132,7 @@ def test_a_picture_labelled_twice_differently_is_not_used(folder):
     frame = frame_of(folder)
     frame.loc[len(frame)] = [frame.image[0], "red"]
     found = read(Classification(frame)).audit.set_aside
-    assert [reason for _, reason in found] == ["the same picture is labelled blue and red"] * 2
+    assert [reason for _, reason in found] == ["the same image is labelled blue and red"] * 2
 
 
 def test_a_label_that_train_lacks_is_set_aside(folder):

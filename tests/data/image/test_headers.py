@@ -1,4 +1,4 @@
-"""What the first bytes of a picture file say."""
+"""What the first bytes of an image file say."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""Pictures: upright, in colour, of one size and in the backbone's own scaling."""
+"""Images: upright, in colour, of one size and in the backbone's own scaling."""
 
 import dataclasses
 import io
@@ -69,7 +69,7 @@ def test_pictures_are_turned_in_a_pipeline_as_outside():
         jpeg(b"Exif\0\0" + bytes(40)),
         b"",
         b"\xff\xd8",
-        b"no picture" + exif(6),
+        b"no image" + exif(6),
         encoded(Image.fromarray(PIXELS), "PNG"),
     ],
 )

@@ -23,7 +23,7 @@ NAMES = ("blue", "green", "red")
 
 @pytest.fixture(scope="module")
 def files(folder):
-    """Paths of the 30 pictures, and their labels."""
+    """Paths of the 30 images, and their labels."""
     paths = sorted(folder.rglob("*.png"))
     return [str(path) for path in paths], [path.parent.name for path in paths]
 
@@ -37,7 +37,7 @@ def pixels(files):
 
 
 def channel(picture):
-    """The class that a picture shows."""
+    """The class that an image shows."""
     pixels = tf.io.decode_png(load(picture)).numpy() if isinstance(picture, str | bytes) else picture
     return int(pixels.mean((0, 1)).argmax())
 
@@ -52,7 +52,7 @@ def split_folder(root, folder, names=("train", "val", "test")):
 
 
 def table(path, files, separator=","):
-    """A table beside the pictures, with relative paths and a column that is neither picture nor label."""
+    """A table beside the images, with relative paths and a column that is neither image nor label."""
     rows = [f"{label}{separator}{os.path.relpath(p, path.parent)}{separator}x" for p, label in zip(*files, strict=True)]
     path.write_text("\n".join([separator.join(("label", "file", "note")), *rows]), encoding="utf-8-sig")
     return path

@@ -118,8 +118,7 @@ def test_scaling_is_that_of_keras(name):
 DOWNLOAD = """
 import email.message, io, json, os, sys, urllib.request, urllib.response
 import keras
-sys.path.insert(0, {here!r})
-from test_catalog import CATALOG
+from kzoo.specs.catalog.keras_applications import CATALOG
 
 def urlopen(url, *args, **kwargs):
     asked.append(url)
@@ -156,7 +155,7 @@ that Keras complains about the hash that it expected."""
 def test_weight_files_are_those_that_keras_asks_for(names, tmp_path):
     root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
     environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    code = DOWNLOAD.format(here=os.path.dirname(os.path.abspath(__file__)), names=names)
+    code = DOWNLOAD.format(names=names)
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     found = [json.loads(row) for row in re.findall(r"^ROW (.*)$", run.stdout, re.MULTILINE)]

@@ -1,4 +1,4 @@
-"""Training on held activations is training on the pictures, wherever they are held."""
+"""Training on held activations is training on the images, wherever they are held."""
 
 import errno
 
@@ -48,7 +48,7 @@ def kept():
 
 @pytest.fixture
 def plain(adapt, kept):
-    """What comes of training on pictures, without any activations but the probe's."""
+    """What comes of training on images, without any activations but the probe's."""
     kept["plain"] = kept.get("plain") or adapt(CacheLimits(0, 0))
     assert places(kept["plain"]) == ["memory", "nowhere"]
     return kept["plain"]
