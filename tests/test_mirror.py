@@ -16,7 +16,7 @@ ELSEWHERE = {
     "by whole runs on texts and recordings": (
         "test_modalities",
         [
-            *("data/audio/augment", "data/audio/preprocess", "data/audio/spectrogram", "data/batches"),
+            *("data/audio/augment", "data/audio/preprocess", "data/batches"),
             *("data/modalities", "data/pipelines", "models/keras_hub", "models/zoo/audio", "results/neighbors"),
             *("results/plots", "results/pretrained", "specs/catalog/hub_audio", "specs/catalog/hub_text"),
         ],
@@ -33,7 +33,7 @@ ELSEWHERE = {
         "test_fusion",
         ["data/joint", "models/assembly", "models/fusion_layers", "setup/model", "specs/fusion", "specs/head"],
     ),
-    "by `predict`, which reads with it": ("test_adaptation", ["data/loader", "results/inputs", "results/adapted"]),
+    "by `predict`, which reads with it": ("test_adaptation", ["data/loader", "results/inputs"]),
     "beside the column and the preprocessor of texts": (
         "data/text/test_preprocess",
         ["data/text/cleaning", "data/text/column", "data/text/tokenizers", "data/text/words"],
@@ -47,6 +47,7 @@ ELSEWHERE = {
         "test_merging",
         ["evaluation/calibration", "models/side_by_side", "results/interpolation"],
     ),
+    "by the backbones that are made of it": ("models/test_hub_backbones", ["models/hub_layers"]),
     "by hostile archives": ("models/files/test_keras_archive", ["models/files/configs"]),
     "by the models that users bring": ("models/test_backbones", ["models/user_models"]),
     "by pretraining runs": (
@@ -67,18 +68,17 @@ ELSEWHERE = {
             *("serving/image_signatures", "serving/text_signatures", "serving/warmup"),
         ],
     ),
-    "by predictions of adapted models": ("test_adaptation", ["results/predictions", "setup/plan", "setup/stage_table"]),
+    "by predictions of adapted models": ("test_adaptation", ["setup/plan", "setup/stage_table"]),
     "by the result that it describes": ("setup/test_result", ["results/record"]),
     "by the backbones that are bundled": ("specs/catalog/test_bundled", ["setup/auto_model"]),
     "by the cards, all of the catalog": (
         "specs/catalog/test_keras_applications",
-        ["specs/card", "specs/catalog/keras_cv"],
+        ["specs/catalog/hub_presets", "specs/catalog/keras_cv"],
     ),
     "by hostile folders": ("results/test_saving", ["specs/checked_json", "specs/saved_card"]),
-    "by the schedules that they return": ("specs/test_schedule", ["specs/recipes"]),
     "by the blocks that they read": ("training/cache/test_disk", ["training/cache/rows"]),
     "by the passes over data that a run takes": ("training/cache/test_sharing", ["training/cache/compute"]),
-    "by the loop": ("training/test_loop", ["training/feed", "training/phase"]),
+    "by the loop": ("training/test_loop", ["training/feed"]),
 }
 """By reason: the test file, and the source files that it tests."""
 
@@ -87,6 +87,7 @@ STORIES = {
     "data/test_refusals": "what is said of data that cannot be read, for all sources",
     "mutations/test_catalog": "the list of faults that tests must notice",
     "serving/test_c_program": "an exported model without Python",
+    "test_docs": "the documentation, and its code",
     "test_benchmarks": "the scripts and tables of benchmarks/",
     "test_fusion": "several backbones from specs to export",
     "test_laws": "the laws of the house",

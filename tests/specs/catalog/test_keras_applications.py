@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import kzoo
 from kzoo.models.stages import cut_into_stages
 from kzoo.specs.catalog.keras_applications import CATALOG as EVERY
 from kzoo.specs.catalog.keras_applications import _by_name
@@ -153,7 +155,7 @@ that Keras complains about the hash that it expected."""
     ],
 )
 def test_weight_files_are_those_that_keras_asks_for(names, tmp_path):
-    root = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+    root = str(Path(kzoo.__file__).parents[1])
     environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "3"}
     code = DOWNLOAD.format(names=names)
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
