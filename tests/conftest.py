@@ -17,7 +17,7 @@ from kzoo.core.tf_import import import_tensorflow
 
 import_tensorflow()
 
-collect_ignore = ["fixtures"]  # scripts that make files, with packages that tests do not need
+collect_ignore = ["models/zoo/fixtures"]  # scripts that make files, with packages that tests do not need
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,7 @@ import pytest
 from scipy.io import wavfile
 
 import kzoo
-from kzoo.cli.main import _parser
+from kzoo.cli.options import build_parser
 from kzoo.models import heads
 from kzoo.specs import registry
 
@@ -69,13 +69,13 @@ def test_commands_are_understood(page: Path):
     for _, code, _ in blocks(page, "bash"):
         for line in code.splitlines():
             if line.startswith("kzoo "):
-                assert _parser().parse_args(shlex.split(line)[1:]).command
+                assert build_parser().parse_args(shlex.split(line)[1:]).command
 
 
 def test_the_command_line_page_lists_every_command():
     text = (DOCS / "guides" / "command_line.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `kzoo (\w+)", text, re.MULTILINE))
-    commands = next(each for each in _parser()._actions if each.dest == "command").choices
+    commands = next(each for each in build_parser()._actions if each.dest == "command").choices
     assert listed == set(commands or ())
 
 

@@ -117,8 +117,8 @@ def test_patterns_find_a_member(members):
 
 
 REFUSED = {
-    "one": (lambda: kzoo.Fusion(["vgg16"]), ValueError, "two models or more"),
-    "a name": (lambda: kzoo.Fusion("vgg16"), ValueError, "two models or more"),
+    "one": (lambda: kzoo.Fusion(["vgg16"]), ValueError, "two or more models"),
+    "a name": (lambda: kzoo.Fusion("vgg16"), ValueError, "two or more models"),
     "another how": (
         lambda: kzoo.Fusion(["vgg16", "vgg19"], how="sum"),
         ValueError,
@@ -128,7 +128,7 @@ REFUSED = {
     "a fusion": (
         lambda: kzoo.stages(kzoo.Fusion(["vgg16", kzoo.Fusion(["vgg16", "vgg19"])])),
         TypeError,
-        "not a fusion again",
+        "Got a fusion",
     ),
 }
 

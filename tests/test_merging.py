@@ -12,6 +12,7 @@ from scipy.special import log_softmax, softmax
 
 import kzoo
 from kzoo import merging
+from kzoo.data.examples import Examples
 from kzoo.evaluation.calibration import fit_temperature, merit
 from kzoo.results import interpolation
 from kzoo.setup.prepare import source_of
@@ -88,7 +89,7 @@ def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, array
 
 def judged(outputs, truth, *, kind="classification"):
     """A model that says this of its validation split, and has no test split to be chosen on."""
-    examples = SimpleNamespace(targets=truth)
+    examples = Examples({"image": truth}, truth, [str(number) for number in range(len(truth))])
 
     def answer(asked):
         assert asked is examples
@@ -332,11 +333,11 @@ def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew():
 
 REFUSED = {
     "one": (lambda m, t, o: kzoo.ensemble(m[:1]), "Merging needs two or more models. Got 1"),
-    "what is no model": (lambda m, t, o: kzoo.ensemble([m[0], "vgg16"]), "adapted models. Got str"),
+    "what is no model": (lambda m, t, o: kzoo.ensemble([m[0], "vgg16"]), "Only adapted models can be merged. Got str"),
     "other data": (lambda m, t, o: kzoo.ensemble([m[0], o]), "other data, or to other splits"),
     "an ensemble again": (
         lambda m, t, o: kzoo.adapt(kzoo.ensemble(m), t, schedule="linear_probe"),
-        "not adapted again: adapt one of its members",
+        "cannot be adapted. Adapt one of its members",
     ),
     "another how": (lambda m, t, o: kzoo.soup(m, how="best"), "'greedy' or 'uniform'. Got 'best'"),
     "no two states": (lambda m, t, o: m[0].interpolate(), "nothing to interpolate"),

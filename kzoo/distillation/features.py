@@ -24,11 +24,11 @@ from kzoo.setup.model import FusedSource
 from kzoo.setup.prepare import feed_of, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
-from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import imitate
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Regression, Task
+from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.losses import Distillation
 
 HELD = 0.05

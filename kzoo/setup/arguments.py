@@ -14,8 +14,8 @@ from kzoo.data.image.preprocess import RESIZES
 from kzoo.data.modalities import Modality
 from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
-from kzoo.specs.options import TrainingOptions
 from kzoo.specs.schedule import OWN, Phase, Schedule
+from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.freezing import batch_norms
 from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from kzoo.specs.head import Head
-from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import RECIPES
 from kzoo.specs.schedule import OWN, Phase, Schedule
+from kzoo.specs.training_options import TrainingOptions
 
 
 def choose_schedule(

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.specs.options import OptimizerChoice, TrainingOptions
 from kzoo.specs.schedule import OPTIMIZERS
+from kzoo.specs.training_options import OptimizerChoice, TrainingOptions
 from kzoo.training.optimizers import DEFAULTS, optimizer_class
 
 _PLAIN = {

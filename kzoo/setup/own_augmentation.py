@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.modalities import Modality
-from kzoo.specs.options import TrainingOptions, name_of
 from kzoo.specs.schedule import OWN, check_augmentation
+from kzoo.specs.training_options import TrainingOptions, name_of
 
 
 @dataclass(frozen=True)

@@ -36,12 +36,12 @@ from kzoo.setup.optimizer_choice import with_described_optimizer
 from kzoo.setup.own_augmentation import OwnAugmentation, check_own, own_of, with_own_augmentation
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
-from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import auto
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
+from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.feed import Feed, Split
 from kzoo.training.losses import resolve_loss
 from kzoo.training.strategies import get_strategy

@@ -225,7 +225,7 @@ def register_recipe(name: str, recipe: Callable[[], Schedule]) -> None:
         ...     return Schedule((*linear_probe().phases, Phase("last:1", epochs=3, learning_rate=1e-5)), name="careful")
         >>> register_recipe("careful", careful)
         >>> [phase.train for phase in RECIPES.pop("careful")().phases]
-        ['head', 'last:1']
+        [('head',), ('last:1',)]
     """
     if name == "auto" or name in RECIPES:
         raise ValueError(f"A recipe named {name!r} is registered already: choose another name.")

@@ -49,7 +49,7 @@ REFUSED = {
     "empty folder": (lambda root, folder: root, ValueError, "neither class folders nor images"),
     "no class folders": (unlabelled, ValueError, "10 images but no class folders: they are unlabelled"),
     "no images": (made("red/notes.txt"), ValueError, "No images in the class folders of"),
-    "one class": (lambda root, folder: folder.parent, ValueError, "one class only, 'colours'"),
+    "one class": (lambda root, folder: folder.parent, ValueError, "Got only 'colours'"),
     "missing path": (lambda root, folder: "/no/such/place", FileNotFoundError, "There is no data at '/no/such/place'"),
     "no matching records": (lambda root, folder: "/tmp/none*.tfrecord", FileNotFoundError, "No TFRecord files match"),
     "other file": (

@@ -55,7 +55,7 @@ def test_labels_of_other_tasks(targets, task, labels):
 @pytest.mark.parametrize(
     ("targets", "task", "message"),
     [
-        (["cat", "cat"], CLASSES, "one class only, 'cat'"),
+        (["cat", "cat"], CLASSES, "Got only 'cat'"),
         ([None, ""], CLASSES, "No example has a label"),
         (["a", "b"], Classification(None, labels=["a", "a"]), "labels must differ"),
         (["", ""], SEVERAL, "No example has a label"),

@@ -79,7 +79,7 @@ def test_a_registered_head_is_built():
 @pytest.mark.parametrize("name", ["mlp", "own"])
 def test_a_name_is_taken_once(name):
     register_head("own", own)
-    with pytest.raises(ValueError, match=f"A head named '{name}' is there already"):
+    with pytest.raises(ValueError, match=f"A head named '{name}' is registered already"):
         register_head(name, own)
 
 

@@ -281,8 +281,8 @@ VIEWS = [
     Mutation(
         "targets that cannot be mixed are mixed",
         "ImageReader.mixes",
-        'self.mixable and augmentation != "none"',
-        'augmentation != "none"',
+        "self.mixable and augmentation in PRESETS",
+        "augmentation in PRESETS",
         "tests/data/image/test_augment.py::test_only_strong_mixes_and_only_what_is_mixable",
     ),
     Mutation(
@@ -295,7 +295,7 @@ VIEWS = [
     Mutation(
         "what is held is known without the seed of the run",
         "version_key",
-        "seed if preset else None",
+        "seed if preset or own else None",
         "None",
         "tests/training/test_views.py::test_activations_are_known_by_all_that_they_follow_from",
     ),
@@ -479,21 +479,21 @@ TRAINING = [
     ),
     Mutation(
         "phases are chosen by a loss that punishes being too sure",
-        "judge",
+        "_judge",
         "is_better(mended, constant, errors=SURELY)",
         "False",
         "tests/training/test_selection.py::test_one_that_is_merely_too_sure_is_no_worse",
     ),
     Mutation(
         "on noise the wild state is kept",
-        "judge",
+        "_judge",
         "is_better(mended, constant, errors=SURELY)",
         "True",
         "tests/training/test_selection.py::test_on_noise_the_calm_state_is_kept",
     ),
     Mutation(
         "a phase that diverged is not told from others",
-        "judge",
+        "_judge",
         'scores["val_loss"] <= FAR * guess_loss(kind, targets.shape[1])',
         "True",
         "tests/training/test_selection.py::test_far_worse_than_a_guess_is_not_sound_and_sure_of_what_is_wrong_is",

@@ -4,9 +4,9 @@ import pytest
 
 from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.specs.head import Head
-from kzoo.specs.options import TrainingOptions
 from kzoo.specs.recipes import lp_ft
 from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.training_options import TrainingOptions
 
 
 def choose(head=Head(), replicas=1, **options):  # noqa: B008

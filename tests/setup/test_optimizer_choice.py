@@ -6,8 +6,8 @@ import keras
 import pytest
 
 from kzoo.setup.optimizer_choice import describe_optimizer, with_described_optimizer
-from kzoo.specs.options import OptimizerChoice, TrainingOptions
 from kzoo.specs.schedule import OPTIMIZERS
+from kzoo.specs.training_options import OptimizerChoice, TrainingOptions
 from kzoo.training.optimizers import build_optimizer
 
 

@@ -10,7 +10,7 @@ import kzoo
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.splits import read
 from kzoo.setup.prepare import make_feed, prepare
-from kzoo.specs.options import TrainingOptions
+from kzoo.specs.training_options import TrainingOptions
 
 OPTIONS = {
     "options": TrainingOptions(schedule="linear_probe"),

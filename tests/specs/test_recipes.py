@@ -3,9 +3,10 @@
 import pytest
 
 import kzoo
-from kzoo.setup.prepare import _schedule
+from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.specs import recipes
 from kzoo.specs.head import Head
+from kzoo.specs.training_options import TrainingOptions
 
 
 @pytest.fixture(autouse=True)
@@ -18,14 +19,15 @@ def last_stage():
 
 
 def test_a_registered_recipe_goes_by_its_name(monkeypatch):
-    monkeypatch.setattr("kzoo.setup.prepare.RECIPES", recipes.RECIPES)
+    monkeypatch.setattr("kzoo.setup.chosen_schedule.RECIPES", recipes.RECIPES)
     kzoo.register_recipe("last_stage", last_stage)
-    assert _schedule("last_stage", Head(), recipes.linear_probe) == last_stage()
+    options = TrainingOptions(schedule="last_stage")
+    assert choose_schedule(options, Head(), recipes.linear_probe, replicas=1)[0] == last_stage()
 
 
 @pytest.mark.parametrize("name", ["auto", "lp_ft"])
 def test_a_name_is_taken_once(name):
-    with pytest.raises(ValueError, match=f"A recipe named '{name}' is there already"):
+    with pytest.raises(ValueError, match=f"A recipe named '{name}' is registered already"):
         kzoo.register_recipe(name, last_stage)
 
 

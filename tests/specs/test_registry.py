@@ -73,7 +73,7 @@ def test_cards_are_a_copy():
 @pytest.mark.parametrize("name", ["mine", "resnet50"])
 def test_a_name_is_taken_once(name):
     register("mine", constructor)
-    with pytest.raises(ValueError, match=f"A model named '{name}' is there already"):
+    with pytest.raises(ValueError, match=f"A model named '{name}' is registered already"):
         register(name, constructor)
 
 

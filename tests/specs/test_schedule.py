@@ -124,7 +124,7 @@ def test_one_phase_is_a_schedule():
 
 @pytest.mark.parametrize("phases", [(), ["head"]])
 def test_a_schedule_needs_phases(phases):
-    with pytest.raises(ValueError, match=r"A schedule needs one kzoo\.Phase or more"):
+    with pytest.raises(ValueError, match=r"A schedule needs at least one kzoo\.Phase"):
         Schedule(phases)
 
 

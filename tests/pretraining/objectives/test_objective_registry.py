@@ -47,7 +47,7 @@ class Taken(Objective):
     ("objective", "error", "message"),
     [
         (Nameless, ValueError, "Nameless must have a name"),
-        (Taken, ValueError, "An objective named 'simclr' is there already"),
+        (Taken, ValueError, "An objective named 'simclr' is registered already"),
         (dict, TypeError, "must be a subclass of Objective"),
         (Colour(), TypeError, "must be a subclass of Objective"),
     ],

@@ -260,8 +260,8 @@ def test_the_folder_follows_the_environment(monkeypatch, tmp_path):
 MAPS = """
 import sys
 from kzoo.training.cache import disk
-with store.shelf_lock(sys.argv[1]):
-    (block,) = store.find(sys.argv[1])
+with disk.shelf_lock(sys.argv[1]):
+    (block,) = disk.find(sys.argv[1])
     arrays = block.arrays() if sys.argv[2] == "maps" else None
     if sys.argv[2] == "computes":
         print("ready", flush=True)
@@ -300,7 +300,7 @@ def test_what_another_process_uses_is_not_swept(how):
 WRITES = """
 import sys, numpy as np
 from kzoo.training.cache import disk
-with store.writing(sys.argv[1], digests=["01"], card={}) as writer:
+with disk.writing(sys.argv[1], digests=["01"], card={}) as writer:
     writer.append([np.ones((1, 4), np.float32)])
     print("ready", flush=True)
     sys.stdin.readline()

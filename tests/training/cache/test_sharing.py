@@ -152,7 +152,7 @@ thread.start()
 adapted = kzoo.adapt(wide(), data, schedule=tune(epochs=3, views=3, batch_size=16))
 done.set()
 thread.join()
-held = sum(file.stat().st_size for file in store.folder().rglob("*.bin")) / 2**20
+held = sum(file.stat().st_size for file in disk.folder().rglob("*.bin")) / 2**20
 phase = adapted.record["phases"][1]
 print(json.dumps({"growth": peak[0] - start, "held": held, "place": phase["activations"], "views": phase["views"]}))
 """

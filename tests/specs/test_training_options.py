@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from kzoo.specs.options import OptimizerChoice, TrainingOptions, name_of
 from kzoo.specs.recipes import gradual, linear_probe, lp_ft
 from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.training_options import OptimizerChoice, TrainingOptions, name_of
 
 
 def test_epochs_batch_size_and_rate_change_the_phases_of_steps_alone():
