@@ -145,7 +145,7 @@ def test_it_is_kept_registered_adapted_and_drawn(digits, few, tmp_path):
             np.testing.assert_array_equal(ours, theirs)
     fresh = kzoo.adapt("net_of_digits", few, schedule="linear_probe", weights=None)
     assert not np.array_equal(fresh.backbone.get_weights()[0], made.backbone.get_weights()[0])
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="registered already"):
         made.register("net_of_digits", tmp_path / "twice")
 
 
@@ -294,7 +294,7 @@ def test_a_registered_one_takes_as_many_channels_as_it_did(digits, few, tmp_path
     made = kzoo.pretrain(grey, digits[0][:40], objective="masked", steps=2, batch_size=16)
     made.register("grey_of_digits", tmp_path / "grey")
     assert kzoo.adapt("grey_of_digits", few, schedule="linear_probe").preprocessor.channels == 1
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="registered already"):
         made.register("resnet50", tmp_path / "other")
     assert not (tmp_path / "other").exists()
 

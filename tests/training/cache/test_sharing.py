@@ -20,14 +20,14 @@ from kzoo.training import loop
 from kzoo.training.cache import compute
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
-from kzoo.training.cache.budget import Limits
+from kzoo.training.cache.budget import CacheLimits
 
 computed = []
-plain = passes.Passes._compute
+plain = compute.Passes._compute
 def counted(self, requests, groups, order, **options):
     computed.append(len(order))
     return plain(self, requests, groups, order, **options)
-passes.Passes._compute = counted
+compute.Passes._compute = counted
 
 def backbone(width=12):
     keras.utils.set_random_seed(0)
@@ -56,13 +56,13 @@ say(kzoo.adapt(backbone(), data, schedule=tune()))
 """
 
 KILLED = """
-append = store.Writer.append
+append = disk.Writer.append
 def killed(self, arrays):
     append(self, arrays)
     for file in self.open:
         file.flush()
     os.kill(os.getpid(), signal.SIGKILL)
-store.Writer.append = killed
+disk.Writer.append = killed
 kzoo.adapt(backbone(), sys.argv[1], schedule=tune())
 """
 
@@ -130,7 +130,7 @@ def anonymous():
 rng = np.random.default_rng(0)
 pixels = rng.integers(0, 256, (360, 16, 16, 3), dtype=np.uint8)
 data = kzoo.Classification((pixels, np.arange(360) % 3))
-loop.Activations = functools.partial(Activations, limits=Limits(int(sys.argv[1]) << 20, 1 << 40, half=False))
+loop.Activations = functools.partial(Activations, limits=CacheLimits(int(sys.argv[1]) << 20, 1 << 40, half=False))
 
 def wide():
     keras.utils.set_random_seed(0)
