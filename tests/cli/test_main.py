@@ -94,6 +94,7 @@ def test_cache_clears_what_is_kept(capsys, kept):
     assert run(capsys, "cache", "--clear")[:2] == (0, f"Removed 0 MB from {kept}\n")
 
 
+@pytest.mark.slow
 def test_profile_writes_a_trace(capsys, backbone, folder, tmp_path):
     backbone.save(tmp_path / "tiny.keras")
     model = ["adapt", tmp_path / "tiny.keras", folder, "--size", 16, "--schedule", "linear_probe"]

@@ -117,6 +117,7 @@ def interrupted(monkeypatch):
     monkeypatch.setattr(KeepBest, "on_epoch_end", ended)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["logits", "features", "both"])
 def test_ctrl_c_keeps_what_the_student_has_learned(teacher, student, interrupted, what):
     found = kzoo.distill(teacher, student, what=what, schedule=PHASE)

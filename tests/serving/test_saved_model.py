@@ -187,6 +187,7 @@ def test_an_export_that_answers_otherwise_is_not_kept(adapted, tmp_path, monkeyp
     assert os.listdir(tmp_path / "served") == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_version_and_no_harm(adapted, tmp_path, monkeypatch):
     adapted.export(tmp_path / "served")
 

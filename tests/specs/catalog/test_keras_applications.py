@@ -150,7 +150,9 @@ that Keras complains about the hash that it expected."""
 @pytest.mark.parametrize(
     "names",
     [
-        pytest.param(["mobilenet_v1_025", "mobilenet_v3_small_minimal_100", "vgg16"], id="small"),
+        pytest.param(
+            ["mobilenet_v1_025", "mobilenet_v3_small_minimal_100", "vgg16"], id="small", marks=pytest.mark.slow
+        ),
         pytest.param(FAMILIES, id="families", marks=pytest.mark.slow),
     ],
 )
