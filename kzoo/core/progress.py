@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
-from tqdm.std import tqdm as terminal_tqdm
+from tqdm.notebook import tqdm as notebook_tqdm
 
 from kzoo.core.verbosity import is_quiet
 
@@ -82,4 +82,4 @@ def track(items: Iterable[Item], title: str, *, unit: str, total: int | None = N
 
 def _in_notebook() -> bool:
     """Whether `tqdm.auto` draws widgets."""
-    return not issubclass(tqdm, terminal_tqdm) or tqdm.__module__ == "tqdm.notebook"
+    return issubclass(tqdm, notebook_tqdm)

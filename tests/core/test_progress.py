@@ -4,7 +4,9 @@ import io
 import sys
 
 import pytest
+from tqdm.notebook import tqdm as notebook_tqdm
 
+from kzoo.core import progress
 from kzoo.core.progress import ProgressBar, track
 from kzoo.core.verbosity import verbosity
 
@@ -70,3 +72,18 @@ def test_a_tracked_loop_gives_all_items_and_leaves_no_bar(as_terminal):
     assert list(track(iter("abc"), "reading files", unit="file", total=3)) == ["a", "b", "c"]
     assert "reading files" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r")
+
+
+def test_a_notebook_has_a_bar_and_no_lines(monkeypatch, capsys):
+    """In a kernel standard error is no terminal, and `tqdm.auto.tqdm` is a class of its own above that of widgets."""
+    shown = []
+
+    class Widgets(notebook_tqdm):
+        def __init__(self, **options):
+            super().__init__(**options | {"disable": True})
+            shown.append(options["disable"])
+
+    monkeypatch.setattr(progress, "tqdm", Widgets)
+    work()
+    assert shown == [False]
+    assert capsys.readouterr().err == ""
