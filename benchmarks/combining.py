@@ -62,9 +62,9 @@ def soup(how: str) -> Any:
     return lambda data, seed: kzoo.soup([single(FIRST, data, seed, run) for run in range(3)], how=how)
 
 
-def distilled(what: str) -> Any:
+def distilled(target: str) -> Any:
     """A method: a student of the larger model."""
-    return lambda data, seed: kzoo.distill(single(FIRST, data, seed), SECOND, what=what, seed=seed, **OPTIONS)
+    return lambda data, seed: kzoo.distill(single(FIRST, data, seed), SECOND, target=target, seed=seed, **OPTIONS)
 
 
 METHODS: dict[str, Any] = {

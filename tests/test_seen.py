@@ -136,13 +136,13 @@ def test_a_probe_on_the_way_measures_nothing_that_was_trained_on(noise, make_bac
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["logits", "features"])
-def test_distillation(first, other_seed, make_backbone, what):
+@pytest.mark.parametrize("target", ["logits", "features"])
+def test_distillation(first, other_seed, make_backbone, target):
     student = kzoo.distill(
         first,
         make_backbone(),
         other_seed,
-        what=what,
+        target=target,
         schedule=kzoo.Phase("*", epochs=1, batch_size=16),
     )
     assert set(first.seen.trained.tolist()) <= {
@@ -150,7 +150,7 @@ def test_distillation(first, other_seed, make_backbone, what):
         *student.seen.chosen.tolist(),
         *student.seen.unlabelled.tolist(),
     }
-    found = student if what == "logits" else kzoo.adapt(student, other_seed, **PROBE)
+    found = student if target == "logits" else kzoo.adapt(student, other_seed, **PROBE)
     assert_untouched(found, first)
 
 

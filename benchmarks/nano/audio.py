@@ -33,7 +33,7 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     """Trains it."""
     task = task_of(data)
     made = kzoo.pretrain(
-        CARD, task, objective="supervised", steps=1_500, augmentation="strong", probe=task, every=300, seed=seed
+        CARD, task, objective="supervised", steps=1_500, augmentation="strong", probe=task, eval_every=300, seed=seed
     )
     record = {**made.record, "data": "Free Spoken Digit Dataset (CC BY-SA 4.0), four of six speakers"}
     return kzoo.Pretrained(CARD, made.backbone, record)

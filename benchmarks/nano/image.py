@@ -41,7 +41,7 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
         teacher,
         CARD,
         [*small, *crops(large, 20, seed=seed)],
-        what="features",
+        target="features",
         schedule=FIRST,
         weights=None,
         size=64,
@@ -52,7 +52,7 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
         teacher,
         first,
         [*small[:5_000], *crops(large, 20, seed=seed + 1)],
-        what="features",
+        target="features",
         schedule=SECOND,
         size=112,
         seed=seed,
@@ -62,7 +62,7 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
         dataclasses.replace(teacher, size=192),
         second,
         crops(large, 26, seed=seed + 2),
-        what="features",
+        target="features",
         schedule=THIRD,
         size=128,
         seed=seed,
@@ -90,7 +90,7 @@ def finish(teacher: kzoo.BackboneSpec, third: kzoo.Pretrained, large: list[Path]
     cut = crops(large, 20, seed=seed + 3)
     data = [*cut, *mixtures(cut, len(cut), seed=seed + 3)]
     teacher = dataclasses.replace(teacher, size=224)
-    return kzoo.distill(teacher, third, data, what="features", schedule=FOURTH, size=160, seed=seed)
+    return kzoo.distill(teacher, third, data, target="features", schedule=FOURTH, size=160, seed=seed)
 
 
 def read_small(folder: Path) -> list[bytes]:

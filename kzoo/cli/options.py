@@ -157,7 +157,10 @@ def _add_pretraining(every: Any) -> None:
     pretraining.add_argument("data", help="folder of any depth, .csv, .tsv, .txt, .tfrecord, or tfds:NAME")
     pretraining.add_argument("--objective", required=True, help="simclr, barlow_twins, masked, autoencoder, gan, ...")
     pretraining.add_argument("--save", metavar="DIR", required=True, help="keep the backbone there, for 'kzoo adapt'")
-    pretraining.add_argument("--directory", metavar="DIR", help="keep checkpoints there, and go on from the last one")
+    text = "keep checkpoints there; the same command continues from the last one"
+    pretraining.add_argument("--checkpoint-dir", metavar="DIR", help=text)
+    text = "evaluate and write a checkpoint every N steps; default: a tenth of --steps"
+    pretraining.add_argument("--eval-every", type=int, metavar="N", help=text)
     pretraining.add_argument("--probe", metavar="DATA", help="small labelled data, to see whether it gets anywhere")
     pretraining.add_argument("--steps", type=int, default=1_000)
     pretraining.add_argument("--batch-size", type=int, default=64)
@@ -169,7 +172,11 @@ def _add_pretraining(every: Any) -> None:
     distilling.add_argument("saved", help="directory of a saved model, the teacher")
     _add_model(distilling, "name of a model, or path of a .keras or weight file", name="student")
     distilling.add_argument("data", nargs="?", help="unlabelled data; without it, the teacher's own")
-    distilling.add_argument("--what", choices=["logits", "features", "both"], default="logits")
+    distilling.add_argument("--target", choices=["logits", "features", "both"], default="logits")
+    text = "of the teacher's probabilities, above 0"
+    distilling.add_argument("--temperature", type=float, default=2.0, help=text)
+    text = "weight of the loss on the labels, in [0, 1]; the teacher's has the rest"
+    distilling.add_argument("--alpha", type=float, default=0.1, help=text)
     distilling.add_argument("--save", metavar="DIR", required=True, help="keep the student there")
     distilling.add_argument("--weights", default="auto", help="of the student: imagenet, none, or a path")
     distilling.add_argument("--size", type=int, help="of the student's input")

@@ -30,7 +30,7 @@ from kzoo.specs.task import Task
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.losses import Distillation
 
-WHATS = ("logits", "features", "both")
+TARGETS = ("logits", "features", "both")
 
 
 def distill(
@@ -38,9 +38,9 @@ def distill(
     student: Any,
     data: Any = None,
     *,
-    what: str = "logits",
+    target: str = "logits",
     temperature: float = 2.0,
-    labels: float = 0.1,
+    alpha: float = 0.1,
     schedule: str | Schedule | Phase = "auto",
     weights: str | Path | None = "auto",
     head: Head | None = None,
@@ -62,11 +62,12 @@ def distill(
         data: None for the teacher's own; a task, with the teacher's labels; or unlabelled examples: a folder of any
             depth, TFRecords, a table, arrays, a list. With these, choices are made and measured on the teacher's own
             splits.
-        what: ``"logits"``: the teacher's probabilities at a temperature (arXiv:1503.02531); ``"features"``: the
+        target: ``"logits"``: the teacher's probabilities at a temperature (arXiv:1503.02531); ``"features"``: the
             backbone's pooled features, by a linear layer from the student's (arXiv:1412.6550); ``"both"``: first the
             features, then the logits.
         temperature: in (0, inf).
-        labels: share of the labels' own loss, in [0, 1]; without labels it is 0.
+        alpha: weight of the loss on the labels, in [0, 1]; the loss on the teacher's outputs has the weight 1 - alpha.
+            Unlabelled data has no labels: there it is 0.
         schedule: as of `kzoo.adapt`; ``"auto"``: for a student with weights what `adapt` does; without, all of it from
             the start. Of ``"both"``, the second part.
         weights: of the student, as of `kzoo.adapt`.
@@ -86,14 +87,14 @@ def distill(
         TypeError: the teacher has no logits, and is asked for some.
         KeyboardInterrupt: Ctrl-C before the student was trained for an epoch, or a second one.
     """
-    if what not in WHATS:
-        raise ValueError(f"what must be one of {', '.join(WHATS)}. Got {what!r}.")
-    if temperature <= 0 or not 0 <= labels <= 1:
-        raise ValueError(f"temperature must be in (0, inf), labels in [0, 1]. Got {temperature} and {labels}.")
-    if not isinstance(teacher, Adapted) and (what != "features" or data is None):
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}. Got {target!r}.")
+    if temperature <= 0 or not 0 <= alpha <= 1:
+        raise ValueError(f"temperature must be in (0, inf), alpha in [0, 1]. Got {temperature} and {alpha}.")
+    if not isinstance(teacher, Adapted) and (target != "features" or data is None):
         raise TypeError(
             f"A teacher of logits, or of its own data, is what kzoo.adapt returned. Got {type(teacher).__name__}: pass "
-            "what='features' and data."
+            "target='features' and data."
         )
     student_options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
     if not isinstance(student, str) or student != "auto":
@@ -101,14 +102,14 @@ def distill(
     elif scaling:
         raise ValueError(f"scaling is for a model of yours; 'auto' has its own. Got {scaling!r}.")
     own = student.seen if isinstance(student, Source | FusedSource) else Seen()
-    if what == "features":
+    if target == "features":
         teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
         lesson = lesson_of(teacher, data, seen=teacher.seen | own, seed=seed)
         return imitate_features(teacher, student, lesson, schedule=schedule, weights=weights, **student_options)
     splits, labelled = _splits(teacher, data, teacher.seen | own)
-    share = labels if labelled else 0.0
+    share = alpha if labelled else 0.0
     task = data if isinstance(data, Task) else task_of(teacher)
-    if what == "both":
+    if target == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
         student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **student_options)
         if "stopped" in student.record:
@@ -135,9 +136,9 @@ def distill(
         return ((np.asarray(teacher.finish(logits)) - scale[0]) / scale[1]).astype(np.float32)
 
     said_of = {name: as_targets(values) for name, values in said.train.items()}
-    loss = Distillation(teacher.kind, temperature=temperature, labels=share)
+    loss = Distillation(teacher.kind, temperature=temperature, alpha=share)
     results = train_taught(prepared, feed, said_of, loss)
-    how = {"teacher": teacher.card.name, "what": what, "temperature": temperature, "labels": share}
+    how = {"teacher": teacher.card.name, "target": target, "temperature": temperature, "alpha": share}
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how)
 
 

@@ -86,7 +86,7 @@ def imitate_features(
     feed = feed_of(
         prepared.preprocessor, (lesson.train, lesson.held), targets, kind="regression", seed=seed, mixable=False
     )
-    results = train_taught(prepared, feed, taught, Distillation("regression", labels=0.0))
+    results = train_taught(prepared, feed, taught, Distillation("regression", alpha=0.0))
     # The weights that training left: those of the last phase that kept any.
     last = next(result for result in reversed(results) if result.state)
     network, card = prepared.assembled.model, prepared.source.card

@@ -40,8 +40,8 @@ def pretrain(
     learning_rate: float | None = None,
     augmentation: str | None = None,
     probe: Any = None,
-    every: int | None = None,
-    directory: str | Path | None = None,
+    eval_every: int | None = None,
+    checkpoint_dir: str | Path | None = None,
     weights: str | Path | None = OWN,
     size: int | None = None,
     resize: str | None = None,
@@ -66,8 +66,8 @@ def pretrain(
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; None: what the objective asks for.
         probe: a small labelled task, on whose validation split a linear probe is measured at each look: it shows
             whether pretraining gets anywhere.
-        every: steps from one look, and checkpoint, to the next; None: a tenth of them.
-        directory: where checkpoints are kept; the same call again goes on from the last one.
+        eval_every: steps between two evaluations, each of which writes a checkpoint too; None: a tenth of `steps`.
+        checkpoint_dir: where checkpoints are kept; the same call again continues from the last one.
         weights: ``"given"``: those that a model of yours brings, else random ones; ``"imagenet"``, a path, ``"auto"``
             for the card's own, or None for random ones.
         size: of the input, as of `kzoo.adapt`.
@@ -95,7 +95,7 @@ def pretrain(
     kind = find_objective(objective)
     if augmentation not in (None, *AUGMENTATIONS):
         raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
-    _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, every=every, ema=ema)
+    _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, eval_every=eval_every, ema=ema)
     if isinstance(model, str) and model == "auto":
         model, _ = choose_model(data if isinstance(data, Task) else Regression(data), size=size)
     source = source_of(model, weights=weights, scaling=scaling)
@@ -108,7 +108,7 @@ def pretrain(
     source.check(preprocessor.size)
     batch = whole_batch(batch_size, len(material.examples), chosen)
     rate = learning_rate or (source.card.rate or 1e-3) / (3 if source.weights_name and not source.card.rate else 1)
-    course = StepSchedule(steps, every or max(steps // 10, 1), batch, rate, ema, seed)
+    course = StepSchedule(steps, eval_every or max(steps // 10, 1), batch, rate, ema, seed)
     asked = kind(outputs=material.targets.shape[1], **_vocabulary(preprocessor))
     if kind.views > 1 and augmentation == "none":
         raise ValueError(f"objective={objective!r} compares versions of one example: choose another augmentation.")
@@ -152,7 +152,7 @@ def pretrain(
         ),
         course=course,
         look=Probe.of(probe, backbone, preprocessor, modality, seen=source.seen | material.seen()),
-        checkpoints=Checkpoints(Path(directory), run) if directory else None,
+        checkpoints=Checkpoints(Path(checkpoint_dir), run) if checkpoint_dir else None,
         title=f"{objective} of {source.card.name}",
     )
     rows, seconds = steps_run()

@@ -152,19 +152,19 @@ class Distillation(keras.losses.Loss):
     Args:
         kind: of the task.
         temperature: T, in (0, inf): above 1, a teacher's small probabilities count for more.
-        labels: share of the labels' own loss, in [0, 1].
+        alpha: weight of the loss on the labels, in [0, 1]; the loss on the teacher's logits has the rest.
     """
 
-    def __init__(self, kind: str, *, temperature: float = 2.0, labels: float = 0.1, **options: Any) -> None:
+    def __init__(self, kind: str, *, temperature: float = 2.0, alpha: float = 0.1, **options: Any) -> None:
         super().__init__(**options)
-        self.kind, self.temperature, self.labels = kind, temperature, labels
+        self.kind, self.temperature, self.alpha = kind, temperature, alpha
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss (B,) of targets and a teacher's logits side by side (B, 2 * outputs), and logits (B, outputs)."""
         outputs = y_pred.shape[-1]
         targets, teacher = y_true[:, :outputs], y_true[:, outputs:]
         soft, hard = self._soft(teacher, y_pred), build_loss(self.kind).call(targets, y_pred)
-        return (1 - self.labels) * soft + self.labels * hard
+        return (1 - self.alpha) * soft + self.alpha * hard
 
     def _soft(self, teacher: Any, logits: Any) -> Any:
         if self.kind == "regression":

@@ -44,6 +44,27 @@ def test_options_reach_the_task_and_the_verb(adapted):
     assert (named["head"], named["weights"], named["size"]) == (kzoo.Head(hidden=8), None, 64)
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (
+            ["pretrain", "tiny", "photos/", "--objective", "gan", "--checkpoint-dir", "run/", "--eval-every", "5"],
+            {"checkpoint_dir": "run/", "eval_every": 5},
+        ),
+        (
+            ["distill", "saved/", "tiny", "--target", "both", "--alpha", "0.5", "--temperature", "4"],
+            {"target": "both", "alpha": 0.5, "temperature": 4.0},
+        ),
+    ],
+)
+def test_options_reach_pretrain_and_distill(monkeypatch, tmp_path, command, expected):
+    calls = []
+    monkeypatch.setattr(f"kzoo.{command[0]}", lambda *arguments, **named: calls.append(named) or Trained({}))
+    monkeypatch.setattr("kzoo.cli.commands._saved", lambda options: Trained({}))
+    assert main([*command, "--save", str(tmp_path / "made")]) == 0
+    assert expected.items() <= calls[0].items()
+
+
 def test_without_save_it_is_said_that_nothing_is_kept(adapted, capsys, tmp_path):
     told = "kzoo adapt: the trained model is not kept. To keep it, add --save DIR.\n"
     adapted()

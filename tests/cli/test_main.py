@@ -294,7 +294,7 @@ def test_a_backbone_is_pretrained_adapted_and_taught_from(capsys, tmp_path, fold
     assert json.loads(out)["examples"] == 10
     kept = ("--save", tmp_path / "teacher", "--schedule", "linear_probe")
     assert run(capsys, "adapt", tmp_path / "made", folder, *kept)[0] == 0
-    taught = ("--save", tmp_path / "student", "--what", "features", "--json")
+    taught = ("--save", tmp_path / "student", "--target", "features", "--json")
     code, out, _ = run(capsys, "distill", tmp_path / "teacher", tmp_path / "tiny.keras", *taught)
     assert code == 0
     assert json.loads(out)["objective"] == "distillation of features"

@@ -45,7 +45,7 @@ def test_the_loss_is_hintons(temperature):
     p, log_q = softmax(said / temperature, axis=1), log_softmax(found / temperature, axis=1)
     soft = temperature**2 * np.sum(p * (np.log(p) - log_q), axis=1)
     hard = -np.sum(targets * log_softmax(found, axis=1), axis=1)
-    loss = Distillation("classification", temperature=temperature, labels=0.3)
+    loss = Distillation("classification", temperature=temperature, alpha=0.3)
     value = loss.call(tf.constant(np.concatenate([targets, said], axis=1)), tf.constant(found))
     np.testing.assert_allclose(value, 0.7 * soft + 0.3 * hard, rtol=1e-6)
 
@@ -54,14 +54,14 @@ def test_the_loss_of_several_labels_is_that_of_each_by_itself():
     said, found = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
     p, q = 1 / (1 + np.exp(-said / 2)), 1 / (1 + np.exp(-found / 2))
     wanted = 4 * np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)), axis=1)
-    loss = Distillation("multi_label", temperature=2.0, labels=0.0)
+    loss = Distillation("multi_label", temperature=2.0, alpha=0.0)
     value = loss.call(tf.constant(np.concatenate([np.zeros((5, 3)), said], axis=1)), tf.constant(found))
     np.testing.assert_allclose(value, wanted, rtol=1e-6)
 
 
 def test_imitation_is_a_mean_square():
     said, found = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
-    loss = Distillation("regression", labels=0.0)
+    loss = Distillation("regression", alpha=0.0)
     value = loss.call(tf.constant(np.concatenate([np.zeros((5, 3)), said], axis=1)), tf.constant(found))
     np.testing.assert_allclose(value, np.mean((said - found) ** 2, axis=1), rtol=1e-6)
 
@@ -118,10 +118,10 @@ def interrupted(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["logits", "features", "both"])
-def test_ctrl_c_keeps_what_the_student_has_learned(teacher, student, interrupted, what):
-    found = kzoo.distill(teacher, student, what=what, schedule=PHASE)
-    assert isinstance(found, kzoo.Adapted if what == "logits" else kzoo.Pretrained)
+@pytest.mark.parametrize("target", ["logits", "features", "both"])
+def test_ctrl_c_keeps_what_the_student_has_learned(teacher, student, interrupted, target):
+    found = kzoo.distill(teacher, student, target=target, schedule=PHASE)
+    assert isinstance(found, kzoo.Adapted if target == "logits" else kzoo.Pretrained)
     assert found.record["stopped"].startswith("Stopped by Ctrl-C in phase 1 of 1, after 1 of ")
     assert found.record["stopped"] in str(found)
 
@@ -132,7 +132,7 @@ def test_unlabelled_pictures_are_enough(teacher, student, arrays):
     assert found.evaluate()["accuracy"] > 0.8
     held = {*teacher.splits().test.digests, *teacher.splits().validation.digests}
     assert not held & set(found.splits().train.digests)
-    assert found.record["distilled"]["labels"] == 0.0
+    assert found.record["distilled"]["alpha"] == 0.0
     assert any("left out" in note for note in found.record["notes"])
 
 
@@ -151,7 +151,7 @@ def test_nothing_that_the_teacher_was_tested_on_is_learned_from_in_either_part(t
         teacher,
         student,
         np.concatenate([pictures(10), arrays[0]]),
-        what="both",
+        target="both",
         schedule=dataclasses.replace(PHASE, epochs=1),
     )
     own = teacher.splits()
@@ -162,7 +162,9 @@ def test_nothing_that_the_teacher_was_tested_on_is_learned_from_in_either_part(t
 
 @pytest.mark.slow
 def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_path):
-    made = kzoo.distill(teacher, student, pictures(60), what="features", schedule=dataclasses.replace(PHASE, epochs=12))
+    made = kzoo.distill(
+        teacher, student, pictures(60), target="features", schedule=dataclasses.replace(PHASE, epochs=12)
+    )
     assert made.record["unexplained_variance"] < 0.8  # 1 is the mean
     assert "distillation" in str(made)
     before = [weight.copy() for weight in made.backbone.get_weights()]
@@ -173,10 +175,10 @@ def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_
 
 @pytest.mark.slow
 def test_a_backbone_teaches_features_too_and_both_come_one_after_the_other(teacher, student, make_backbone):
-    made = kzoo.distill(make_backbone(), student, pictures(30), what="features", schedule=PHASE)
+    made = kzoo.distill(make_backbone(), student, pictures(30), target="features", schedule=PHASE)
     assert made.record["teacher"] == "tiny"
-    both = kzoo.distill(teacher, student, what="both", schedule=PHASE)
-    assert both.record["distilled"]["what"] == "both"
+    both = kzoo.distill(teacher, student, target="both", schedule=PHASE)
+    assert both.record["distilled"]["target"] == "both"
 
 
 @pytest.mark.slow
@@ -202,9 +204,9 @@ def test_numbers_are_distilled_on_the_scale_of_the_task(student, arrays, make_ba
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({"what": "soul"}, "what must be"),
+        ({"target": "soul"}, "target must be"),
         ({"temperature": 0.0}, "temperature must be"),
-        ({"labels": 2.0}, "labels in"),
+        ({"alpha": 2.0}, "alpha in"),
     ],
 )
 def test_what_makes_no_sense_is_refused(teacher, student, arguments, error):
@@ -213,7 +215,7 @@ def test_what_makes_no_sense_is_refused(teacher, student, arguments, error):
 
 
 def test_a_teacher_of_logits_is_adapted_and_knows_the_labels(teacher, student, arrays):
-    with pytest.raises(TypeError, match="what='features'"):
+    with pytest.raises(TypeError, match="target='features'"):
         kzoo.distill("mobilenet_v2_035", student, arrays[0])
     other = kzoo.Classification((arrays[0], [f"class {n}" for n in arrays[1]]))
     with pytest.raises(ValueError, match="The teacher knows"):
@@ -253,7 +255,7 @@ def test_what_the_teacher_has_seen_measures_no_student(teacher, student, arrays)
 
 @pytest.mark.slow
 def test_a_student_of_features_is_its_own_wherever_it_goes(teacher, tmp_path):
-    made = kzoo.distill(teacher, "kzoo_nano_image", pictures(20), what="features", size=32, schedule=PHASE)
+    made = kzoo.distill(teacher, "kzoo_nano_image", pictures(20), target="features", size=32, schedule=PHASE)
     assert made.card.size == 32
     card = made.register("nano_of_mine", tmp_path / "mine")
     from kzoo.setup.prepare import source_of

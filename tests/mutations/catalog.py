@@ -672,8 +672,8 @@ MODELS = [
     Mutation(
         "distillation swaps teacher and labels",
         "Distillation.call",
-        "(1 - self.labels) * soft + self.labels * hard",
-        "self.labels * soft + (1 - self.labels) * hard",
+        "(1 - self.alpha) * soft + self.alpha * hard",
+        "self.alpha * soft + (1 - self.alpha) * hard",
         "tests/distillation/test_distill.py::test_the_loss_is_hintons",
     ),
     Mutation(

@@ -65,7 +65,7 @@ def test_a_few_steps_beat_random_features(objective, steps, rate, digits, few):
 
 @pytest.mark.parametrize("objective", ["masked", "gan"])
 def test_pictures_are_enough(objective, digits):
-    made = kzoo.pretrain(net(), digits[0][:40], objective=objective, steps=3, batch_size=16, every=2)
+    made = kzoo.pretrain(net(), digits[0][:40], objective=objective, steps=3, batch_size=16, eval_every=2)
     assert [row["step"] for row in made.record["course"]] == [0, 2, 3]
     before = net().get_weights()
     assert any(not np.array_equal(a, b) for a, b in zip(before, made.backbone.get_weights(), strict=True))
@@ -80,14 +80,14 @@ def test_ctrl_c_keeps_the_steps_that_were_done(digits, monkeypatch):
         move(self, batch, logs)
 
     monkeypatch.setattr(Averages, "on_train_batch_end", interrupted)
-    made = kzoo.pretrain(net(), digits[0][:40], objective="autoencoder", steps=9, every=9, batch_size=16)
+    made = kzoo.pretrain(net(), digits[0][:40], objective="autoencoder", steps=9, eval_every=9, batch_size=16)
     assert (made.record["steps"], made.record["stopped"]) == (2, "by Ctrl-C after step 2 of 9")
     assert "by Ctrl-C after step 2 of 9" in str(made)
 
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tmp_path, monkeypatch):
-    options = {"objective": "barlow_twins", "steps": 7, "every": 2, "batch_size": 16, "probe": few}
+    options = {"objective": "barlow_twins", "steps": 7, "eval_every": 2, "batch_size": 16, "probe": few}
     whole = kzoo.pretrain(net(), digits[0][:60], **options)
     save, count = steps_module.Checkpoints.save, []
 
@@ -99,32 +99,32 @@ def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tm
 
     monkeypatch.setattr(steps_module.Checkpoints, "save", killed)
     with pytest.raises(KeyboardInterrupt):
-        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+        kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     monkeypatch.undo()
-    again = kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+    again = kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     for ours, theirs in zip(whole.backbone.get_weights(), again.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert [row["step"] for row in again.record["course"]] == [0, 2, 4, 6, 7]
     with pytest.raises(ValueError, match="other learning_rate"):
-        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", learning_rate=0.5, **options)
+        kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", learning_rate=0.5, **options)
     with pytest.raises(ValueError, match="other probe"):
-        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options | {"probe": None})
+        kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options | {"probe": None})
     moved = net()
     moved.set_weights([weight + 1 for weight in moved.get_weights()])
     with pytest.raises(ValueError, match="other start"):
-        kzoo.pretrain(moved, digits[0][:60], directory=tmp_path / "run", **options)
+        kzoo.pretrain(moved, digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(ValueError, match="something else"):
-        kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "other", **options)
+        kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "other", **options)
 
 
 @pytest.mark.slow
 def test_the_generators_optimizer_is_resumed_too(digits, tmp_path):
-    options = {"objective": "gan", "every": 2, "batch_size": 16, "steps": 4}
+    options = {"objective": "gan", "eval_every": 2, "batch_size": 16, "steps": 4}
     whole = kzoo.pretrain(net(), digits[0][:60], **options)
-    run = kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
-    done = kzoo.pretrain(net(), digits[0][:60], directory=tmp_path / "run", **options)
+    run = kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
+    done = kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     for ours, theirs, those in zip(*(each.backbone.get_weights() for each in (whole, run, done)), strict=True):
         np.testing.assert_array_equal(ours, theirs)
         np.testing.assert_array_equal(ours, those)
@@ -241,7 +241,7 @@ def test_halves_are_computed_with_and_wholes_are_kept(digits):
         ({"objective": "simclr", "steps": 0}, "steps must be"),
         ({"objective": "simclr", "augmentation": "none"}, "compares versions"),
         ({"objective": "simclr", "augmentation": "heavy"}, "augmentation must be one of"),
-        ({"objective": "simclr", "every": -5}, "every must be"),
+        ({"objective": "simclr", "eval_every": -5}, "eval_every must be"),
         ({"objective": "simclr", "batch_size": 0}, "batch_size must be"),
         ({"objective": "simclr", "learning_rate": 0.0}, "learning_rate must be"),
         ({"objective": "simclr", "ema": 1.0}, "ema must be"),
