@@ -168,8 +168,9 @@ def adapt(
             None: the policy of each layer, which is Keras's global one where the layer was built.
         callbacks: one or several Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases
             that take gradient steps as one run, with epochs that go on, and as their model the part that trains. An
-            EarlyStopping ends the phase it is in, and starts anew in the next. Those that set the rate or save
-            checkpoints are refused, and so are any where no phase takes steps.
+            EarlyStopping ends the phase it is in, and starts anew in the next; with `monitor` it can watch
+            ``"val_monitor"``, its value after each epoch (higher is better; of ``"loss"`` the negative loss). Those
+            that set the rate or save checkpoints are refused, and so are any where no phase takes steps.
         profile: folder for a trace of the training, for TensorBoard (extra ``tensorboard``); None: no trace.
         verbose: 0 shows no progress bars and no notes; 1 shows them. Warnings stay in the record.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
@@ -209,7 +210,8 @@ def adapt(
             strategy=strategy,
             seed=seed,
         )
-        called = check_callbacks(callbacks, prepared.schedule, kind=prepared.task.kind)
+        monitored = monitor is not None
+        called = check_callbacks(callbacks, prepared.schedule, kind=prepared.task.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
         with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
             results = train(

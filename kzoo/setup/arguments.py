@@ -61,8 +61,16 @@ def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
         raise ValueError(f"Head(levels='all') needs a backbone with feature maps; {backbone.name!r} has none to tap.")
 
 
-def check_callbacks(callbacks: Any, schedule: Schedule, *, kind: str) -> list[keras.callbacks.Callback]:
+def check_callbacks(
+    callbacks: Any, schedule: Schedule, *, kind: str, monitored: bool = False
+) -> list[keras.callbacks.Callback]:
     """One or several callbacks of the user as a list.
+
+    Args:
+        callbacks: one or several Keras callbacks.
+        schedule: the phases.
+        kind: kind of the task.
+        monitored: whether ``monitor=`` was given.
 
     Raises:
         TypeError: one is no Keras callback.
@@ -77,7 +85,7 @@ def check_callbacks(callbacks: Any, schedule: Schedule, *, kind: str) -> list[ke
             f"callbacks would never run: schedule {schedule.name!r} is a probe alone, which takes no gradient steps. "
             "Leave them out, or pass another schedule, as 'lp_ft'."
         )
-    refuse_callbacks(found, kind=kind)
+    refuse_callbacks(found, kind=kind, monitored=monitored)
     return found
 
 

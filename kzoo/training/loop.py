@@ -95,7 +95,8 @@ def train(
         FloatingPointError: all phases diverged.
         KeyboardInterrupt: Ctrl-C before any epoch or solved head was measured.
     """
-    refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.held) > 0)
+    monitored = feed.monitor is not None
+    refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.held) > 0, monitored=monitored)
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)

@@ -9,17 +9,27 @@ from typing import Any
 import keras
 from keras.callbacks import Callback
 
-DIRECTIONS = {"loss": "min", "val_loss": "min", "val_calibrated": "min", "val_accuracy": "max", "learning_rate": "min"}
-"""What the logs of an epoch hold, and whether it is to fall or to rise."""
+DIRECTIONS = {
+    "loss": "min",
+    "val_loss": "min",
+    "val_calibrated": "min",
+    "val_accuracy": "max",
+    "val_monitor": "max",
+    "learning_rate": "min",
+}
+"""Names in the logs of an epoch, and whether lower (min) or higher (max) values are better."""
 
 
-def refuse_callbacks(callbacks: Sequence[Callback], *, kind: str, validated: bool = True) -> None:
+def refuse_callbacks(
+    callbacks: Sequence[Callback], *, kind: str, validated: bool = True, monitored: bool = False
+) -> None:
     """Raises where a callback cannot work, or would do something else here than its name says.
 
     Args:
         callbacks: the user's.
         kind: of the task.
         validated: whether there is a validation split.
+        monitored: whether ``monitor=`` was given, whose value the logs name ``val_monitor``.
 
     Raises:
         ValueError: a callback would set the rate or save checkpoints, or it monitors what there is not.
@@ -35,12 +45,14 @@ def refuse_callbacks(callbacks: Sequence[Callback], *, kind: str, validated: boo
     }
     known = [name for name in DIRECTIONS if kind != "regression" or name not in ("val_accuracy", "val_calibrated")]
     known = [name for name in known if validated or not name.startswith("val_")]
+    known = [name for name in known if monitored or name != "val_monitor"]
     for callback in callbacks:
         for each, reason in wrong.items():
             if isinstance(callback, each):
                 raise ValueError(f"The callback {each.__name__} {reason}.")
         if isinstance(callback, keras.callbacks.EarlyStopping) and callback.monitor not in known:
-            raise ValueError(f"EarlyStopping can monitor {', '.join(known)}. Got monitor={callback.monitor!r}.")
+            hint = " Give adapt(monitor=...) as well." if callback.monitor == "val_monitor" else ""
+            raise ValueError(f"EarlyStopping can monitor {', '.join(known)}. Got monitor={callback.monitor!r}.{hint}")
         if isinstance(callback, keras.callbacks.TensorBoard) and not importlib.util.find_spec("tensorboard"):
             raise ImportError("The callback TensorBoard needs TensorBoard: pip install 'kzoo[tensorboard]'")
 

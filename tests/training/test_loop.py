@@ -318,3 +318,11 @@ def test_what_is_monitored_decides_which_epoch_is_kept():
     assert [row["val_monitor"] for row in found.history] == [1.0, 3.0, 2.0, 0.0, 2.5]
     assert found.scores["val_monitor"] == 3.0
     np.testing.assert_allclose(model(X[64:]), seen[1], rtol=1e-5, atol=1e-6)
+
+
+def test_early_stopping_follows_the_monitored_value():
+    values = iter([1.0, 3.0, 2.0, 4.0])
+    stop = keras.callbacks.EarlyStopping(monitor="val_monitor", patience=1)
+    phase = dataclasses.replace(GOOD, epochs=4)
+    (found,), _ = run(phase, monitor=lambda truth, outputs: next(values), callbacks=[stop])
+    assert [row["val_monitor"] for row in found.history] == [1.0, 3.0, 2.0]

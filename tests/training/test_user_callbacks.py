@@ -124,6 +124,18 @@ def test_a_direction_that_the_user_set_stays():
     assert run([stop], [0.5, 0.6, 0.1])[0] == [2]
 
 
+def test_early_stopping_on_the_monitored_value_takes_higher_as_better():
+    stop = keras.callbacks.EarlyStopping(monitor="val_monitor", patience=1)
+    refuse_callbacks([stop], kind="classification", monitored=True)
+    refuse_callbacks([stop], kind="regression", monitored=True)
+    with pytest.raises(ValueError, match=r"learning_rate\. Got monitor='val_monitor'\. Give adapt\(monitor="):
+        refuse_callbacks([stop], kind="classification")
+    with pytest.raises(ValueError, match="EarlyStopping can monitor loss, learning_rate"):
+        refuse_callbacks([stop], kind="classification", validated=False, monitored=False)
+    UserCallbacks([stop], epochs=1)
+    assert stop.mode == "max"
+
+
 @pytest.mark.parametrize(("monitor", "kind"), [("val_auc", "classification"), ("val_accuracy", "regression")])
 def test_early_stopping_on_what_is_not_measured_is_refused(monitor, kind):
     with pytest.raises(ValueError, match=f"EarlyStopping can monitor loss, val_loss.*Got monitor='{monitor}'"):
