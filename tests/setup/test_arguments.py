@@ -11,7 +11,7 @@ import tensorflow as tf
 import kzoo
 from kzoo.data.modalities import MODALITIES
 from kzoo.models.assembly import assemble
-from kzoo.setup.arguments import as_size, check_head, check_input, notes_on_batches, notes_on_mixing
+from kzoo.setup.arguments import as_size, check_callbacks, check_head, check_input, notes_on_batches, notes_on_mixing
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import lp_ft
 
@@ -37,6 +37,13 @@ def test_a_square_is_a_size(backbone, arrays):
 def test_layers_are_no_head(backbone, arrays):
     with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got Dense.*kzoo\.register_head"):
         kzoo.plan(backbone, kzoo.Classification(arrays), head=keras.layers.Dense(3))
+
+
+def test_early_stopping_on_val_monitor_needs_a_monitor():
+    stop = keras.callbacks.EarlyStopping(monitor="val_monitor")
+    assert check_callbacks(stop, lp_ft(), kind="classification", monitored=True) == [stop]
+    with pytest.raises(ValueError, match=r"Give adapt\(monitor="):
+        check_callbacks(stop, lp_ft(), kind="classification")
 
 
 @pytest.mark.parametrize(("modality", "noun"), [("text", "texts"), ("audio", "recordings")])
