@@ -85,7 +85,7 @@ def plan(
             strategy=strategy,
             seed=None,
         )
-        check_callbacks(callbacks, prepared.schedule, kind=prepared.task.kind)
+        check_callbacks(callbacks, prepared.schedule, kind=prepared.kind)
         return lay_out(prepared, class_weight=class_weight)
 
 
@@ -211,7 +211,7 @@ def adapt(
             seed=seed,
         )
         monitored = monitor is not None
-        called = check_callbacks(callbacks, prepared.schedule, kind=prepared.task.kind, monitored=monitored)
+        called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
         with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
             results = train(

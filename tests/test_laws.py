@@ -16,6 +16,7 @@ WORKSHOPS = ("data", "models", "training", "evaluation", "serving", "pretraining
 FLOORS = (
     ("core",),
     ("specs",),
+    ("task_kinds",),
     WORKSHOPS,
     ("results",),
     ("setup",),

@@ -78,6 +78,12 @@ ELSEWHERE = {
     "by hostile folders": ("results/test_saving", ["specs/checked_json", "specs/saved_card"]),
     "by the blocks that they read": ("training/cache/test_disk", ["training/cache/rows"]),
     "by the passes over data that a run takes": ("training/cache/test_sharing", ["training/cache/compute"]),
+    "by what holds of every kind": (
+        "task_kinds/test_kind_registry",
+        [f"task_kinds/{name}" for name in ("classification", "multi_label", "regression", "task_kind")],
+    ),
+    "by the probe that they solve": ("training/test_linear_probe", ["task_kinds/linear_solvers"]),
+    "by the names that a user gives": ("setup/test_monitor_choice", ["task_kinds/monitors"]),
     "by the loop": ("training/test_loop", ["training/feed"]),
 }
 """By reason: the test file, and the source files that it tests."""

@@ -29,6 +29,7 @@ from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.specs.training_options import TrainingOptions
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.losses import Distillation
 
 HELD = 0.05
@@ -84,9 +85,9 @@ def imitate_features(
     taught = {name: (values - mean) / deviation for name, values in said.train.items()}
     targets = ((every[:, 0] - mean) / deviation, (said.held - mean) / deviation)
     feed = feed_of(
-        prepared.preprocessor, (lesson.train, lesson.held), targets, kind="regression", seed=seed, mixable=False
+        prepared.preprocessor, (lesson.train, lesson.held), targets, kind=REGRESSION, seed=seed, mixable=False
     )
-    results = train_taught(prepared, feed, taught, Distillation("regression", alpha=0.0))
+    results = train_taught(prepared, feed, taught, Distillation(REGRESSION.name, alpha=0.0))
     # The weights that training left: those of the last phase that kept any.
     last = next(result for result in reversed(results) if result.state)
     network, card = prepared.assembled.model, prepared.source.card

@@ -18,6 +18,7 @@ from kzoo.results.record import task_like
 from kzoo.setup.prepare import Prepared, feed_of
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.task import Task
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import views_of
 from kzoo.training.feed import Feed
@@ -58,7 +59,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
         )
     examples = (splits.train, splits.validation)
     empty = [np.zeros((len(each), 0), np.float32) for each in examples]
-    feed = feed_of(teacher.preprocessor, examples, empty, kind="regression", seed=seed, mixable=False)
+    feed = feed_of(teacher.preprocessor, examples, empty, kind=REGRESSION, seed=seed, mixable=False)
     activations = Activations(teacher.model, {"teacher": (teacher.model.output,)}, feed, fold)
     phases: dict[str, Phase] = {}
     for phase in map(_bounded, schedule.phases):

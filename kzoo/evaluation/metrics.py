@@ -13,7 +13,8 @@ from kzoo.core.score_figures import against_truth, label_scores, matrix
 from kzoo.core.tables import Table
 from kzoo.evaluation.intervals import Metric
 from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
-from kzoo.evaluation.user_metrics import UserMetric, as_rows, bootstrap
+from kzoo.evaluation.user_metrics import UserMetric, bootstrap
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 FEW_EXAMPLES = 5
 FEW_GROUPS = 10
@@ -151,7 +152,7 @@ def measure(
         "regression": regression_metrics,
     }[kind]
     by_label, confusion = _by_label(kind, outputs, truth, labels)
-    rows = as_rows(kind, truth, outputs.shape[1])
+    rows = get_task_kind(kind).as_rows(truth, outputs.shape[1])
     own = {each.name: bootstrap(each, rows, outputs, groups=groups) for each in metrics}
     return Evaluation(
         kind=kind,

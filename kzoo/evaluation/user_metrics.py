@@ -18,14 +18,13 @@ import numpy as np
 from scipy import stats
 
 from kzoo.evaluation.intervals import LEVEL, Metric, number_groups
+from kzoo.task_kinds.kind_registry import TASK_KINDS
+from kzoo.task_kinds.task_kind import TaskKind
 
 RESAMPLES = 499
 """Draws of a bootstrap. A Keras metric takes 2 ms or more on each."""
 
-BUILT_IN = (
-    *("accuracy", "balanced accuracy", "macro-F1", "micro-F1", "exact match", "log loss"),
-    *("mean absolute error", "root mean squared error", "R2"),
-)
+BUILT_IN = frozenset(name for kind in TASK_KINDS.values() for name in kind.metric_names)
 """Names of the metrics that are shown in any case, of all kinds of task."""
 
 
@@ -42,7 +41,7 @@ class UserMetric:
     function: Callable[[np.ndarray, np.ndarray], float]
 
 
-def resolve_metrics(metrics: Sequence[Any], *, kind: str, outputs: int) -> tuple[UserMetric, ...]:
+def resolve_metrics(metrics: Sequence[Any], *, kind: TaskKind, outputs: int) -> tuple[UserMetric, ...]:
     """Metrics of the user's, each tried on a few examples.
 
     Args:
@@ -64,13 +63,13 @@ def resolve_metrics(metrics: Sequence[Any], *, kind: str, outputs: int) -> tuple
         if any(each.name == made.name for each in found):
             raise ValueError(f"Two metrics are called {made.name!r}: give one of them another name.")
         found.append(made)
-        truth, answers = _sample(kind, outputs)
+        truth, answers = kind.sample(outputs)
         try:
             float(made.function(truth, answers))
         except Exception as error:
             raise ValueError(
                 f"The metric {made.name!r} cannot be used. It is called with truth and outputs, both float32 "
-                f"(N, {outputs}){', truth one-hot' if kind == 'classification' else ''}, and must return a number. It "
+                f"(N, {outputs}){', truth one-hot' if kind.exclusive else ''}, and must return a number. It "
                 f"raised {type(error).__name__}: {str(error).strip()[:300]}"
             ) from error
     return tuple(found)
@@ -121,11 +120,6 @@ def bootstrap(
     return Metric(value, min(float(low), value), max(float(high), value)), note
 
 
-def as_rows(kind: str, truth: np.ndarray, outputs: int) -> np.ndarray:
-    """Targets as metrics take them, float32 (N, outputs): one-hot for classes (N,)."""
-    return np.eye(outputs, dtype=np.float32)[truth] if kind == "classification" else truth.astype(np.float32)
-
-
 def _metric(metric: Any, number: int) -> UserMetric:
     """A metric of a Keras metric, its name or a callable; a lambda is called by its number."""
     if isinstance(metric, str):
@@ -157,15 +151,3 @@ def _of_keras(metric: keras.metrics.Metric) -> Callable[[np.ndarray, np.ndarray]
         return float(metric.result())
 
     return value
-
-
-def _sample(kind: str, outputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """A few examples in which each class, or label, occurs twice."""
-    rng, eye = np.random.default_rng(0), np.eye(outputs, dtype=np.float32)
-    if kind == "regression":
-        values = rng.normal(size=(2, 8, outputs)).astype(np.float32)
-        return values[0], values[1]
-    answers = rng.uniform(0.01, 0.99, (2 * outputs, outputs)).astype(np.float32)
-    if kind == "multi_label":
-        return np.concatenate([eye, 1 - eye]), answers
-    return np.concatenate([eye, eye]), answers / answers.sum(axis=1, keepdims=True)

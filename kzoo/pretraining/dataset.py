@@ -22,6 +22,7 @@ from kzoo.pretraining.objectives.objective import Objective
 from kzoo.setup.model import FusedSource
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Classification, Task, as_task
+from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.training.linear_probe import solve
 from kzoo.training.trunk import compiled, forward_batches
 
@@ -123,7 +124,7 @@ class Probe:
         """Accuracy of the probe on validation."""
         (features, targets), held = [(self._embed(column), targets) for column, targets in self.parts]
         weights = np.ones(len(targets), np.float32)
-        solution = solve((features, targets, weights), held, kind="classification")
+        solution = solve((features, targets, weights), held, kind=CLASSIFICATION)
         return {"probe": solution.scores["val_accuracy"]}
 
     def _embed(self, column: np.ndarray) -> np.ndarray:

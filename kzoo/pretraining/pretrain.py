@@ -26,6 +26,7 @@ from kzoo.setup.auto_model import choose_model
 from kzoo.setup.prepare import feed_of, source_of
 from kzoo.specs.schedule import AUGMENTATIONS
 from kzoo.specs.task import Regression, Task
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.freezing import batch_norms, set_trainable
 from kzoo.training.strategies import get_strategy, whole_batch
 
@@ -131,7 +132,7 @@ def pretrain(
 
     targets = (material.targets, material.targets)
     parts = (material.examples, material.examples)
-    feed = feed_of(preprocessor, parts, targets, kind="regression", seed=seed, mixable=False)
+    feed = feed_of(preprocessor, parts, targets, kind=REGRESSION, seed=seed, mixable=False)
     run = {
         "model": source.card.name,
         "weights": source.weights_name,

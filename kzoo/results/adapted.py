@@ -38,6 +38,7 @@ from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.seen import Seen, remember
 from kzoo.specs.task import Task
+from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.trunk import compiled, forward, forward_batches
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Adapted:
         own = self.metrics
         if metrics is not None:
             given = metrics if isinstance(metrics, list | tuple) else [metrics]
-            own = resolve_metrics(given, kind=self.kind, outputs=len(self.labels))
+            own = resolve_metrics(given, kind=get_task_kind(self.kind), outputs=len(self.labels))
         if data is not None:
             examples, audit = self._labelled(data, seen=self.seen)
             notes = str(audit).splitlines()

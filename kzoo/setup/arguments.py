@@ -16,6 +16,7 @@ from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
 from kzoo.specs.schedule import OWN, Phase, Schedule
 from kzoo.specs.training_options import TrainingOptions
+from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.freezing import batch_norms
 from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch
@@ -62,7 +63,7 @@ def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
 
 
 def check_callbacks(
-    callbacks: Any, schedule: Schedule, *, kind: str, monitored: bool = False
+    callbacks: Any, schedule: Schedule, *, kind: TaskKind, monitored: bool = False
 ) -> list[keras.callbacks.Callback]:
     """One or several callbacks of the user as a list.
 
@@ -104,10 +105,10 @@ def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strateg
     return notes
 
 
-def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: str) -> list[str]:
+def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: TaskKind) -> list[str]:
     """What a reader should know where an augmentation mixes examples, and their targets cannot be mixed."""
     mixing = [each.augmentation for each in schedule.phases if getattr(PRESETS.get(each.augmentation), "mix", 0)]
-    if kind != "regression" or modality.name != "image" or not mixing:
+    if kind.has_labels or modality.name != "image" or not mixing:
         return []
     return [f"Augmentation {mixing[0]!r} mixes no examples here: targets are numbers"]
 
@@ -116,7 +117,7 @@ def check_phase(
     phase: Phase,
     assembled: Assembled,
     *,
-    kind: str,
+    kind: TaskKind,
     examples: int,
     strategy: tf.distribute.Strategy,
     options: TrainingOptions,

@@ -42,6 +42,8 @@ from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.specs.training_options import TrainingOptions
+from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.feed import Feed, Split
 from kzoo.training.losses import resolve_loss
 from kzoo.training.strategies import get_strategy
@@ -77,6 +79,11 @@ class Prepared:
     start: str
     seen: Seen
 
+    @property
+    def kind(self) -> TaskKind:
+        """Kind of the task."""
+        return get_task_kind(self.task.kind)
+
 
 def prepare(
     model: Any,
@@ -101,6 +108,7 @@ def prepare(
     """
     options = with_own_augmentation(with_described_optimizer(options))
     task = as_task(task)
+    kind = get_task_kind(task.kind)
     size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None
     automatic = isinstance(model, str) and model == "auto"
@@ -127,19 +135,19 @@ def prepare(
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
     check_head(asked, backbone, assembled)
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
-    options = _resolved(options, kind=task.kind, outputs=len(splits.labels))
+    options = _resolved(options, kind=kind, outputs=len(splits.labels))
     if options.monitor is not None and not len(splits.validation):
         raise ValueError("monitor= needs a validation split, and validation=0 leaves none. Leave one of them out.")
     wanted, picked = choose_schedule(options, head, made, replicas=chosen.num_replicas_in_sync)
     for phase in picked.phases:
-        check_phase(phase, assembled, kind=task.kind, examples=len(splits.train), strategy=chosen, options=options)
+        check_phase(phase, assembled, kind=kind, examples=len(splits.train), strategy=chosen, options=options)
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
-    notes += notes_on_mixing(picked, modality, kind=task.kind)
+    notes += notes_on_mixing(picked, modality, kind=kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
 
 
-def _resolved(options: TrainingOptions, *, kind: str, outputs: int) -> TrainingOptions:
+def _resolved(options: TrainingOptions, *, kind: TaskKind, outputs: int) -> TrainingOptions:
     """The options with their loss and metrics as objects, all of them checked for this kind of task."""
     check_monitor(options.monitor, kind=kind)
     loss = None if options.loss is None else resolve_loss(options.loss, kind=kind, outputs=outputs)
@@ -187,18 +195,16 @@ def _member(model: Any, *, weights: str | Path | None) -> Source:
 def make_feed(
     prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
 ) -> tuple[Feed, tuple[list[float], list[float]] | None]:
-    """The data as the loop takes it, and mean and deviation of a regression's targets."""
+    """The data as the loop takes it; and mean and deviation of the targets, where it sees them standardised."""
     examples = train_split, held = prepared.splits.train, prepared.splits.validation
-    kind = prepared.task.kind
-    scale = None
-    if kind == "regression":
+    kind, outputs, scale = prepared.kind, len(prepared.splits.labels), None
+    if kind.standardises:
         mean, deviation = train_split.targets.mean(axis=0), train_split.targets.std(axis=0) + 1e-12
         scale = (mean.tolist(), deviation.tolist())
 
     def dense(examples: Examples) -> np.ndarray:
-        if kind == "classification":
-            return np.eye(len(prepared.splits.labels), dtype=np.float32)[examples.targets]
-        return ((examples.targets - scale[0]) / scale[1]).astype(np.float32) if scale else examples.targets
+        rows = kind.as_rows(examples.targets, outputs)
+        return ((rows - scale[0]) / scale[1]).astype(np.float32) if scale else rows
 
     weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
     targets, own = (dense(train_split), dense(held)), own_of(prepared.options)
@@ -212,7 +218,7 @@ def feed_of(
     examples: Sequence[Examples],
     targets: Sequence[np.ndarray],
     *,
-    kind: str,
+    kind: TaskKind,
     seed: int,
     mixable: bool | None = None,
     own: OwnAugmentation | None = None,
@@ -225,7 +231,7 @@ def feed_of(
         targets: of both, float32 (N, outputs).
         kind: of the task.
         seed: of the run; the same seed gives the same versions, whatever the preprocessor.
-        mixable: whether examples may be mixed; None: unless targets are numbers.
+        mixable: whether examples may be mixed; None: as the kind says.
         own: an augmentation of the user's.
     """
     modality = MODALITIES[preprocessor.modality]
@@ -235,7 +241,7 @@ def feed_of(
             preprocessor,
             digests=each.digests,
             seed=seed,
-            mixable=kind != "regression" if mixable is None else mixable,
+            mixable=kind.has_labels if mixable is None else mixable,
             own=own,
         )
         for each in examples

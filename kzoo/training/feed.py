@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.task_kinds.task_kind import TaskKind
+
 PARALLEL = os.cpu_count() or 1
 """Examples that are read at once."""
 
@@ -75,7 +77,7 @@ class Feed:
             its number.
         mixes: of the name of an augmentation, whether it mixes the examples of a batch.
         class_weights: float32 (outputs,), or None for equal ones.
-        kind: kind of the task.
+        kind: of the task.
         seed: of the run.
         loss: of targets, with what a teacher says beside them, and logits; None: by the kind of the task.
         monitor: of targets and logits, what validation selects by; None: the rule of `kzoo.training.selection`.
@@ -86,7 +88,7 @@ class Feed:
     key: Callable[[str], Mapping[str, Any]]
     mixes: Callable[[str], bool]
     class_weights: np.ndarray | None
-    kind: str
+    kind: TaskKind
     seed: int
     loss: Any = None
     monitor: Callable[[np.ndarray, np.ndarray], float] | None = None

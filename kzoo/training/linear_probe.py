@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from threadpoolctl import threadpool_limits
 
+from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.losses import score
 
 SMALL = 30_000_000
@@ -60,7 +59,7 @@ def solve(
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     validation: tuple[np.ndarray, np.ndarray] | None,
     *,
-    kind: str,
+    kind: TaskKind,
 ) -> ProbeSolution:
     """The linear head of the lowest loss on validation (multinomial or one-vs-rest logistic, or ridge regression).
 
@@ -68,7 +67,7 @@ def solve(
         train: features (N, C), float32 targets (N, outputs), weights (N,).
         validation: features and targets. None: the penalty is chosen by cross-validation on `train`, in up to `FOLDS`
             folds, and the solution has no scores.
-        kind: kind of the task.
+        kind: of the task.
     """
     if validation is None:
         strength = _cross_validated(train, kind=kind)
@@ -86,7 +85,7 @@ class _Attempts:
         train: tuple[np.ndarray, np.ndarray, np.ndarray],
         validation: tuple[np.ndarray, np.ndarray] | None,
         *,
-        kind: str,
+        kind: TaskKind,
     ) -> None:
         features, self.targets, self.weights = train
         self.kind, self.size = kind, features.size
@@ -95,7 +94,7 @@ class _Attempts:
         self.deviation = np.maximum(deviation, max(LEAST * float(deviation.mean()), 1e-6)).astype(np.float32)
         self.standard = (features - self.mean) / self.deviation
         self.validation = validation and ((validation[0] - self.mean) / self.deviation, validation[1])
-        self._fit = _fitter(kind, outputs=self.targets.shape[1])
+        self._fit = kind.probe(self.targets.shape[1])
 
     def attempt(self, strength: float, tolerance: float) -> ProbeSolution:
         """The solution with one penalty, and its scores on validation."""
@@ -121,7 +120,7 @@ class _Attempts:
         return tried
 
 
-def _cross_validated(train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: str) -> float:
+def _cross_validated(train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: TaskKind) -> float:
     """The penalty of the lowest mean loss on held-out folds of the training examples; `DEFAULT` for fewer than two."""
     targets = train[1]
     if len(targets) < 2:
@@ -136,59 +135,3 @@ def _cross_validated(train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: 
             found = attempts.attempt(strength, ROUGH)
             losses.setdefault(strength, []).append(found.scores["val_loss"])
     return min(losses, key=lambda strength: float(np.mean(losses[strength])))
-
-
-def _fitter(kind: str, *, outputs: int) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """A function of features, targets, weights and strength that gives kernel and bias.
-
-    Called again with another penalty, it goes on from the last solution.
-    """
-    if kind == "regression":
-        return _ridge
-    # As many problems as there are questions: which class (one), or whether each label holds.
-    models = [
-        LogisticRegression(max_iter=1000, warm_start=True) for _ in range(1 if kind == "classification" else outputs)
-    ]
-
-    def fit(
-        features: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float, tolerance: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        for model in models:
-            model.set_params(C=strength, tol=tolerance)
-        if kind == "classification":
-            return _logistic(models[0], features, targets.argmax(axis=1), weights, outputs=outputs)
-        columns = [
-            _logistic(model, features, column.astype(int), weights, outputs=1)
-            for model, column in zip(models, targets.T, strict=True)
-        ]
-        return np.concatenate([k for k, _ in columns], axis=1), np.concatenate([b for _, b in columns])
-
-    return fit
-
-
-def _ridge(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, strength: float, _tolerance: float
-) -> tuple[np.ndarray, np.ndarray]:
-    model = Ridge(alpha=1 / strength).fit(features, targets, sample_weight=weights)
-    return np.atleast_2d(model.coef_).T, np.atleast_1d(model.intercept_)
-
-
-def _logistic(
-    model: LogisticRegression, features: np.ndarray, classes: np.ndarray, weights: np.ndarray, *, outputs: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel (C, outputs) and bias (outputs,); a class that was never seen gets a bias no other loses to."""
-    seen = np.unique(classes)
-    kernel, bias = np.zeros((features.shape[1], outputs)), np.full(outputs, -20.0)
-    if len(seen) == 1:
-        bias[seen[0] if outputs > 1 else 0] = 20.0 if outputs > 1 or seen[0] else -20.0
-        return kernel, bias
-    model.fit(features, classes, sample_weight=weights)
-    if len(seen) > 2:
-        kernel[:, seen], bias[seen] = model.coef_.T, model.intercept_
-    elif outputs == 1:
-        kernel[:, 0], bias[0] = model.coef_[0], model.intercept_[0]
-    else:
-        # Binary logistic regression has one logit: half of it for one class, half against the other.
-        kernel[:, seen] = np.stack([-model.coef_[0] / 2, model.coef_[0] / 2], axis=1)
-        bias[seen] = [-model.intercept_[0] / 2, model.intercept_[0] / 2]
-    return kernel, bias

@@ -10,12 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.special import log_softmax
 
-from kzoo.specs.schedule import SMOOTHING
+from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import TaskKind
 
 
-def build_loss(kind: str, *, label_smoothing: float | str = 0.0) -> keras.losses.Loss:
+def build_loss(kind: TaskKind, *, label_smoothing: float | str = 0.0) -> keras.losses.Loss:
     """The loss of a kind of task, on logits and float32 targets (B, outputs).
 
     Args:
@@ -26,18 +26,10 @@ def build_loss(kind: str, *, label_smoothing: float | str = 0.0) -> keras.losses
     Raises:
         ValueError: label smoothing is asked for where targets are numbers.
     """
-    if isinstance(label_smoothing, str):
-        label_smoothing = SMOOTHING if kind == "classification" else 0.0
-    if kind == "regression" and label_smoothing:
-        raise ValueError(f"label_smoothing is for classes; targets of a Regression are numbers. Got {label_smoothing}.")
-    if kind == "classification":
-        return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)
-    if kind == "multi_label":
-        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
-    return keras.losses.MeanSquaredError()
+    return kind.loss(kind.smoothing if isinstance(label_smoothing, str) else label_smoothing)
 
 
-def resolve_loss(loss: Any, *, kind: str, outputs: int) -> keras.losses.Loss:
+def resolve_loss(loss: Any, *, kind: TaskKind, outputs: int) -> keras.losses.Loss:
     """A loss of the user's, tried on a few zeros.
 
     Args:
@@ -59,11 +51,12 @@ def resolve_loss(loss: Any, *, kind: str, outputs: int) -> keras.losses.Loss:
             "that, or a callable of your own, as lambda truth, outputs: loss(truth, keras.ops.softmax(outputs))."
         )
     try:
-        value, slope = _attempt(wrapped, np.eye(outputs, dtype=np.float32)[[0, -1, 0]] * (kind != "regression"))
+        value, slope = _attempt(wrapped, np.eye(outputs, dtype=np.float32)[[0, -1, 0]] * kind.has_labels)
     except Exception as error:
         raise ValueError(
-            f"The loss {wrapped.name!r} cannot be used. {_TARGETS[kind].format(outputs)}; outputs are logits, float32 "
-            f"(B, {outputs}). On zeros it raised {type(error).__name__}: {str(error).strip()[:300]}"
+            f"The loss {wrapped.name!r} cannot be used. Targets are {kind.targets_as}, float32 (B, {outputs}); "
+            f"outputs are logits, float32 (B, {outputs}). On zeros it raised {type(error).__name__}: "
+            f"{str(error).strip()[:300]}"
         ) from error
     if value.shape.rank != 0 or not np.isfinite(value):
         raise ValueError(
@@ -75,13 +68,6 @@ def resolve_loss(loss: Any, *, kind: str, outputs: int) -> keras.losses.Loss:
             "argmax and without NumPy."
         )
     return wrapped
-
-
-_TARGETS = {
-    "classification": "Targets are one-hot, float32 (B, {})",
-    "multi_label": "Targets are 0 or 1, float32 (B, {})",
-    "regression": "Targets are standardised values, float32 (B, {})",
-}
 
 
 def _attempt(loss: keras.losses.Loss, targets: np.ndarray) -> tuple[Any, Any]:
@@ -150,7 +136,7 @@ class Distillation(keras.losses.Loss):
     labels at once the same for each by itself; of numbers the mean square.
 
     Args:
-        kind: of the task.
+        kind: name of the kind of task.
         temperature: T, in (0, inf): above 1, a teacher's small probabilities count for more.
         alpha: weight of the loss on the labels, in [0, 1]; the loss on the teacher's logits has the rest.
     """
@@ -161,69 +147,25 @@ class Distillation(keras.losses.Loss):
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss (B,) of targets and a teacher's logits side by side (B, 2 * outputs), and logits (B, outputs)."""
-        outputs = y_pred.shape[-1]
+        outputs, kind = y_pred.shape[-1], get_task_kind(self.kind)
         targets, teacher = y_true[:, :outputs], y_true[:, outputs:]
-        soft, hard = self._soft(teacher, y_pred), build_loss(self.kind).call(targets, y_pred)
+        soft, hard = kind.distance(teacher, y_pred, self.temperature), build_loss(kind).call(targets, y_pred)
         return (1 - self.alpha) * soft + self.alpha * hard
 
-    def _soft(self, teacher: Any, logits: Any) -> Any:
-        if self.kind == "regression":
-            return keras.losses.mean_squared_error(teacher, logits)
-        ops, warmth = keras.ops, self.temperature
-        if self.kind == "multi_label":
-            # Yes and no of each label are a pair of classes: half of their logits' difference each.
-            teacher, logits = (ops.stack([x / 2, -x / 2], axis=-1) for x in (teacher, logits))
-        wanted, found = ops.log_softmax(teacher / warmth), ops.log_softmax(logits / warmth)
-        divergence = ops.sum(ops.exp(wanted) * (wanted - found), axis=-1)
-        if self.kind == "multi_label":
-            divergence = ops.mean(divergence, axis=-1)
-        return warmth**2 * divergence
 
-
-def example_losses(kind: str, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The loss of each example, float64 (N,): in nats (of several labels the mean), or the mean square of its errors.
-
-    Args:
-        kind: kind of the task.
-        logits: (N, outputs).
-        targets: (N, outputs), one-hot for classification.
-    """
-    logits = logits.astype(np.float64)
-    if kind == "classification":
-        return -(targets * log_softmax(logits, axis=1)).sum(axis=1)
-    if kind == "multi_label":
-        return (np.logaddexp(0.0, logits) - targets * logits).mean(axis=1)
-    return ((logits - targets) ** 2).mean(axis=1)
-
-
-def example_hits(kind: str, logits: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
-    """Whether each answer is right, float64 (N,); of several labels the share of the right ones; None for values.
-
-    Args:
-        kind: kind of the task.
-        logits: (N, outputs).
-        targets: (N, outputs), one-hot for classification.
-    """
-    if kind == "classification":
-        return (logits.argmax(axis=1) == targets.argmax(axis=1)).astype(np.float64)
-    if kind == "multi_label":
-        return np.mean((logits > 0) == (targets > 0.5), axis=1)
-    return None
-
-
-def score(kind: str, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def score(kind: TaskKind, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Loss and, where there is one, accuracy.
 
     Args:
-        kind: kind of the task.
+        kind: of the task.
         logits: (N, outputs).
-        targets: (N, outputs), one-hot for classification.
+        targets: rows, (N, outputs).
 
     Returns:
-        ``val_loss``, the mean of `example_losses`, and ``val_accuracy`` in [0, 1].
+        ``val_loss``, the mean of the examples' losses, and ``val_accuracy`` in [0, 1].
     """
-    scores = {"val_loss": float(example_losses(kind, logits, targets).mean())}
-    hits = example_hits(kind, logits, targets)
+    scores = {"val_loss": float(kind.example_losses(logits, targets).mean())}
+    hits = kind.example_hits(logits, targets)
     if hits is not None:
         scores["val_accuracy"] = float(hits.mean())
     return scores

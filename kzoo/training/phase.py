@@ -20,7 +20,7 @@ from kzoo.training.freezing import within
 from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
-from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, guess_loss, judge, unmeasured
+from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
 from kzoo.training.strategies import whole_batch
 from kzoo.training.trunk import compiled, forward_batches
 
@@ -183,4 +183,4 @@ def _training_guess(loss: keras.losses.Loss, feed: Feed, phase: Phase) -> float:
     targets = tf.gather(tf.constant(feed.train.targets), chosen)
     beside = feed.train.beside(targets, chosen, phase.augmentation, 0)
     found = float(loss(beside, tf.zeros_like(targets), sample_weight=feed.weights(targets)))
-    return max(found, guess_loss(feed.kind, targets.shape[1]))
+    return max(found, feed.kind.guess_loss(targets.shape[1]))

@@ -32,7 +32,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzoo.training.losses import example_hits, example_losses, score
+from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.training.losses import score
 from kzoo.training.temperature import scaled
 
 FAR_ON_TRAINING = 10.0
@@ -84,7 +85,7 @@ class WeightsState:
         return float(self.losses.mean()) if len(self.losses) else 0.0
 
 
-def constant_losses(kind: str, targets: np.ndarray, *, train: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def constant_losses(kind: TaskKind, targets: np.ndarray, *, train: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The loss of each example, (N,), where all get the same answer: shares of the classes in training, or the mean.
 
     Args:
@@ -94,23 +95,12 @@ def constant_losses(kind: str, targets: np.ndarray, *, train: np.ndarray, weight
         weights: of the training examples, (M,).
     """
     mean = np.average(train.astype(np.float64), axis=0, weights=weights)
-    if kind == "classification":
-        logits = np.log(mean + 1 / len(train))
-    elif kind == "multi_label":
-        mean = np.clip(mean, 1 / len(train), 1 - 1 / len(train))
-        logits = np.log(mean / (1 - mean))
-    else:
-        logits = mean
-    return example_losses(kind, np.broadcast_to(logits, targets.shape), targets)
-
-
-def guess_loss(kind: str, outputs: int) -> float:
-    """The mean loss of one who knows nothing: of equal probabilities, or of the mean of standardised values."""
-    return {"classification": math.log(max(outputs, 2)), "multi_label": math.log(2)}.get(kind, 1.0)
+    logits = kind.constant_logits(mean, len(train))
+    return kind.example_losses(np.broadcast_to(logits, targets.shape), targets)
 
 
 def judge(
-    kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray, monitor: Monitor | None = None
+    kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray, monitor: Monitor | None = None
 ) -> WeightsState:
     """The state of which these are the logits (N, outputs) on validation.
 
@@ -130,20 +120,20 @@ def judge(
     return replace(state, monitored=value, scores={**state.scores, "val_monitor": value})
 
 
-def _judge(kind: str, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray) -> WeightsState:
+def _judge(kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray) -> WeightsState:
     with np.errstate(all="ignore"):
         scores = score(kind, logits, targets)
     if not np.isfinite(logits).all():
         return WeightsState(np.full(len(logits), np.inf), {**scores, "val_loss": math.nan}, sound=False)
-    sound = scores["val_loss"] <= FAR * guess_loss(kind, targets.shape[1])
-    losses = example_losses(kind, logits, targets)
-    if kind == "regression":
+    sound = scores["val_loss"] <= FAR * kind.guess_loss(targets.shape[1])
+    losses = kind.example_losses(logits, targets)
+    if kind.temperature_slope is None:
         return WeightsState(losses, scores, sound)
-    mended = example_losses(kind, scaled(logits, targets, kind=kind), targets)
+    mended = kind.example_losses(scaled(logits, targets, kind=kind), targets)
     learned = is_better(mended, constant, errors=SURELY)
     losses = mended if learned else losses
     scores = {**scores, "val_calibrated": float(losses.mean())}
-    return WeightsState(losses, scores, sound, example_hits(kind, logits, targets) if learned else None)
+    return WeightsState(losses, scores, sound, kind.example_hits(logits, targets) if learned else None)
 
 
 def unmeasured(weights: Iterable[np.ndarray]) -> WeightsState:

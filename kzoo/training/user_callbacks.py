@@ -9,6 +9,8 @@ from typing import Any
 import keras
 from keras.callbacks import Callback
 
+from kzoo.task_kinds.task_kind import TaskKind
+
 DIRECTIONS = {
     "loss": "min",
     "val_loss": "min",
@@ -21,7 +23,7 @@ DIRECTIONS = {
 
 
 def refuse_callbacks(
-    callbacks: Sequence[Callback], *, kind: str, validated: bool = True, monitored: bool = False
+    callbacks: Sequence[Callback], *, kind: TaskKind, validated: bool = True, monitored: bool = False
 ) -> None:
     """Raises where a callback cannot work, or would do something else here than its name says.
 
@@ -43,7 +45,7 @@ def refuse_callbacks(
         keras.callbacks.ModelCheckpoint: saving,
         keras.callbacks.BackupAndRestore: saving,
     }
-    known = [name for name in DIRECTIONS if kind != "regression" or name not in ("val_accuracy", "val_calibrated")]
+    known = [name for name in DIRECTIONS if kind.has_labels or name not in ("val_accuracy", "val_calibrated")]
     known = [name for name in known if validated or not name.startswith("val_")]
     known = [name for name in known if monitored or name != "val_monitor"]
     for callback in callbacks:

@@ -7,6 +7,9 @@ from sklearn.metrics import fbeta_score
 
 from kzoo.evaluation.metrics import measure
 from kzoo.evaluation.user_metrics import BUILT_IN, UserMetric, bootstrap, resolve_metrics
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.multi_label import MULTI_LABEL
+from kzoo.task_kinds.regression import REGRESSION
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 3, 60)
@@ -20,7 +23,7 @@ def f2(truth, outputs):
 
 
 def evaluated(*metrics, **options):
-    found = resolve_metrics(metrics, kind="classification", outputs=3)
+    found = resolve_metrics(metrics, kind=CLASSIFICATION, outputs=3)
     names = [str(number) for number in range(60)]
     return measure("classification", OUTPUTS, TRUTH, labels=["a", "b", "c"], names=names, metrics=found, **options)
 
@@ -43,7 +46,7 @@ def test_a_callable_is_shown_beside_the_built_in_metrics():
 )
 def test_metrics_of_keras_start_anew_on_each_set(metric, monkeypatch):
     monkeypatch.setattr("kzoo.evaluation.user_metrics.RESAMPLES", 20)
-    (found,) = resolve_metrics([metric], kind="classification", outputs=3)
+    (found,) = resolve_metrics([metric], kind=CLASSIFICATION, outputs=3)
     shown = evaluated(metric)
     for _ in range(2):
         assert found.function(np.eye(3, dtype=np.float32)[TRUTH], OUTPUTS) == pytest.approx(shown["accuracy"])
@@ -103,7 +106,7 @@ def test_draws_without_a_value_are_left_out_and_most_of_them_leave_no_interval()
 )
 def test_what_gives_no_number_is_refused_before_training(metrics, error, message):
     with pytest.raises(error, match=message):
-        resolve_metrics(metrics, kind="classification", outputs=3)
+        resolve_metrics(metrics, kind=CLASSIFICATION, outputs=3)
 
 
 def accuracy(truth, outputs):
@@ -112,13 +115,13 @@ def accuracy(truth, outputs):
 
 def test_built_in_metrics_keep_their_names():
     assert "accuracy" in BUILT_IN
-    assert resolve_metrics(["accuracy"], kind="classification", outputs=3) == ()
+    assert resolve_metrics(["accuracy"], kind=CLASSIFICATION, outputs=3) == ()
     with pytest.raises(ValueError, match=r"'accuracy' is a built-in metric of kzoo: give yours another name"):
-        resolve_metrics([accuracy], kind="classification", outputs=3)
+        resolve_metrics([accuracy], kind=CLASSIFICATION, outputs=3)
     assert set(evaluated().metrics) <= set(BUILT_IN)
 
 
-@pytest.mark.parametrize("kind", ["multi_label", "regression"])
+@pytest.mark.parametrize("kind", [MULTI_LABEL, REGRESSION])
 def test_other_tasks_have_metrics_too(kind):
     def error(truth, outputs):
         assert truth.dtype == outputs.dtype == np.float32

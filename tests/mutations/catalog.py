@@ -494,7 +494,7 @@ TRAINING = [
     Mutation(
         "a phase that diverged is not told from others",
         "_judge",
-        'scores["val_loss"] <= FAR * guess_loss(kind, targets.shape[1])',
+        'scores["val_loss"] <= FAR * kind.guess_loss(targets.shape[1])',
         "True",
         "tests/training/test_selection.py::test_far_worse_than_a_guess_is_not_sound_and_sure_of_what_is_wrong_is",
     ),
@@ -664,9 +664,9 @@ MODELS = [
     ),
     Mutation(
         "distillation forgets the square of the temperature",
-        "Distillation._soft",
-        "warmth**2 * divergence",
-        "divergence",
+        "distance",
+        "temperature**2 * ops.sum(",
+        "ops.sum(",
         "tests/distillation/test_distill.py::test_the_loss_is_hintons",
     ),
     Mutation(

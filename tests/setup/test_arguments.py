@@ -14,6 +14,8 @@ from kzoo.models.assembly import assemble
 from kzoo.setup.arguments import as_size, check_callbacks, check_head, check_input, notes_on_batches, notes_on_mixing
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import lp_ft
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.regression import REGRESSION
 
 
 @pytest.mark.parametrize("size", [(224, 192), (224, 224, 3), "224", 224.0, True])
@@ -41,9 +43,9 @@ def test_layers_are_no_head(backbone, arrays):
 
 def test_early_stopping_on_val_monitor_needs_a_monitor():
     stop = keras.callbacks.EarlyStopping(monitor="val_monitor")
-    assert check_callbacks(stop, lp_ft(), kind="classification", monitored=True) == [stop]
+    assert check_callbacks(stop, lp_ft(), kind=CLASSIFICATION, monitored=True) == [stop]
     with pytest.raises(ValueError, match=r"Give adapt\(monitor="):
-        check_callbacks(stop, lp_ft(), kind="classification")
+        check_callbacks(stop, lp_ft(), kind=CLASSIFICATION)
 
 
 @pytest.mark.parametrize(("modality", "noun"), [("text", "texts"), ("audio", "recordings")])
@@ -100,8 +102,8 @@ def test_it_is_said_where_examples_are_not_mixed():
     strong, light = (kzoo.Schedule(kzoo.Phase("*", augmentation=name)) for name in ("strong", "light"))
     image, text = MODALITIES["image"], MODALITIES["text"]
     said = ["Augmentation 'strong' mixes no examples here: targets are numbers"]
-    assert notes_on_mixing(strong, image, kind="regression") == said
-    others = [(light, image, "regression"), (strong, image, "classification"), (strong, text, "regression")]
+    assert notes_on_mixing(strong, image, kind=REGRESSION) == said
+    others = [(light, image, REGRESSION), (strong, image, CLASSIFICATION), (strong, text, REGRESSION)]
     assert [notes_on_mixing(one, two, kind=kind) for one, two, kind in others] == [[], [], []]
 
 

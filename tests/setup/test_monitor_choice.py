@@ -5,7 +5,10 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
-from kzoo.setup.monitor_choice import MONITORS, check_monitor, monitor_of
+from kzoo.setup.monitor_choice import check_monitor, monitor_of
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.multi_label import MULTI_LABEL
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.losses import score
 
 RNG = np.random.default_rng(0)
@@ -22,11 +25,11 @@ LABELS = RNG.integers(0, 2, (40, 3)).astype(np.float32)
         ("balanced_accuracy", lambda p: balanced_accuracy_score(CLASSES, p.argmax(1))),
         ("macro_f1", lambda p: f1_score(CLASSES, p.argmax(1), average="macro")),
         ("auc", lambda p: roc_auc_score(CLASSES, p, multi_class="ovr")),
-        ("loss", lambda p: -score("classification", LOGITS, ONE_HOT)["val_loss"]),
+        ("loss", lambda p: -score(CLASSIFICATION, LOGITS, ONE_HOT)["val_loss"]),
     ],
 )
 def test_of_classes_each_name_is_what_scikit_learn_says(name, oracle):
-    found = monitor_of(name, kind="classification", scale=None)(ONE_HOT, LOGITS)
+    found = monitor_of(name, kind=CLASSIFICATION, scale=None)(ONE_HOT, LOGITS)
     assert found == pytest.approx(oracle(softmax(LOGITS, axis=1)), rel=1e-6)
 
 
@@ -43,16 +46,16 @@ def test_of_classes_each_name_is_what_scikit_learn_says(name, oracle):
     ],
 )
 def test_of_labels_each_name_is_what_scikit_learn_says(name, oracle):
-    found = monitor_of(name, kind="multi_label", scale=None)(LABELS, LOGITS)
+    found = monitor_of(name, kind=MULTI_LABEL, scale=None)(LABELS, LOGITS)
     assert found == pytest.approx(oracle(expit(LOGITS)), rel=1e-6)
 
 
 def test_classes_that_validation_lacks_count_for_nothing():
     few = CLASSES < 2
     for name in ("balanced_accuracy", "auc"):
-        assert np.isfinite(monitor_of(name, kind="classification", scale=None)(ONE_HOT[few], LOGITS[few]))
+        assert np.isfinite(monitor_of(name, kind=CLASSIFICATION, scale=None)(ONE_HOT[few], LOGITS[few]))
     with pytest.raises(ValueError, match=r"monitor='auc' needs examples of two classes"):
-        monitor_of("auc", kind="classification", scale=None)(ONE_HOT[:5], LOGITS[:5])
+        monitor_of("auc", kind=CLASSIFICATION, scale=None)(ONE_HOT[:5], LOGITS[:5])
 
 
 def test_a_callable_gets_probabilities_or_values_in_their_units():
@@ -62,9 +65,9 @@ def test_a_callable_gets_probabilities_or_values_in_their_units():
         seen.append((truth, outputs))
         return 1.0
 
-    monitor_of(keep, kind="classification", scale=None)(ONE_HOT, LOGITS)
+    monitor_of(keep, kind=CLASSIFICATION, scale=None)(ONE_HOT, LOGITS)
     np.testing.assert_allclose(seen[0][1].sum(axis=1), 1, rtol=1e-6)
-    monitor_of(keep, kind="regression", scale=([10.0], [2.0]))(np.ones((4, 1)), np.zeros((4, 1)))
+    monitor_of(keep, kind=REGRESSION, scale=([10.0], [2.0]))(np.ones((4, 1)), np.zeros((4, 1)))
     assert (seen[1][0] == 12).all()
     assert (seen[1][1] == 10).all()
 
@@ -72,10 +75,10 @@ def test_a_callable_gets_probabilities_or_values_in_their_units():
 @pytest.mark.parametrize(
     ("monitor", "kind", "error", "message"),
     [
-        ("f1_macro", "classification", ValueError, r"Got 'f1_macro'\. Did you mean 'macro_f1'"),
-        ("accuracy", "regression", ValueError, r"monitor of a regression must be one of loss, or a callable"),
-        (3, "classification", TypeError, r"monitor must be one of accuracy, .*, or a callable\. Got 3"),
-        (dict, "classification", TypeError, r"or a callable"),
+        ("f1_macro", CLASSIFICATION, ValueError, r"Got 'f1_macro'\. Did you mean 'macro_f1'"),
+        ("accuracy", REGRESSION, ValueError, r"monitor of a regression must be one of loss, or a callable"),
+        (3, CLASSIFICATION, TypeError, r"monitor must be one of accuracy, .*, or a callable\. Got 3"),
+        (dict, CLASSIFICATION, TypeError, r"or a callable"),
     ],
 )
 def test_an_unknown_monitor_is_refused(monitor, kind, error, message):
@@ -84,6 +87,6 @@ def test_an_unknown_monitor_is_refused(monitor, kind, error, message):
 
 
 def test_known_ones_are_taken():
-    for name in (*MONITORS, None, max):
-        check_monitor(name, kind="multi_label")
-    assert monitor_of(None, kind="classification", scale=None) is None
+    for name in (*MULTI_LABEL.monitors, "loss", None, max):
+        check_monitor(name, kind=MULTI_LABEL)
+    assert monitor_of(None, kind=CLASSIFICATION, scale=None) is None

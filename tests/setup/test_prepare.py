@@ -11,6 +11,7 @@ from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.splits import read
 from kzoo.setup.prepare import make_feed, prepare
 from kzoo.specs.training_options import TrainingOptions
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 OPTIONS = {
     "options": TrainingOptions(schedule="linear_probe"),
@@ -37,9 +38,9 @@ def given(inputs, targets, *, sizes=(20, 8, 12)):
 
 
 def feed_of_task(task, **options):
-    splits = read(task)
+    splits, kind = read(task), get_task_kind(task.kind)
     return make_feed(
-        SimpleNamespace(splits=splits, task=task, preprocessor=ImagePreprocessor(8), options=TrainingOptions()),
+        SimpleNamespace(splits=splits, kind=kind, preprocessor=ImagePreprocessor(8), options=TrainingOptions()),
         options.get("class_weight"),
         0,
     )

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kzoo.models.folding import fold
 from kzoo.specs.schedule import Phase, Schedule
+from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.training.cache import compute
 from kzoo.training.feed import Feed, Split
 from kzoo.training.loop import train
@@ -61,7 +62,7 @@ def run(*phases, class_weights=None, held=32, callbacks=(), **options):
         key=lambda augmentation: {},
         mixes=lambda augmentation: False,
         class_weights=class_weights,
-        kind="classification",
+        kind=CLASSIFICATION,
         seed=0,
         **options,
     )
@@ -298,7 +299,7 @@ def test_a_loss_of_the_users_is_what_is_trained():
     """The loss of the reversed targets: what is learned is the contrary."""
     loss = resolve_loss(
         lambda truth, outputs: keras.losses.categorical_crossentropy(1 - truth, outputs, from_logits=True),
-        kind="classification",
+        kind=CLASSIFICATION,
         outputs=2,
     )
     phase = dataclasses.replace(GOOD, epochs=20, decay="constant")

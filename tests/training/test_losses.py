@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.multi_label import MULTI_LABEL
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.losses import build_loss, resolve_loss, score
 
 RNG = np.random.default_rng(0)
@@ -16,9 +19,9 @@ LOGITS = RNG.normal(size=(20, 4)).astype(np.float32)
 @pytest.mark.parametrize(
     ("kind", "targets"),
     [
-        ("classification", np.eye(4)[RNG.integers(0, 4, 20)]),
-        ("multi_label", RNG.integers(0, 2, (20, 4))),
-        ("regression", RNG.normal(size=(20, 4))),
+        (CLASSIFICATION, np.eye(4)[RNG.integers(0, 4, 20)]),
+        (MULTI_LABEL, RNG.integers(0, 2, (20, 4))),
+        (REGRESSION, RNG.normal(size=(20, 4))),
     ],
 )
 def test_the_score_is_the_loss(kind, targets):
@@ -29,12 +32,12 @@ def test_the_score_is_the_loss(kind, targets):
 def test_accuracy():
     targets = np.eye(4)[LOGITS.argmax(axis=1)]
     targets[:5] = np.roll(targets[:5], 1, axis=1)
-    assert score("classification", LOGITS, targets)["val_accuracy"] == 0.75
+    assert score(CLASSIFICATION, LOGITS, targets)["val_accuracy"] == 0.75
 
 
 def test_label_smoothing_is_keras_own():
     targets = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
-    smooth = build_loss("classification", label_smoothing=0.2)(targets, LOGITS)
+    smooth = build_loss(CLASSIFICATION, label_smoothing=0.2)(targets, LOGITS)
     by_hand = keras.losses.CategoricalCrossentropy(from_logits=True)(targets * 0.8 + 0.05, LOGITS)
     assert float(smooth) == pytest.approx(float(by_hand), rel=1e-5)
 
@@ -43,20 +46,20 @@ def test_label_smoothing_of_several_labels_is_between_yes_and_no():
     targets = RNG.integers(0, 2, (20, 4)).astype(np.float32)
     wanted = targets * 0.8 + 0.1
     by_hand = np.mean(np.logaddexp(0.0, LOGITS) - wanted * LOGITS)
-    assert float(build_loss("multi_label", label_smoothing=0.2)(targets, LOGITS)) == pytest.approx(by_hand, rel=1e-5)
+    assert float(build_loss(MULTI_LABEL, label_smoothing=0.2)(targets, LOGITS)) == pytest.approx(by_hand, rel=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "share"), [("classification", 0.1), ("multi_label", 0.0)])
+@pytest.mark.parametrize(("kind", "share"), [(CLASSIFICATION, 0.1), (MULTI_LABEL, 0.0)])
 def test_smoothing_that_is_left_to_kzoo_is_for_classes(kind, share):
     targets = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
     found, wanted = (build_loss(kind, label_smoothing=each)(targets, LOGITS) for each in ("auto", share))
     assert float(found) == float(wanted)
-    assert build_loss("regression", label_smoothing="auto")(targets, LOGITS) > 0
+    assert build_loss(REGRESSION, label_smoothing="auto")(targets, LOGITS) > 0
 
 
 def test_numbers_have_no_label_smoothing():
     with pytest.raises(ValueError, match=r"label_smoothing is for classes; targets of a Regression are numbers"):
-        build_loss("regression", label_smoothing=0.1)
+        build_loss(REGRESSION, label_smoothing=0.1)
 
 
 TARGETS = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
@@ -64,22 +67,18 @@ TARGETS = np.eye(4, dtype=np.float32)[RNG.integers(0, 4, 20)]
 
 @pytest.mark.parametrize("name", ["categorical_crossentropy", "CategoricalCrossentropy"])
 def test_a_loss_by_its_name_is_of_logits(name):
-    found = resolve_loss(name, kind="classification", outputs=4)
-    assert float(found(TARGETS, LOGITS)) == pytest.approx(
-        float(build_loss("classification")(TARGETS, LOGITS)), rel=1e-6
-    )
+    found = resolve_loss(name, kind=CLASSIFICATION, outputs=4)
+    assert float(found(TARGETS, LOGITS)) == pytest.approx(float(build_loss(CLASSIFICATION)(TARGETS, LOGITS)), rel=1e-6)
 
 
 def test_a_callable_is_called_with_truth_and_outputs_and_weighted():
-    found = resolve_loss(
-        lambda truth, outputs: tf.reduce_sum(truth * outputs, axis=1), kind="classification", outputs=4
-    )
+    found = resolve_loss(lambda truth, outputs: tf.reduce_sum(truth * outputs, axis=1), kind=CLASSIFICATION, outputs=4)
     weights = np.arange(20, dtype=np.float32)
     wanted = ((TARGETS * LOGITS).sum(axis=1) * weights).mean()
     assert float(found(TARGETS, LOGITS, sample_weight=weights)) == pytest.approx(float(wanted), rel=1e-5)
 
 
-@pytest.mark.parametrize(("loss", "kind"), [("mse", "regression"), ("huber", "regression"), ("hinge", "multi_label")])
+@pytest.mark.parametrize(("loss", "kind"), [("mse", REGRESSION), ("huber", REGRESSION), ("hinge", MULTI_LABEL)])
 def test_losses_of_other_tasks(loss, kind):
     assert resolve_loss(loss, kind=kind, outputs=1)(np.ones((2, 1)), np.zeros((2, 1))) > 0
 
@@ -117,7 +116,7 @@ def numpy_only(truth, outputs):
 )
 def test_a_loss_that_cannot_be_used_is_refused(loss, error, message):
     with pytest.raises(error, match=message):
-        resolve_loss(loss, kind="classification", outputs=4)
+        resolve_loss(loss, kind=CLASSIFICATION, outputs=4)
 
 
 def test_a_loss_that_is_given_its_logits_is_taken():
@@ -125,4 +124,4 @@ def test_a_loss_that_is_given_its_logits_is_taken():
         keras.losses.CategoricalFocalCrossentropy(from_logits=True),
         functools.partial(keras.losses.categorical_crossentropy, from_logits=True),
     ):
-        assert float(resolve_loss(loss, kind="classification", outputs=4)(TARGETS, LOGITS)) > 0
+        assert float(resolve_loss(loss, kind=CLASSIFICATION, outputs=4)(TARGETS, LOGITS)) > 0

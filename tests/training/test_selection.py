@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.multi_label import MULTI_LABEL
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.selection import (
     WeightsState,
     beats,
     constant_losses,
     epoch_to_keep,
-    guess_loss,
     is_better,
     judge,
     phase_to_keep,
@@ -35,7 +37,7 @@ def binary(size, wrong, *, loss):
     return np.stack([margins / 2, -margins / 2], axis=1)
 
 
-def judged(logits, targets=None, kind="classification"):
+def judged(logits, targets=None, kind=CLASSIFICATION):
     targets = np.eye(logits.shape[1])[np.zeros(len(logits), int)] if targets is None else targets
     train = np.tile(np.eye(logits.shape[1]), (5, 1))
     return judge(
@@ -103,7 +105,7 @@ def test_of_phases_the_one_of_the_lowest_loss_and_of_equal_ones_the_later():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("kind", ["classification", "multi_label", "regression"])
+@pytest.mark.parametrize("kind", [CLASSIFICATION, MULTI_LABEL, REGRESSION])
 def test_one_output_that_is_no_number_is_enough_not_to_be_sound(kind, value):
     logits = np.zeros((10, 2), np.float32)
     logits[3, 1] = value
@@ -121,20 +123,20 @@ def test_far_worse_than_a_guess_is_not_sound_and_sure_of_what_is_wrong_is(size, 
 
 def test_a_constant_prediction():
     train = np.eye(2)[[0] * 90 + [1] * 10]
-    losses = constant_losses("classification", np.eye(2), train=train, weights=np.ones(100))
+    losses = constant_losses(CLASSIFICATION, np.eye(2), train=train, weights=np.ones(100))
     np.testing.assert_allclose(losses, [-np.log(0.9), -np.log(0.1)], atol=0.1)
     balanced = np.repeat([1 / 9, 1.0], [90, 10])
-    losses = constant_losses("classification", np.eye(2), train=train, weights=balanced)
+    losses = constant_losses(CLASSIFICATION, np.eye(2), train=train, weights=balanced)
     np.testing.assert_allclose(losses, np.log(2), atol=0.02)
-    values = constant_losses("regression", np.array([[3.0]]), train=np.array([[0.0], [2.0]]), weights=np.ones(2))
+    values = constant_losses(REGRESSION, np.array([[3.0]]), train=np.array([[0.0], [2.0]]), weights=np.ones(2))
     np.testing.assert_allclose(values, 4.0)
-    labels = constant_losses("multi_label", np.eye(2), train=train, weights=np.ones(100))
+    labels = constant_losses(MULTI_LABEL, np.eye(2), train=train, weights=np.ones(100))
     np.testing.assert_allclose(labels, [-np.log(0.9), -np.log(0.1)], atol=1e-6)
 
 
 def test_a_guess():
-    assert guess_loss("classification", 10) == pytest.approx(np.log(10))
-    assert (guess_loss("multi_label", 10), guess_loss("regression", 3)) == (pytest.approx(np.log(2)), 1.0)
+    assert CLASSIFICATION.guess_loss(10) == pytest.approx(np.log(10))
+    assert (MULTI_LABEL.guess_loss(10), REGRESSION.guess_loss(3)) == (pytest.approx(np.log(2)), 1.0)
 
 
 def answered(*wrong, loss, size=100):
@@ -199,12 +201,10 @@ def test_what_is_monitored_selects_whatever_the_losses_say():
 def test_the_value_that_is_monitored_is_among_the_scores():
     logits, targets = np.array([[2.0, 0.0], [0.0, 1.0]]), np.eye(2)
     constant = np.full(2, 0.7)
-    found = judge("classification", logits, targets, constant=constant, monitor=lambda truth, found: found[0, 0])
+    found = judge(CLASSIFICATION, logits, targets, constant=constant, monitor=lambda truth, found: found[0, 0])
     assert (found.monitored, found.scores["val_monitor"]) == (2.0, 2.0)
-    assert judge("classification", logits, targets, constant=constant).monitored is None
+    assert judge(CLASSIFICATION, logits, targets, constant=constant).monitored is None
     with pytest.raises(ValueError, match=r"monitor gave nan on validation. It must be a finite number"):
-        judge("classification", logits, targets, constant=constant, monitor=lambda truth, found: np.nan)
-    lost = judge(
-        "classification", np.full((2, 2), np.inf), targets, constant=constant, monitor=lambda truth, found: 1.0
-    )
+        judge(CLASSIFICATION, logits, targets, constant=constant, monitor=lambda truth, found: np.nan)
+    lost = judge(CLASSIFICATION, np.full((2, 2), np.inf), targets, constant=constant, monitor=lambda truth, found: 1.0)
     assert not lost.sound

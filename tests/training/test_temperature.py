@@ -5,6 +5,9 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax
 
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.multi_label import MULTI_LABEL
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.temperature import scaled
 
 RNG = np.random.default_rng(0)
@@ -22,14 +25,14 @@ def label_loss(logits):
 
 
 @pytest.mark.parametrize("size", [0.3, 1.0, 30.0, 1e6])
-@pytest.mark.parametrize(("kind", "targets", "loss"), [("classification", CLASSES, class_loss)])
+@pytest.mark.parametrize(("kind", "targets", "loss"), [(CLASSIFICATION, CLASSES, class_loss)])
 def test_no_other_number_gives_a_lower_loss(kind, targets, loss, size):
     check(kind, targets, loss, size)
 
 
 @pytest.mark.parametrize("size", [0.3, 1.0, 10.0])
 def test_nor_of_several_labels(size):
-    check("multi_label", LABELS, label_loss, size)
+    check(MULTI_LABEL, LABELS, label_loss, size)
 
 
 def check(kind, targets, loss, size):
@@ -40,17 +43,17 @@ def check(kind, targets, loss, size):
 
 @pytest.mark.parametrize("size", [1e-12, 1e20])
 @pytest.mark.parametrize(
-    ("kind", "targets", "guess"), [("classification", CLASSES, np.log(4)), ("multi_label", LABELS, np.log(2))]
+    ("kind", "targets", "guess"), [(CLASSIFICATION, CLASSES, np.log(4)), (MULTI_LABEL, LABELS, np.log(2))]
 )
 def test_the_loss_is_never_above_that_of_a_guess(kind, targets, guess, size):
-    loss = class_loss if kind == "classification" else label_loss
+    loss = class_loss if kind is CLASSIFICATION else label_loss
     wrong = -size * (RNG.normal(size=(200, 4)) + 3 * targets)
     assert loss(scaled(wrong, targets, kind=kind)) <= guess + 1e-9
 
 
 def test_where_all_are_right_logits_become_five_times_as_large():
-    np.testing.assert_allclose(scaled(CLASSES, CLASSES, kind="classification"), 5 * CLASSES)
+    np.testing.assert_allclose(scaled(CLASSES, CLASSES, kind=CLASSIFICATION), 5 * CLASSES)
 
 
 def test_values_of_a_regression_stay():
-    np.testing.assert_array_equal(scaled(LABELS - 7, LABELS, kind="regression"), LABELS - 7)
+    np.testing.assert_array_equal(scaled(LABELS - 7, LABELS, kind=REGRESSION), LABELS - 7)

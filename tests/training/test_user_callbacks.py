@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training import user_callbacks
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
 
@@ -126,17 +128,17 @@ def test_a_direction_that_the_user_set_stays():
 
 def test_early_stopping_on_the_monitored_value_takes_higher_as_better():
     stop = keras.callbacks.EarlyStopping(monitor="val_monitor", patience=1)
-    refuse_callbacks([stop], kind="classification", monitored=True)
-    refuse_callbacks([stop], kind="regression", monitored=True)
+    refuse_callbacks([stop], kind=CLASSIFICATION, monitored=True)
+    refuse_callbacks([stop], kind=REGRESSION, monitored=True)
     with pytest.raises(ValueError, match=r"learning_rate\. Got monitor='val_monitor'\. Give adapt\(monitor="):
-        refuse_callbacks([stop], kind="classification")
+        refuse_callbacks([stop], kind=CLASSIFICATION)
     with pytest.raises(ValueError, match="EarlyStopping can monitor loss, learning_rate"):
-        refuse_callbacks([stop], kind="classification", validated=False, monitored=False)
+        refuse_callbacks([stop], kind=CLASSIFICATION, validated=False, monitored=False)
     UserCallbacks([stop], epochs=1)
     assert stop.mode == "max"
 
 
-@pytest.mark.parametrize(("monitor", "kind"), [("val_auc", "classification"), ("val_accuracy", "regression")])
+@pytest.mark.parametrize(("monitor", "kind"), [("val_auc", CLASSIFICATION), ("val_accuracy", REGRESSION)])
 def test_early_stopping_on_what_is_not_measured_is_refused(monitor, kind):
     with pytest.raises(ValueError, match=f"EarlyStopping can monitor loss, val_loss.*Got monitor='{monitor}'"):
         refuse_callbacks([keras.callbacks.EarlyStopping(monitor=monitor)], kind=kind)
@@ -144,14 +146,14 @@ def test_early_stopping_on_what_is_not_measured_is_refused(monitor, kind):
 
 def test_early_stopping_on_validation_is_refused_where_there_is_none():
     with pytest.raises(ValueError, match=r"EarlyStopping can monitor loss, learning_rate\. Got monitor='val_loss'"):
-        refuse_callbacks([keras.callbacks.EarlyStopping()], kind="classification", validated=False)
-    refuse_callbacks([keras.callbacks.EarlyStopping(monitor="loss")], kind="classification", validated=False)
+        refuse_callbacks([keras.callbacks.EarlyStopping()], kind=CLASSIFICATION, validated=False)
+    refuse_callbacks([keras.callbacks.EarlyStopping(monitor="loss")], kind=CLASSIFICATION, validated=False)
 
 
 def test_a_missing_tensorboard_is_said_before_training(tmp_path, monkeypatch):
     monkeypatch.setattr(user_callbacks.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'kzoo\[tensorboard\]'"):
-        refuse_callbacks([keras.callbacks.TensorBoard(tmp_path)], kind="classification")
+        refuse_callbacks([keras.callbacks.TensorBoard(tmp_path)], kind=CLASSIFICATION)
 
 
 def test_tensorboard_writes_one_run(tmp_path):

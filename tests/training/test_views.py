@@ -17,6 +17,8 @@ from kzoo.models.folding import fold
 from kzoo.setup.prepare import feed_of
 from kzoo.specs.registry import get_card
 from kzoo.specs.schedule import Phase
+from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache import compute
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits, CacheRequest
@@ -50,7 +52,7 @@ def recordings():
     return "audio", column, AudioPreprocessor(4000, FrontEnd(**reads))
 
 
-def activations(make, limits, *, seed=0, kind="regression", targets=None, first=1):
+def activations(make, limits, *, seed=0, kind=REGRESSION, targets=None, first=1):
     """Of a model whose trunk is its input made flat, and whose head is one layer."""
     modality, column, preprocessor = make()
     digests = [hashlib.sha256(bytes([n])).hexdigest() for n in range(first, first + 6)]
@@ -104,7 +106,7 @@ def test_activations_are_known_by_all_that_they_follow_from():
 
 def test_what_is_mixed_is_known_by_what_it_is_mixed_with():
     def mixed(augmentation="strong", **options):
-        return key(augmentation=augmentation, kind="classification", **options)
+        return key(augmentation=augmentation, kind=CLASSIFICATION, **options)
 
     targets = np.eye(1, dtype=np.float32).repeat(6, axis=0)
     assert mixed() == mixed()

@@ -1,0 +1,78 @@
+"""Classification: each example has exactly one of the labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from kzoo.specs.schedule import SMOOTHING
+from kzoo.specs.task import Classification
+from kzoo.task_kinds.linear_solvers import multinomial
+from kzoo.task_kinds.monitors import accuracy_of_classes, auc, balanced_accuracy_of_classes, macro_f1_of_classes
+from kzoo.task_kinds.task_kind import TaskKind
+
+ops = keras.ops
+
+
+def sample(outputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and probabilities, (2 * outputs, outputs) each."""
+    eye = np.eye(outputs, dtype=np.float32)
+    answers = np.random.default_rng(0).uniform(0.01, 0.99, (2 * outputs, outputs)).astype(np.float32)
+    return np.concatenate([eye, eye]), answers / answers.sum(axis=1, keepdims=True)
+
+
+def distance(teacher: Any, logits: Any, temperature: float) -> Any:
+    """T^2 KL(softmax(teacher / T) || softmax(logits / T)), (B,)."""
+    wanted, found = ops.log_softmax(teacher / temperature), ops.log_softmax(logits / temperature)
+    return temperature**2 * ops.sum(ops.exp(wanted) * (wanted - found), axis=-1)
+
+
+def example_losses(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Cross-entropy of each example, in nats."""
+    return -(targets * log_softmax(logits.astype(np.float64), axis=1)).sum(axis=1)
+
+
+def temperature_slope(logits: np.ndarray, targets: np.ndarray) -> Callable[[float], float]:
+    """Of e: the derivative of the mean cross-entropy of softmax(b * logits) with respect to b, at b = exp(e)."""
+    below = logits - logits.max(axis=1, keepdims=True)
+    wanted = float((targets * below).sum(axis=1).mean())
+
+    def slope(exponent: float) -> float:
+        odds = np.exp(np.exp(exponent) * below)
+        return float((np.einsum("nk,nk->n", odds, below) / odds.sum(axis=1)).mean()) - wanted
+
+    return slope
+
+
+CLASSIFICATION = TaskKind(
+    name=Classification.kind,
+    exclusive=True,
+    has_labels=True,
+    standardises=False,
+    targets_as="one-hot",
+    smoothing=SMOOTHING,
+    metric_names=("accuracy", "balanced accuracy", "macro-F1", "log loss"),
+    monitors={
+        "accuracy": accuracy_of_classes,
+        "balanced_accuracy": balanced_accuracy_of_classes,
+        "macro_f1": macro_f1_of_classes,
+        "auc": auc,
+    },
+    as_rows=lambda targets, outputs: np.eye(outputs, dtype=np.float32)[targets],
+    sample=sample,
+    outputs_of=lambda logits: softmax(logits, axis=1),
+    loss=lambda smoothing: keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing),
+    distance=distance,
+    example_losses=example_losses,
+    example_hits=lambda logits, targets: (logits.argmax(axis=1) == targets.argmax(axis=1)).astype(np.float64),
+    constant_logits=lambda mean, size: np.log(mean + 1 / size),
+    guess_loss=lambda outputs: math.log(max(outputs, 2)),
+    temperature_slope=temperature_slope,
+    probe=multinomial,
+)
+"""The row of a `kzoo.Classification`."""

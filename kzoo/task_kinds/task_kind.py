@@ -1,0 +1,80 @@
+"""`TaskKind`: all that differs between kinds of task, as one row of values and functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
+"""From features (N, C), targets (N, outputs), weights (N,), an inverse penalty and a tolerance to kernel (C, outputs)
+and bias (outputs,). Called again with another penalty, it goes on from the last solution."""
+
+Score = Callable[[np.ndarray, np.ndarray], float]
+"""From rows of truth and of outputs, (N, outputs) each, to a number; higher is better."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TaskKind:
+    """A kind of task. No file outside of this folder asks which one it has: it reads a value, or calls a function.
+
+    Three forms of a target: *raw*, as the data has it; *encoded*, int64 (N,) where classes are exclusive, else float32
+    (N, outputs); and *rows*, float32 (N, outputs), which training, losses and metrics see.
+
+    Args:
+        name: of the kind, as in records and saved models.
+        exclusive: an example has exactly one of the labels.
+        has_labels: outputs are probabilities of labels, and the targets of two examples can be mixed; else values.
+        standardises: training sees targets less their mean, divided by their deviation.
+        targets_as: what rows are in training, for messages.
+        smoothing: label smoothing that ``"auto"`` is, in [0, 1).
+        metric_names: of the metrics that an evaluation has in any case.
+        monitors: what validation can select by, besides ``"loss"``, by name.
+
+        as_rows: from encoded targets and the number of outputs to rows.
+        sample: from the number of outputs to rows of truth and of outputs, (N, outputs) each, in which each label
+            occurs twice, to try a metric on.
+        outputs_of: NumPy; from logits to probabilities, or values as training sees them.
+
+        loss: from label smoothing, in [0, 1), to the Keras loss of logits and rows, (B, outputs) each.
+        distance: Keras ops; from a teacher's logits, a student's, (B, outputs) each, and a temperature to how far they
+            are apart, (B,).
+        example_losses: from logits and rows, (N, outputs) each, to the loss of each example, float64 (N,): in nats (of
+            several labels the mean), or the mean square of its errors.
+        example_hits: from logits and rows to whether each answer is right, float64 (N,), of several labels the share
+            of the right ones; None for values.
+        constant_logits: from the mean of training's rows, (outputs,), and their number to the logits, (outputs,), of
+            one who always says the same.
+        guess_loss: from the number of outputs to the mean loss of one who knows nothing.
+        temperature_slope: from logits and rows to a function of e: the derivative of the mean loss of b * logits with
+            respect to b, at b = exp(e). None where no temperature is fitted.
+        probe: from the number of outputs to what solves a linear probe.
+    """
+
+    name: str
+    exclusive: bool
+    has_labels: bool
+    standardises: bool
+    targets_as: str
+    smoothing: float
+    metric_names: Sequence[str]
+    monitors: Mapping[str, Score]
+
+    as_rows: Callable[[np.ndarray, int], np.ndarray]
+    sample: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    outputs_of: Callable[[np.ndarray], np.ndarray]
+
+    loss: Callable[[float], keras.losses.Loss]
+    distance: Callable[[Any, Any, float], Any]
+    example_losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    example_hits: Callable[[np.ndarray, np.ndarray], np.ndarray | None]
+    constant_logits: Callable[[np.ndarray, int], np.ndarray]
+    guess_loss: Callable[[int], float]
+    temperature_slope: Callable[[np.ndarray, np.ndarray], Callable[[float], float]] | None
+    probe: Callable[[int], Fit]
+
+    def __repr__(self) -> str:
+        return f"TaskKind({self.name!r})"
