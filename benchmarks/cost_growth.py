@@ -59,9 +59,9 @@ def one(data: Path, model: str, images: int, epochs: int, views: int) -> dict[st
     seconds = time.perf_counter() - started
     own.stop.set()
     own.join()
-    phases = adapted.record["phases"]
-    trunk = sum(phase["trunk_seconds"] for phase in phases)
-    tail = sum(phase["seconds"] for phase in phases) - trunk
+    phases = adapted.record.phases
+    trunk = sum(phase.trunk_seconds for phase in phases)
+    tail = sum(phase.seconds for phase in phases) - trunk
     return {
         "total, s": round(seconds, 1),
         "trunk, s": round(trunk, 1),

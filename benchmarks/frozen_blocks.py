@@ -43,15 +43,15 @@ def run(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
     texts, labels = part.inputs[: options.examples], part.labels[: options.examples]
     phase = kzoo.Phase(job["train"], epochs=options.epochs, learning_rate=1e-4, batch_size=32)
     adapted = kzoo.adapt("minilm_l6", kzoo.Classification((list(texts), list(labels))), schedule=phase)
-    (done,) = adapted.record["phases"]
-    ours = (done["seconds"] - done["trunk_seconds"]) / options.epochs
+    (done,) = adapted.record.phases
+    ours = (done.seconds - done.trunk_seconds) / options.epochs
     plain = plain_loop(adapted, list(adapted.data.train.columns["text"]), phase)
     return {
         "plain loop, s an epoch": plain,
         "kzoo, s an epoch": ours,
-        "kzoo, s once for what is frozen": done["trunk_seconds"],
+        "kzoo, s once for what is frozen": done.trunk_seconds,
         "ratio of epochs": plain / ours,
-        f"ratio over {options.epochs} epochs, all counted": plain * options.epochs / done["seconds"],
+        f"ratio over {options.epochs} epochs, all counted": plain * options.epochs / done.seconds,
     }
 
 

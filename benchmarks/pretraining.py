@@ -66,9 +66,9 @@ def run(data: Path, job: dict[str, Any]) -> dict[str, Any]:
     weights = {"weights": None} if from_start else {}
     adapted = kzoo.adapt(model, kzoo.Classification(parts, validation=0.1), schedule=schedule, size=32, **weights)
     seconds = time.perf_counter() - started
-    found = {"seconds": seconds, "kept": adapted.record["kept"]}
+    found = {"seconds": seconds, "kept": adapted.record.kept}
     if not from_start:
-        found["pretraining_seconds"] = model.record["seconds"]
+        found["pretraining_seconds"] = model.record.seconds
     answers = adapted.predict(tests[0]).labels
     return found | answered(tests[1], answers, sorted(set(tests[1])))
 

@@ -153,14 +153,14 @@ def adapt(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[str,
     print(adapted, flush=True)
     found = finished(split, adapted.predict(split.test.inputs).labels, seconds)
     probe = kzoo.adapt("mobilenet_v2_035", task, schedule="linear_probe", **arguments)
-    phases = adapted.record["phases"]
+    phases = adapted.record.phases
     # The probe was finished when the next phase began, whose trunk ran before its first epoch.
-    moment = watch.began - phases[1]["trunk_seconds"] if watch.epochs else seconds
+    moment = watch.began - phases[1].trunk_seconds if watch.epochs else seconds
     course = [(moment, right(split, probe.predict(split.test.inputs).labels))]
     for moment, values in watch.epochs:
         watch.model.set_weights(values)
         course.append((moment, right(split, adapted.predict(split.test.inputs).labels)))
-    parts = [{name: phase.get(name) for name in ("seconds", "trunk_seconds", "views")} for phase in phases]
+    parts = [{name: getattr(phase, name) for name in ("seconds", "trunk_seconds", "views")} for phase in phases]
     return found | {"course": course, "phases": parts}
 
 

@@ -71,7 +71,7 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
         scale=None,
         start=None,
     )
-    return recorded(whole, members, {"how": "ensemble", "temperatures": temperatures})
+    return recorded(whole, members, how="ensemble", temperatures=temperatures)
 
 
 def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
@@ -101,8 +101,8 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
                 "The members of a soup must have the same backbone, head and input: "
                 f"{first.card.name} and {member.card.name} differ."
             )
-        if member.record.get("start") != first.record.get("start"):
-            names = " and ".join(f"{each.card.name} ({each.record['weights'] or 'random'})" for each in (first, member))
+        if member.record.start != first.record.start:
+            names = " and ".join(f"{each.card.name} ({each.record.weights or 'random'})" for each in (first, member))
             raise ValueError(f"The members of a soup must start from the same weights. These did not: {names}.")
     found = with_weights(first, first.network.get_weights())
 
@@ -120,7 +120,7 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
             if (tried := merit_of(found)) >= reached:
                 chosen, reached = [*chosen, number], tried
     mix(chosen)
-    return recorded(found, [members[number] for number in chosen], {"how": f"{how} soup", "of": sorted(chosen)})
+    return recorded(found, [members[number] for number in chosen], how=f"{how} soup", of=sorted(chosen))
 
 
 def _check_alike(members: Sequence[Adapted]) -> None:
@@ -135,11 +135,15 @@ def _check_alike(members: Sequence[Adapted]) -> None:
             raise ValueError(
                 f"The members have other tasks: {first.kind} of {first.labels}, {member.kind} of {member.labels}."
             )
-        if any(member.record.get(name) != first.record.get(name) for name in ("fingerprint", "held")):
+        if _data_of(member) != _data_of(first):
             raise ValueError(
                 "The members were adapted to other data, or to other splits of it: what one was tested on, the other "
                 "may have been trained on. Adapt all to the same task."
             )
+
+
+def _data_of(member: Adapted) -> tuple[str, str | None]:
+    return member.record.fingerprint, member.record.validation_fingerprint
 
 
 def _values(member: Adapted) -> Any:

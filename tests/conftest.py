@@ -1,6 +1,7 @@
 """What several tests share: tiny images, a tiny backbone, and the way to real data."""
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 import kzoo
 from kzoo.core.tf_import import import_tensorflow
+from kzoo.specs.records.run_record import RunRecord
 
 import_tensorflow()
 
@@ -154,3 +156,10 @@ def _memory(*, reset: bool = False) -> int:
         Path("/proc/self/clear_refs").write_text("5")
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(lines["VmRSS" if reset else "VmHWM"].split()[0]) << 10
+
+
+@pytest.fixture(scope="session")
+def run_record() -> RunRecord:
+    """The record of a run with a probe and a phase of two epochs, measured on a test split."""
+    path = Path(__file__).parent / "specs" / "records" / "untyped_records.json"
+    return RunRecord.restore(json.loads(path.read_text(encoding="utf-8"))["run"])

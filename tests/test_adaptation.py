@@ -13,6 +13,8 @@ import tensorflow as tf
 
 import kzoo
 from kzoo.core.storage import DamagedError
+from kzoo.specs.records.run_record import RunRecord
+from kzoo.specs.records.task_record import OptionsRecord
 
 QUICK = kzoo.Schedule(
     (
@@ -79,20 +81,20 @@ def test_the_weights_of_the_better_phase_are_kept(spoilt, module_backbone, folde
     alone = kzoo.adapt(module_backbone, folder, schedule="linear_probe")
     for ours, theirs in zip(spoilt.network.get_weights(), alone.network.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-    assert spoilt.record["kept"] == 0
+    assert spoilt.record.kept == 0
     assert not np.allclose(spoilt.network.layers[-1].kernel, 0, atol=1e-3)
 
 
 def test_a_phase_that_diverged_is_said_first(spoilt):
-    assert [phase["diverged"] for phase in spoilt.record["phases"]] == [False, False, True]
-    assert spoilt.record["notes"][0].startswith("WARNING: phase 3: Training diverged in epoch 1 (loss ")
+    assert [phase.diverged for phase in spoilt.record.phases] == [False, False, True]
+    assert spoilt.record.notes[0].startswith("WARNING: phase 3: Training diverged in epoch 1 (loss ")
     lines = str(spoilt).splitlines()
     assert [line.split()[-1] for line in (lines[2], lines[4])] == ["kept", "diverged"]
-    assert lines[5] == spoilt.record["notes"][0]
+    assert lines[5] == spoilt.record.notes[0]
 
 
 def test_the_runtime_is_on_record(spoilt):
-    (runtime,) = spoilt.record["phases"][0]["runtimes"]
+    (runtime,) = spoilt.record.phases[0].runtimes
     assert runtime in ("OpenVINO", "folded", "Keras")
     assert runtime in str(spoilt).splitlines()[2]
 
@@ -239,7 +241,7 @@ def test_every_recipe_runs(module_backbone, arrays, schedule, monkeypatch):
     options = options.get(schedule, {"epochs": 1, "views": 1})
     monkeypatch.setitem(recipes.RECIPES, schedule, lambda: recipe(**options))
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)
-    assert adapted.record["schedule"] == schedule
+    assert adapted.record.schedule == schedule
     assert adapted.evaluate()["accuracy"] > 0.8  # of 3 classes
 
 
@@ -265,7 +267,7 @@ def test_a_head_with_a_hidden_layer_is_trained_by_steps(module_backbone, arrays)
         head=kzoo.Head(hidden=8, pooling="concat"),
         schedule="linear_probe",
     )
-    assert adapted.record["phases"][0]["phase"]["optimizer"] == "adam"
+    assert adapted.record.phases[0].phase.optimizer == "adam"
     assert adapted.embedding.output_shape == (None, 24)
 
 
@@ -295,8 +297,8 @@ def test_activations_beyond_the_budget_go_to_the_disk_or_nowhere(module_backbone
     monkeypatch.setattr("kzoo.training.cache.activations.budget", lambda: 0)
     monkeypatch.setattr("kzoo.training.cache.disk.room", lambda: room)
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
-    assert [phase["activations"] for phase in adapted.record["phases"]] == ["memory", place]
-    assert len(adapted.record["phases"][1]["history"]) == 2
+    assert [phase.activations for phase in adapted.record.phases] == ["memory", place]
+    assert len(adapted.record.phases[1].history) == 2
     assert adapted.evaluate()["accuracy"] == 1.0
     plan = kzoo.plan(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
     assert ("disk" in plan.phases.rows[1][-1]) == (place == "disk")
@@ -317,7 +319,7 @@ def test_a_catalog_model_with_random_weights(arrays):
         "mobilenet_v2_035", kzoo.Classification(arrays), weights=None, size=32, schedule="linear_probe"
     )
     assert adapted.embedding.output_shape == (None, 1280)
-    assert adapted.record["weights"] is None
+    assert adapted.record.weights is None
 
 
 def test_it_plots_itself(adapted):
@@ -355,7 +357,7 @@ def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays, mon
         ]
     )
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)
-    last = adapted.record["phases"][2]["scores"]
+    last = adapted.record.phases[2].scores
     x, y = adapted.data.validation.columns["image"], adapted.data.validation.targets
     outputs = adapted.predict(x).outputs
     assert -np.log(outputs[np.arange(len(y)), y]).mean() == pytest.approx(last["val_loss"], rel=1e-3)
@@ -392,9 +394,11 @@ def steered(module_backbone, arrays):
 
 def test_the_options_of_training_change_its_phases_of_steps(steered):
     record = steered[0].record
-    assert record["phases"][0]["phase"]["optimizer"] == "lbfgs"
-    phase = record["phases"][1]["phase"]
-    found = {name: phase[name] for name in ("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay")}
+    assert record.phases[0].phase.optimizer == "lbfgs"
+    phase = record.phases[1].phase
+    found = {
+        name: getattr(phase, name) for name in ("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay")
+    }
     assert found == {
         "epochs": 2,
         "batch_size": 16,
@@ -402,22 +406,21 @@ def test_the_options_of_training_change_its_phases_of_steps(steered):
         "optimizer": "adamw",
         "weight_decay": 0.5,
     }
-    assert list(map(list, phase["optimizer_options"])) == [["beta_1", 0.75]]
-    assert record["options"] == {
-        "loss": "categorical_focal_crossentropy",
-        "metrics": ["spread", "top2"],
-        "precision": "mixed_bfloat16",
-        "augmentation": None,
-        "monitor": "macro_f1",
-    }
-    assert json.loads(json.dumps(record)) is not None
+    assert phase.optimizer_options == (("beta_1", 0.75),)
+    assert record.options == OptionsRecord(
+        loss="categorical_focal_crossentropy",
+        metrics=["spread", "top2"],
+        precision="mixed_bfloat16",
+        monitor="macro_f1",
+    )
+    assert RunRecord.restore(json.loads(json.dumps(record.as_plain()))) == record
 
 
 def test_a_model_that_was_trained_in_bfloat16_answers_in_float32(steered):
     adapted, _ = steered
     assert {layer.compute_dtype for layer in adapted.network.layers} == {"float32"}
     assert {weight.dtype for weight in adapted.network.get_weights()} == {np.dtype("float32")}
-    assert not adapted.record["phases"][1]["diverged"]
+    assert not adapted.record.phases[1].diverged
 
 
 def test_verbose_zero_writes_nothing_to_the_screen(steered):
@@ -434,9 +437,9 @@ def test_metrics_are_in_the_evaluation_and_the_record_and_a_loaded_model_takes_t
     adapted, _ = steered
     evaluation = adapted.evaluate()
     assert evaluation["top2"] >= evaluation["accuracy"]
-    assert adapted.record["test"]["metrics"]["spread"]["value"] == pytest.approx(evaluation["spread"])
+    assert adapted.record.test.metrics["spread"].value == pytest.approx(evaluation["spread"])
     loaded = kzoo.load(adapted.save(tmp_path / "saved"))
-    assert loaded.record["options"] == adapted.record["options"]
+    assert loaded.record.options == adapted.record.options
     again = loaded.evaluate(unseen(), metrics=[spread])
     assert "top2" not in again.metrics
     assert "spread" in again.metrics

@@ -55,13 +55,14 @@ def test_few_blocks_need_a_network():
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_names_of_kzoo_exist(page: Path):
-    names = set(re.findall(r"\bkzoo\.([A-Za-z_]+)", page.read_text(encoding="utf-8")))
+    # But for modules, as in kzoo.specs.card.BackboneSpec, which Sphinx looks up.
+    names = set(re.findall(r"\bkzoo\.([A-Za-z_]+)\b(?!\.\w+\.)", page.read_text(encoding="utf-8")))
     assert names - set(dir(kzoo)) == set()
 
 
 def test_the_reference_lists_every_public_name():
     text = (DOCS / "api.md").read_text(encoding="utf-8")
-    assert sorted(re.findall(r"auto(?:class|function):: (\w+)", text)) == sorted(kzoo.__all__)
+    assert sorted(re.findall(r"auto(?:class|function):: (\w+)$", text, re.MULTILINE)) == sorted(kzoo.__all__)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -100,7 +100,7 @@ def test_every_weight_is_in_one_group_and_cuts_hold(members, how):
 def test_the_highest_of_each_member_train(members, task):
     schedule = kzoo.Phase("last:1", epochs=1, learning_rate=1e-2, batch_size=16)
     adapted = kzoo.adapt(kzoo.Fusion(members), task, schedule=schedule)
-    assert adapted.record["phases"][0]["groups"] == ["one/stage1", "two/stage1", "head"]
+    assert adapted.record.phases[0].groups == ("one/stage1", "two/stage1", "head")
     for member in members:
         for layer in member.layers[1:3]:  # of its stem
             for before, after in zip(

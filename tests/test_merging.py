@@ -16,6 +16,8 @@ from kzoo.data.examples import Examples
 from kzoo.evaluation.calibration import fit_temperature, merit
 from kzoo.results import interpolation
 from kzoo.setup.prepare import source_of
+from kzoo.specs.records.evaluation_record import EvaluationRecord
+from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.seen import Seen
 
 PHASE = kzoo.Phase("*", epochs=2, learning_rate=1e-2, batch_norm=True, batch_size=16)
@@ -75,7 +77,7 @@ def temperatures(monkeypatch):
 
 def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, arrays, temperatures):
     both = kzoo.ensemble(members)
-    assert both.record["merged"]["temperatures"] == temperatures
+    assert both.record.merged.temperatures == tuple(temperatures)
     wanted = np.mean(
         [
             softmax(np.log(member.predict(arrays[0]).outputs) / temperature, axis=1)
@@ -84,7 +86,7 @@ def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, array
         axis=0,
     )
     np.testing.assert_allclose(both.predict(arrays[0]).outputs, wanted, atol=1e-5)
-    assert both.record["test"]["size"] == members[0].record["test"]["size"]
+    assert both.record.test.size == members[0].record.test.size
 
 
 def judged(outputs, truth, *, kind="classification"):
@@ -200,7 +202,7 @@ def test_what_a_normalization_knows_is_kept(normalized, arrays, monkeypatch):
 def test_a_soup_has_one_start_and_all_choose_on_the_same(net, members, arrays):
     task = kzoo.Classification(arrays, validation=0.2, test=0.2)
     other = kzoo.adapt(net, task, schedule=PHASE, weights=None, seed=5)
-    assert other.record["weights"] is None
+    assert other.record.weights is None
     with pytest.raises(ValueError, match="start from the same weights"):
         kzoo.soup([members[0], other])
     parts = {"train": (arrays[0][:40], arrays[1][:40]), "test": (arrays[0][40:], arrays[1][40:])}
@@ -267,7 +269,7 @@ def test_a_greedy_soup_takes_in_what_makes_its_best_member_no_worse(members, mon
 
     monkeypatch.setattr(merging, "merit_of", merit_of)
     mixed = kzoo.soup(members)
-    assert mixed.record["merged"]["of"] == of
+    assert mixed.record.merged.of == tuple(of)
     parts = (members[number].network.get_weights() for number in of)
     for found, *each in zip(mixed.network.get_weights(), *parts, strict=True):
         np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-5, atol=1e-7)
@@ -302,7 +304,7 @@ def test_the_alpha_of_the_highest_merit_is_taken_and_of_equal_ones_the_largest(t
 
     monkeypatch.setattr(interpolation, "merit_of", merit_of)
     found = tuned.interpolate()
-    assert found.record["merged"]["alpha"] == wanted
+    assert found.record.merged.alpha == wanted
     for weight, one, other in zip(found.network.get_weights(), tuned.start, tuned.network.get_weights(), strict=True):
         np.testing.assert_allclose(weight, (1 - wanted) * one + wanted * other, rtol=1e-5, atol=1e-6)
 
@@ -313,22 +315,30 @@ class Member:
 
     card: SimpleNamespace
     seen: Seen
-    record: dict
+    record: RunRecord
 
-    def evaluate(self):
-        return SimpleNamespace(as_dict=lambda: {"size": 7})
+    def measured(self):
+        return dataclasses.replace(self, record=dataclasses.replace(self.record, test=MEASURED))
 
 
-def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew():
-    record = {"phases": [{"groups": ["stem"]}, {"groups": ["head"]}], "kept": 1, "test": {"size": 3}}
+MEASURED = EvaluationRecord(size=7, metrics={})
+
+
+def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew(run_record):
+    first = run_record.phases[0]
+    phases = [dataclasses.replace(first, groups=[group], views=views) for views, group in enumerate(("stem", "head"))]
+    record = dataclasses.replace(run_record, phases=phases, kept=1)
     members = [
         Member(SimpleNamespace(name=name), Seen.of(trained=[16 * digit]), record)
         for name, digit in (("one", "1"), ("two", "2"))
     ]
-    found = interpolation.recorded(members[0], members, {"how": "soup"}).record
-    assert Seen.restore(found["seen"]) == Seen.of(trained=[16 * "1", 16 * "2"])
-    assert [phase["groups"] for phase in found["phases"]] == [["one"], ["two"]]
-    assert (found["test"], found["merged"]["members"]) == ({"size": 7}, ["one", "two"])
+    found = interpolation.recorded(members[0], members, how="soup").record
+    assert found.seen == Seen.of(trained=[16 * "1", 16 * "2"])
+    assert [(phase.groups, phase.views) for phase in found.phases] == [(("one",), 1), (("two",), 1)]
+    assert (found.test, found.merged.members) == (MEASURED, ("one", "two"))
+    assert record.test != MEASURED
+    untested = dataclasses.replace(members[0], record=dataclasses.replace(record, test=None))
+    assert interpolation.recorded(members[0], [untested], how="soup").record.test is None
 
 
 REFUSED = {
@@ -349,7 +359,7 @@ def test_what_cannot_be_merged_is_refused(members, task, net, arrays, name):
     call, message = REFUSED[name]
     other = members[0]
     if name == "other data":
-        other = dataclasses.replace(members[1], record={**members[1].record, "fingerprint": "another"})
+        other = dataclasses.replace(members[1], record=dataclasses.replace(members[1].record, fingerprint="another"))
     with pytest.raises((ValueError, TypeError), match=message):
         call(members, task, other)
 

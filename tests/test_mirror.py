@@ -75,6 +75,20 @@ ELSEWHERE = {
         "specs/catalog/test_keras_applications",
         ["specs/catalog/hub_presets", "specs/catalog/keras_cv"],
     ),
+    "by the records that they are in": (
+        "specs/records/test_run_record",
+        [
+            f"specs/records/{name}"
+            for name in (
+                "evaluation_record",
+                "origin_record",
+                "phase_record",
+                "plain_values",
+                "pretrained_record",
+                "task_record",
+            )
+        ],
+    ),
     "by hostile folders": ("results/test_saving", ["specs/checked_json", "specs/saved_card"]),
     "by the blocks that they read": ("training/cache/test_disk", ["training/cache/rows"]),
     "by the passes over data that a run takes": ("training/cache/test_sharing", ["training/cache/compute"]),

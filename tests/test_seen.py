@@ -22,7 +22,7 @@ def assert_untouched(found, *firsts):
         theirs = digests(first)
         assert not mine["test"] & (theirs["train"] | theirs["validation"])
         assert not mine["validation"] & theirs["train"]
-    assert any("start weights were trained" in note for note in found.record["notes"])
+    assert any("start weights were trained" in note for note in found.record.notes)
     assert "start weights were trained" in str(found)
 
 
@@ -79,7 +79,7 @@ def test_data_on_disk_is_divided_alike_when_it_is_read_again(folder, make_backbo
     start = kzoo.adapt(make_backbone(), folder, schedule="linear_probe", size=16)
     again = kzoo.adapt(start, kzoo.Classification(folder, seed=1), **PROBE)
     loaded = kzoo.load(again.save(tmp_path / "again"))
-    assert loaded.evaluate().as_dict()["metrics"] == again.record["test"]["metrics"]
+    assert loaded.evaluate().record().metrics == again.record.test.metrics
     assert digests(loaded) == digests(again)
 
 
@@ -111,7 +111,7 @@ def test_unlabelled_pretraining(noise, make_backbone):
     found = kzoo.adapt(made, noise, **PROBE)
     hidden = set(read(kzoo.Classification((images[:60], labels[:60]), validation=0.1)).train.digests)
     assert not hidden & digests(found)["test"]
-    assert any("trained without labels on 60" in note for note in found.record["notes"])
+    assert any("trained without labels on 60" in note for note in found.record.notes)
     with pytest.raises(ValueError, match=r"test split is empty.*pretrain with a task"):
         kzoo.adapt(made, (images[:60], labels[:60]), **PROBE)
 

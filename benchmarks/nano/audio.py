@@ -35,5 +35,6 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     made = kzoo.pretrain(
         CARD, task, objective="supervised", steps=1_500, augmentation="strong", probe=task, eval_every=300, seed=seed
     )
-    record = {**made.record, "data": "Free Spoken Digit Dataset (CC BY-SA 4.0), four of six speakers"}
+    origin = "Free Spoken Digit Dataset (CC BY-SA 4.0), four of six speakers"
+    record = dataclasses.replace(made.record, data=origin)
     return kzoo.Pretrained(CARD, made.backbone, record)

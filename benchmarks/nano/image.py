@@ -70,10 +70,11 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     print(third, flush=True)
     fourth = finish(teacher, third, large, seed=seed)
     print(fourth, flush=True)
-    seconds = sum(each.record["seconds"] for each in (first, second, third, fourth))
-    record = {**fourth.record, "seconds": round(seconds, 1)}
-    record["data"] = "CIFAR-10 (training split, without labels) and one image of each ImageNet class"
-    return kzoo.Pretrained(CARD, fourth.backbone, record)
+    seconds = sum(each.record.seconds for each in (first, second, third, fourth))
+    origin = "CIFAR-10 (training split, without labels) and one image of each ImageNet class"
+    return kzoo.Pretrained(
+        CARD, fourth.backbone, dataclasses.replace(fourth.record, seconds=round(seconds, 1), data=origin)
+    )
 
 
 def seen(data: Path) -> Seen:

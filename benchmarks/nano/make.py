@@ -37,7 +37,9 @@ def main() -> None:
         save_arrays(made.backbone, options.out / f"{name}.npz")
         if "entries" in made.card.reads:
             (options.out / f"{name}.txt").write_text(made.card.reads["entries"], encoding="utf-8")
-        write_json(options.out / f"{name}.json", {key: value for key, value in made.record.items() if key != "seen"})
+        write_json(
+            options.out / f"{name}.json", {key: value for key, value in made.record.as_plain().items() if key != "seen"}
+        )
         print(f"{made}\n{options.out / name}.npz: {(options.out / name).with_suffix('.npz').stat().st_size:,} bytes")
 
 

@@ -19,6 +19,7 @@ import kzoo
 from kzoo.data.splits import read
 from kzoo.data.text.wordpiece import SPECIAL
 from kzoo.models.zoo.text import ngram_bag
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.seen import Seen
 
 WIDTH = 96
@@ -50,15 +51,14 @@ def make(data: Path, seed: int = 0) -> kzoo.Pretrained:
     )
     static = ngram_bag((None,), buckets=len(table), width=WIDTH)
     static.get_layer("embedding").set_weights([table])
-    record = {
-        "objective": "static embeddings; masked_language, then supervised",
-        "teacher": "minilm_l6",
-        "data": f"the vocabulary of minilm_l6; ChnSentiCorp, {len(train)} hotel reviews",
-        "entries": len(table) - SPECIAL,
-        "chinese": len(characters),
-        "seconds": round(english.record["seconds"] + chinese.record["seconds"], 1),
-        "seed": seed,
-    }
+    record = PretrainedRecord(
+        objective="static embeddings; masked_language, then supervised",
+        teacher="minilm_l6",
+        data=f"the vocabulary of minilm_l6; {len(characters)} characters of ChnSentiCorp, {len(train)} hotel reviews",
+        entries=len(table) - SPECIAL,
+        seconds=round(english.record.seconds + chinese.record.seconds, 1),
+        seed=seed,
+    )
     return kzoo.Pretrained(card, static, record)
 
 
@@ -91,8 +91,8 @@ def learn_characters(reviews: list[tuple[str, str]], *, seed: int) -> kzoo.Pretr
     print(guessed, flush=True)
     content = kzoo.pretrain(guessed, task, objective="supervised", steps=600, **options)
     print(content, flush=True)
-    seconds = guessed.record["seconds"] + content.record["seconds"]
-    return kzoo.Pretrained(content.card, content.backbone, {**content.record, "seconds": seconds})
+    seconds = guessed.record.seconds + content.record.seconds
+    return kzoo.Pretrained(content.card, content.backbone, dataclasses.replace(content.record, seconds=seconds))
 
 
 def task_of(reviews: list[tuple[str, str]]) -> kzoo.Classification:

@@ -6,13 +6,14 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import kzoo
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.core.storage import target_of
 from kzoo.results.verify import Verified, check
+from kzoo.specs.records.pretrained_record import PretrainedRecord
+from kzoo.specs.records.run_record import RunRecord
 
 TRAINING = (
     *("schedule", "epochs", "batch_size", "learning_rate", "optimizer", "monitor", "augmentation", "head", "size"),
@@ -56,7 +57,7 @@ def run_adapt(options: argparse.Namespace) -> int:
     adapted = kzoo.adapt(options.model, _task(options), profile=options.profile, **_training(options))
     if not options.json:
         measured = "Not measured: there is no test set."
-        if adapted.record["test"]:
+        if adapted.record.test:
             measured = f"Test set (not used for training or model selection):\n{adapted.evaluate()}"
         print(f"{adapted}\n\n{measured}", flush=True)
     values = _shown(adapted.record)
@@ -207,14 +208,14 @@ def _weights(options: argparse.Namespace) -> str | None:
     return None if options.weights.lower() == "none" else options.weights
 
 
-def _code(record: Mapping[str, Any]) -> int:
+def _code(record: RunRecord | PretrainedRecord) -> int:
     """The exit code of a run: Ctrl-C kept the best so far, and is told a script all the same."""
-    return INTERRUPTED if record.get("stopped") else OK
+    return INTERRUPTED if record.stopped else OK
 
 
-def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(record: RunRecord | PretrainedRecord) -> dict[str, Any]:
     """A record without the digests of what was seen."""
-    return {name: value for name, value in record.items() if name not in ("seen", "seen_before")}
+    return {name: value for name, value in record.as_plain().items() if name not in ("seen", "seen_before")}
 
 
 def _print(options: argparse.Namespace, shown: Any, values: Any) -> None:

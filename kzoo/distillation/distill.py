@@ -24,6 +24,7 @@ from kzoo.setup.result import conclude
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import auto, imitate
+from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task
@@ -80,7 +81,7 @@ def distill(
 
     Returns:
         The adapted student; for ``"features"`` its backbone, a `kzoo.Pretrained`. Ctrl-C returns the best so far, which
-        its record marks as ``"stopped"``; of ``"both"``, the backbone where it comes in the first part.
+        its record marks as ``stopped``; of ``"both"``, the backbone where it comes in the first part.
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
@@ -112,7 +113,7 @@ def distill(
     if target == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
         student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **student_options)
-        if "stopped" in student.record:
+        if student.record.stopped:
             return student
         weights = "auto"
     prepared = prepare(
@@ -138,7 +139,7 @@ def distill(
     said_of = {name: as_targets(values) for name, values in said.train.items()}
     loss = Distillation(teacher.kind, temperature=temperature, alpha=share)
     results = train_taught(prepared, feed, said_of, loss)
-    how = {"teacher": teacher.card.name, "target": target, "temperature": temperature, "alpha": share}
+    how = DistillationRecord(teacher=teacher.card.name, target=target, temperature=temperature, alpha=share)
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how)
 
 

@@ -25,6 +25,7 @@ from kzoo.setup.prepare import feed_of, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.recipes import imitate
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Regression, Task
@@ -93,19 +94,19 @@ def imitate_features(
     network, card = prepared.assembled.model, prepared.source.card
     features = network.get_layer(prepared.assembled.features).output
     backbone = keras.Model(network.input, features, name=scope_of(card.name))
-    record = {
-        "objective": "distillation of features",
-        "teacher": teacher.card.name,
-        "examples": len(lesson.train),
-        "views": max(values.shape[1] for values in taught.values()),
-        "epochs": sum(len(result.history) for result in results),
-        "unexplained_variance": round(last.scores["val_loss"], 4) if last.scores else "not measured",
-        **({"stopped": results[-1].stopped} if results[-1].stopped else {}),
-        "start": prepared.source.weights_name,
-        "seed": seed,
-        "seen": (teacher.seen | prepared.seen | lesson.seen()).as_plain(),
-        "seconds": round(time.perf_counter() - started, 1),
-    }
+    record = PretrainedRecord(
+        objective="distillation of features",
+        teacher=teacher.card.name,
+        examples=len(lesson.train),
+        views=max(values.shape[1] for values in taught.values()),
+        epochs=sum(len(result.history) for result in results),
+        unexplained_variance=round(last.scores["val_loss"], 4) if last.scores else "not measured",
+        stopped=results[-1].stopped or None,
+        start=prepared.source.weights_name,
+        seed=seed,
+        seen=teacher.seen | prepared.seen | lesson.seen(),
+        seconds=round(time.perf_counter() - started, 1),
+    )
     own = own_card(backbone, card, name=f"{card.name}_of_{teacher.card.name}", size=prepared.preprocessor.size)
     return Pretrained(own, backbone, record)
 

@@ -20,6 +20,7 @@ from kzoo.models.zoo.text import ngram_bag
 from kzoo.results.pretrained import Pretrained
 from kzoo.setup.prepare import source_of
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.training.trunk import compiled
 
 BATCH = 512
@@ -85,14 +86,14 @@ def distill_static(model: Any = "minilm_l6", *, width: int = 256, weights: str |
         paper=source.card.paper,
         source="user",
     )
-    record = {
-        "objective": "static embeddings",
-        "teacher": source.card.name,
-        "teacher_weights": source.weights_name,
-        "entries": len(vectors),
-        "seen": source.seen.as_plain(),
-        "seconds": round(time.perf_counter() - started, 1),
-    }
+    record = PretrainedRecord(
+        objective="static embeddings",
+        teacher=source.card.name,
+        teacher_weights=source.weights_name,
+        entries=len(vectors),
+        seen=source.seen,
+        seconds=round(time.perf_counter() - started, 1),
+    )
     return Pretrained(card, static, record)
 
 

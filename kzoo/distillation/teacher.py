@@ -122,4 +122,4 @@ def _bounded(phase: Phase) -> Phase:
 
 def task_of(teacher: Adapted) -> Task:
     """The task that a model was adapted to."""
-    return task_like(teacher.record, teacher.record["task"]["data"], kind=teacher.kind)
+    return task_like(teacher.record.task, teacher.record.task.data, kind=teacher.kind)

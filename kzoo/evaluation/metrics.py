@@ -14,6 +14,7 @@ from kzoo.core.tables import Table
 from kzoo.evaluation.intervals import Metric
 from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
 from kzoo.evaluation.user_metrics import UserMetric, bootstrap
+from kzoo.specs.records.evaluation_record import EvaluationRecord, MetricRecord
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 FEW_EXAMPLES = 5
@@ -110,8 +111,12 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """The metrics as plain values, for JSON."""
-        found = {name: {"value": m.value, "low": m.low, "high": m.high} for name, m in self.metrics.items()}
-        return {"size": self.size, "metrics": found, "notes": list(self.notes)}
+        return self.record().as_plain()
+
+    def record(self) -> EvaluationRecord:
+        """The metrics alone, for the record of a run."""
+        found = {name: MetricRecord(each.value, each.low, each.high) for name, each in self.metrics.items()}
+        return EvaluationRecord(size=self.size, metrics=found, notes=self.notes)
 
 
 def measure(

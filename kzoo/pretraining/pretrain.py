@@ -24,6 +24,7 @@ from kzoo.results.pretrained import Pretrained, own_card
 from kzoo.setup.arguments import as_size, check_input
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.prepare import feed_of, source_of
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.schedule import AUGMENTATIONS
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.regression import REGRESSION
@@ -216,20 +217,21 @@ def _pretrained(
         backbone = plain
     card = own_card(backbone, source.card, name=f"{source.card.name}_{run['objective']}", size=preprocessor.size)
     kept = ("objective", "steps", "stopped", "batch_size", "learning_rate", "augmentation", "ema", "seed")
-    record = {
+    record = PretrainedRecord(
         **{name: run[name] for name in kept if name in run},
-        "model": run["model"],
-        "start": run["weights"],
-        "data": material.origin,
-        "digest": run["data"][:16],
-        "examples": len(material.examples),
-        "set_aside": len(material.audit.set_aside),
-        "paper": find_objective(run["objective"]).paper,
-        "loss": rows[-1]["loss"],
-        **({"notes": list(source.notes)} if source.notes else {}),
-        **({"probe": rows[-1].get("probe"), "probe_before": rows[0]["probe"]} if "probe" in rows[0] else {}),
-        "seconds": round(seconds, 1),
-        "seen": (source.seen | material.seen()).as_plain(),
-        "course": rows,
-    }
+        model=run["model"],
+        start=run["weights"],
+        data=material.origin,
+        digest=run["data"][:16],
+        examples=len(material.examples),
+        set_aside=len(material.audit.set_aside),
+        paper=find_objective(run["objective"]).paper,
+        loss=rows[-1]["loss"],
+        notes=source.notes or None,
+        probe=rows[-1].get("probe"),
+        probe_before=rows[0].get("probe"),
+        seconds=round(seconds, 1),
+        seen=source.seen | material.seen(),
+        course=rows,
+    )
     return Pretrained(card, backbone, record)

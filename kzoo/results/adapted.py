@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import html
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,12 +30,13 @@ from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples
 from kzoo.results.inputs import InputAnswers, ask
 from kzoo.results.interpolation import interpolate
 from kzoo.results.neighbors import Neighbors, normalize, search
-from kzoo.results.plots import name_targets, show, summarize, title_targets
+from kzoo.results.plots import name_targets, show, title_targets
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.saving import write
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
+from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
@@ -64,7 +65,7 @@ class Adapted:
         network: Keras model from scaled images to logits.
         features: name of the layer whose output is the backbone's.
         scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
-        record: what was done, as plain values: schedule, phases, splits, seed, versions.
+        record: what was done, on which data, and what came out.
         data: the splits, where this process has them.
         start: the network's weights before it was fine-tuned, where this process has them.
         metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
@@ -78,7 +79,7 @@ class Adapted:
     network: keras.Model
     features: str
     scale: tuple[Sequence[float], Sequence[float]] | None
-    record: Mapping[str, Any]
+    record: RunRecord
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
@@ -89,7 +90,7 @@ class Adapted:
     @property
     def seen(self) -> Seen:
         """What its weights have seen, before too: no such example is tested on when it is adapted again."""
-        return Seen.restore(self.record.get("seen"))
+        return self.record.seen
 
     @cached_property
     def model(self) -> keras.Model:
@@ -123,8 +124,8 @@ class Adapted:
         """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
         import pandas
 
-        phases = enumerate(self.record["phases"], start=1)
-        return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase["history"]])
+        phases = enumerate(self.record.phases, start=1)
+        return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase.history])
 
     def finish(self, logits: Any) -> Any:
         """Probabilities, or values, of logits (B, outputs)."""
@@ -159,7 +160,7 @@ class Adapted:
             examples, notes = self.splits().test, []
             if not len(examples):
                 raise ValueError("There is no test split (test=0): pass labelled data, as evaluate('more/').")
-        notes = [*(note for note in self.record["notes"] if note.startswith(WARNING)), *notes]
+        notes = [*(note for note in self.record.notes if note.startswith(WARNING)), *notes]
         return measure(
             self.kind,
             self.outputs(examples),
@@ -170,6 +171,13 @@ class Adapted:
             groups=examples.groups,
             metrics=own,
         )
+
+    def measured(self) -> Adapted:
+        """The same model, with what it reaches on its test split in its record."""
+        record = replace(self.record, test=self.evaluate().record())
+        found = replace(self, record=record)
+        found.__dict__["_call"] = self._call  # compiled already
+        return found
 
     def predict(self, inputs: Any) -> Predictions:
         """Answers for one or several images, texts or recordings; what cannot be read is named, and stops nothing.
@@ -267,7 +275,7 @@ class Adapted:
 
     def _splits_at_hand(self) -> Splits | None:
         """The splits, where this process has them or a moderate amount of data can be read again."""
-        if self.data is None and sum(self.record["sizes"].values()) > MOST_READ:
+        if self.data is None and sum(self.record.sizes.values()) > MOST_READ:
             return None
         with contextlib.suppress(OSError, ValueError, TypeError, ImportError):
             return self.splits()
@@ -275,13 +283,14 @@ class Adapted:
 
     def save(self, directory: str | Path) -> Path:
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
-        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "record")
-        return write(directory, network=self.network, values={name: getattr(self, name) for name in names})
+        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale")
+        values = {**{name: getattr(self, name) for name in names}, "record": self.record.as_plain()}
+        return write(directory, network=self.network, values=values)
 
     def summary(self) -> Table:
         """One row a phase: what trained, for how long, and what it reached on validation."""
-        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record['seed']}"
-        return summarize(self.record, title=title)
+        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record.seed}"
+        return self.record.table(title)
 
     def __str__(self) -> str:
         return str(self.summary())
@@ -293,7 +302,7 @@ class Adapted:
 
     def plot(self) -> Any:
         """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
-        return figures.curves([row for phase in self.record["phases"] for row in phase["history"]])
+        return figures.curves([row for phase in self.record.phases for row in phase.history])
 
     def plot_batch(self, *, augmentation: str = "none", count: int = 12) -> Any:
         """Training images as the network gets them, as a matplotlib figure (extra ``viz``).
@@ -305,7 +314,7 @@ class Adapted:
         train = self.splits().train
         chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
         titles = title_targets(self.kind, chosen.targets, labels=self.labels)
-        return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record["seed"])
+        return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record.seed)
 
     def plot_mistakes(self, *, count: int = 8) -> Any:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
@@ -354,7 +363,7 @@ class Adapted:
 
     def _labelled(self, data: Any, *, seen: Seen) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
-        task = data if isinstance(data, Task) else task_like(self.record, data, kind=self.kind)
+        task = data if isinstance(data, Task) else task_like(self.record.task, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)
 
     def splits(self) -> Splits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from kzoo.serving.image_signatures import image_signatures, sample_pictures
 from kzoo.serving.saved_model import export_version
 from kzoo.serving.text_signatures import SAMPLE_TEXTS, text_signatures
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
 
 
@@ -213,31 +214,31 @@ def model_card(
     kind: str,
     labels: Sequence[str],
     preprocessor: Any,
-    record: Mapping[str, Any],
+    record: RunRecord,
 ) -> str:
     """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
-    sizes = ", ".join(f"{number} {name}" for name, number in record["sizes"].items())
-    test = record["test"]
+    sizes = ", ".join(f"{number} {name}" for name, number in record.sizes.items())
+    test = record.test
     figures = [
-        f"- {name}: {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-        for name, found in (test["metrics"].items() if test else ())
+        f"- {name}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        for name, found in (test.metrics.items() if test else ())
     ]
     measured = "Not measured: no test split."
     if test:
-        measured = f"{test['size']} test examples, not used for training or model selection; 95% intervals."
+        measured = f"{test.size} test examples, not used for training or model selection; 95% intervals."
     lines = [
         f"# {card.name}, adapted ({kind})",
         "",
         f"- Backbone: {card.name}, licence {card.licence}, {card.paper or 'no paper'}",
-        f"- Start weights: {record['weights'] or 'random'}",
+        f"- Start weights: {record.weights or 'random'}",
         f"- Input: {preprocessor}",
         f"- Outputs: {', '.join(labels)}",
-        f"- Data: {record['task']['data'] or 'given in memory'}: {sizes}; {record['set_aside']} set aside",
-        f"- Schedule: {record['schedule']}, seed {record['seed']}",
-        f"- Kept: phase {record['kept'] + 1} of {len(record['phases'])}"
-        if "merged" not in record
-        else f"- Merged: {record['merged']['how']} of {', '.join(record['merged']['members'])}",
-        f"- Versions: {', '.join(f'{name} {version}' for name, version in record['versions'].items())}",
+        f"- Data: {record.task.data or 'given in memory'}: {sizes}; {record.set_aside} set aside",
+        f"- Schedule: {record.schedule}, seed {record.seed}",
+        f"- Kept: phase {record.kept + 1} of {len(record.phases)}"
+        if record.merged is None
+        else f"- Merged: {record.merged.how} of {', '.join(record.merged.members)}",
+        f"- Versions: {', '.join(f'{name} {version}' for name, version in record.versions.items())}",
         "",
         "## Test split",
         "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import or_
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from kzoo.evaluation.calibration import merit
 from kzoo.models.user_models import set_weights
+from kzoo.specs.records.origin_record import MergeRecord
 
 ALPHAS = tuple(np.linspace(0, 1, 11).round(2).tolist())
 """Shares of the tuned weights that `interpolate` tries."""
@@ -42,7 +43,7 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
 
     best = max(ALPHAS, key=rank) if alpha == "auto" else float(alpha)
     go(best)
-    return recorded(found, [adapted], {"how": "interpolation", "alpha": best})
+    return recorded(found, [adapted], how="interpolation", alpha=best)
 
 
 def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
@@ -52,24 +53,28 @@ def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
     return dataclasses.replace(adapted, network=network, start=None)
 
 
-def recorded(adapted: Any, members: Sequence[Any], merged: Mapping[str, Any]) -> Any:
-    """The model with a record of what it was made of, measured."""
+def recorded(adapted: Any, members: Sequence[Any], *, how: str, **merged: Any) -> Any:
+    """The model with a record of what it was made of, measured where its members were.
+
+    Args:
+        adapted: the model.
+        members: what it was made of.
+        how: and how.
+        **merged: other fields of a `MergeRecord`.
+    """
     names = [member.card.name for member in members]
-    phases = [
-        {**member.record["phases"][member.record["kept"]], "groups": [name]}
-        for member, name in zip(members, names, strict=True)
-    ]
-    record = {
-        **members[0].record,
-        "schedule": merged["how"],
-        "phases": phases,
-        "kept": 0,
-        "merged": {**merged, "members": names},
-        "seen": functools.reduce(or_, (member.seen for member in members)).as_plain(),
-    }
-    done = dataclasses.replace(adapted, record=record)
-    record["test"] = done.evaluate().as_dict() if record["test"] else None
-    return done
+    kept = (member.record.phases[member.record.kept] for member in members)
+    record = dataclasses.replace(
+        members[0].record,
+        schedule=how,
+        phases=[dataclasses.replace(phase, groups=[name]) for phase, name in zip(kept, names, strict=True)],
+        kept=0,
+        merged=MergeRecord(how=how, members=names, **merged),
+        seen=functools.reduce(or_, (member.seen for member in members)),
+        test=None,
+    )
+    found = dataclasses.replace(adapted, record=record)
+    return found.measured() if members[0].record.test else found
 
 
 def merit_of(adapted: Any) -> tuple[float, float]:

@@ -1,14 +1,13 @@
-"""Plots of examples as the network gets them, the table of phases, and the names of targets."""
+"""Plots of examples as the network gets them, and the names of targets."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kzoo.core import figures
-from kzoo.core.tables import Table
 from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
 
@@ -36,24 +35,6 @@ def show(
     reader = modality.reader(examples.columns[modality.name], preprocessor, digests=examples.digests, seed=seed)
     pictures = np.stack([reader.picture(index, augmentation) for index in range(len(examples))])
     return figures.grid(pictures, titles, axes=getattr(preprocessor, "axes", None))
-
-
-def summarize(record: Mapping[str, Any], *, title: str) -> Table:
-    """One row a phase, or a member of what was merged: what trained, how long, what it reached on validation."""
-    rows, merged = [], "merged" in record
-    for number, phase in enumerate(record["phases"]):
-        scores = phase["scores"]
-        times = (f"{phase['seconds']:.1f} s", f"{phase['trunk_seconds']:.1f} s")
-        # Records of earlier versions do not say what ran.
-        loss = scores.get("val_loss", "not measured")
-        reached = (loss, scores.get("val_accuracy"), *times, ", ".join(phase.get("runtimes", ())))
-        marks = ("kept", number == record["kept"] and not merged), ("diverged", phase.get("diverged", False))
-        marks += (("stopped", phase.get("stopped", False)),)
-        mark = ", ".join(word for word, holds in marks if holds)
-        rows.append((number + 1, " ".join(phase["groups"]), len(phase["history"]), *reached, mark))
-    columns = ("member", "model", "epochs") if merged else ("phase", "trained", "epochs")
-    columns = (*columns, "val_loss", "val_accuracy", "time", "frozen layers", "runtime", "")
-    return Table(columns, rows, title=title, notes=tuple(record["notes"]))
 
 
 def title_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[str]:

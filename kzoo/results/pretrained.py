@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,11 +19,9 @@ from kzoo.models.backbones import Source
 from kzoo.models.user_models import layers_of
 from kzoo.results.saving import read, write
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.registry import refuse_taken, register
 from kzoo.specs.seen import Seen, remember
-
-HIDDEN = ("course", "seen")
-"""What of a record no table shows."""
 
 OPEN = "kzoo.results.pretrained.open_backbone"
 """The constructor of registered backbones."""
@@ -39,12 +36,12 @@ class Pretrained:
     Args:
         card: what it is, and how raw examples become its input.
         backbone: functional, from that input to features.
-        record: how it was made, as plain values.
+        record: how it was made.
     """
 
     card: BackboneSpec
     backbone: keras.Model
-    record: Mapping[str, Any]
+    record: PretrainedRecord
 
     def __post_init__(self) -> None:
         remember(layers_of(self.backbone), self.seen)
@@ -52,7 +49,7 @@ class Pretrained:
     @property
     def seen(self) -> Seen:
         """What its weights have seen: no such example is tested on once it is adapted."""
-        return Seen.restore(self.record.get("seen"))
+        return self.record.seen
 
     def save(self, directory: str | Path) -> Path:
         """Writes card, weights and checksums to `directory`, whole or not at all.
@@ -60,7 +57,7 @@ class Pretrained:
         Raises:
             FileExistsError: what is there is no saved model.
         """
-        values = {"card": self.card, "record": self.record}
+        values = {"card": self.card, "record": self.record.as_plain()}
         return write(directory, network=self.backbone, values=values, description=describe(self.card, self.record))
 
     def register(self, name: str, directory: str | Path) -> BackboneSpec:
@@ -85,11 +82,9 @@ class Pretrained:
         Raises:
             ValueError: it was not made in steps that were watched.
         """
-        if "course" not in self.record:
-            raise ValueError(
-                f"{self.card.name} was made by {self.record.get('objective')}: there is no course to show."
-            )
-        return figures.course(self.record["course"], title=self.card.name)
+        if self.record.course is None:
+            raise ValueError(f"{self.card.name} was made by {self.record.objective}: there is no course to show.")
+        return figures.course(self.record.course, title=self.card.name)
 
     def summary(self) -> Table:
         """What it is and how it was made."""
@@ -97,7 +92,7 @@ class Pretrained:
             ("modality", self.card.modality),
             ("parameters", f"{self.backbone.count_params():,}"),
             ("width", self.card.width),
-            *((name.replace("_", " "), _short(value)) for name, value in self.record.items() if name not in HIDDEN),
+            *((name.replace("_", " "), _short(value)) for name, value in self.record.rows()),
         ]
         return Table(("", ""), rows, title=f"{self.card.name}, pretrained")
 
@@ -162,12 +157,12 @@ def seen_by(card: BackboneSpec) -> Seen:
     return load_pretrained(card.arguments["folder"]).seen if card.constructor == OPEN else Seen()
 
 
-def describe(card: BackboneSpec, record: Mapping[str, Any]) -> str:
+def describe(card: BackboneSpec, record: PretrainedRecord) -> str:
     """A model card: what it is, what it was trained on and for how long, and what it reached, as Markdown."""
     rows = [("modality", card.modality), ("parameters", card.parameters), ("width", card.width)]
-    rows += [(name, value) for name, value in record.items() if name not in HIDDEN]
+    rows += record.rows()
     lines = [f"| {name.replace('_', ' ')} | {_short(value)} |" for name, value in rows]
-    course = record.get("course", ())
+    course = record.course or ()
     columns = [name for name in ("step", "loss", "probe") if course and name in course[-1]]
     table = [
         "| " + " | ".join("" if row.get(name) is None else f"{row[name]:.4g}" for name in columns) + " |"

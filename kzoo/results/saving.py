@@ -24,6 +24,8 @@ from kzoo.models.files.keras_archive import open_archive
 from kzoo.specs.card import SCALINGS, BackboneSpec
 from kzoo.specs.checked_json import Check, checked, many, maybe, number, one_of, read_json, record, text, whole
 from kzoo.specs.head import Head
+from kzoo.specs.records.pretrained_record import PretrainedRecord
+from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.registry import cards
 from kzoo.specs.saved_card import FRONT, LONGEST, present_card, restore_card
 
@@ -108,10 +110,17 @@ def _restored(values: dict[str, Any]) -> dict[str, Any]:
     if form == 1:
         values["card"] = present_card(values.get("card"))
     known = cards()
-    fields: dict[str, Check] = {"card": lambda value, name: restore_card(value, known=known), "record": record}
+    fields: dict[str, Check] = {
+        "card": lambda value, name: restore_card(value, known=known),
+        "record": PretrainedRecord.restore,
+    }
     if "modality" in values:
         modality = one_of(MODALITIES)(values.pop("modality"), "modality")
-        fields |= {**_ADAPTED, "preprocessor": lambda value, name: _preprocessor(modality, value)}
+        fields |= {
+            **_ADAPTED,
+            "record": RunRecord.restore,
+            "preprocessor": lambda value, name: _preprocessor(modality, value),
+        }
     return checked(values, fields, name=CARD, needed=tuple(fields))
 
 

@@ -166,7 +166,7 @@ def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = N
     if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
         model = model if is_preset(model) else load(model)
     if isinstance(model, Adapted):
-        if model.record.get("merged", {}).get("how") == "ensemble":
+        if model.record.merged and model.record.merged.how == "ensemble":
             raise ValueError("An ensemble cannot be adapted. Adapt one of its members.")
         size = model.preprocessor.size
         card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -11,11 +10,21 @@ from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import describe_task
 from kzoo.setup.prepare import Prepared
+from kzoo.specs.records.origin_record import DistillationRecord
+from kzoo.specs.records.phase_record import PhaseRecord
+from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.loop import PhaseResult
 from kzoo.training.selection import phase_to_keep
 
 
-def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, seed: int, **more: Any) -> Adapted:
+def conclude(
+    prepared: Prepared,
+    results: Sequence[PhaseResult],
+    *,
+    scale: Any,
+    seed: int,
+    distilled: DistillationRecord | None = None,
+) -> Adapted:
     """The model with the weights of its best phase on validation, measured once on the test split, if there is one.
 
     Which phase is best: see `kzoo.training.selection`.
@@ -25,47 +34,31 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         results: of each phase.
         scale: mean and deviation of a regression's targets, or None.
         seed: of the run.
-        **more: what else the record says.
+        distilled: of a student, by whom.
     """
     kept = phase_to_keep([result.state for result in results])
     prepared.assembled.model.set_weights(results[kept].weights)
     splits, task = prepared.splits, prepared.task
-    phases = [
-        {
-            "phase": dataclasses.asdict(result.phase),
-            "groups": list(result.groups),
-            "scores": dict(result.scores),
-            "diverged": bool(result.diverged),
-            "stopped": bool(result.stopped),
-            "views": result.views,
-            "activations": result.place,
-            "runtimes": list(result.runtimes),
-            "seconds": result.seconds,
-            "trunk_seconds": result.trunk_seconds,
-            "history": result.history,
-        }
-        for result in results
-    ]
-    record = {
-        "task": describe_task(task),
-        "weights": prepared.source.weights_name,
-        "schedule": prepared.schedule.name,
-        "options": prepared.options.as_plain(),
-        "phases": phases,
-        "kept": kept,
-        "stopped": _stopped(results),
-        "sizes": {name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
-        "set_aside": len(splits.audit.set_aside),
-        "notes": [*_warnings(results), *str(splits.audit).splitlines()],
-        "fingerprint": splits.fingerprint(),
-        "held": splits.fingerprint("validation"),
-        "start": prepared.start,
-        "seen": (splits.seen() | prepared.seen).as_plain(),
-        "seen_before": prepared.seen.as_plain(),
-        "seed": seed,
-        "versions": {name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},
-        **more,
-    }
+    record = RunRecord(
+        task=describe_task(task),
+        weights=prepared.source.weights_name,
+        schedule=prepared.schedule.name,
+        options=prepared.options.record(),
+        phases=[_phase_record(result) for result in results],
+        kept=kept,
+        stopped=_stopped(results),
+        sizes={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
+        set_aside=len(splits.audit.set_aside),
+        notes=[*_warnings(results), *str(splits.audit).splitlines()],
+        fingerprint=splits.fingerprint(),
+        validation_fingerprint=splits.fingerprint("validation"),
+        start=prepared.start,
+        seen=splits.seen() | prepared.seen,
+        seen_before=prepared.seen,
+        seed=seed,
+        versions={name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},
+        distilled=distilled,
+    )
     adapted = Adapted(
         card=prepared.source.card,
         kind=task.kind,
@@ -80,8 +73,23 @@ def conclude(prepared: Prepared, results: Sequence[PhaseResult], *, scale: Any, 
         metrics=prepared.options.metrics,
         start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,
     )
-    record["test"] = adapted.evaluate().as_dict() if len(splits.test) else None
-    return adapted
+    return adapted.measured() if len(splits.test) else adapted
+
+
+def _phase_record(result: PhaseResult) -> PhaseRecord:
+    return PhaseRecord(
+        phase=result.phase,
+        groups=result.groups,
+        scores=result.scores,
+        diverged=bool(result.diverged),
+        stopped=bool(result.stopped),
+        views=result.views,
+        activations=result.place,
+        runtimes=result.runtimes,
+        seconds=result.seconds,
+        trunk_seconds=result.trunk_seconds,
+        history=result.history,
+    )
 
 
 def _stopped(results: Sequence[PhaseResult]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kzoo.specs.records.task_record import OptionsRecord
 from kzoo.specs.schedule import Phase, Schedule, check_step_value
 
 PRECISIONS = ("float32", "mixed_bfloat16")
@@ -114,15 +115,15 @@ class TrainingOptions:
             notes.append(f"Validation selects by: {name_of(self.monitor)}.")
         return notes
 
-    def as_plain(self) -> dict[str, Any]:
-        """What the record says of them, beside the schedule: plain values."""
-        return {
-            "loss": None if self.loss is None else name_of(self.loss),
-            "metrics": [name_of(metric) for metric in self.metrics],
-            "precision": self.precision,
-            "augmentation": None if self.augmentation is None else name_of(self.augmentation),
-            "monitor": None if self.monitor is None else name_of(self.monitor),
-        }
+    def record(self) -> OptionsRecord:
+        """What the record says of them, beside the schedule."""
+        return OptionsRecord(
+            loss=None if self.loss is None else name_of(self.loss),
+            metrics=[name_of(metric) for metric in self.metrics],
+            precision=self.precision,
+            augmentation=None if self.augmentation is None else name_of(self.augmentation),
+            monitor=None if self.monitor is None else name_of(self.monitor),
+        )
 
 
 def name_of(value: Any) -> str:

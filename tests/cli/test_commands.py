@@ -1,18 +1,20 @@
 """What a command gives to its verb, says and returns; the verbs are stand-ins."""
 
+import dataclasses
 import json
 
 import pytest
 
 import kzoo
 from kzoo.cli.main import main
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 
 
 class Trained:
     """Stands for what a verb returns."""
 
     def __init__(self, record):
-        self.record, self.saved = {"test": None, **record}, []
+        self.record, self.saved = record, []
 
     def evaluate(self):
         return "accuracy 0.9"
@@ -26,11 +28,11 @@ class Trained:
 
 
 @pytest.fixture
-def adapted(monkeypatch):
+def adapted(monkeypatch, run_record):
     """Runs ``kzoo adapt`` with options: exit code, what was called with, and what was returned."""
 
-    def run(*options, **record):
-        made, calls = Trained(record), []
+    def run(*options, **changes):
+        made, calls = Trained(dataclasses.replace(run_record, **changes)), []
         monkeypatch.setattr("kzoo.adapt", lambda *arguments, **named: calls.append((arguments, named)) or made)
         return main(["adapt", "resnet50", "flowers/", *options]), calls[0], made
 
@@ -59,8 +61,11 @@ def test_options_reach_the_task_and_the_verb(adapted):
 )
 def test_options_reach_pretrain_and_distill(monkeypatch, tmp_path, command, expected):
     calls = []
-    monkeypatch.setattr(f"kzoo.{command[0]}", lambda *arguments, **named: calls.append(named) or Trained({}))
-    monkeypatch.setattr("kzoo.cli.commands._saved", lambda options: Trained({}))
+    monkeypatch.setattr(
+        f"kzoo.{command[0]}",
+        lambda *arguments, **named: calls.append(named) or Trained(PretrainedRecord(objective="gan")),
+    )
+    monkeypatch.setattr("kzoo.cli.commands._saved", lambda options: Trained(PretrainedRecord(objective="gan")))
     assert main([*command, "--save", str(tmp_path / "made")]) == 0
     assert expected.items() <= calls[0].items()
 
@@ -75,9 +80,9 @@ def test_without_save_it_is_said_that_nothing_is_kept(adapted, capsys, tmp_path)
 
 
 def test_a_test_set_is_shown_where_there_is_one(adapted, capsys):
-    adapted(test={"size": 9})
-    assert "Test set (not used for training or model selection):\naccuracy 0.9" in capsys.readouterr().out
     adapted()
+    assert "Test set (not used for training or model selection):\naccuracy 0.9" in capsys.readouterr().out
+    adapted(test=None)
     out = capsys.readouterr().out
     assert "Not measured: there is no test set." in out
     assert "accuracy" not in out
@@ -86,5 +91,7 @@ def test_a_test_set_is_shown_where_there_is_one(adapted, capsys):
 def test_a_run_that_was_stopped_is_kept_and_told_by_its_code(adapted, capsys, tmp_path):
     code, _, made = adapted("--save", str(tmp_path / "kept"), "--json", stopped="Stopped by Ctrl-C in phase 1 of 2")
     assert (code, made.saved) == (130, [str(tmp_path / "kept")])
-    assert json.loads(capsys.readouterr().out)["stopped"] == "Stopped by Ctrl-C in phase 1 of 2"
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["stopped"] == "Stopped by Ctrl-C in phase 1 of 2"
+    assert not {"seen", "seen_before"} & shown.keys()
     assert adapted("--save", str(tmp_path / "kept"), stopped=None)[0] == 0

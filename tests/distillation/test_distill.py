@@ -70,7 +70,7 @@ def test_imitation_is_a_mean_square():
 def test_a_student_learns_from_logits_and_is_kept_and_served(teacher, student, arrays, tmp_path):
     found = kzoo.distill(teacher, student, schedule=dataclasses.replace(PHASE, epochs=12))
     assert found.evaluate()["accuracy"] > 0.8  # of 3 classes
-    assert found.record["distilled"]["teacher"] == teacher.card.name
+    assert found.record.distilled.teacher == teacher.card.name
     again = kzoo.load(found.save(tmp_path / "student"))
     np.testing.assert_array_equal(again.predict(arrays[0]).outputs, found.predict(arrays[0]).outputs)
     found.export(tmp_path / "served")
@@ -122,8 +122,8 @@ def interrupted(monkeypatch):
 def test_ctrl_c_keeps_what_the_student_has_learned(teacher, student, interrupted, target):
     found = kzoo.distill(teacher, student, target=target, schedule=PHASE)
     assert isinstance(found, kzoo.Adapted if target == "logits" else kzoo.Pretrained)
-    assert found.record["stopped"].startswith("Stopped by Ctrl-C in phase 1 of 1, after 1 of ")
-    assert found.record["stopped"] in str(found)
+    assert found.record.stopped.startswith("Stopped by Ctrl-C in phase 1 of 1, after 1 of ")
+    assert found.record.stopped in str(found)
 
 
 def test_unlabelled_pictures_are_enough(teacher, student, arrays):
@@ -132,8 +132,8 @@ def test_unlabelled_pictures_are_enough(teacher, student, arrays):
     assert found.evaluate()["accuracy"] > 0.8
     held = {*teacher.splits().test.digests, *teacher.splits().validation.digests}
     assert not held & set(found.splits().train.digests)
-    assert found.record["distilled"]["alpha"] == 0.0
-    assert any("left out" in note for note in found.record["notes"])
+    assert found.record.distilled.alpha == 0.0
+    assert any("left out" in note for note in found.record.notes)
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_
     made = kzoo.distill(
         teacher, student, pictures(60), target="features", schedule=dataclasses.replace(PHASE, epochs=12)
     )
-    assert made.record["unexplained_variance"] < 0.8  # 1 is the mean
+    assert made.record.unexplained_variance < 0.8  # 1 is the mean
     assert "distillation" in str(made)
     before = [weight.copy() for weight in made.backbone.get_weights()]
     adapted = kzoo.adapt(made.save(tmp_path / "made"), kzoo.Classification(arrays), schedule="linear_probe")
@@ -176,9 +176,9 @@ def test_features_make_a_backbone_that_is_adapted(teacher, student, arrays, tmp_
 @pytest.mark.slow
 def test_a_backbone_teaches_features_too_and_both_come_one_after_the_other(teacher, student, make_backbone):
     made = kzoo.distill(make_backbone(), student, pictures(30), target="features", schedule=PHASE)
-    assert made.record["teacher"] == "tiny"
+    assert made.record.teacher == "tiny"
     both = kzoo.distill(teacher, student, target="both", schedule=PHASE)
-    assert both.record["distilled"]["target"] == "both"
+    assert both.record.distilled.target == "both"
 
 
 @pytest.mark.slow
@@ -250,7 +250,7 @@ def test_what_the_teacher_has_seen_measures_no_student(teacher, student, arrays)
     other = kzoo.Classification(arrays, validation=0.2, test=0.2, seed=3)
     found = kzoo.distill(teacher, student, other, schedule=PHASE)
     assert not teacher.seen.sides(found.splits().test.digests).any()
-    assert any("none of them is in test" in note for note in found.record["notes"])
+    assert any("none of them is in test" in note for note in found.record.notes)
 
 
 @pytest.mark.slow

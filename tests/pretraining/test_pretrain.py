@@ -60,13 +60,13 @@ def test_a_few_steps_beat_random_features(objective, steps, rate, digits, few):
         # Other labels than those of the probe: even or odd, small or large.
         data = kzoo.Classification((data, [f"{n % 2}{n < 5}" for n in digits[1][:1500]]))
     made = kzoo.pretrain(net(), data, objective=objective, steps=steps, probe=few, learning_rate=rate)
-    assert made.record["probe"] > made.record["probe_before"] + 0.02, made.record["course"]
+    assert made.record.probe > made.record.probe_before + 0.02, made.record.course
 
 
 @pytest.mark.parametrize("objective", ["masked", "gan"])
 def test_pictures_are_enough(objective, digits):
     made = kzoo.pretrain(net(), digits[0][:40], objective=objective, steps=3, batch_size=16, eval_every=2)
-    assert [row["step"] for row in made.record["course"]] == [0, 2, 3]
+    assert [row["step"] for row in made.record.course] == [0, 2, 3]
     before = net().get_weights()
     assert any(not np.array_equal(a, b) for a, b in zip(before, made.backbone.get_weights(), strict=True))
 
@@ -81,7 +81,7 @@ def test_ctrl_c_keeps_the_steps_that_were_done(digits, monkeypatch):
 
     monkeypatch.setattr(Averages, "on_train_batch_end", interrupted)
     made = kzoo.pretrain(net(), digits[0][:40], objective="autoencoder", steps=9, eval_every=9, batch_size=16)
-    assert (made.record["steps"], made.record["stopped"]) == (2, "by Ctrl-C after step 2 of 9")
+    assert (made.record.steps, made.record.stopped) == (2, "by Ctrl-C after step 2 of 9")
     assert "by Ctrl-C after step 2 of 9" in str(made)
 
 
@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tm
     again = kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     for ours, theirs in zip(whole.backbone.get_weights(), again.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert [row["step"] for row in again.record["course"]] == [0, 2, 4, 6, 7]
+    assert [row["step"] for row in again.record.course] == [0, 2, 4, 6, 7]
     with pytest.raises(ValueError, match="other learning_rate"):
         kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", learning_rate=0.5, **options)
     with pytest.raises(ValueError, match="other probe"):
@@ -174,7 +174,7 @@ def test_texts_are_guessed_from_their_vector(name, text_task):
     }
     card = dataclasses.replace(kzoo.get_card(name), arguments=small[name], parameters=None)
     made = kzoo.pretrain(card, text_task, objective="masked_language", steps=60, batch_size=16, learning_rate=3e-2)
-    course = [row["loss"] for row in made.record["course"][1:]]
+    course = [row["loss"] for row in made.record.course[1:]]
     assert course[-1] < course[0]
     kzoo.adapt(made, text_task, schedule="linear_probe")
     kzoo.pretrain(card, text_task, objective="simclr", steps=1, batch_size=16)
@@ -197,7 +197,7 @@ def test_an_encoder_guesses_tokens_in_their_places(tmp_path):
     )
     texts = [" ".join(RNG.permutation(list("abcdefghij"))) for _ in range(40)]
     made = kzoo.pretrain(card, texts, objective="masked_language", steps=4, batch_size=16, learning_rate=1e-2)
-    assert np.isfinite(made.record["loss"])
+    assert np.isfinite(made.record.loss)
 
 
 @pytest.mark.slow
@@ -280,7 +280,7 @@ def test_a_folder_of_that_name_is_not_taken_for_a_model(few, tmp_path, monkeypat
 def test_none_are_random_weights_for_models_of_ones_own_too(few):
     model = net()
     fresh = kzoo.adapt(model, few, schedule="linear_probe", weights=None)
-    assert fresh.record["weights"] is None
+    assert fresh.record.weights is None
     assert not np.array_equal(fresh.backbone.get_weights()[0], model.get_weights()[0])
     kept = kzoo.adapt(model, few, schedule="linear_probe")
     np.testing.assert_array_equal(kept.backbone.get_weights()[0], model.get_weights()[0])

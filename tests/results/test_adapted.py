@@ -1,5 +1,6 @@
 """An adapted model: what it predicts, and what it says where nothing was measured."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -46,12 +47,12 @@ def test_predictions_know_their_kind(unmeasured, tmp_path):
 
 def test_nothing_is_shown_that_was_not_measured(unmeasured):
     record = unmeasured.record
-    assert record["sizes"] == {"train": 30, "validation": 0, "test": 0}
-    assert (record["test"], record["phases"][0]["scores"]) == (None, {})
-    assert any("No test split" in note for note in record["notes"])
+    assert record.sizes == {"train": 30, "validation": 0, "test": 0}
+    assert (record.test, record.phases[0].scores) == (None, {})
+    assert any("No test split" in note for note in record.notes)
     row = dict(zip(unmeasured.summary().columns, unmeasured.summary().rows[0], strict=True))
     assert (row["val_loss"], row["val_accuracy"]) == ("not measured", None)
-    json.dumps(record)
+    json.dumps(record.as_plain())
     options = {"kind": unmeasured.kind, "labels": unmeasured.labels, "preprocessor": unmeasured.preprocessor}
     card = model_card(unmeasured.card, record=record, **options)
     assert "Not measured: no test split." in card
@@ -66,18 +67,18 @@ def test_what_compares_on_validation_says_that_there_is_none(unmeasured):
 
 def test_it_is_saved_and_its_data_read_again(unmeasured, tmp_path):
     again = kzoo.load(unmeasured.save(tmp_path / "kept"))
-    assert again.record["test"] is None
+    assert again.record.test is None
     assert len(again.splits().train) == 30
     np.testing.assert_array_equal(again.predict(pixels(0)).outputs, unmeasured.predict(pixels(0)).outputs)
 
 
 def test_data_that_changed_is_noticed_without_a_test_split(unmeasured, tmp_path, folder):
-    other = {**unmeasured.record["task"], "data": str(tmp_path)}
+    other = dataclasses.replace(unmeasured.record.task, data=str(tmp_path))
     for name in ("blue", "green", "red"):
         (tmp_path / name).mkdir()
         for path in (folder / name).iterdir():
             (tmp_path / name / path.name).write_bytes(path.read_bytes())
-    record = {**unmeasured.record, "task": other}
+    record = dataclasses.replace(unmeasured.record, task=other)
     assert len(read_again(record, kind="classification", modality="image").train) == 30
     Image.fromarray(pixels(5)).save(tmp_path / "blue" / "new.png")
     with pytest.raises(ValueError, match="has changed since training"):
@@ -86,5 +87,5 @@ def test_data_that_changed_is_noticed_without_a_test_split(unmeasured, tmp_path,
 
 def test_without_validation_an_ensemble_takes_probabilities_as_they_are(unmeasured):
     both = kzoo.ensemble([unmeasured, unmeasured])
-    assert both.record["merged"]["temperatures"] == [1.0, 1.0]
-    assert both.record["test"] is None
+    assert both.record.merged.temperatures == (1.0, 1.0)
+    assert both.record.test is None

@@ -6,6 +6,7 @@ import pytest
 
 import kzoo
 from kzoo.core.storage import DamagedError
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def test_an_adapted_model_is_opened_as_one(adapted, folder, tmp_path):
 
 
 def test_a_pretrained_backbone_is_opened_as_one(adapted, tmp_path):
-    made = kzoo.Pretrained(adapted.card, adapted.backbone, {"objective": "none"})
+    made = kzoo.Pretrained(adapted.card, adapted.backbone, PretrainedRecord(objective="none"))
     again = kzoo.load(made.save(tmp_path / "saved"))
     assert isinstance(again, kzoo.Pretrained)
     assert again.card == made.card
@@ -31,7 +32,7 @@ def test_a_pretrained_backbone_is_opened_as_one(adapted, tmp_path):
 
 
 def test_a_path_of_either_kind_is_a_model(adapted, tmp_path):
-    made = kzoo.Pretrained(adapted.card, adapted.backbone, {"objective": "none"})
+    made = kzoo.Pretrained(adapted.card, adapted.backbone, PretrainedRecord(objective="none"))
     for number, each in enumerate((adapted, made)):
         path = each.save(tmp_path / str(number))
         assert [row[0] for row in kzoo.stages(path).rows] == ["stem"]

@@ -6,6 +6,7 @@ import json
 import marshal
 import shutil
 import zipfile
+from pathlib import Path
 
 import keras
 import pytest
@@ -15,6 +16,7 @@ from kzoo.core.storage import DamagedError, write_checksums
 from kzoo.results.pretrained import Pretrained, load_pretrained
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.keras_applications import CATALOG
+from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.saved_card import restore_card
 
 CODE = compile("open('marker', 'w').write('ran')", "code", "exec")
@@ -28,7 +30,7 @@ def saved(tmp_path_factory):
     inputs = keras.Input((16, 16, 3))
     backbone = keras.Model(inputs, keras.layers.Conv2D(4, 3, name="conv")(inputs))
     card = BackboneSpec("small", "", size=16, min_size=16, parameters=112, width=4)
-    return Pretrained(card, backbone, {"objective": "none"}).save(folder)
+    return Pretrained(card, backbone, PretrainedRecord(objective="none")).save(folder)
 
 
 @pytest.fixture
@@ -126,9 +128,13 @@ def values(**more):
     return change
 
 
+RECORD = json.loads((Path(__file__).parents[1] / "specs" / "records" / "untyped_records.json").read_text())["run"]
+
+
 def tokenizer(**fields):
     whole = {"config": {}, "files": {}, "first": None, "last": None, "pad": 0, "unk": None, "lower": False}
     adapted = {"kind": "classification", "labels": ["a"], "head": {}, "features": "x", "scale": None}
+    adapted["record"] = RECORD
     return values(modality="text", preprocessor={"size": 8, "tokenizer": whole | fields}, **adapted)
 
 

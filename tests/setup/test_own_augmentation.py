@@ -103,8 +103,8 @@ def test_a_run_is_trained_on_what_the_callable_makes(backbone, arrays):
     found = kzoo.adapt(backbone, kzoo.Classification(arrays), schedule=phase, augmentation=noted)
     assert set(seen) == {(16, 16, 3)}
     assert len(seen) == 1 + 48
-    assert found.record["phases"][0]["phase"]["augmentation"] == OWN
-    assert found.record["options"]["augmentation"] == "noted"
+    assert found.record.phases[0].phase.augmentation == OWN
+    assert found.record.options.augmentation == "noted"
 
 
 def test_a_phase_that_asks_for_an_augmentation_that_is_not_given_is_refused(backbone, arrays):

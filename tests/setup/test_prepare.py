@@ -122,4 +122,4 @@ def test_nothing_of_the_test_split_is_read_while_it_trains(folder, tmp_path, mon
     schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), kzoo.Phase("*", epochs=2, patience=1)))
     found = kzoo.adapt(net, kzoo.Classification(data), schedule=schedule)
     assert len(seen) == 2
-    assert found.record["test"]["size"] == 3
+    assert found.record.test.size == 3

@@ -16,7 +16,7 @@ TASKS = {
     "functions": (FUNCTIONS, {"data": None, "label": None, "groups": None}),
     "a function for the label": ({"label": FUNCTIONS["label"]}, {"data": None, "label": None, "groups": None}),
     "a list of groups": ({"label": "y", "groups": ["1", "2"]}, {"data": None, "label": "y", "groups": None}),
-    "columns": ({"label": ["x", "y"], "groups": "who"}, {"label": ["x", "y"], "groups": "who"}),
+    "columns": ({"label": ["x", "y"], "groups": "who"}, {"label": ("x", "y"), "groups": "who"}),
 }
 
 
@@ -24,19 +24,19 @@ TASKS = {
 def test_shares_are_recorded_as_they_were(name, tmp_path):
     options, wanted = TASKS[name]
     found = describe_task(kzoo.Classification(tmp_path, validation=0.2, test=0.25, **options))
-    assert found | wanted == found
-    assert found["data"] == wanted.get("data", str(tmp_path))
-    assert (found["validation"], found["test"]) == (0.2, 0.25)
-    again = task_like({"task": found}, "other", kind="classification")
+    wanted = {"data": str(tmp_path), **wanted}
+    assert {name: getattr(found, name) for name in wanted} == wanted
+    assert (found.validation, found.test) == (0.2, 0.25)
+    again = task_like(found, "other", kind="classification")
     assert (again.data, again.validation, again.test) == ("other", 0.2, 0.25)
 
 
 def test_names_of_groups_are_recorded_and_not_asked_for_without_groups(tmp_path):
     found = describe_task(kzoo.Classification(tmp_path, test=(3, "7"), **FUNCTIONS))
-    assert found["test"] == ["3", "7"]
-    assert task_like({"task": found}, "other", kind="classification").test == 0.1
+    assert found.test == ("3", "7")
+    assert task_like(found, "other", kind="classification").test == 0.1
     kept = describe_task(kzoo.Classification(tmp_path, test=["7"], groups="who"))
-    assert task_like({"task": kept}, "other", kind="classification").test == ["7"]
+    assert task_like(kept, "other", kind="classification").test == ["7"]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def adapted(small, folder):
 
 @pytest.mark.slow
 def test_shares_are_recorded_as_they_were_where_functions_cannot_be(adapted):
-    task = adapted.record["task"]
+    task = adapted.record.task.as_plain()
     assert {name: task[name] for name in ("data", "label", "groups", "validation", "test")} == {
         "data": None,
         "label": None,
@@ -73,14 +73,14 @@ def test_shares_are_recorded_as_they_were_where_functions_cannot_be(adapted):
         "test": ["3", "7"],
     }
     assert json.loads(json.dumps(task))["test"] == ["3", "7"]
-    assert adapted.record["sizes"] == {"train": 18, "validation": 6, "test": 6}
+    assert adapted.record.sizes == {"train": 18, "validation": 6, "test": 6}
 
 
 @pytest.mark.slow
 def test_other_data_is_measured_by_the_recorded_task(adapted, arrays):
     names = np.asarray(["red", "green", "blue"])[arrays[1]]
     assert adapted.evaluate((arrays[0], names)).size == 60
-    assert task_like({"task": adapted.record["task"]}, "x", kind="classification").validation == 0.2
+    assert task_like(adapted.record.task, "x", kind="classification").validation == 0.2
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_a_label_that_was_never_learned_leads_everywhere(adapted, small, folder)
     warning = "WARNING: no training example has the label black: the model can never predict it"
     evaluation = adapted.evaluate()
     assert evaluation.notes[0].startswith(warning)
-    assert adapted.record["notes"][0].startswith(warning)
+    assert adapted.record.notes[0].startswith(warning)
     assert adapted.summary().notes[0].startswith(warning)
     task = kzoo.Classification(folder, labels=["blue", "green", "red", "black"])
     shown = str(kzoo.plan(small, task))
@@ -109,9 +109,9 @@ def test_a_run_that_was_stopped_says_so(backbone, arrays, monkeypatch, tmp_path)
     phase = kzoo.Phase("head", epochs=3, batch_size=16)
     stopped = kzoo.adapt(backbone, kzoo.Classification(arrays), schedule=phase, callbacks=[Interrupt()])
     where = "Stopped by Ctrl-C in phase 1 of 1, after 1 of 3 epochs"
-    assert stopped.record["stopped"] == where
-    assert stopped.record["notes"][0] == f"WARNING: {where}: the best weights so far are kept"
+    assert stopped.record.stopped == where
+    assert stopped.record.notes[0] == f"WARNING: {where}: the best weights so far are kept"
     assert stopped.summary().rows[0][-1] == "kept, stopped"
     assert len(stopped.history) == 1
     assert stopped.evaluate().notes[0].startswith("WARNING: Stopped by Ctrl-C")
-    assert kzoo.load(stopped.save(tmp_path / "kept")).record["stopped"] == where
+    assert kzoo.load(stopped.save(tmp_path / "kept")).record.stopped == where

@@ -1,11 +1,10 @@
 """Options change the phases that take gradient steps, and nothing else."""
 
-import json
-
 import numpy as np
 import pytest
 
 from kzoo.specs.recipes import gradual, linear_probe, lp_ft
+from kzoo.specs.records.task_record import OptionsRecord
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.specs.training_options import OptimizerChoice, TrainingOptions, name_of
 
@@ -75,14 +74,14 @@ def test_what_the_record_says_is_plain():
     def cost(truth, outputs):
         return truth
 
-    plain = TrainingOptions(loss=cost).as_plain()
-    assert json.loads(json.dumps(plain)) == plain
-    assert plain["loss"] == "cost"
-    assert TrainingOptions().as_plain()["loss"] is None
+    assert TrainingOptions(loss=cost, metrics=[cost, "mae"]).record() == OptionsRecord(
+        loss="cost", metrics=["cost", "mae"]
+    )
+    assert TrainingOptions().record() == OptionsRecord()
     assert name_of("mse") == "mse"
 
 
 def test_precisions_that_need_scaled_losses_are_refused():
-    assert TrainingOptions(precision="mixed_bfloat16").as_plain()["precision"] == "mixed_bfloat16"
+    assert TrainingOptions(precision="mixed_bfloat16").record().precision == "mixed_bfloat16"
     with pytest.raises(ValueError, match=r"precision must be one of float32, mixed_bfloat16, or None\. Got 'mixed_fl"):
         TrainingOptions(precision="mixed_float16")

@@ -41,7 +41,7 @@ adapted.save(sys.argv[3])
 again = kzoo.load(sys.argv[3])
 exported = tf.saved_model.load(str(adapted.export(sys.argv[3] + "-served")))
 first = exported.signatures["tensor"](image=tf.constant(x[:4].astype(np.uint8)))["probabilities"].numpy()
-losses = [row["loss"] for phase in adapted.record["phases"] for row in phase["history"]]
+losses = [row["loss"] for phase in adapted.record.phases for row in phase.history]
 same = [float(np.abs(a - b).max()) for a, b in zip(adapted.network.get_weights(), again.network.get_weights())]
 weights = [weight.tolist() for weight in adapted.network.get_weights()]
 print("RESULT " + json.dumps({"losses": losses, "weights": weights, "reloaded": max(same), "served": first.tolist()}))

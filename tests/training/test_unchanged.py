@@ -102,7 +102,7 @@ def test_a_test_picture_that_vanishes_is_named(adapt, mine, before_each_pass):
 @pytest.mark.slow
 def test_other_times_of_the_same_content_are_no_change(adapt, mine, before_each_pass):
     before_each_pass(lambda: [os.utime(path, ns=(1, 1)) for path in paths_of(mine)])
-    assert adapt(data=kzoo.Classification(mine), schedule="linear_probe").record["sizes"]["train"] == 24
+    assert adapt(data=kzoo.Classification(mine), schedule="linear_probe").record.sizes["train"] == 24
 
 
 @pytest.fixture

@@ -101,8 +101,8 @@ def test_it_is_served_without_tf_text(adapted, tmp_path):
 def test_frozen_blocks_run_once(folder, text_task):
     schedule = kzoo.Phase("last:1", epochs=2, learning_rate=1e-3, batch_size=16)
     adapted = kzoo.adapt(f"hf_dir:{folder}", text_task, schedule=schedule)
-    assert adapted.record["phases"][0]["groups"] == ["stage2", "head"]
-    assert adapted.record["phases"][0]["activations"] == "memory"
+    assert adapted.record.phases[0].groups == ("stage2", "head")
+    assert adapted.record.phases[0].activations == "memory"
 
 
 def test_a_plan_warns_of_a_script_that_is_not_known(folder, text_task):

@@ -31,8 +31,8 @@ class Colour(Objective):
 def test_a_registered_objective_is_pretrained_for(arrays, backbone):
     kzoo.register_objective(Colour)
     made = kzoo.pretrain(backbone, arrays[0], objective="colour", steps=2, batch_size=8)
-    assert made.record["objective"] == "colour"
-    assert made.record["paper"] == ""
+    assert made.record.objective == "colour"
+    assert made.record.paper == ""
 
 
 class Nameless(Objective):

@@ -77,7 +77,7 @@ def test_texts_are_read_in_two_languages_without_an_extra(tmp_path):
     )
     adapted = kzoo.adapt("kzoo_nano_text", task, schedule="linear_probe")
     assert adapted.evaluate()["accuracy"] == 1.0
-    assert not any("unknown" in note for note in adapted.record["notes"])
+    assert not any("unknown" in note for note in adapted.record.notes)
     served = tf.saved_model.load(str(adapted.export(tmp_path / "served"))).signatures["serving_default"]
     answers = served(tf.constant(["an awful evening", "很干净"]))["labels"].numpy().tolist()
     assert answers == [b"bad", b"good"]

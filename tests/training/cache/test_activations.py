@@ -20,11 +20,11 @@ DEEPER = kzoo.Phase("last:2", epochs=2, batch_size=8, augmentation="light", view
 
 
 def places(adapted):
-    return [phase["activations"] for phase in adapted.record["phases"]]
+    return [phase.activations for phase in adapted.record.phases]
 
 
 def losses(adapted):
-    return [epoch["loss"] for epoch in adapted.record["phases"][-1]["history"]]
+    return [epoch["loss"] for epoch in adapted.record.phases[-1].history]
 
 
 def assert_alike(one, other, *, within=1e-5):
@@ -68,8 +68,8 @@ def plain(adapt, kept):
 def test_where_activations_are_held_changes_nothing(adapt, plain, computed, limits, place, within):
     held = adapt(limits)
     assert places(held) == ["memory", place]
-    for one, other in zip(plain.record["phases"], held.record["phases"], strict=True):
-        assert one["scores"]["val_loss"] == pytest.approx(other["scores"]["val_loss"], rel=within, abs=within)
+    for one, other in zip(plain.record.phases, held.record.phases, strict=True):
+        assert one.scores["val_loss"] == pytest.approx(other.scores["val_loss"], rel=within, abs=within)
     assert_alike(plain, held, within=within)
     count = len(computed)
     assert_same(held, adapt(limits))

@@ -97,9 +97,9 @@ def test_held_by_themselves_they_are_what_they_are_together(adapt, members, how,
     apart = adapt(CacheLimits(1 << 30, 0), model=fusion, schedule=schedule)
     monkeypatch.setattr("kzoo.training.cache.activations.find_strands", lambda tensors: [tuple(tensors)])
     together = adapt(CacheLimits(1 << 30, 0), model=fusion, schedule=schedule)
-    assert [each["activations"] for each in apart.record["phases"]] == ["memory"] * 2
-    for one, other in zip(apart.record["phases"], together.record["phases"], strict=True):
-        assert one["scores"]["val_loss"] == pytest.approx(other["scores"]["val_loss"], rel=1e-4)
+    assert [each.activations for each in apart.record.phases] == ["memory"] * 2
+    for one, other in zip(apart.record.phases, together.record.phases, strict=True):
+        assert one.scores["val_loss"] == pytest.approx(other.scores["val_loss"], rel=1e-4)
 
 
 def test_two_of_one_backbone_are_computed_once(members, arrays, cache, trunks):

@@ -9,7 +9,7 @@ ONE = kzoo.Phase("last:1", epochs=1, batch_size=8, augmentation="strong", views=
 
 
 def losses(adapted):
-    return [epoch["loss"] for epoch in adapted.record["phases"][-1]["history"]]
+    return [epoch["loss"] for epoch in adapted.record.phases[-1].history]
 
 
 def assert_same(one, other):

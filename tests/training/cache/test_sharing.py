@@ -42,8 +42,8 @@ def tune(**options):
     return kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), kzoo.Phase("last:1", **options)))
 
 def say(adapted):
-    scores = [phase["scores"] for phase in adapted.record["phases"]]
-    places = [phase["activations"] for phase in adapted.record["phases"]]
+    scores = [phase.scores for phase in adapted.record.phases]
+    places = [phase.activations for phase in adapted.record.phases]
     print(json.dumps({"scores": scores, "computed": computed, "places": places}))
 """
 
@@ -153,8 +153,8 @@ adapted = kzoo.adapt(wide(), data, schedule=tune(epochs=3, views=3, batch_size=1
 done.set()
 thread.join()
 held = sum(file.stat().st_size for file in disk.folder().rglob("*.bin")) / 2**20
-phase = adapted.record["phases"][1]
-print(json.dumps({"growth": peak[0] - start, "held": held, "place": phase["activations"], "views": phase["views"]}))
+phase = adapted.record.phases[1]
+print(json.dumps({"growth": peak[0] - start, "held": held, "place": phase.activations, "views": phase.views}))
 """
 
 SLACK = 200

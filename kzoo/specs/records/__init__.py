@@ -1,0 +1,1 @@
+"""Records of runs: what was done, on which data, and what came out."""

@@ -1,0 +1,58 @@
+"""What was measured on the test split of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kzoo.specs.checked_json import Check, checked
+from kzoo.specs.records.plain_values import COUNT, NAMES, by_name, freeze, plain, real, required
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """A metric with its 95% interval.
+
+    Args:
+        value: on the test split.
+        low: lower end.
+        high: upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def restore(cls, values: Any, name: str = "metric") -> MetricRecord:
+        """What `as_plain` of an `EvaluationRecord` gave; ValueError where it is none."""
+        return cls(**checked(values, dict.fromkeys(required(cls), real), name=name, needed=required(cls)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationRecord:
+    """What was measured on the test split.
+
+    Args:
+        size: number of examples.
+        metrics: by name.
+        notes: what was left out, and why; which scores are rough.
+    """
+
+    size: int
+    metrics: Mapping[str, MetricRecord]
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return plain(self)
+
+    @classmethod
+    def restore(cls, values: Any, name: str = "test") -> EvaluationRecord:
+        """What `as_plain` gave; ValueError where it is none."""
+        checks: dict[str, Check] = {"size": COUNT, "metrics": by_name(MetricRecord.restore), "notes": NAMES}
+        return cls(**checked(values, checks, name=name, needed=required(cls)))

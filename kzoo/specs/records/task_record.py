@@ -1,0 +1,95 @@
+"""The task and the options of a run, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kzoo.specs.checked_json import Check, anything, checked, either, flag, maybe, number
+from kzoo.specs.records.plain_values import NAME, NAMES, freeze, plain, required
+
+_SIZE = either(number(0, 1 << 53), NAMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecord:
+    """The task of a run, as plain values; see `kzoo.Classification` for what is not said here.
+
+    Args:
+        data: absolute path of the data; None where it was in memory, or a function read it.
+        image: name of the column of images.
+        text: of texts.
+        audio: of recordings, or True.
+        label: name of the column, or columns, of targets; None where a function gave them.
+        groups: name of the column of groups; None where a function or a list gave them.
+        labels: names of the classes, where the task gave them.
+        validation: share in (0, 1), number of examples, 0, or names of groups.
+        test: likewise.
+        seed: of the split.
+        strict: whether dirty data was refused.
+        separator: between labels, of a MultiLabel.
+    """
+
+    data: str | None
+    image: str | None = None
+    text: str | None = None
+    audio: str | bool | None = None
+    label: str | Sequence[str] | None = None
+    groups: str | None = None
+    labels: Sequence[str] | None = None
+    validation: float | int | Sequence[str] = 0.1
+    test: float | int | Sequence[str] = 0.1
+    seed: int = 0
+    strict: bool = False
+    separator: str | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return plain(self, without_none=("separator",))
+
+    @classmethod
+    def restore(cls, values: Any, name: str = "task") -> TaskRecord:
+        """What `as_plain` gave; ValueError where it is none."""
+        checks: dict[str, Check] = {
+            **{each: maybe(NAME) for each in ("data", "image", "text", "groups", "separator")},
+            "audio": maybe(either(flag, NAME)),
+            "label": maybe(either(NAME, NAMES)),
+            "labels": maybe(NAMES),
+            "validation": _SIZE,
+            "test": _SIZE,
+            "seed": anything,
+            "strict": flag,
+        }
+        return cls(**checked(values, checks, name=name, needed=required(cls)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptionsRecord:
+    """Options of training beside the schedule, by their names; see `kzoo.adapt`.
+
+    Args:
+        loss: None for that of the task.
+        metrics: of the user's.
+        precision: a Keras dtype policy; None for that of each layer.
+        augmentation: None for what the schedule says.
+        monitor: what validation selected by; None for the rule of `kzoo.training.selection`.
+    """
+
+    loss: str | None = None
+    metrics: Sequence[str] = ()
+    precision: str | None = None
+    augmentation: str | None = None
+    monitor: str | None = None
+
+    def __post_init__(self) -> None:
+        freeze(self)
+
+    @classmethod
+    def restore(cls, values: Any, name: str = "options") -> OptionsRecord:
+        """What `as_plain` of a `RunRecord` gave; ValueError where it is none."""
+        checks: dict[str, Check] = dict.fromkeys(("loss", "precision", "augmentation", "monitor"), maybe(NAME))
+        return cls(**checked(values, {**checks, "metrics": NAMES}, name=name))
