@@ -329,6 +329,21 @@ def test_it_plots_itself(adapted):
     assert not adapted.plot_mistakes().axes[0].images
 
 
+def test_a_batch_is_drawn_with_an_augmentation_of_the_users(adapted):
+    plain, white = (
+        adapted.plot_batch(augmentation=each, count=2).axes[0].images[0].get_array()
+        for each in ("none", lambda image: np.full_like(image, 255.0))
+    )
+    assert plain.shape == white.shape
+    assert plain.min() < 255
+    assert white.min() == 255
+    assert adapted.plot_batch(augmentation=keras.layers.RandomFlip("vertical"), count=2).axes
+    with pytest.raises(ValueError, match="augmentation must be one of"):
+        adapted.plot_batch(augmentation="stong")
+    with pytest.raises(ValueError, match="failed on one image"):
+        adapted.plot_batch(augmentation=lambda image: image[:2])
+
+
 def test_augmentation_overrides_the_schedule(module_backbone, folder):
     plan = kzoo.plan(module_backbone, folder, schedule=QUICK, augmentation="strong")
     assert [row[6] for row in plan.phases.rows] == ["none", "strong x 2"]

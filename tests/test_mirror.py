@@ -16,7 +16,7 @@ ELSEWHERE = {
     "by whole runs on texts and recordings": (
         "test_modalities",
         [
-            *("data/audio/augment", "data/audio/preprocess", "data/batches"),
+            *("data/audio/augment", "data/audio/preprocess"),
             *("data/modalities", "data/pipelines", "models/keras_hub", "models/zoo/audio", "results/neighbors"),
             *("results/plots", "results/pretrained", "specs/catalog/hub_audio", "specs/catalog/hub_text"),
         ],

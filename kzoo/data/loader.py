@@ -1,4 +1,4 @@
-"""Inputs of `predict`: opened, checked and decoded by functions that are traced once."""
+"""A column as the backbone takes it: in batches by tf.data, or at once for `predict`, by functions traced once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
-from kzoo.data.pipelines import PARALLEL
+from kzoo.data.pipelines import PARALLEL, untuned
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Reads columns as `kzoo.data.batches.batches` does, bit for bit, and names what cannot be read.
+    """Reads columns as `batches` does, bit for bit, and says what cannot be read.
 
     A pipeline of tf.data is built anew for each column, which takes a second; this one keeps what it has traced.
 
@@ -99,6 +99,15 @@ class Loader:
         if not MODALITIES[self.preprocessor.modality].open_one:
             return tf.convert_to_tensor
         return _traced(self.preprocessor.scale, tf.TensorSpec((None, *self._features), tf.float32))
+
+
+def batches(column: np.ndarray, *, preprocessor: Any, batch_size: int = 64) -> tf.data.Dataset:
+    """Batches of a column, in its order, as the backbone takes them: (B, S, S, C) float32, or (B, T) int32."""
+    reader = MODALITIES[preprocessor.modality].reader(column, preprocessor)
+    dataset = tf.data.Dataset.range(len(column)).map(
+        lambda index: reader.load(index, "none", [0])[0], num_parallel_calls=PARALLEL
+    )
+    return untuned(dataset.batch(batch_size).map(preprocessor.scale, num_parallel_calls=PARALLEL).prefetch(2))
 
 
 def _traced(function: Any, spec: tf.TensorSpec) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.data.batches import batches
 from kzoo.data.examples import Audit, Examples
+from kzoo.data.loader import batches
 from kzoo.data.modalities import Modality, modality_for
 from kzoo.data.splits import read
 from kzoo.data.unlabelled import read_unlabelled

@@ -15,10 +15,9 @@ import numpy as np
 
 from kzoo.core import figures
 from kzoo.core.tables import Table
-from kzoo.data.batches import batches
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.file_changes import reading
-from kzoo.data.loader import Loader
+from kzoo.data.loader import Loader, batches
 from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.evaluation.user_metrics import UserMetric, resolve_metrics
@@ -304,12 +303,17 @@ class Adapted:
         """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
         return figures.curves([row for phase in self.record.phases for row in phase.history])
 
-    def plot_batch(self, *, augmentation: str = "none", count: int = 12) -> Any:
+    def plot_batch(self, *, augmentation: Any = "none", count: int = 12) -> Any:
         """Training images as the network gets them, as a matplotlib figure (extra ``viz``).
 
         Args:
-            augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``.
-            count: how many.
+            augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; or a Keras layer or a callable on one
+                example, as for `kzoo.adapt`.
+            count: number of images.
+
+        Raises:
+            ValueError: there is no augmentation of that name, or yours fails on these images.
+            TypeError: it is none of these.
         """
         train = self.splits().train
         chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))

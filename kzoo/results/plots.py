@@ -10,6 +10,8 @@ import numpy as np
 from kzoo.core import figures
 from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
+from kzoo.data.own_augmentation import check_own, own_augmentation
+from kzoo.specs.schedule import OWN, check_augmentation
 
 
 def show(
@@ -17,7 +19,7 @@ def show(
     titles: Sequence[str],
     preprocessor: Any,
     *,
-    augmentation: str = "none",
+    augmentation: Any = "none",
     seed: int = 0,
 ) -> Any:
     """Images, or spectrograms with their axes, as a matplotlib figure.
@@ -26,14 +28,25 @@ def show(
         examples: what to show.
         titles: one each.
         preprocessor: the backbone's.
-        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; nothing is mixed.
+        augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``, a Keras layer, or a callable on one
+            example. Examples are not mixed with each other.
         seed: of the augmentation.
+
+    Raises:
+        ValueError: there is no augmentation of that name, or the user's fails on the first example.
+        TypeError: it is none of these.
     """
     if not len(examples):
         return figures.grid(np.zeros((0, 1, 1, 3)), [])
     modality = MODALITIES[preprocessor.modality]
-    reader = modality.reader(examples.columns[modality.name], preprocessor, digests=examples.digests, seed=seed)
-    pictures = np.stack([reader.picture(index, augmentation) for index in range(len(examples))])
+    column, name, own = examples.columns[modality.name], augmentation, None
+    if isinstance(augmentation, str):
+        check_augmentation(augmentation)
+    else:
+        name, own = OWN, own_augmentation(augmentation)
+        check_own(own, modality, column, preprocessor)
+    reader = modality.reader(column, preprocessor, digests=examples.digests, seed=seed, own=own)
+    pictures = np.stack([reader.picture(index, name) for index in range(len(examples))])
     return figures.grid(pictures, titles, axes=getattr(preprocessor, "axes", None))
 
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.file_changes import verify
 from kzoo.data.modalities import MODALITIES, modality_for
+from kzoo.data.own_augmentation import OwnAugmentation, check_own, own_of, with_own_augmentation
 from kzoo.data.splits import read
 from kzoo.data.targets import weigh_classes
 from kzoo.evaluation.user_metrics import resolve_metrics
@@ -33,7 +34,6 @@ from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
 from kzoo.setup.monitor_choice import check_monitor, monitor_of
 from kzoo.setup.optimizer_choice import with_described_optimizer
-from kzoo.setup.own_augmentation import OwnAugmentation, check_own, own_of, with_own_augmentation
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
 from kzoo.specs.recipes import auto

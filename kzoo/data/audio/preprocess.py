@@ -166,7 +166,7 @@ class AudioReader:
         digests: SHA-256 of each; what is drawn for it follows from its content. Empty: from its index.
         seed: of the run.
         mixable: not used: recordings are not mixed.
-        own: an augmentation of the user's, of one waveform (samples,), see `kzoo.setup.own_augmentation`.
+        own: an augmentation of the user's, of one waveform (samples,), see `kzoo.data.own_augmentation`.
     """
 
     column: np.ndarray

@@ -27,7 +27,7 @@ class ImageReader:
         digests: SHA-256 of each image; what is drawn for an image follows from its content. Empty: from its index.
         seed: of the run.
         mixable: whether targets can be mixed, as one-hot ones can.
-        own: an augmentation of the user's, of one image (S, S, C) in 0..255, see `kzoo.setup.own_augmentation`.
+        own: an augmentation of the user's, of one image (S, S, C) in 0..255, see `kzoo.data.own_augmentation`.
     """
 
     column: np.ndarray

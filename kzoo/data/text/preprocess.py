@@ -121,7 +121,7 @@ class TextReader:
         digests: SHA-256 of each text; what is drawn for it follows from its content. Empty: from its index.
         seed: of the run.
         mixable: not used: texts are not mixed.
-        own: an augmentation of the user's, of one text, see `kzoo.setup.own_augmentation`.
+        own: an augmentation of the user's, of one text, see `kzoo.data.own_augmentation`.
     """
 
     column: np.ndarray

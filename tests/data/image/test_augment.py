@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kzoo.data.batches import batches
 from kzoo.data.image.augment import PRESETS, ImagePreset, augment_views, mix, shrink
 from kzoo.data.image.preprocess import ImagePreprocessor, divide
 from kzoo.data.image.reader import ImageReader
+from kzoo.data.loader import batches
 from kzoo.training.feed import Split, read
 
 COUNT = 21
