@@ -21,7 +21,7 @@ from kzoo.models.backbones import build
 from kzoo.models.folding import fold
 from kzoo.models.stages import flops
 from kzoo.specs.registry import get_card
-from kzoo.training.runtime import graph_call, openvino_call
+from kzoo.training.runtime import graph_call, openvino_runtime
 
 BACKBONES = (
     "mobilenet_v2_035",
@@ -58,7 +58,7 @@ def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
     images = np.random.default_rng(0).normal(size=(64, size, size, 3)).astype(np.float32)
     traced = tf.function(lambda x: model(x, training=False))
     halves = [tf.constant(images[:32]), tf.constant(images[32:])]
-    folded, converted = graph_call(fold(model)), openvino_call(fold(model))
+    folded, converted = graph_call(fold(model)), openvino_runtime(fold(model))
     ways: dict[str, Callable[[], Any]] = {
         "predict": lambda: model.predict(images, batch_size=32, verbose=0),
         "tf.function": lambda: [traced(half).numpy() for half in halves],

@@ -164,8 +164,11 @@ def adapt(
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
         precision: ``"mixed_bfloat16"`` or ``"float32"``: in which gradient steps compute, but for the layer of logits.
-            Weights stay float32. Frozen activations, validation, predictions and exports are computed as without it.
-            None: the policy of each layer, which is Keras's global one where the layer was built.
+            Weights stay float32. None: the policy of each layer, which is Keras's global one where the layer was built.
+            Unless it is ``"float32"``, frozen activations of the training split are computed in bfloat16 where the
+            processor has units for it, OpenVINO is there, and features of a sample agree (cosine of at least 0.98);
+            the record's ``runtimes`` and the plan say so. Validation, test, predictions and exports are exact in any
+            case.
         callbacks: one or several Keras callbacks (CSVLogger, TensorBoard, MLflow, W&B, your own). They see all phases
             that take gradient steps as one run, with epochs that go on, and as their model the part that trains. An
             EarlyStopping ends the phase it is in, and starts anew in the next; with `monitor` it can watch

@@ -494,7 +494,7 @@ def test_a_plan_says_what_the_options_change(module_backbone, arrays):
         ({"monitor": "f1"}, ValueError, r"monitor of a classification must be one of"),
         ({"callbacks": 3}, TypeError, r"callbacks must be Keras callbacks\. Got 3"),
         ({"precision": "mixed_float16"}, ValueError, r"precision must be one of float32, mixed_bfloat16, or None"),
-        ({"schedule": "linear_probe", "precision": "float32"}, ValueError, r"precision would do nothing"),
+        ({"schedule": "linear_probe", "precision": "mixed_bfloat16"}, ValueError, r"precision would do nothing"),
         ({"verbose": 3}, ValueError, r"verbose must be 0"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import random
 from collections.abc import Iterator
@@ -95,6 +96,8 @@ def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
     class_weights = weigh_classes(class_weight, splits.train.targets, labels=splits.labels)
     title = f"{card.name} ({weights or 'random'} weights) on {preprocessor}; schedule {schedule.name}"
     available = find_limits()
+    if prepared.options.precision == "float32":
+        available = dataclasses.replace(available, bfloat16=False)
     holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
     batches = [
         1 if phase.optimizer == "lbfgs" else whole_batch(phase.batch_size, len(splits.train), strategy)
@@ -112,6 +115,11 @@ def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
         shown = [f"{label} {weight:.3g}" for label, weight in zip(splits.labels, class_weights, strict=True)]
         notes.append(f"Class weights: {', '.join(shown)}.")
     notes += prepared.options.notes()
+    if any(holding.precision == "bfloat16" for holding in holdings):
+        notes.append(
+            "Frozen activations of the training split are computed in bfloat16 where a sample agrees with float32; "
+            "precision='float32' computes them exactly. Validation and test always are."
+        )
     for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
         notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, holding)]
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
@@ -137,11 +145,10 @@ def _row(phase: Phase, holding: CachePlan, batch: int, assembled: Assembled, spl
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
-    count = numbers_at(assembled.cuts[groups[0]], assembled.model) * (
-        holding.views * len(splits.train) + len(splits.validation)
-    )
+    size = numbers_at(assembled.cuts[groups[0]], assembled.model)
+    count = holding.bytes(size=size, train=len(splits.train), held=len(splits.validation))
     place = {"memory": "in memory", "disk": "on the disk"}.get(holding.place)
-    held = f"{count * np.dtype(holding.dtype).itemsize / 1e6:,.0f} MB {place}"
+    held = f"{count / 1e6:,.0f} MB {place}"
     if holding.place == "nowhere":
         held = "none: plain loop"
     views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"

@@ -88,10 +88,9 @@ class TrainingOptions:
         """
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
         given = {name: value for name, value in given.items() if value is not None}
-        named = {
-            **given,
-            **{name: ... for name in ("optimizer", "loss", "precision") if getattr(self, name) is not None},
-        }
+        named = {**given, **{name: ... for name in ("optimizer", "loss") if getattr(self, name) is not None}}
+        if self.precision == "mixed_bfloat16":
+            named["precision"] = ...
         if named and not schedule.takes_steps:
             shown = [name if value is ... else f"{name}={value!r}" for name, value in named.items()]
             raise ValueError(

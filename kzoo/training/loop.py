@@ -36,7 +36,8 @@ class PhaseResult:
         groups: the groups that trained.
         views: how many views of each example it went through.
         place: where their activations were: ``"memory"``, ``"disk"``, or ``"nowhere"``.
-        runtimes: what computed them: ``"OpenVINO"``, ``"folded"``, ``"Keras"``; none where they were there already.
+        runtimes: what computed them: ``"OpenVINO"``, ``"OpenVINO bfloat16"``, ``"folded"``, ``"Keras"``; none where
+            they were there already.
         state: what validation says of the weights that it kept; None where no epoch ended with sound ones.
         scores: on validation, of the weights it kept; without any, of its last epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
@@ -87,7 +88,8 @@ def train(
         fold: see `kzoo.models.folding.fold`.
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
-        precision: dtype policy in which gradient steps compute; None: that of each layer.
+        precision: dtype policy in which gradient steps compute; None: that of each layer. ``"float32"``: activations
+            are not computed in bfloat16 either.
 
     Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.
 
@@ -100,7 +102,8 @@ def train(
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
-    loop = _Loop(model, groups, Activations(model, cuts, feed, fold), optimizers, strategy, users, precision)
+    activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
+    loop = _Loop(model, groups, activations, optimizers, strategy, users, precision)
     results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"

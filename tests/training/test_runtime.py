@@ -9,7 +9,17 @@ import pytest
 
 from kzoo.models.folding import fold
 from kzoo.training import runtime
-from kzoo.training.runtime import difference, fastest, graph_call, openvino_call
+from kzoo.training.runtime import (
+    ImpreciseError,
+    Runtime,
+    agreement,
+    difference,
+    fastest,
+    graph_call,
+    has_bfloat16,
+    in_bfloat16,
+    openvino_runtime,
+)
 
 BATCHES = [1, 5, 17, 33]
 
@@ -109,8 +119,8 @@ def test_every_runtime_that_fails_has_its_line(several, pictures, caplog):
 
 def test_openvino_agrees_and_keeps_the_order_of_outputs(several, pictures):
     pytest.importorskip("openvino")
-    assert_alike(openvino_call(several), several, pictures)
-    assert_alike(openvino_call(fold(several)), several, pictures)
+    assert_alike(openvino_runtime(several), several, pictures)
+    assert_alike(openvino_runtime(fold(several)), several, pictures)
 
 
 def test_openvino_computes_in_float32(pictures):
@@ -120,7 +130,7 @@ def test_openvino_computes_in_float32(pictures):
     inputs = keras.Input((16, 16, 3))
     model = keras.Model(inputs, keras.layers.Conv2D(4, 16)(inputs))
     wanted = keras.ops.convert_to_numpy(model(pictures))
-    assert difference(openvino_call(model)(pictures), [wanted]) < 1e-5
+    assert difference(openvino_runtime(model)(pictures), [wanted]) < 1e-5
 
 
 def test_a_model_of_two_inputs_runs(backbone, pictures):
@@ -163,3 +173,65 @@ def test_one_that_is_merely_slower_is_no_warning(several, pictures, without_open
     assert fastest(several, fold=fold, sample=[pictures[:4]]).name == "Keras"
     (record,) = caplog.records
     assert (record.levelno, "4.0 times slower" in record.getMessage()) == (logging.INFO, True)
+
+
+def scaled_by(factors):
+    """A runtime whose half gives activations multiplied by `factors`, (C,)."""
+    exact = Runtime("exact", lambda inputs: [inputs])
+    return Runtime("exact", exact.call, lambda: lambda inputs: [inputs * np.asarray(factors, np.float32)])
+
+
+def test_bfloat16_is_used_where_features_of_a_sample_agree():
+    sample = np.ones((3, 2, 2, 2), np.float32)
+    found = in_bfloat16(scaled_by([1.0, 1.1]), sample=[sample])
+    assert found.name == "exact bfloat16"
+    np.testing.assert_allclose(found(sample)[0], sample * [1.0, 1.1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "reason"),
+    [
+        (scaled_by([1.0, 1.6]), "a cosine of 0.97"),
+        (scaled_by([1.0, np.nan]), "a cosine of nan"),
+        (scaled_by([1.0, np.inf]), "a cosine of nan"),
+        (Runtime("folded", lambda inputs: [inputs]), "folded has none"),
+    ],
+)
+def test_bfloat16_that_differs_or_is_not_there_is_refused(runtime, reason):
+    with pytest.raises(ImpreciseError, match=reason):
+        in_bfloat16(runtime, sample=[np.ones((3, 2, 2, 2), np.float32)])
+
+
+def test_one_example_that_disagrees_is_enough():
+    wanted = np.ones((2, 4, 3))
+    found = wanted.copy()
+    found[1, :, 2] = 0
+    assert agreement([wanted, found], [wanted, wanted]) == pytest.approx(np.sqrt(2 / 3))
+    assert agreement([np.zeros((2, 3))], [np.zeros((2, 3))]) == 1
+    assert agreement([np.zeros((2, 3))], [np.ones((2, 3))]) == 0
+
+
+def test_openvino_in_bfloat16_is_near(several, pictures):
+    if not has_bfloat16():
+        pytest.skip("no OpenVINO, or no units for bfloat16")
+    exact = openvino_runtime(several)
+    found = in_bfloat16(exact, sample=[pictures])
+    assert found.name == "OpenVINO bfloat16"
+    assert 1e-4 < difference(found(pictures), exact(pictures)) < 0.05
+
+
+def test_units_for_bfloat16_are_read_off_the_flags(tmp_path, monkeypatch):
+    info = tmp_path / "cpuinfo"
+    monkeypatch.setattr(runtime, "Path", lambda path: info)
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(runtime.tf.config, "list_physical_devices", lambda kind: [])
+    has_bfloat16.cache_clear()
+    assert not has_bfloat16()
+    for flags, found in (("avx512f amx_int8", False), ("avx512f avx512_bf16", True), ("amx_bf16 sse", True)):
+        info.write_text(f"model name: amx_bf16\nflags\t\t: fpu {flags}\n")
+        has_bfloat16.cache_clear()
+        assert has_bfloat16() is found
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
+    has_bfloat16.cache_clear()
+    assert not has_bfloat16()
+    has_bfloat16.cache_clear()

@@ -20,6 +20,7 @@ from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hol
 from kzoo.training.cache.compute import BATCH, Passes
 from kzoo.training.cache.rows import BranchRows, Rows, RowSource
 from kzoo.training.feed import PARALLEL, Feed, read, untuned
+from kzoo.training.runtime import ImpreciseError, has_bfloat16
 from kzoo.training.trunk import Cut, budget, cut, numbers_at
 
 LOG = logging.getLogger("kzoo")
@@ -27,7 +28,7 @@ LOG = logging.getLogger("kzoo")
 
 def find_limits() -> CacheLimits:
     """What activations may take on this machine, now: half of the free memory, and what the store has room for."""
-    return CacheLimits(memory=budget(), disk=disk.room())
+    return CacheLimits(memory=budget(), disk=disk.room(), bfloat16=has_bfloat16())
 
 
 @dataclass
@@ -40,6 +41,7 @@ class Activations:
         feed: the data.
         fold: from a model to one that gives the same with fewer operations.
         limits: what they may take.
+        exact: whether all are computed as the model computes them, and none in bfloat16.
     """
 
     model: keras.Model
@@ -47,12 +49,15 @@ class Activations:
     feed: Feed
     fold: Callable[..., keras.Model]
     limits: CacheLimits = field(default_factory=find_limits)
+    exact: bool = False
     _strands: dict[str, dict[str, Sequence[Any]]] = field(init=False)
     _joins: dict[str, BranchJoin] = field(init=False)
     _parts: dict[str, Cut] = field(default_factory=dict)
     _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.exact:
+            self.limits = replace(self.limits, bfloat16=False)
         self._strands, self._joins = {}, {}
         for group, tensors in self.cuts.items():
             found = find_strands(tensors)
@@ -87,14 +92,17 @@ class Activations:
             bar: progress, in images.
         """
         self._passes = self._new_passes()
-        for attempt in range(3):
+        for attempt in range(4):
             try:
                 self._fill(phases, bar)
                 break
             except OverflowError:
                 self.limits = replace(self.limits, half=False)
+            except ImpreciseError as error:
+                LOG.info("bfloat16 is not used for %s: %s", self.model.name, error)
+                self.limits = replace(self.limits, bfloat16=False)
             except OSError as error:
-                if attempt == 2 or not self.limits.disk:
+                if attempt == 3 or not self.limits.disk:
                     raise
                 told = "The activation cache %s cannot be written (%s): training continues without it."
                 LOG.warning(told, disk.folder(), error)

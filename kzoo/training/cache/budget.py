@@ -8,6 +8,9 @@ import numpy as np
 
 from kzoo.specs.schedule import Phase
 
+LEAST_EXAMPLES = 200
+"""Training examples from which bfloat16 is worth the second that it takes to ask for it."""
+
 
 @dataclass(frozen=True)
 class CachePlan:
@@ -16,12 +19,31 @@ class CachePlan:
     Args:
         place: ``"memory"``, ``"disk"``, or ``"nowhere"``: examples then go through the whole model in each epoch.
         views: how many views of each example.
-        dtype: ``"float32"``, or ``"float16"`` where that makes them fit.
+        dtype: of the training split's: ``"float32"``, or ``"float16"`` where that makes them fit, or loses nothing.
+        precision: in which the training split's are computed: ``"float32"`` or ``"bfloat16"``. Validation's are exact,
+            and held as float32 then: it judges what is served.
     """
 
     place: str
     views: int
     dtype: str = "float32"
+    precision: str = "float32"
+
+    @property
+    def held_dtype(self) -> str:
+        """As `dtype`, of the validation split's."""
+        return "float32" if self.precision == "bfloat16" else self.dtype
+
+    def bytes(self, *, size: int, train: int, held: int) -> int:
+        """What they take.
+
+        Args:
+            size: activations for one example.
+            train: examples of the training split.
+            held: examples of the validation split.
+        """
+        of = {"float32": 4, "float16": 2}
+        return size * (self.views * train * of[self.dtype] + held * of[self.held_dtype])
 
 
 @dataclass(frozen=True)
@@ -32,11 +54,13 @@ class CacheLimits:
         memory: bytes.
         disk: bytes; 0 where the store cannot be used.
         half: whether they may be held in float16: not where one is beyond its range.
+        bfloat16: whether the training split's may be computed in bfloat16: where the processor has units for it.
     """
 
     memory: int
     disk: int
     half: bool = True
+    bfloat16: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,7 @@ class CacheRequest:
         number: of the view.
         dtype: in which they are held.
         place: ``"memory"`` or ``"disk"``.
+        precision: in which they are computed.
     """
 
     group: str
@@ -58,6 +83,7 @@ class CacheRequest:
     number: int
     dtype: str
     place: str
+    precision: str = "float32"
 
     @property
     def view(self) -> tuple[str, str, int]:
@@ -69,7 +95,8 @@ def hold(phase: Phase, *, size: int, train: int, held: int, limits: CacheLimits)
     """How the activations of a phase are held: of all its views, of as many as there is room for, or not at all.
 
     In memory as float32, else as float16, else on the disk. What a probe is solved on has to be in memory. Where
-    nothing is held, a view is made when its epoch comes, so there is room for all.
+    nothing is held, a view is made when its epoch comes, so there is room for all. What is computed in bfloat16, which
+    keeps 8 bits, is held as float16, which keeps 11.
 
     Args:
         phase: the phase.
@@ -78,16 +105,17 @@ def hold(phase: Phase, *, size: int, train: int, held: int, limits: CacheLimits)
         held: examples of the validation split.
         limits: what there is.
     """
+    small, precision = "float16" if limits.half else "float32", "float32"
+    first = "float32"
+    if limits.bfloat16 and train >= LEAST_EXAMPLES:
+        first, precision = small, "bfloat16"
     if phase.optimizer == "lbfgs":
-        return CachePlan("memory", 1)
+        return CachePlan("memory", 1, first, precision)
     for views in range(views_of(phase) if size else 0, 0, -1):
-        count = size * (views * train + held)
-        if 4 * count <= limits.memory:
-            return CachePlan("memory", views)
-        if limits.half and 2 * count <= limits.memory:
-            return CachePlan("memory", views, "float16")
-        if (2 if limits.half else 4) * count <= limits.disk:
-            return CachePlan("disk", views, "float16" if limits.half else "float32")
+        for place, dtype in (("memory", first), ("memory", small), ("disk", small)):
+            found = CachePlan(place, views, dtype, precision)
+            if found.bytes(size=size, train=train, held=held) <= getattr(limits, place):
+                return found
     return CachePlan("nowhere", views_of(phase))
 
 
@@ -97,10 +125,10 @@ def requests(phase: Phase, group: str, holding: CachePlan) -> list[CacheRequest]
         return []
     return [
         *(
-            CacheRequest(group, "train", phase.augmentation, number, holding.dtype, holding.place)
+            CacheRequest(group, "train", phase.augmentation, number, holding.dtype, holding.place, holding.precision)
             for number in range(holding.views)
         ),
-        CacheRequest(group, "held", "none", 0, holding.dtype, holding.place),
+        CacheRequest(group, "held", "none", 0, holding.held_dtype, holding.place),
     ]
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from kzoo.training.cache.branches import follow, meet
 from kzoo.training.cache.budget import CacheRequest, narrow
 from kzoo.training.cache.rows import MemoryBlock, Rows, joined
 from kzoo.training.feed import Feed, Split, read, verified
-from kzoo.training.runtime import Runtime, fastest
+from kzoo.training.runtime import Runtime, fastest, in_bfloat16
 from kzoo.training.trunk import fingerprint, pack
 
 BATCH = 64
@@ -27,6 +28,9 @@ BATCH = 64
 
 SAMPLE = 4
 """Examples on which runtimes are compared."""
+
+NEAR_SAMPLE = 16
+"""Examples on which bfloat16 is compared with exact results."""
 
 
 @dataclass
@@ -48,11 +52,12 @@ class Passes:
     rows: dict[tuple[str, str], Rows]
     _runtimes: dict[tuple[str, ...], Runtime] = field(default_factory=dict)
     _prints: dict[str, str] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
 
     @property
     def runtimes(self) -> list[str]:
         """Names of the runtimes that were used so far."""
-        return sorted({runtime.name for runtime in self._runtimes.values()})
+        return sorted(self._used)
 
     def key(self, request: CacheRequest) -> tuple[str, str]:
         """A hash of all that activations follow from, besides the content of the examples; and their split."""
@@ -64,6 +69,8 @@ class Passes:
             "view": {**self.feed.key(request.augmentation), "number": request.number},
             "dtype": request.dtype,
         }
+        if request.precision != "float32":
+            values["precision"] = [request.precision, version("openvino")]
         if self.feed.mixes(request.augmentation):
             part = self._part(request)
             values["mixed"] = hashlib.sha256("".join(part.digests).encode() + part.targets.tobytes()).hexdigest()
@@ -103,15 +110,32 @@ class Passes:
                 key = keys[request]
                 self.rows[key] = joined(blocks[request], digests, mapped=mapped, mixed=mixed, key=key[0])
 
-    def at_cuts(self, groups: Sequence[str], inputs: Sequence[Any], *, below: str = "") -> dict[str, list[np.ndarray]]:
-        """Activations at the cuts below `groups`, from the model's input, or from those at the cut of a lower group."""
-        name = (below, *groups)
-        if name not in self._runtimes:
+    def at_cuts(
+        self, groups: Sequence[str], inputs: Sequence[Any], *, below: str = "", precision: str = "float32"
+    ) -> dict[str, list[np.ndarray]]:
+        """Activations at the cuts below `groups`, from the model's input, or from those at the cut of a lower group.
+
+        Raises:
+            ImpreciseError: in bfloat16 they are not nearly the same.
+        """
+        runtime = self._runtime(groups, inputs, below, precision)
+        self._used.add(runtime.name)
+        outputs = iter(runtime(*inputs))
+        return {group: [next(outputs) for _ in self.cuts[group]] for group in groups}
+
+    def _runtime(self, groups: Sequence[str], inputs: Sequence[Any], below: str, precision: str) -> Runtime:
+        name = (precision, below, *groups)
+        if name in self._runtimes:
+            return self._runtimes[name]
+        if precision == "bfloat16":
+            exact = self._runtime(groups, inputs, below, "float32")
+            found = in_bfloat16(exact, sample=[each[:NEAR_SAMPLE] for each in inputs])
+        else:
             tensors = [tensor for group in groups for tensor in self.cuts[group]]
             part = keras.Model(pack(self.cuts[below]) if below else self.model.input, tensors, name="trunk")
-            self._runtimes[name] = fastest(part, fold=self.fold, sample=[each[:SAMPLE] for each in inputs])
-        outputs = iter(self._runtimes[name](*inputs))
-        return {group: [next(outputs) for _ in self.cuts[group]] for group in groups}
+            found = fastest(part, fold=self.fold, sample=[each[:SAMPLE] for each in inputs])
+        self._runtimes[name] = found
+        return found
 
     def _part(self, request: CacheRequest) -> Split:
         return getattr(self.feed, request.split)
@@ -173,7 +197,8 @@ class Passes:
             for number, rows in zip(numbers, held, strict=True):
                 for start in range(0, len(order), BATCH):
                     inputs, targets = rows.gather(order[start : start + BATCH], part.targets)
-                    yield number, self.at_cuts(wanted, inputs, below=lower), targets.numpy()
+                    found = self.at_cuts(wanted, inputs, below=lower, precision=request.precision)
+                    yield number, found, targets.numpy()
         if not fresh:
             return
         bar.total += len(order) * len(numbers)
@@ -182,7 +207,7 @@ class Passes:
         batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
         with verified(part, order):
             for inputs, targets in read(part, order, request.augmentation, numbers, batch=batch):
-                found = self.at_cuts(served, (inputs,))
+                found = self.at_cuts(served, (inputs,), precision=request.precision)
                 for place, number in enumerate(numbers):
                     span = slice(place, None, len(numbers))
                     yield number, {name: [a[span] for a in found[name]] for name in fresh}, targets[span].numpy()

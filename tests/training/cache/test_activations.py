@@ -8,10 +8,12 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.training.cache import disk
+from kzoo.training import phase
+from kzoo.training.cache import budget, compute, disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits
 from kzoo.training.feed import Split, read
+from kzoo.training.runtime import ImpreciseError, Runtime
 
 PLENTY = 1 << 30
 HEAD = kzoo.Phase("head", optimizer="lbfgs")
@@ -86,6 +88,66 @@ def test_all_passes_of_a_phase_share_a_runtime(adapt, runtimes):
     adapt()
     # The probe's, for both splits and for what tuning wants of the validation split; and that of the views.
     assert len(runtimes) == 2
+
+
+@pytest.fixture
+def rough(monkeypatch):
+    """Few examples are enough for bfloat16, which here halves what is computed; the samples that were compared."""
+    samples = []
+
+    def halve(exact, *, sample):
+        samples.append(sample)
+        return Runtime("rough", lambda *inputs: [each / 2 for each in exact(*inputs)])
+
+    monkeypatch.setattr(budget, "LEAST_EXAMPLES", 48)
+    monkeypatch.setattr(compute, "in_bfloat16", halve)
+    return samples
+
+
+def rows_of(cache):
+    """Bytes of all rows, by split."""
+    found = {"train": 0, "held": 0}
+    for block in cache.glob("*/[0-9a-f]*"):
+        split = "train" if disk.card_of(block)["examples"] == 48 else "held"
+        found[split] += sum(file.stat().st_size for file in block.glob("*.bin"))
+    return found
+
+
+def test_training_activations_in_bfloat16_take_half_and_validation_stays_exact(adapt, cache, rough, monkeypatch):
+    schedule, solved = kzoo.Schedule((HEAD,)), []
+    solve = phase.solve
+    monkeypatch.setattr(phase, "solve", lambda *data, kind: solved.append(data) or solve(*data, kind=kind))
+    adapt(schedule=schedule)
+    exact_bytes = rows_of(cache)
+    found = adapt(CacheLimits(PLENTY, PLENTY, bfloat16=True), schedule=schedule)
+    (train, held), (rough_train, rough_held) = solved
+    np.testing.assert_array_equal(rough_train[0], (train[0] / 2).astype(np.float16))
+    np.testing.assert_array_equal(rough_held[0], held[0])
+    # Validation's are those that the exact run kept.
+    assert list(found.record.phases[0].runtimes) == ["rough"]
+    assert len(rough[0][0]) == compute.NEAR_SAMPLE
+    both = rows_of(cache)
+    assert both["train"] == 1.5 * exact_bytes["train"]
+
+
+def test_float32_keeps_bfloat16_out(adapt, rough):
+    exact = adapt()
+    assert_alike(exact, adapt(CacheLimits(PLENTY, PLENTY, bfloat16=True), precision="float32"))
+    assert not rough
+
+
+def test_what_bfloat16_changes_too_much_is_computed_exactly(adapt, rough, computed, monkeypatch, caplog):
+    exact, known = adapt(), len(computed)
+
+    def refuse(exact, *, sample):
+        raise ImpreciseError("its features differ")
+
+    monkeypatch.setattr(compute, "in_bfloat16", refuse)
+    caplog.set_level("INFO", "kzoo")
+    assert_same(exact, adapt(CacheLimits(PLENTY, PLENTY, bfloat16=True)))
+    # It tried, once, and then found what the exact run had kept.
+    assert len(computed) == known + 1
+    assert caplog.text.count("its features differ") == 1
 
 
 def test_iterations_do_not_wait_for_the_tuning_of_tf_data():

@@ -1,5 +1,7 @@
 """Where activations are held, by what they take and what there is."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,30 @@ def test_without_a_bound_there_is_a_view_an_epoch_or_as_many_as_fit():
     assert hold(free, limits=CacheLimits(0, 2 * counts[5]), **SIZES) == CachePlan("disk", 5, "float16")
     assert hold(free, limits=CacheLimits(2 * counts[4], 0), **SIZES) == CachePlan("memory", 4, "float16")
     assert hold(free, limits=CacheLimits(0, 0), **SIZES) == CachePlan("nowhere", 5)
+
+
+@pytest.mark.parametrize(
+    ("limits", "holding"),
+    [
+        (CacheLimits(200_000, 0), CachePlan("memory", 3, "float16", "bfloat16")),
+        (CacheLimits(121_600, 0), CachePlan("memory", 3, "float16", "bfloat16")),
+        (CacheLimits(121_599, 121_600), CachePlan("disk", 3, "float16", "bfloat16")),
+        (CacheLimits(121_599, 0), CachePlan("memory", 2, "float16", "bfloat16")),
+        (CacheLimits(1 << 20, 0, half=False), CachePlan("memory", 3, "float32", "bfloat16")),
+    ],
+)
+def test_in_bfloat16_training_takes_half_and_validation_stays_exact(limits, holding):
+    limits = dataclasses.replace(limits, bfloat16=True)
+    assert hold(PHASE, size=100, train=200, held=4, limits=limits) == holding
+    wanted = requests(PHASE, "stage2", holding)
+    assert {(each.dtype, each.precision) for each in wanted if each.split == "train"} == {(holding.dtype, "bfloat16")}
+    assert [(each.dtype, each.precision) for each in wanted if each.split == "held"] == [("float32", "float32")]
+
+
+def test_few_examples_are_computed_exactly():
+    limits, probe = CacheLimits(1 << 30, 0, bfloat16=True), Phase("head", optimizer="lbfgs")
+    assert hold(probe, size=1, train=199, held=4, limits=limits) == CachePlan("memory", 1)
+    assert hold(probe, size=1, train=200, held=4, limits=limits) == CachePlan("memory", 1, "float16", "bfloat16")
 
 
 def test_a_probe_is_always_in_memory():
