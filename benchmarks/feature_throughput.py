@@ -7,6 +7,7 @@ and takes them apart itself. The bound is the machine's own: the FLOP/s of a flo
 measured in the same run, over the FLOPs of the network.
 """
 
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from kzoo.models.backbones import build
 from kzoo.models.folding import fold
 from kzoo.models.stages import flops
 from kzoo.specs.registry import get_card
-from kzoo.training.runtime import graph_call, openvino_runtime
+from kzoo.training.runtime import graph_call, has_bfloat16, openvino_runtime
 
 BACKBONES = (
     "mobilenet_v2_035",
@@ -66,6 +67,8 @@ def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
         "openvino": lambda: converted(images),
         "gemm": gemm,
     }
+    if converted.halve and has_bfloat16():
+        ways["bfloat16"] = functools.partial(converted.halve(), images)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for number in range(rounds + 1):
         for way, call in ways.items():
@@ -75,7 +78,7 @@ def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
                 times[way].append(time.perf_counter() - started)
     rates = {way: len(images) / statistics.median(seconds) for way, seconds in times.items()}
     bound = GEMM_FLOPS / statistics.median(times["gemm"]) / operations
-    return {
+    found = {
         "predict": round(rates["predict"]),
         "tf.function": round(rates["tf.function"]),
         "kzoo": round(rates["kzoo"]),
@@ -84,6 +87,10 @@ def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
         "OpenVINO / tf.function": rates["openvino"] / rates["tf.function"],
         "bound": round(bound),
     }
+    if "bfloat16" in rates:
+        found["kzoo, bfloat16"] = round(rates["bfloat16"])
+        found["bfloat16 / tf.function"] = rates["bfloat16"] / rates["tf.function"]
+    return found
 
 
 EDGE, REPEATS = 2048, 4

@@ -1,8 +1,8 @@
 """Runtimes: the fastest way to run a frozen model on this machine with the results of Keras, or nearly so.
 
-In bfloat16, processors with units for it compute several times as fast: one with AMX, images of 224 pixels, three times
-as fast as `tf.function` by OpenVINO in float32 and six times in bfloat16 with MobileNetV2 0.35, 1.1 and 7 times with
-ResNet50 (``benchmarks/feature_throughput.py``).
+In bfloat16, processors with units for it compute several times as fast. One with AMX, on images of 224 pixels, against
+`tf.function`: MobileNetV2 0.35 by OpenVINO in float32 3.5 times as fast, in bfloat16 4.7 times; ResNet50 1.6 and 7.6
+times (``benchmarks/feature_throughput.py``).
 """
 
 from __future__ import annotations
