@@ -1,4 +1,7 @@
-"""Temporary folders beside a target, and what killed processes leave there."""
+"""Temporary folders beside a target, and what killed processes leave there.
+
+`tempfile` removes its folders only where Python comes to its end, which a killed process does not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Locks: one writer of a target at a time, whatever path leads to it; and which processes are alive."""
+"""Locks: one writer of a target at a time, whatever path leads to it; and which processes are alive.
+
+filelock does the locking. It neither names the holder nor removes its file, and says nothing of dead processes; psutil
+would, but two lines of ``/proc`` need no compiled dependency.
+"""
 
 from __future__ import annotations
 

@@ -121,7 +121,11 @@ def _load_arrays(model: keras.Model, path: Path) -> None:
 
 
 def _download(file: WeightFile, path: Path) -> None:
-    """Fetches a file into the cache, whole and checked, or not at all."""
+    """Fetches a file into the cache, whole and checked, or not at all.
+
+    ``keras.utils.get_file`` writes under the final name, so that a killed process leaves half a file there; pooch moves
+    whole files in, but takes no lock between processes and would be one more dependency.
+    """
     aside = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

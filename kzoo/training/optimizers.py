@@ -233,7 +233,11 @@ _NOT_DECAYED = (
 
 
 def rate_at(step: int, *, phase: Phase, steps: int) -> float:
-    """The learning rate of step `step` in [0, steps): a linear rise, then a cosine to 0 or a constant."""
+    """The learning rate of step `step` in [0, steps): a linear rise, then a cosine to 0 or a constant.
+
+    ``keras.optimizers.schedules.CosineDecay`` gives the same numbers to 1e-7, but computes each in TensorFlow
+    operations: milliseconds a step instead of a microsecond (Keras 3.15, CPU).
+    """
     rise = round(phase.warmup * steps)
     if step < rise:
         return phase.learning_rate * (step + 1) / (rise + 1)
