@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kzoo.distillation.distill import distill
     from kzoo.distillation.static_embeddings import distill_static
     from kzoo.evaluation.metrics import Evaluation
+    from kzoo.evaluation.user_metrics import register_metric
     from kzoo.merging import ensemble, soup
     from kzoo.models.heads import register_head
     from kzoo.pretraining.objectives.objective_registry import register_objective
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kzoo.specs.registry import get_card, list_models, register
     from kzoo.specs.schedule import Phase, Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
+    from kzoo.training.losses import register_loss
 
 __version__ = "0.1.0"
 
@@ -65,6 +67,8 @@ _PUBLIC = {
     "pretrain": "kzoo.pretraining.pretrain",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
+    "register_loss": "kzoo.training.losses",
+    "register_metric": "kzoo.evaluation.user_metrics",
     "register_objective": "kzoo.pretraining.objectives.objective_registry",
     "register_recipe": "kzoo.specs.recipes",
     "register_source": "kzoo.data.sources.forms",
@@ -103,6 +107,8 @@ __all__ = [
     "pretrain",
     "register",
     "register_head",
+    "register_loss",
+    "register_metric",
     "register_objective",
     "register_recipe",
     "register_source",

@@ -133,20 +133,21 @@ def adapt(
         optimizer: likewise, the name of one, see `kzoo.Phase`; or a Keras optimizer. A name leaves the rate and the
             weight decay of the phases as they are. Of a Keras optimizer the arguments are used: its learning_rate
             unless `learning_rate` is given, and its weight_decay, which is for kernels only.
-        loss: a Keras loss, its name, or a callable of (truth, outputs) that returns a loss for each example, (B,), in
-            TensorFlow or ``keras.ops``. Truth is float32 (B, outputs): one-hot for a Classification, 0 or 1 for a
-            MultiLabel, standardised values for a Regression. Outputs are float32 logits (B, outputs), so a loss of
-            classes needs ``from_logits=True``, which a name gets by itself. It is the loss of gradient steps: a probe
-            is solved for its own, and validation selects as without it.
-        metrics: one or several Keras metrics, their names, or callables of (truth, outputs) that return a number. The
-            evaluation shows them beside the built-in ones, each with a 95% interval from a bootstrap over examples, or
-            over groups. Truth is float32 (N, outputs), one-hot for a Classification; outputs are what `predict` gives,
-            probabilities or values, float32 (N, outputs).
+        loss: a Keras loss, the name of one (or one given to `kzoo.register_loss`), or a callable of (truth, outputs)
+            that returns a loss for each example, (B,), in TensorFlow or ``keras.ops``. Truth is float32 (B, outputs):
+            one-hot for a Classification, 0 or 1 for a MultiLabel, standardised values for a Regression. Outputs are
+            float32 logits (B, outputs), so a loss of classes needs ``from_logits=True``, which a name of Keras gets by
+            itself. It is the loss of gradient steps: a probe is solved for its own, and validation selects as without
+            it.
+        metrics: one or several Keras metrics, names (of these, or given to `kzoo.register_metric`), or callables of
+            (truth, outputs) that return a number. The evaluation shows them beside the built-in ones, each with a 95%
+            interval from a bootstrap over examples, or over groups. Truth is float32 (N, outputs), one-hot for a
+            Classification; outputs are what `predict` gives, probabilities or values, float32 (N, outputs).
         monitor: what selects, on validation, the epoch and the phase that are kept: ``"accuracy"``,
             ``"balanced_accuracy"``, ``"macro_f1"``, ``"auc"`` (one against the rest, the mean), ``"loss"`` (the lower
-            the better), or a callable of (truth, outputs) as of `metrics`, of which the highest value is kept. Of equal
-            phases the later is kept. None: the rule of `kzoo.training.selection`. The penalty of a probe is chosen by
-            its loss in any case.
+            the better), or a registered metric or a callable as of `metrics`, of which the highest value is kept. Of
+            equal phases the later is kept. None: the rule of `kzoo.training.selection`. The penalty of a probe is
+            chosen by its loss in any case.
         augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``, instead of what the schedule says; or a
             Keras layer, or a callable on one example as a NumPy array: an image, float32 (S, S, C) in 0..255, a
             recording's waveform, float32 (samples,), or a text, a str. It must give the same shape and finite numbers,

@@ -6,6 +6,7 @@ import re
 import shlex
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -16,8 +17,13 @@ from scipy.io import wavfile
 
 import kzoo
 from kzoo.cli.options import build_parser
-from kzoo.models import heads
+from kzoo.data.sources.forms import SOURCES
+from kzoo.evaluation.user_metrics import METRICS
+from kzoo.models.heads import _HEADS
+from kzoo.pretraining.objectives.objective_registry import OBJECTIVES
 from kzoo.specs import registry
+from kzoo.specs.recipes import RECIPES
+from kzoo.training.losses import _LOSSES
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
@@ -143,14 +149,30 @@ def write_image(path: Path, rng: np.random.Generator, colour: int) -> None:
     keras.utils.save_img(path, pixels, scale=False)
 
 
+@pytest.fixture
+def registries() -> Iterator[None]:
+    """What a page registers is gone after it."""
+    rows = [registry._REGISTRY, RECIPES, _HEADS, _LOSSES, METRICS, OBJECTIVES, SOURCES]
+    copies = [each.copy() for each in rows]
+    yield
+    for each, copy in zip(rows, copies, strict=True):
+        each.clear()
+        each.extend(copy) if isinstance(each, list) else each.update(copy)
+
+
+def test_extending_takes_few_lines():
+    for _, code, line in blocks(DOCS / "guides" / "extending.md", "python"):
+        lines = [each for each in code.splitlines() if each.strip()]
+        assert len(lines) < 16, f"the block after line {line} has {len(lines)} lines"
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name_of)
 def test_the_code_of_a_page_runs(page: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for each in data.iterdir():
         (tmp_path / each.name).symlink_to(each)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
-    monkeypatch.setattr(heads, "_HEADS", dict(heads._HEADS))
     module = types.ModuleType(f"page_{name_of(page).replace('/', '_')}")
     # kzoo.register finds a constructor again by its module.
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -132,8 +132,8 @@ PUBLIC = [
     *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "create_model"),
     *("distill", "distill_static"),
     *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
-    *("lp_ft", "plan", "pretrain", "register", "register_head", "register_objective"),
-    *("register_recipe", "register_source", "soup", "stages", "verify"),
+    *("lp_ft", "plan", "pretrain", "register", "register_head", "register_loss"),
+    *("register_metric", "register_objective", "register_recipe", "register_source", "soup", "stages", "verify"),
 ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -41,11 +41,51 @@ class UserMetric:
     function: Callable[[np.ndarray, np.ndarray], float]
 
 
+METRICS: dict[str, UserMetric] = {}
+"""Metrics that `register_metric` added, by name."""
+
+
+def register_metric(name: str, metric: Any) -> None:
+    """Makes `metric` known by its name, to ``metrics=`` and ``monitor=``.
+
+    Args:
+        name: a new name.
+        metric: a callable of truth and outputs, both float32 (N, outputs), that returns a number; or a Keras metric. As
+            a ``monitor`` it selects the epoch and the phase where it is highest on validation.
+
+    Raises:
+        ValueError: the name is taken, here or in `keras.metrics`.
+        TypeError: the metric is neither.
+
+    Example:
+        >>> def certainty(truth, outputs):
+        ...     return outputs.max(axis=1).mean()
+        >>> register_metric("certainty", certainty)
+        >>> METRICS.pop("certainty").function(np.eye(2), np.array([[0.75, 0.25], [0.0, 1.0]]))
+        np.float64(0.875)
+    """
+    if isinstance(metric, str):
+        raise TypeError(f"A metric must be a Keras metric, or a callable of (truth, outputs). Got {metric!r}.")
+    made = replace(_metric(metric, 1), name=name)
+    built_in = BUILT_IN | {"loss"}.union(*(kind.monitors for kind in TASK_KINDS.values()))
+    if name in built_in or name in METRICS or _is_named_by_keras(name):
+        raise ValueError(f"A metric named {name!r} is there already: choose another name.")
+    METRICS[name] = made
+
+
+def _is_named_by_keras(name: str) -> bool:
+    try:
+        return keras.metrics.get(name) is not None
+    except ValueError:
+        return False
+
+
 def resolve_metrics(metrics: Sequence[Any], *, kind: TaskKind, outputs: int) -> tuple[UserMetric, ...]:
     """Metrics of the user's, each tried on a few examples.
 
     Args:
-        metrics: Keras metrics, their names, or callables of truth and outputs that return a number.
+        metrics: Keras metrics, their names, names of registered ones, or callables of truth and outputs that return a
+            number.
         kind: of the task.
         outputs: of the model.
 
@@ -121,12 +161,16 @@ def bootstrap(
 
 
 def _metric(metric: Any, number: int) -> UserMetric:
-    """A metric of a Keras metric, its name or a callable; a lambda is called by its number."""
+    """A metric of a Keras metric, a name or a callable; a lambda is called by its number."""
+    if isinstance(metric, str) and metric in METRICS:
+        return METRICS[metric]
     if isinstance(metric, str):
         try:
             metric = keras.metrics.get(metric)
         except ValueError as error:
-            raise ValueError(f"There is no metric {metric!r} in keras.metrics.") from error
+            raise ValueError(
+                f"There is no metric {metric!r} in keras.metrics, nor is one registered with kzoo.register_metric."
+            ) from error
         if not isinstance(metric, keras.metrics.Metric):
             # Keras's functions give a number for each example.
             return UserMetric(metric.__name__, lambda truth, outputs: float(np.mean(metric(truth, outputs))))

@@ -19,12 +19,24 @@ def register_head(name: str, builder: Builder) -> None:
 
     Args:
         name: a new name.
-        builder: function of the backbone's output, a Keras tensor (B, h, w, C) or (B, C), and of the number of
-            outputs; returns logits (B, outputs). Made of Keras layers alone, it is saved and exported with the model.
+        builder: function of the backbone's output, a Keras tensor (B, h, w, C), (B, t, C) or (B, C), and of the
+            number of outputs; returns logits (B, outputs). Made of Keras layers alone, it is saved and exported with
+            the model.
 
     Raises:
         ValueError: the name is taken.
+        TypeError: the builder cannot be called.
+
+    Example:
+        >>> def flat(features, outputs):
+        ...     return keras.layers.Dense(outputs)(keras.layers.Flatten()(features))
+        >>> register_head("flat", flat)
+        >>> build_head(Head(kind="flat"), keras.Input((4, 4, 8)), outputs=3).shape
+        (None, 3)
+        >>> del _HEADS["flat"]
     """
+    if not callable(builder):
+        raise TypeError(f"A head must be a function of features and the number of outputs. Got {builder!r}.")
     if name == "mlp" or name in _HEADS:
         raise ValueError(f"A head named {name!r} is registered already: choose another name.")
     _HEADS[name] = builder

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.evaluation.user_metrics import METRICS
 from kzoo.task_kinds.task_kind import Score, TaskKind
 from kzoo.training.losses import score
 
@@ -15,7 +16,7 @@ def check_monitor(monitor: Any, *, kind: TaskKind) -> None:
     """Raises where a monitor is unknown, or not for this kind of task.
 
     Args:
-        monitor: one of `kind.monitors`, ``"loss"``, a callable, or None.
+        monitor: one of `kind.monitors`, ``"loss"``, the name of a registered metric, a callable, or None.
         kind: of the task.
 
     Raises:
@@ -24,7 +25,7 @@ def check_monitor(monitor: Any, *, kind: TaskKind) -> None:
     """
     if monitor is None or (callable(monitor) and not isinstance(monitor, type)):
         return
-    known = (*kind.monitors, "loss")
+    known = (*kind.monitors, "loss", *METRICS)
     if not isinstance(monitor, str):
         raise TypeError(f"monitor must be one of {', '.join(known)}, or a callable. Got {monitor!r}.")
     if monitor not in known:
@@ -48,7 +49,9 @@ def monitor_of(monitor: Any, *, kind: TaskKind, scale: Any) -> Score | None:
         return None
     if monitor == "loss":
         return lambda targets, logits: -score(kind, logits, targets)["val_loss"]
-    found = kind.monitors[monitor] if isinstance(monitor, str) else monitor
+    found = monitor
+    if isinstance(monitor, str):
+        found = METRICS[monitor].function if monitor in METRICS else kind.monitors[monitor]
 
     def in_units(values: np.ndarray) -> np.ndarray:
         if scale is None:

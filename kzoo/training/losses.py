@@ -29,11 +29,50 @@ def build_loss(kind: TaskKind, *, label_smoothing: float | str = 0.0) -> keras.l
     return kind.loss(kind.smoothing if isinstance(label_smoothing, str) else label_smoothing)
 
 
+_LOSSES: dict[str, Any] = {}
+
+
+def register_loss(name: str, loss: Any) -> None:
+    """Makes ``loss=name`` train with `loss`, wherever a loss is asked for.
+
+    Args:
+        name: a new name.
+        loss: a Keras loss on logits, or a callable of truth and logits, both float32 (B, outputs), that returns a loss
+            for each example, (B,), in TensorFlow or ``keras.ops``.
+
+    Raises:
+        ValueError: the name is taken, here or in `keras.losses`.
+        TypeError: the loss cannot be called.
+
+    Example:
+        >>> def squared_hinge(truth, outputs):
+        ...     gaps = keras.ops.maximum(1 - (2 * truth - 1) * outputs, 0)
+        ...     return keras.ops.mean(gaps**2, axis=1)
+        >>> register_loss("my_hinge", squared_hinge)
+        >>> resolve_loss("my_hinge", kind=get_task_kind("classification"), outputs=3).name
+        'my_hinge'
+        >>> del _LOSSES["my_hinge"]
+    """
+    if isinstance(loss, type) or not callable(loss):
+        raise TypeError(f"A loss must be a Keras loss, or a callable of (truth, outputs). Got {loss!r}.")
+    if name in _LOSSES or _is_named_by_keras(name):
+        raise ValueError(f"A loss named {name!r} is there already: choose another name.")
+    _LOSSES[name] = loss
+
+
+def _is_named_by_keras(name: str) -> bool:
+    try:
+        return keras.losses.get(name) is not None
+    except ValueError:
+        return False
+
+
 def resolve_loss(loss: Any, *, kind: TaskKind, outputs: int) -> keras.losses.Loss:
     """A loss of the user's, tried on a few zeros.
 
     Args:
-        loss: a Keras loss, its name, or a callable of truth and logits, both float32 (B, outputs).
+        loss: a Keras loss, the name of one or of a registered one, or a callable of truth and logits, both float32
+            (B, outputs).
         kind: of the task.
         outputs: of the model.
 
@@ -44,7 +83,7 @@ def resolve_loss(loss: Any, *, kind: TaskKind, outputs: int) -> keras.losses.Los
     found = _named_loss(loss) if isinstance(loss, str) else loss
     if isinstance(found, type) or not callable(found):
         raise TypeError(f"loss must be a Keras loss, its name, or a callable of (truth, outputs). Got {loss!r}.")
-    wrapped = found if isinstance(found, keras.losses.Loss) else CallableLoss(found)
+    wrapped = found if isinstance(found, keras.losses.Loss) else CallableLoss(found, name=loss)
     if _wants_probabilities(found):
         raise ValueError(
             f"The loss {wrapped.name!r} wants probabilities; outputs are logits. Pass from_logits=True where it takes "
@@ -101,10 +140,14 @@ _OF_PROBABILITIES = (keras.losses.KLDivergence, keras.losses.Dice, keras.losses.
 
 def _named_loss(name: str) -> Any:
     """The loss of a name, on logits where it can choose."""
+    if name in _LOSSES:
+        return _LOSSES[name]
     try:
         found = keras.losses.get(name)
     except ValueError as error:
-        raise ValueError(f"There is no loss {name!r} in keras.losses.") from error
+        raise ValueError(
+            f"There is no loss {name!r} in keras.losses, nor is one registered with kzoo.register_loss."
+        ) from error
     if isinstance(found, keras.losses.Loss):
         logits = {"from_logits": True} if "from_logits" in found.get_config() else {}
         return type(found).from_config({**found.get_config(), **logits})
@@ -116,11 +159,12 @@ def _named_loss(name: str) -> Any:
 
 
 class CallableLoss(keras.losses.Loss):
-    """The loss that a callable gives for each example, (B,)."""
+    """The loss that a callable gives for each example, (B,); it has the callable's name, or the one it goes by."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, *, name: Any = None) -> None:
+        known = name if isinstance(name, str) else getattr(function, "__name__", type(function).__name__)
         # TensorFlow takes no other letters, as those of "<lambda>", in the name of a loss.
-        super().__init__(name=re.sub(r"\W", "", getattr(function, "__name__", type(function).__name__)))
+        super().__init__(name=re.sub(r"\W", "", known))
         self.function = function
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import fbeta_score
 
+from kzoo.evaluation import user_metrics
 from kzoo.evaluation.metrics import measure
-from kzoo.evaluation.user_metrics import BUILT_IN, UserMetric, bootstrap, resolve_metrics
+from kzoo.evaluation.user_metrics import BUILT_IN, UserMetric, bootstrap, register_metric, resolve_metrics
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
@@ -119,6 +120,21 @@ def test_built_in_metrics_keep_their_names():
     with pytest.raises(ValueError, match=r"'accuracy' is a built-in metric of kzoo: give yours another name"):
         resolve_metrics([accuracy], kind=CLASSIFICATION, outputs=3)
     assert set(evaluated().metrics) <= set(BUILT_IN)
+
+
+def test_a_registered_metric_goes_by_its_name(monkeypatch):
+    monkeypatch.setattr(user_metrics, "METRICS", {})
+    register_metric("mine", lambda truth, outputs: 2 * f2(truth, outputs))
+    assert evaluated("mine")["mine"] == pytest.approx(2 * f2(np.eye(3)[TRUTH], OUTPUTS))
+    register_metric("right", keras.metrics.CategoricalAccuracy())
+    assert evaluated("right")["right"] == pytest.approx(evaluated()["accuracy"])
+    for taken in ("mine", "accuracy", "macro_f1", "loss", "AUC"):
+        with pytest.raises(ValueError, match=f"A metric named '{taken}' is there already"):
+            register_metric(taken, f2)
+    for nothing in (3, "AUC", keras.metrics.AUC):
+        with pytest.raises(TypeError, match="A metric must be a Keras metric"):
+            register_metric("other", nothing)
+    assert list(user_metrics.METRICS) == ["mine", "right"]
 
 
 @pytest.mark.parametrize("kind", [MULTI_LABEL, REGRESSION])

@@ -83,6 +83,11 @@ def test_a_name_is_taken_once(name):
         register_head(name, own)
 
 
+def test_a_head_that_cannot_be_called_is_refused():
+    with pytest.raises(TypeError, match="A head must be a function of features and the number of outputs"):
+        register_head("own", keras.Input((4,)))
+
+
 def test_an_unknown_head_names_the_known():
     register_head("own", own)
     with pytest.raises(ValueError, match=r"Unknown head 'onw'\. There are: mlp, own\. kzoo\.register_head adds one"):

@@ -5,6 +5,7 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
+from kzoo.evaluation.user_metrics import UserMetric
 from kzoo.setup.monitor_choice import check_monitor, monitor_of
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
@@ -48,6 +49,14 @@ def test_of_classes_each_name_is_what_scikit_learn_says(name, oracle):
 def test_of_labels_each_name_is_what_scikit_learn_says(name, oracle):
     found = monitor_of(name, kind=MULTI_LABEL, scale=None)(LABELS, LOGITS)
     assert found == pytest.approx(oracle(expit(LOGITS)), rel=1e-6)
+
+
+def test_a_registered_metric_selects(monkeypatch):
+    mine = {"mine": UserMetric("mine", lambda truth, outputs: outputs[truth > 0].mean())}
+    monkeypatch.setattr("kzoo.setup.monitor_choice.METRICS", mine)
+    check_monitor("mine", kind=CLASSIFICATION)
+    found = monitor_of("mine", kind=CLASSIFICATION, scale=None)(ONE_HOT, LOGITS)
+    assert found == pytest.approx(softmax(LOGITS, axis=1)[ONE_HOT > 0].mean(), rel=1e-5)
 
 
 def test_classes_that_validation_lacks_count_for_nothing():

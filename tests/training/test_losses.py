@@ -10,7 +10,8 @@ import tensorflow as tf
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.losses import build_loss, resolve_loss, score
+from kzoo.training import losses
+from kzoo.training.losses import build_loss, register_loss, resolve_loss, score
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(20, 4)).astype(np.float32)
@@ -117,6 +118,25 @@ def numpy_only(truth, outputs):
 def test_a_loss_that_cannot_be_used_is_refused(loss, error, message):
     with pytest.raises(error, match=message):
         resolve_loss(loss, kind=CLASSIFICATION, outputs=4)
+
+
+def own_loss(truth, outputs):
+    return tf.reduce_sum(truth * outputs, axis=1)
+
+
+def test_a_registered_loss_goes_by_its_name(monkeypatch):
+    monkeypatch.setattr(losses, "_LOSSES", {})
+    register_loss("mine", own_loss)
+    found = resolve_loss("mine", kind=CLASSIFICATION, outputs=4)
+    assert found.name == "mine"
+    assert float(found(TARGETS, LOGITS)) == pytest.approx(float((TARGETS * LOGITS).sum(axis=1).mean()), rel=1e-5)
+    for taken in ("mine", "mse", "CategoricalCrossentropy"):
+        with pytest.raises(ValueError, match=f"A loss named '{taken}' is there already"):
+            register_loss(taken, own_loss)
+    for nothing in (keras.losses.MeanSquaredError, "mse"):
+        with pytest.raises(TypeError, match="A loss must be a Keras loss, or a callable"):
+            register_loss("other", nothing)
+    assert list(losses._LOSSES) == ["mine"]
 
 
 def test_a_loss_that_is_given_its_logits_is_taken():

@@ -71,7 +71,20 @@ def register_source(
 
     Raises:
         ValueError: neither prefix nor suffixes are given, or kzoo reads them already.
+        TypeError: `read` cannot be called.
+
+    Example:
+        >>> import numpy as np
+        >>> def read_npz(path):
+        ...     with np.load(path) as file:
+        ...         return file["images"], file["labels"]
+        >>> register_source(read_npz, suffixes=".npz", name="a .npz file")
+        >>> find_source("digits.npz")[0].name
+        'a .npz file'
+        >>> _ = SOURCES.pop()
     """
+    if not callable(read):
+        raise TypeError(f"register_source needs a function that reads. Got {read!r}.")
     suffixes = (suffixes,) if isinstance(suffixes, str) else tuple(suffixes)
     if not (prefix or suffixes):
         raise ValueError("register_source needs a prefix, as 'db:', or suffixes, as ('.tar',).")

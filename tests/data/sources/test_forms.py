@@ -103,6 +103,11 @@ def test_a_source_needs_a_prefix_or_a_suffix(mine):
         register_source(read_tar)
 
 
+def test_a_source_is_a_function(mine):
+    with pytest.raises(TypeError, match=r"needs a function that reads\. Got 'shards'"):
+        register_source("shards", suffixes=".shard")
+
+
 def test_labelled_texts_are_no_txt_file(tmp_path):
     (tmp_path / "lines.txt").write_text("one\ntwo\n")
     with pytest.raises(ValueError, match=r"lines\.txt holds a text a line and no labels"):
