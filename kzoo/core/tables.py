@@ -6,15 +6,19 @@ takes ``1.5 s`` for a text, so both sides of each column would still be chosen h
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 LONG, LARGEST = 20, 5
 """Rows from which on a table is folded when it is shown with others, and rows that are shown then."""
+
+MOST_IMAGES = 20
+"""Rows that show an image in a notebook."""
 
 _NUMBER = re.compile(r"[+-]?(\d[\d,]*\.?\d*|\.\d+)(e[+-]?\d+)?( ?[%A-Za-z]{1,3})?|[+-]?(nan|inf)")
 """A number, and a short unit, as in ``1.5 s``."""
@@ -29,6 +33,8 @@ class Table:
         rows: cells, already rounded. Columns of numbers are set flush right, others flush left.
         title: line above, or "".
         notes: lines below.
+        image: from the number of a row to a small JPEG, or to None; called for the first `MOST_IMAGES` rows when HTML
+            is made, which shows it before the row. None: no row has one.
 
     Example:
         >>> Table(("label", "F1"), [("cat", 0.5), ("dog", 0.75)], notes=("2 labels",))
@@ -42,6 +48,7 @@ class Table:
     rows: Sequence[Sequence[Any]]
     title: str = ""
     notes: Sequence[str] = ()
+    image: Callable[[int], bytes | None] | None = None
 
     def __str__(self) -> str:
         cells = [list(self.columns), *([_text(cell) for cell in row] for row in self.rows)]
@@ -61,11 +68,22 @@ class Table:
     def _repr_html_(self) -> str:
         # Jupyter sets all cells flush right unless told.
         sides = ["right" if self._is_number(column) else "left" for column in range(len(self.columns))]
-        head = _html_row("th", self.columns, sides)
-        body = "".join(_html_row("td", map(_text, row), sides) for row in self.rows)
+        head = _html_row("th", self.columns, sides, before="<th></th>" if self.image else "")
+        body = "".join(
+            _html_row("td", map(_text, row), sides, before=self._image_cell(number))
+            for number, row in enumerate(self.rows)
+        )
         title = f"<p><b>{html.escape(self.title)}</b></p>" if self.title else ""
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return f"{title}<table><thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
+
+    def _image_cell(self, row: int) -> str:
+        """The cell with the image of a row; "" where the table has none."""
+        if self.image is None:
+            return ""
+        data = self.image(row) if row < MOST_IMAGES else None
+        encoded = base64.b64encode(data or b"").decode()
+        return f'<td><img src="data:image/jpeg;base64,{encoded}" alt=""></td>' if data else "<td></td>"
 
     def folded(self, *, by: str, every: str, noun: str, totals: int = 0) -> Table:
         """The same table where it is short; of a long one the rows with the largest values, and a note.
@@ -81,19 +99,21 @@ class Table:
             return self
         column = list(self.columns).index(by)
         largest = sorted(range(count), key=lambda row: -self.rows[row][column])[:LARGEST]
-        rows = [self.rows[row] for row in [*sorted(largest), *range(count, len(self.rows))]]
+        places = [*sorted(largest), *range(count, len(self.rows))]
+        rows, image = [self.rows[row] for row in places], self.image
         note = f"The {LARGEST} largest of {count:,} {noun}; {count - LARGEST:,} are not shown. All: {every}"
-        return replace(self, rows=rows, notes=(*self.notes, note))
+        kept = image and (lambda row: image(places[row]))
+        return replace(self, rows=rows, notes=(*self.notes, note), image=kept)
 
     def _is_number(self, column: int) -> bool:
         values = [row[column] for row in self.rows if row[column] not in (None, "")]
         return bool(values) and all(_NUMBER.fullmatch(_text(value)) for value in values)
 
 
-def _html_row(tag: str, cells: Iterable[str], sides: Sequence[str]) -> str:
+def _html_row(tag: str, cells: Iterable[str], sides: Sequence[str], *, before: str) -> str:
     pairs = zip(cells, sides, strict=True)
     row = "".join(f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>' for cell, side in pairs)
-    return f"<tr>{row}</tr>"
+    return f"<tr>{before}{row}</tr>"
 
 
 def _width(text: str) -> int:

@@ -19,6 +19,7 @@ from kzoo.data.image.check import check_images, open_image
 from kzoo.data.image.column import collect_images, read_image_inputs
 from kzoo.data.image.preprocess import SUFFIXES, ImagePreprocessor, fit_images
 from kzoo.data.image.reader import ImageReader
+from kzoo.data.image.thumbnail import make_thumbnail
 from kzoo.data.joint import restore_texts
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
 from kzoo.data.text.preprocess import TextReader, fit_texts
@@ -50,6 +51,7 @@ class Modality:
         feeds: modalities of the backbones that take it.
         open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
             None where inputs are not encoded.
+        thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Modality:
     reader: Callable[..., Any]
     feeds: Sequence[str]
     open_one: Callable[[Any], tuple[bytes, str | None]] | None = None
+    thumbnail: Callable[[Any], bytes | None] | None = None
 
     @property
     def are_files(self) -> bool:
@@ -106,6 +109,7 @@ MODALITIES = {
         ImageReader,
         ("image",),
         open_image,
+        thumbnail=make_thumbnail,
     ),
     "text": Modality(
         "text",

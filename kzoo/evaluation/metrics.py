@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,7 @@ class Evaluation:
         outputs: probabilities, or values, float32 (N, outputs).
         notes: what was left out, and why; which scores are rough.
         by_group: the first metric for each group of examples, the worst first; None where there are no groups.
+        thumbnail: from the number of an example to a small JPEG, or to None; None where examples are no images.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Evaluation:
     outputs: np.ndarray
     notes: Sequence[str] = ()
     by_group: Table | None = None
+    thumbnail: Callable[[int], bytes | None] | None = None
 
     def __getitem__(self, name: str) -> float:
         return self.metrics[name].value
@@ -85,7 +87,10 @@ class Evaluation:
         return found
 
     def worst(self, most: int = 9) -> Table:
-        """The mistakes that the model was surest of: name, truth, prediction, its probability (classification)."""
+        """The mistakes that the model was surest of: name, truth, prediction, its probability (classification).
+
+        A notebook shows a small image before each row, where examples are images.
+        """
         if self.kind != "classification":
             raise ValueError(f"worst() is for a Classification. This is a {self.kind}.")
         best, surest = self.outputs.argmax(axis=1), self.outputs.max(axis=1)
@@ -95,7 +100,10 @@ class Evaluation:
             (self.names[row], self.labels[int(self.truth[row])], self.labels[int(best[row])], float(surest[row]))
             for row in order.tolist()
         ]
-        return Table(("example", "is", "taken for", "probability"), rows, title=f"{len(wrong)} mistakes")
+        of = self.thumbnail
+        small = of and (lambda row: of(int(order[row])))
+        columns, title = ("example", "is", "taken for", "probability"), f"{len(wrong)} mistakes"
+        return Table(columns, rows, title=title, image=small)
 
     def plot(self) -> Any:
         """A matplotlib figure (extra ``viz``).
@@ -129,6 +137,7 @@ def measure(
     notes: Sequence[str] = (),
     groups: Sequence[str] = (),
     metrics: Sequence[UserMetric] = (),
+    thumbnail: Callable[[int], bytes | None] | None = None,
 ) -> Evaluation:
     """Compares predictions with the truth.
 
@@ -141,6 +150,7 @@ def measure(
         notes: what was left out, and why.
         groups: what each example belongs to, or none.
         metrics: of the user's, beside the built-in ones.
+        thumbnail: as of `Evaluation`.
 
     Example:
         >>> outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
@@ -176,6 +186,7 @@ def measure(
             *_rough_groups(groups),
         ],
         by_group=_by_group(kind, outputs, truth, groups) if len(groups) else None,
+        thumbnail=thumbnail,
     )
 
 

@@ -33,6 +33,7 @@ from kzoo.results.plots import name_targets, show, title_targets
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.saving import write
+from kzoo.results.thumbnails import thumbnails_of
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.records.run_record import RunRecord
@@ -169,6 +170,7 @@ class Adapted:
             notes=notes,
             groups=examples.groups,
             metrics=own,
+            thumbnail=thumbnails_of(examples.columns[self.preprocessor.modality], self.preprocessor.modality),
         )
 
     def measured(self) -> Adapted:
@@ -189,7 +191,8 @@ class Adapted:
         asked = self._ask(inputs, self._call, self.finish, width=len(self.labels))
         answers = name_targets(self.kind, asked.rows, labels=self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
-        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind)
+        small = thumbnails_of(asked.column, self.preprocessor.modality)
+        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind, small)
 
     def embed(self, inputs: Any) -> np.ndarray:
         """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.

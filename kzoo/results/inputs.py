@@ -26,12 +26,14 @@ class InputAnswers:
         names: what each input is called.
         errors: why some cannot be read, by index.
         noun: what one is called.
+        column: the inputs.
     """
 
     rows: np.ndarray
     names: Sequence[str]
     errors: Mapping[int, str]
     noun: str
+    column: np.ndarray
 
     @property
     def good(self) -> list[int]:
@@ -72,7 +74,7 @@ def ask(
         good = [index for index in part if index not in errors]
         if good:
             rows[good] = answer(examples)
-    return InputAnswers(rows, names, errors, reads.noun)
+    return InputAnswers(rows, names, errors, reads.noun, column)
 
 
 def _loaded(column: np.ndarray, load: Load) -> Iterator[tuple[int, tuple[np.ndarray, Mapping[int, str]]]]:

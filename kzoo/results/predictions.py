@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from kzoo.core.tables import LARGEST, Table
+from kzoo.results.thumbnails import Thumbnails
 
 MOST = 10
 """Outputs that a table shows in a column each."""
@@ -54,6 +55,7 @@ class Predictions:
         errors: why some inputs could not be read, by name.
         noun: what an input is called.
         kind: of the task: ``"classification"``, ``"multi_label"`` or ``"regression"``.
+        thumbnails: of the inputs, where these are images; a notebook shows them.
     """
 
     names: Sequence[str]
@@ -63,6 +65,7 @@ class Predictions:
     errors: Mapping[str, str] = field(default_factory=dict)
     noun: str = "image"
     kind: str = "classification"
+    thumbnails: Thumbnails | None = None
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -83,7 +86,8 @@ class Predictions:
             names = list(self.names[index])
             errors = {name: self.errors[name] for name in names if name in self.errors}
             parts = names, list(self.labels[index]), self.outputs[index], self.columns, errors
-            return Predictions(*parts, noun=self.noun, kind=self.kind)
+            small = self.thumbnails and self.thumbnails.take(index)
+            return Predictions(*parts, noun=self.noun, kind=self.kind, thumbnails=small)
         place = operator.index(index)
         if not -len(self) <= place < len(self):
             raise IndexError(f"There are {len(self)} predictions. Got the index {place}.")
@@ -132,7 +136,7 @@ class Predictions:
             numbers = [None] * len(wide) if error else [self._largest(row)] if many else map(float, row)
             rows.append((name, shown, *numbers, *([error] if self.errors else [])))
         note = f"The {LARGEST} largest of {len(self.columns):,} outputs a row. All: .outputs, named by .columns"
-        return Table(columns, rows, notes=(note,) if many else ())
+        return Table(columns, rows, notes=(note,) if many else (), image=self.thumbnails)
 
     def _largest(self, row: np.ndarray) -> str:
         order = np.argsort(-row, kind="stable")[:LARGEST].tolist()

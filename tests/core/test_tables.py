@@ -70,3 +70,12 @@ def test_a_long_table_folds_to_its_largest_rows():
 def test_a_short_table_is_not_folded():
     table = Table(("label", "train"), [(str(number), number) for number in range(20)])
     assert table.folded(by="train", every="plan.splits", noun="labels") is table
+
+
+def test_a_folded_table_keeps_the_images_of_its_rows():
+    rows = [(f"row {number}", number) for number in range(30)]
+    table = Table(("name", "examples"), rows, image=lambda row: bytes([row]))
+    folded = table.folded(by="examples", every="all", noun="rows")
+    assert [folded.image(row) for row in range(5)] == [bytes([row]) for row in range(25, 30)]
+    assert folded._repr_html_().count("<img") == 5
+    assert "<img" not in str(folded)

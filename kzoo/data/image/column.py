@@ -33,7 +33,12 @@ def collect_images(pictures: Any, *, root: Path = Path()) -> np.ndarray:
         if not pictures:
             return np.empty(0, dtype=object)
         if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
-            return _files(pictures, root=root)
+            # Pixels among files are encoded as well.
+            mixed = [
+                _encode(_three(np.asarray(each), index)) if np.ndim(each) else each
+                for index, each in enumerate(pictures)
+            ]
+            return _files(mixed, root=root)
         pictures = [_three(np.asarray(picture), index) for index, picture in enumerate(pictures)]
         if len({picture.shape for picture in pictures}) > 1:
             return _files([_encode(picture) for picture in pictures], root=root)
