@@ -19,8 +19,8 @@ from report import parser, run_all
 from scipy.io import wavfile
 
 import kzoo
+from kzoo.core.graph.calling import forward
 from kzoo.results.adapted import BATCH
-from kzoo.training.trunk import forward
 
 COUNT = 60
 

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.graph.folding import fold
 from kzoo.core.keywords import suggests_names
 from kzoo.core.verbosity import verbosity
-from kzoo.models.folding import fold
 from kzoo.results.adapted import Adapted
 from kzoo.setup.arguments import check_callbacks
 from kzoo.setup.plan import Plan, lay_out, random_state_kept

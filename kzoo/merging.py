@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from kzoo.core.graph.cloning import graft, set_weights
 from kzoo.data.joint import join, scaled
 from kzoo.evaluation.calibration import fit_temperature
-from kzoo.models.side_by_side import MeanOfProbabilities, SliceFeatures, graft
-from kzoo.models.user_models import set_weights
+from kzoo.models.side_by_side import MeanOfProbabilities, SliceFeatures
 from kzoo.results.adapted import Adapted
 from kzoo.results.interpolation import merit_of, recorded, with_weights
 from kzoo.specs.card import BackboneSpec

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
 
+from kzoo.core.graph.calling import compiled
 from kzoo.core.progress import track
 from kzoo.data.text.tokenizers import Subwords, find_tokenizer
 from kzoo.data.text.wordpiece import SPECIAL, read_vocabulary
@@ -21,7 +22,6 @@ from kzoo.results.pretrained import Pretrained
 from kzoo.setup.prepare import source_of
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
-from kzoo.training.trunk import compiled
 
 BATCH = 512
 

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.data.examples import Splits
-from kzoo.models.folding import fold
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
 from kzoo.setup.prepare import Prepared, feed_of

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kzoo.core.graph.walking import layers_of
 from kzoo.core.storage import NANO
 from kzoo.models.files.keras_archive import open_archive
 from kzoo.models.files.presets import check_preset
@@ -26,7 +27,7 @@ from kzoo.models.pixel_scaling import (
     unscaled_note,
 )
 from kzoo.models.stages import Stage, cut_into_stages
-from kzoo.models.user_models import as_backbone, card_of, card_of_weights, copy, layers_of, rebuild, renew
+from kzoo.models.user_models import as_backbone, card_of, card_of_weights, copy, rebuild, renew
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.card import UNITS, BackboneSpec
 from kzoo.specs.catalog.hub_presets import HUB, HUB_CATALOG

@@ -12,6 +12,8 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.keras_internals import public_attributes_of
+
 _POOL: dict[str, dict[tuple[int, ...], Any]] = {}
 """Parts of the network made last that nobody has taken, so that a model of many parts makes its network once."""
 
@@ -70,14 +72,9 @@ def parts_of(network: keras.Model) -> dict[tuple[int, ...], Any]:
 
 def inner_layers(layer: Any) -> list[Any]:
     """The layers that are attributes of a layer, or in a list that is."""
-    values = [value if isinstance(value, list | tuple) else (value,) for value in public(layer).values()]
+    values = [value if isinstance(value, list | tuple) else (value,) for value in public_attributes_of(layer).values()]
     found = {id(each): each for value in values for each in value if isinstance(each, keras.Layer)}
     return list(found.values())
-
-
-def public(layer: Any) -> dict[str, Any]:
-    """The attributes of a layer but for those of Keras's own, whose names begin with an underscore."""
-    return {name: value for name, value in vars(layer).items() if not name.startswith("_")}
 
 
 def _take(network: str, path: tuple[int, ...]) -> Any:

@@ -10,10 +10,12 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.cloning import replay
+from kzoo.core.graph.keras_internals import attributes_of, public_attributes_of
 from kzoo.models.files.configs import at_most
 from kzoo.models.files.keras_archive import SPARE
 from kzoo.models.files.presets import check_preset
-from kzoo.models.hub_layers import HubLayer, describe, inner_layers, public
+from kzoo.models.hub_layers import HubLayer, describe, inner_layers
 from kzoo.models.weights import WeightsError
 
 
@@ -55,7 +57,7 @@ def rewire(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "",
         output: name of the output, where there are several.
         exact_gelu: layers with an approximated GELU get the exact one.
     """
-    return _rewired(original, feeds, output, lambda layer: clone(layer, exact_gelu=exact_gelu), _called)
+    return _rewired(original, feeds, output, lambda layer: clone(layer, exact_gelu=exact_gelu), None)
 
 
 def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "") -> Any:
@@ -71,19 +73,15 @@ def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str
 
     def call(layer: Any, *arguments: Any, **options: Any) -> Any:
         if isinstance(layer, HubLayer) and _opens(layer.inner):
-            before = public(layer.inner)
+            before = public_attributes_of(layer.inner)
             try:
                 return _opened(layer, original.get_layer(layer.name))(*arguments, **options)
             except ValueError:
                 # A block that also gives None, as those of DeiT do (0.32), cannot stand in a graph by itself.
-                vars(layer.inner).update(before)
+                attributes_of(layer.inner).update(before)
         return layer(*arguments, **options)
 
     return _rewired(original, feeds, output, renew, call)
-
-
-def _called(layer: Any, *arguments: Any, **options: Any) -> Any:
-    return layer(*arguments, **options)
 
 
 def _rewired(
@@ -91,35 +89,16 @@ def _rewired(
     feeds: Mapping[str, Any],
     output: str,
     renew: Callable[[Any], Any],
-    call: Callable[..., Any],
+    call: Callable[..., Any] | None,
 ) -> Any:
     asked = original.output[output] if isinstance(original.output, Mapping) else original.output
     named = isinstance(original.input, Mapping)
     part = keras.Model({name: original.input[name] for name in feeds} if named else original.input, asked)
-    outputs = [keras.tree.flatten(each.output) for each in part.operations]
-    places = [place for tensors in outputs for place, tensor in enumerate(tensors) if tensor is asked]
-    copies: dict[int, Any] = {}
-    made: list[Any] = []
-
-    def copy(layer: Any) -> Any:
-        if id(layer) not in copies:
-            copies[id(layer)] = renew(layer)
-        return copies[id(layer)]
-
-    def kept(layer: Any, *arguments: Any, **options: Any) -> Any:
-        made.append(call(layer, *arguments, **options))
-        return made[-1]
-
     inputs = dict(feeds) if named else next(iter(feeds.values()))
     with warnings.catch_warnings():
         # Of inputs that have other names than those of the original.
         warnings.filterwarnings("ignore", message="When providing `inputs` as a dict")
-        keras.models.clone_model(part, input_tensors=inputs, clone_function=copy, call_function=kept)
-    for layer in part.layers:
-        if id(layer) in copies and copies[id(layer)].built:
-            copies[id(layer)].set_weights(layer.get_weights())
-    # What is called last makes the only output; of a layer that is called several times, only the first is on record.
-    return keras.tree.flatten(made[-1])[places[0] if places else 0]
+        return replay(part, inputs, renew=renew, call=call)[0]
 
 
 def clone(layer: Any, *, exact_gelu: bool = False) -> Any:
@@ -150,12 +129,12 @@ def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
         else:
             news[id(mine)] = type(source).from_config({**source.get_config(), "name": name})
     fresh = list(news.values())
-    for name, value in public(core).items():
+    for name, value in public_attributes_of(core).items():
         # The layer's own dict: Keras has locked the lists of a layer that is built.
         if isinstance(value, keras.Layer):
-            vars(core)[name] = news[id(value)]
+            attributes_of(core)[name] = news[id(value)]
         elif isinstance(value, list | tuple):
-            vars(core)[name] = [news[id(each)] if isinstance(each, keras.Layer) else each for each in value]
+            attributes_of(core)[name] = [news[id(each)] if isinstance(each, keras.Layer) else each for each in value]
 
     def call(*arguments: Any, **options: Any) -> Any:
         result = core.call(*arguments, **options)
@@ -169,7 +148,7 @@ def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
 
 def _opens(layer: Any) -> bool:
     """Whether a layer has a list of blocks, layers that have several layers with weights themselves."""
-    lists = [value for value in public(layer).values() if isinstance(value, list | tuple)]
+    lists = [value for value in public_attributes_of(layer).values() if isinstance(value, list | tuple)]
     found = [each for value in lists for each in value if isinstance(each, keras.Layer)]
     names = [each.name for each in inner_layers(layer)]
     blocks = [each for each in found if sum(bool(inner.weights) for inner in inner_layers(each)) > 1]

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.walking import flat_operations
 from kzoo.specs.card import SCALINGS, BackboneSpec
 
 _NORMALS = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.BatchNormalization)
@@ -21,7 +22,7 @@ def check_scaling(scaling: str | None) -> None:
 
 def scales_itself(model: keras.Model) -> bool:
     """Whether something scales or normalises the input before the first layer with weights."""
-    for operation in _flat(model):
+    for operation in flat_operations(model):
         if isinstance(operation, _NORMALS) or type(operation).__name__ in _ARITHMETIC:
             return True
         if getattr(operation, "weights", ()):
@@ -50,19 +51,11 @@ def begins_like(model: keras.Model, other: keras.Model) -> bool:
 
 def weighted(model: keras.Model) -> list[Any]:
     """The layers that have weights, those of models within it in their place."""
-    return [operation for operation in _flat(model) if getattr(operation, "weights", ())]
+    return [operation for operation in flat_operations(model) if getattr(operation, "weights", ())]
 
 
 def _look(layer: Any) -> tuple[Any, ...]:
     return (type(layer).__name__, *(tuple(weight.shape) for weight in layer.weights))
-
-
-def _flat(model: keras.Model) -> Iterator[Any]:
-    for operation in getattr(model, "operations", None) or model.layers:
-        if isinstance(operation, keras.Model):
-            yield from _flat(operation)
-        else:
-            yield operation
 
 
 def unscaled_note(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Several models in one graph, each with its own layers under its own name."""
+"""Layers that join and part models which stand side by side in one graph."""
 
 from __future__ import annotations
 
@@ -7,35 +7,7 @@ from typing import Any
 
 import keras
 
-from kzoo.models.user_models import set_weights
-
 ops = keras.ops
-
-
-def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
-    """The outputs of a copy of `model` on `inputs`, whose layers' names begin with ``PREFIX.``
-
-    Args:
-        model: functional, of one input.
-        inputs: Keras tensor in its place.
-        prefix: another for each model of a graph, so that two of one architecture do not clash.
-    """
-
-    def clone(layer: Any) -> Any:
-        config = layer.get_config()
-        return layer.__class__.from_config({**config, "name": f"{prefix}.{config['name']}"})
-
-    made: dict[str, Any] = {}
-
-    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
-        made[layer.name] = layer(*arguments, **options)
-        return made[layer.name]
-
-    copied = keras.models.clone_model(model, input_tensors=inputs, clone_function=clone, call_function=call)
-    set_weights(copied, model.get_weights())
-    # The copy's own outputs hang on inputs of its own where it was given what is no input (Keras 3.15).
-    makers = {id(tensor): each.name for each in model.operations for tensor in keras.tree.flatten(each.output)}
-    return [made[f"{prefix}.{makers[id(output)]}"] for output in model.outputs]
 
 
 @keras.saving.register_keras_serializable(package="kzoo", name="Part")

@@ -22,6 +22,8 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.keras_internals import attributes_of
+
 SHRINKS = 2 / 3
 LOOK_BACK = 8
 """Operations without a narrower place after which the search for one ends: less than a residual block."""
@@ -98,7 +100,7 @@ def _borders(operations: Sequence[Any]) -> list[int]:
 
 def _is_block(operation: Any) -> bool:
     """Whether an operation has layers with weights inside of it, as a transformer's block has."""
-    parts = vars(operation) if not hasattr(operation, "inner") else vars(operation.inner)
+    parts = attributes_of(getattr(operation, "inner", operation))
     return sum(isinstance(inner, keras.Layer) and bool(inner.weights) for inner in parts.values()) > 1
 
 

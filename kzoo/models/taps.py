@@ -10,20 +10,22 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.walking import makers
+
 MOST = 3.0
 """Channels of all taps together, as a multiple of the backbone's own; beyond it, taps are thinned out evenly."""
 
 
 def find_taps(backbone: keras.Model) -> list[Any]:
     """Tensors (B, h, w, C) that a convolution or dense layer mixes right after something nonlinear, in graph order."""
-    makers = {id(tensor): each for each in backbone.operations for tensor in keras.tree.flatten(each.output)}
+    made_by = makers(backbone)
     found: dict[int, Any] = {}
     for operation in backbone.operations:
         if isinstance(operation, keras.layers.Conv2D | keras.layers.Dense):
             tensor = operation.input
-            while isinstance(makers.get(id(tensor)), keras.layers.ZeroPadding2D | keras.layers.Dropout):
-                tensor = makers[id(tensor)].input
-            if _is_map(tensor) and _is_nonlinear(makers.get(id(tensor))) and tensor is not backbone.output:
+            while isinstance(made_by.get(id(tensor)), keras.layers.ZeroPadding2D | keras.layers.Dropout):
+                tensor = made_by[id(tensor)].input
+            if _is_map(tensor) and _is_nonlinear(made_by.get(id(tensor))) and tensor is not backbone.output:
                 found[id(tensor)] = tensor
     return _thinned(list(found.values()), most=MOST * backbone.output_shape[-1])
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
 
+from kzoo.core.graph.cloning import clone, finalize, set_weights
+from kzoo.core.graph.walking import makers
 from kzoo.models.files.arrays import check_h5
 from kzoo.models.weights import WeightsError, load_weights
 from kzoo.specs.card import BackboneSpec
@@ -42,12 +44,11 @@ def copy(model: keras.Model, *, size: int, weights: str | Path | None) -> keras.
     source = as_backbone(model)
     last = source.input_shape[-1]
     shape = {4: (size, size, last), 3: (size, last)}.get(len(source.input_shape), (size,))
-    clone = keras.models.clone_model(source, input_tensors=keras.Input(shape, dtype=source.input.dtype))
-    set_weights(clone, source.get_weights())
+    made = clone(source, inputs=keras.Input(shape, dtype=source.input.dtype), weights=source.get_weights())
     if weights is not None:
-        load_weights(clone, weights)
-        _finalize(clone)
-    return clone
+        load_weights(made, weights)
+        finalize(made)
+    return made
 
 
 def rebuild(model: keras.Model, fresh: keras.Model, *, weights: str | Path | None) -> keras.Model:
@@ -55,24 +56,18 @@ def rebuild(model: keras.Model, fresh: keras.Model, *, weights: str | Path | Non
     set_weights(fresh, model.get_weights())
     if weights is not None:
         load_weights(fresh, weights)
-        _finalize(fresh)
+        finalize(fresh)
     return fresh
 
 
 def renew(model: keras.Model) -> keras.Model:
     """The same layers with new random weights; what Normalization layers know of the data stays."""
-    clone = keras.models.clone_model(model)
-    for ours, theirs in zip(clone.layers, model.layers, strict=True):
+    made = clone(model)
+    for ours, theirs in zip(made.layers, model.layers, strict=True):
         if isinstance(ours, keras.layers.Normalization):
             ours.set_weights(theirs.get_weights())
-    _finalize(clone)
-    return clone
-
-
-def set_weights(model: keras.Model, weights: Sequence[Any]) -> None:
-    """Gives a model weights, and makes Normalization layers use them: Keras alone does not (3.15)."""
-    model.set_weights(list(weights))
-    _finalize(model)
+    finalize(made)
+    return made
 
 
 def as_backbone(model: keras.Model) -> keras.Model:
@@ -97,12 +92,6 @@ def as_backbone(model: keras.Model) -> keras.Model:
         raise TypeError(f"A backbone needs one output. {model.name!r} has {len(outputs)}.")
     features = _below_top(model, outputs[0])
     return keras.Model(model.inputs[0], features, name=model.name)
-
-
-def layers_of(model: keras.Model) -> list[Any]:
-    """A model and all layers in it, those of nested models too."""
-    inner = [each for layer in model.layers if isinstance(layer, keras.Model) for each in layers_of(layer)]
-    return [model, *model.layers, *inner]
 
 
 def card_of_weights(path: str | Path, cards: Iterable[BackboneSpec]) -> BackboneSpec:
@@ -142,18 +131,18 @@ def _below_top(model: keras.Model, output: Any) -> Any:
 
     A top is a dense layer or a 1x1 convolution with a softmax or sigmoid, in it or after it, and the dropout below.
     """
-    makers = {id(tensor): each for each in model.operations for tensor in keras.tree.flatten(each.output)}
+    made_by = makers(model)
     passed = (keras.layers.Softmax, keras.layers.Activation, keras.layers.Flatten, keras.layers.Reshape)
     tensor, classifies = output, False
     while len(output.shape) == 2:
-        maker: Any = makers.get(id(tensor))
+        maker: Any = made_by.get(id(tensor))
         classifies |= isinstance(maker, keras.layers.Softmax) or _activation(maker) in ("softmax", "sigmoid")
         if isinstance(maker, keras.layers.Dense | keras.layers.Conv2D) and classifies:
             if getattr(maker, "kernel_size", (1, 1)) != (1, 1):
                 break
             tensor = maker.input
-            while isinstance(makers.get(id(tensor)), keras.layers.Dropout):
-                tensor = makers[id(tensor)].input
+            while isinstance(made_by.get(id(tensor)), keras.layers.Dropout):
+                tensor = made_by[id(tensor)].input
             return tensor
         if not isinstance(maker, (*passed, keras.layers.Dropout)):
             break
@@ -163,12 +152,3 @@ def _below_top(model: keras.Model, output: Any) -> Any:
 
 def _activation(layer: Any) -> str:
     return getattr(getattr(layer, "activation", None), "__name__", "")
-
-
-def _finalize(model: keras.Model) -> None:
-    """Makes Normalization layers use the weights that they have."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()
-        elif isinstance(layer, keras.Model):
-            _finalize(layer)

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.data.examples import Audit, Examples
 from kzoo.data.loader import batches
 from kzoo.data.modalities import Modality, modality_for
@@ -24,7 +25,6 @@ from kzoo.specs.seen import Seen
 from kzoo.specs.task import Classification, Task, as_task
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.training.linear_probe import solve
-from kzoo.training.trunk import compiled, forward_batches
 
 BATCH = 64
 

@@ -14,6 +14,9 @@ import keras
 import numpy as np
 
 from kzoo.core import figures
+from kzoo.core.graph.calling import compiled, forward, forward_batches
+from kzoo.core.graph.folding import fold
+from kzoo.core.graph.walking import layers_of
 from kzoo.core.tables import Table
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.file_changes import reading
@@ -21,9 +24,7 @@ from kzoo.data.loader import Loader, batches
 from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.evaluation.user_metrics import UserMetric, resolve_metrics
-from kzoo.models.folding import fold
 from kzoo.models.heads import pool
-from kzoo.models.user_models import layers_of
 from kzoo.results.export import export, model_card
 from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples
 from kzoo.results.inputs import InputAnswers, ask
@@ -40,7 +41,6 @@ from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.training.trunk import compiled, forward, forward_batches
 
 if TYPE_CHECKING:
     import pandas

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.graph.folding import fold
 from kzoo.data.audio.preprocess import AudioPreprocessor
 from kzoo.data.audio.spectrogram import middle
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.text.preprocess import TextPreprocessor
-from kzoo.models.folding import fold
 from kzoo.results.export_check import LiveModel, read_files, wanted
 from kzoo.serving.audio_signatures import audio_signatures, sample_recordings
 from kzoo.serving.image_signatures import image_signatures, sample_pictures

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from operator import or_
 from typing import Any
 
-import keras
 import numpy as np
 
+from kzoo.core.graph.cloning import clone, set_weights
 from kzoo.evaluation.calibration import merit
-from kzoo.models.user_models import set_weights
 from kzoo.specs.records.origin_record import MergeRecord
 
 ALPHAS = tuple(np.linspace(0, 1, 11).round(2).tolist())
@@ -48,9 +47,7 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
 
 def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
     """The same model with other weights; the one that is given stays as it is."""
-    network = keras.models.clone_model(adapted.network)
-    set_weights(network, weights)
-    return dataclasses.replace(adapted, network=network, start=None)
+    return dataclasses.replace(adapted, network=clone(adapted.network, weights=weights), start=None)
 
 
 def recorded(adapted: Any, members: Sequence[Any], *, how: str, **merged: Any) -> Any:

@@ -13,10 +13,11 @@ from typing import Any
 import keras
 
 from kzoo.core import figures
+from kzoo.core.graph.cloning import clone
+from kzoo.core.graph.walking import layers_of
 from kzoo.core.storage import DamagedError
 from kzoo.core.tables import Table
 from kzoo.models.backbones import Source
-from kzoo.models.user_models import layers_of
 from kzoo.results.saving import read, write
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
@@ -146,7 +147,7 @@ def open_backbone(
     opened = _OPEN.set((*_OPEN.get(), place))
     try:
         found = load_pretrained(folder)
-        model = found.backbone if weights else keras.models.clone_model(found.backbone)
+        model = found.backbone if weights else clone(found.backbone)
         return Source(found.card, None, model).build(input_shape)
     finally:
         _OPEN.reset(opened)

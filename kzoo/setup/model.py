@@ -10,11 +10,11 @@ from operator import or_
 
 import keras
 
+from kzoo.core.graph.cloning import graft
 from kzoo.data.joint import MemberInput, scaled
 from kzoo.models.backbones import Source
 from kzoo.models.fusion_layers import cut_fusion, fuse
 from kzoo.models.heads import pool
-from kzoo.models.side_by_side import graft
 from kzoo.models.stages import Stage
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.fusion import Fusion

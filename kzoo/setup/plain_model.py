@@ -7,12 +7,12 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.cloning import graft
+from kzoo.core.graph.walking import layers_of
 from kzoo.data.image.preprocess import scaling_layers
 from kzoo.data.modalities import MODALITIES, shape_of
 from kzoo.models.assembly import assemble
 from kzoo.models.heads import pool
-from kzoo.models.side_by_side import graft
-from kzoo.models.user_models import layers_of
 from kzoo.setup.arguments import check_head, check_input
 from kzoo.setup.prepare import source_of
 from kzoo.specs.card import scope_of

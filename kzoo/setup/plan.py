@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.core.graph.cutting import numbers_at
 from kzoo.core.tables import Table
 from kzoo.data.examples import Audit, Splits
 from kzoo.data.targets import weigh_classes
@@ -22,7 +23,6 @@ from kzoo.training.cache.activations import find_limits
 from kzoo.training.cache.budget import CacheLimits, CachePlan, hold, views_of
 from kzoo.training.freezing import set_trainable
 from kzoo.training.strategies import whole_batch
-from kzoo.training.trunk import numbers_at
 
 
 @dataclass(frozen=True, repr=False)

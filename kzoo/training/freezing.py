@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
+
+from kzoo.core.graph.walking import within
 
 
 def set_trainable(groups: Mapping[str, Sequence[Any]], trained: Iterable[str], *, batch_norm: bool) -> None:
@@ -34,25 +36,3 @@ def _set(layer: keras.Layer, on: bool, *, batch_norm: bool) -> None:
     if on and not batch_norm:
         for inner in batch_norms([layer]):
             inner.trainable = False
-
-
-def within(layer: Any) -> Iterator[Any]:
-    """A layer and all layers inside of it; an operation that is not a layer, alone."""
-    yield layer
-    seen = {id(layer)}
-    pending = [layer]
-    while pending:
-        for value in _children(pending.pop()):
-            if id(value) not in seen:
-                seen.add(id(value))
-                pending.append(value)
-                yield value
-
-
-def _children(layer: keras.Layer) -> list[keras.Layer]:
-    values: list[Any] = list(layer.layers) if isinstance(layer, keras.Model) else list(vars(layer).values())
-    found: list[keras.Layer] = []
-    for value in values:
-        items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
-        found += [item for item in items if isinstance(item, keras.Layer)]
-    return found

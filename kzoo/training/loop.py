@@ -85,7 +85,7 @@ def train(
         cuts: the tensors that enter each group.
         feed: the data.
         schedule: the phases.
-        fold: see `kzoo.models.folding.fold`.
+        fold: see `kzoo.core.graph.folding.fold`.
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
         precision: dtype policy in which gradient steps compute; None: that of each layer. ``"float32"``: activations

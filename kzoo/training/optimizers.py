@@ -8,8 +8,9 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.keras_internals import momentum_product, variable_index, variable_path
+from kzoo.core.graph.walking import within
 from kzoo.specs.schedule import Phase, depths_of
-from kzoo.training.freezing import within
 
 
 def build_optimizer(
@@ -69,7 +70,7 @@ class _Grouped(keras.optimizers.Optimizer):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One step of one variable, at its own rate."""
-        path = self._trainable_variables[self._get_variable_index(variable)].path
+        path = variable_path(self, variable)
         rate = learning_rate * self._factors.get(path, 1.0)
         if self._decays.get(path):
             self.assign_sub(variable, keras.ops.cast(variable * rate * self._decays[path], variable.dtype))
@@ -103,7 +104,7 @@ class _StepsOfEach(keras.optimizers.Optimizer):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One step of one variable, corrected by how many it has made."""
-        steps = self._steps[self._get_variable_index(variable)]
+        steps = self._steps[variable_index(self, variable)]
         self._own = keras.ops.cast(steps, "float32")
         try:
             super().update_step(gradient, variable, learning_rate)
@@ -127,19 +128,15 @@ class GroupedNadam(_Grouped, _StepsOfEach, keras.optimizers.Nadam):
             return
         super().build(var_list)
         self._products = [self.add_variable((), initializer="ones", name="product") for _ in var_list]
-        self._shared = self._u_product
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One step of one variable, with a course of the momentum of its own."""
-        index = self._get_variable_index(variable)
+        index = variable_index(self, variable)
         step = keras.ops.cast(self._steps[index], "float32") + 1.0
         product = self._products[index]
         self.assign(product, product * self.beta_1 * (1.0 - 0.5 * keras.ops.power(0.96, step)))
-        self._u_product = product
-        try:
+        with momentum_product(self, product):
             super().update_step(gradient, variable, learning_rate)
-        finally:
-            self._u_product = self._shared
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

@@ -11,18 +11,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.graph.calling import compiled, forward_batches
+from kzoo.core.graph.keras_internals import operation_of
+from kzoo.core.graph.walking import within
 from kzoo.specs.schedule import Phase
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
 from kzoo.training.feed import Feed
-from kzoo.training.freezing import within
 from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
 from kzoo.training.strategies import whole_batch
-from kzoo.training.trunk import compiled, forward_batches
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def computing_in(model: keras.Model, precision: str | None) -> Iterator[None]:
         model: weights are float32 before, within and after.
         precision: name of a dtype policy, or None to change nothing.
     """
-    outputs = {id(tensor._keras_history.operation) for tensor in keras.tree.flatten(model.output)}
+    outputs = {id(operation_of(tensor)) for tensor in keras.tree.flatten(model.output)}
     found = [each for op in model.operations if id(op) not in outputs for each in within(op)]
     layers = [each for each in found if isinstance(each, keras.layers.Layer)] if precision else []
     before = [layer.dtype_policy for layer in layers]

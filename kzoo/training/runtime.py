@@ -20,7 +20,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.training.trunk import compiled
+from kzoo.core.graph.calling import compiled
 
 TOLERANCE = 1e-4
 """Largest difference from the Keras model that is accepted, relative to the largest output."""

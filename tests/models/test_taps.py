@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from kzoo.core.graph.cutting import numbers_at
 from kzoo.models.assembly import assemble
 from kzoo.models.taps import find_taps
 from kzoo.specs.head import Head
-from kzoo.training.trunk import numbers_at
 
 layers = keras.layers
 

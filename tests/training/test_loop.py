@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kzoo.models.folding import fold
+from kzoo.core.graph.folding import fold
 from kzoo.specs.schedule import Phase, Schedule
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.training.cache import compute

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.folding import fold
+from kzoo.core.graph.folding import fold
 from kzoo.training import runtime
 from kzoo.training.runtime import (
     ImpreciseError,

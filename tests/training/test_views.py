@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.data.audio.column import collect_recordings
 from kzoo.data.audio.preprocess import AudioPreprocessor
@@ -13,7 +14,6 @@ from kzoo.data.audio.spectrogram import FrontEnd
 from kzoo.data.examples import Examples
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.text.preprocess import TextPreprocessor, find_tokenizer
-from kzoo.models.folding import fold
 from kzoo.setup.prepare import feed_of
 from kzoo.specs.registry import get_card
 from kzoo.specs.schedule import Phase

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.walking import operations_of
 from kzoo.specs.checked_json import MEGABYTE
 
 LARGEST = 64 * MEGABYTE
@@ -145,7 +146,7 @@ _LOCK = threading.RLock()
 
 def check_outputs(model: keras.Model) -> None:
     """Raises ValueError where a layer would give more than `LARGEST_OUTPUT` numbers for one example."""
-    for operation in getattr(model, "operations", None) or model.layers:  # Sequential has no operations (Keras 3.15)
+    for operation in operations_of(model):
         if isinstance(operation, keras.Model):
             check_outputs(operation)
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.walking import makers
 from kzoo.models.keras_hub import load, rewire
 
 ops = keras.ops
@@ -94,12 +95,12 @@ def text_encoder(ids: Any, original: Any, *, pad: int, pooling: str = "mean", ex
 
 def find_states(backbone: keras.Model) -> Any:
     """The states of tokens, (B, T, C), that an encoder pools; None where embeddings are pooled as they are."""
-    makers = {id(tensor): each for each in backbone.operations for tensor in keras.tree.flatten(each.output)}
-    pooling = makers[id(backbone.output)]
+    made_by = makers(backbone)
+    pooling = made_by[id(backbone.output)]
     if not isinstance(pooling, MaskedMean | FirstToken):
         return None
     states = keras.tree.flatten(pooling.input)[0]
-    return None if isinstance(makers[id(states)], keras.layers.Embedding) else states
+    return None if isinstance(made_by[id(states)], keras.layers.Embedding) else states
 
 
 def _padding(preset: str) -> int:

@@ -12,23 +12,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.graph.cutting import Cut, cut, numbers_at
 from kzoo.core.progress import ProgressBar
 from kzoo.specs.schedule import Phase
 from kzoo.training.cache import disk
 from kzoo.training.cache.branches import BranchJoin, find_strands
-from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hold, requests
+from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hold, memory_budget, requests
 from kzoo.training.cache.compute import BATCH, Passes
 from kzoo.training.cache.rows import BranchRows, Rows, RowSource
 from kzoo.training.feed import PARALLEL, Feed, read, untuned
 from kzoo.training.runtime import ImpreciseError, has_bfloat16
-from kzoo.training.trunk import Cut, budget, cut, numbers_at
 
 LOG = logging.getLogger("kzoo")
 
 
 def find_limits() -> CacheLimits:
     """What activations may take on this machine, now: half of the free memory, and what the store has room for."""
-    return CacheLimits(memory=budget(), disk=disk.room(), bfloat16=has_bfloat16())
+    return CacheLimits(memory=memory_budget(), disk=disk.room(), bfloat16=has_bfloat16())
 
 
 @dataclass

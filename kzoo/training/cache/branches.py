@@ -7,6 +7,9 @@ from typing import Any
 
 import keras
 
+from kzoo.core.graph.keras_internals import inputs_of, operation_of
+from kzoo.core.graph.walking import operations_below
+
 
 def find_strands(tensors: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The tensors that a cut's tensors are made of, together where they follow from a common layer.
@@ -40,60 +43,20 @@ class BranchJoin:
         )
 
 
-def follow(tensors: Sequence[Any], below: Sequence[Any]) -> bool:
-    """Whether tensors can be computed from those below alone."""
-    known, seen = {id(each) for each in below}, set()
-    todo = list(tensors)
-    while todo:
-        tensor = todo.pop()
-        if id(tensor) in known or id(tensor) in seen:
-            continue
-        seen.add(id(tensor))
-        inputs = _inputs(tensor)
-        if not inputs:
-            return False
-        todo += inputs
-    return True
-
-
-def meet(tensors: Sequence[Any], others: Sequence[Any]) -> bool:
-    """Whether a layer is below both."""
-    return bool(_below(tensors) & _below(others))
-
-
 def _leaves(tensor: Any) -> list[Any]:
-    if not isinstance(tensor._keras_history.operation, keras.layers.Concatenate):
+    if not isinstance(operation_of(tensor), keras.layers.Concatenate):
         return [tensor]
-    found = [leaf for each in _inputs(tensor) for leaf in _leaves(each)]
+    found = [leaf for each in inputs_of(tensor) for leaf in _leaves(each)]
     return found if len(_grouped(found)) > 1 else [tensor]
 
 
 def _grouped(leaves: Sequence[Any]) -> list[tuple[Any, ...]]:
     groups: list[tuple[set[int], list[Any]]] = []
     for leaf in leaves:
-        below, members = _below([leaf]), [leaf]
+        below, members = operations_below([leaf]), [leaf]
         akin = [group for group in groups if group[0] & below]
         place = groups.index(akin[0]) if akin else len(groups)
         whole = below.union(*(group[0] for group in akin)), [*(each for group in akin for each in group[1]), *members]
         groups = [group for group in groups if not any(group is each for each in akin)]
         groups.insert(place, whole)
     return [tuple(members) for _, members in groups]
-
-
-def _below(tensors: Sequence[Any]) -> set[int]:
-    """All operations that tensors follow from, without the model's inputs."""
-    found: set[int] = set()
-    todo = list(tensors)
-    while todo:
-        tensor = todo.pop()
-        operation, inputs = tensor._keras_history.operation, _inputs(tensor)
-        if inputs and id(operation) not in found:
-            found.add(id(operation))
-            todo += inputs
-    return found
-
-
-def _inputs(tensor: Any) -> list[Any]:
-    """What a tensor is computed from; nothing, where it is an input."""
-    history = tensor._keras_history
-    return list(history.operation._inbound_nodes[history.node_index].input_tensors)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -152,3 +154,18 @@ def narrow(array: np.ndarray, dtype: str) -> np.ndarray:
     if np.isinf(small).any() and not np.isinf(array).any():
         raise OverflowError("Activations are too large for float16.")
     return small
+
+
+def memory_budget() -> int:
+    """Bytes of activations to hold in memory: half of what is free now, for this machine and this container.
+
+    2 GB where the system does not tell.
+    """
+    free = []
+    with contextlib.suppress(OSError, StopIteration, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    with contextlib.suppress(OSError, ValueError):
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        free.append(limit - used)
+    return max(min(free, default=4 << 30), 0) // 2

@@ -14,14 +14,15 @@ from typing import Any
 import keras
 import numpy as np
 
+from kzoo.core.graph.calling import pack
+from kzoo.core.graph.walking import follow, meet
 from kzoo.core.progress import ProgressBar
 from kzoo.training.cache import disk
-from kzoo.training.cache.branches import follow, meet
 from kzoo.training.cache.budget import CacheRequest, narrow
+from kzoo.training.cache.fingerprint import fingerprint
 from kzoo.training.cache.rows import MemoryBlock, Rows, joined
 from kzoo.training.feed import Feed, Split, read, verified
 from kzoo.training.runtime import Runtime, fastest, in_bfloat16
-from kzoo.training.trunk import fingerprint, pack
 
 BATCH = 64
 """Images that go through the trunk at once."""

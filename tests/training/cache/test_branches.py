@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kzoo
-from kzoo.training.cache.branches import find_strands, follow, meet
+from kzoo.training.cache.branches import find_strands
 from kzoo.training.cache.budget import CacheLimits
 
 HEAD = kzoo.Phase("head", optimizer="lbfgs")
@@ -55,11 +55,6 @@ def test_what_a_concatenation_joins_is_taken_apart_unless_it_has_a_layer_in_comm
     assert [{id(each) for each in strand} for strand in find_strands([nested])] == [{id(one), id(higher)}, {id(two)}]
     added = keras.layers.Add()([one, higher])
     assert find_strands([added]) == [(added,)]
-    assert follow([higher], [one])
-    assert not follow([higher], [two])
-    assert follow([both], [x])
-    assert meet([higher], [one])
-    assert not meet([higher], [two])
 
 
 def test_only_the_member_that_is_new_is_computed(members, arrays, cache, read, trunks):

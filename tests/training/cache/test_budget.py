@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from kzoo.specs.schedule import Phase
-from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hold, narrow, requests, views_of
+from kzoo.training.cache.budget import (
+    CacheLimits,
+    CachePlan,
+    CacheRequest,
+    hold,
+    memory_budget,
+    narrow,
+    requests,
+    views_of,
+)
 
 PHASE = Phase("last:1", epochs=5, augmentation="light", views=3)
 SIZES = {"size": 100, "train": 10, "held": 4}
@@ -124,3 +133,7 @@ def test_what_is_beyond_float16_is_refused(value):
 
 def test_what_was_infinite_before_is_not_refused():
     assert np.isinf(narrow(np.array([np.inf], np.float32), "float16")).all()
+
+
+def test_the_budget_is_some_of_the_free_memory():
+    assert 0 < memory_budget() < 1 << 45

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kzoo.models.folding import FoldedBatchNorm, fold
+from kzoo.core.graph.folding import FoldedBatchNorm, fold
 
 L = keras.layers
 RNG = np.random.default_rng(0)
@@ -220,7 +220,7 @@ def test_a_step_through_the_live_fold_is_a_step_through_the_model():
 
 
 def test_kernels_too_large_for_a_graph_are_folded_in_each_call(monkeypatch):
-    monkeypatch.setattr("kzoo.models.folding.INLINE_BYTES", 100)
+    monkeypatch.setattr("kzoo.core.graph.folding.INLINE_BYTES", 100)
     model = chain()
     folded = fold(model)
     stir(model)
