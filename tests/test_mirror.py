@@ -42,7 +42,7 @@ ELSEWHERE = {
         "distillation/test_distill",
         ["data/unlabelled", "distillation/features", "distillation/static_embeddings", "distillation/teacher"],
     ),
-    "by their intervals": ("evaluation/test_intervals", ["evaluation/statistics"]),
+    "by their intervals": ("core/test_intervals", ["task_kinds/statistics"]),
     "by ensembles, soups and interpolation": (
         "test_merging",
         ["evaluation/calibration", "models/side_by_side", "results/interpolation"],
@@ -94,7 +94,7 @@ ELSEWHERE = {
     "by the passes over data that a run takes": ("training/cache/test_sharing", ["training/cache/compute"]),
     "by what holds of every kind": (
         "task_kinds/test_kind_registry",
-        [f"task_kinds/{name}" for name in ("classification", "multi_label", "regression", "task_kind")],
+        [f"task_kinds/{name}" for name in ("classification", "multi_label", "regression", "score_tables", "task_kind")],
     ),
     "by the probe that they solve": ("training/test_linear_probe", ["task_kinds/linear_solvers"]),
     "by the names that a user gives": ("setup/test_monitor_choice", ["task_kinds/monitors"]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, logit
+
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 HOTTEST = 20.0
 """Temperatures are looked for between this and its inverse."""
@@ -15,19 +16,20 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray, *, kind: str) 
 
     Args:
         probabilities: float (N, K).
-        truth: classification: int (N,); multi_label: (N, K) of 0 and 1.
-        kind: of the task; a regression has no temperature: 1.
+        truth: encoded, see `kzoo.task_kinds.task_kind.TaskKind`.
+        kind: of the task; where it has no temperature, it is 1.
 
     Example:
         >>> probabilities = np.array([[0.999, 0.001]] * 9 + [[0.999, 0.001]])
         >>> fit_temperature(probabilities, np.array([0] * 9 + [1]), kind="classification") > 2  # far too sure
         True
     """
-    if kind == "regression" or not len(truth):
+    log_loss = get_task_kind(kind).log_loss
+    if log_loss is None or not len(truth):
         return 1.0
     most = np.log(HOTTEST)
     found = minimize_scalar(
-        lambda exponent: _log_loss(probabilities, truth, kind=kind, temperature=np.exp(exponent)),
+        lambda exponent: log_loss(probabilities, truth, np.exp(exponent)),
         bounds=(-most, most),
         method="bounded",
     )
@@ -42,16 +44,4 @@ def merit(outputs: np.ndarray, truth: np.ndarray, *, kind: str) -> tuple[float, 
         truth: as of `fit_temperature`, or values (N, K).
         kind: of the task.
     """
-    if kind == "regression":
-        return (0.0, -float(np.mean((outputs - truth) ** 2)))
-    right = outputs.argmax(axis=1) == truth if kind == "classification" else (outputs >= 0.5) == (truth >= 0.5)
-    return (float(np.mean(right)), -_log_loss(outputs, truth, kind=kind))
-
-
-def _log_loss(probabilities: np.ndarray, truth: np.ndarray, *, kind: str, temperature: float = 1.0) -> float:
-    clipped = np.clip(probabilities.astype(np.float64), 1e-12, 1 - 1e-12)
-    if kind == "classification":
-        logs = log_softmax(np.log(clipped) / temperature, axis=1)
-        return -float(logs[np.arange(len(truth)), truth].mean())
-    signs = np.where(truth > 0.5, 1.0, -1.0)
-    return float(np.logaddexp(0, -signs * logit(clipped) / temperature).mean())
+    return get_task_kind(kind).merit(outputs, truth)

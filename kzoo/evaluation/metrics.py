@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from kzoo.core.score_figures import against_truth, label_scores, matrix
+from kzoo.core.intervals import Metric
 from kzoo.core.tables import Table
-from kzoo.evaluation.intervals import Metric
-from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
 from kzoo.evaluation.user_metrics import UserMetric, bootstrap
 from kzoo.specs.records.evaluation_record import EvaluationRecord, MetricRecord
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import TaskKind
 
 FEW_EXAMPLES = 5
 FEW_GROUPS = 10
@@ -35,7 +33,7 @@ class Evaluation:
             2015, 10.1093/jssam/smv024; with Price and Bonett's correction of 2004 for perfect scores and rare classes);
             of accuracy without groups it is exactly Wilson's. Losses, errors and 1 - R2 have Student's interval of
             their logarithm. Variances come from the jackknife: where examples come in groups, whole groups are left
-            out, and the interval is about examples of new groups. See `kzoo.evaluation.intervals`. Metrics of the
+            out, and the interval is about examples of new groups. See `kzoo.core.intervals`. Metrics of the
             user's have a bootstrap interval, see `kzoo.evaluation.user_metrics`.
         by_label: precision, recall, F1 and number of examples for each label; the error of each value.
         confusion: int (K, K), rows the truth, for classification; else None.
@@ -91,7 +89,7 @@ class Evaluation:
 
         A notebook shows a small image before each row, where examples are images.
         """
-        if self.kind != "classification":
+        if not get_task_kind(self.kind).exclusive:
             raise ValueError(f"worst() is for a Classification. This is a {self.kind}.")
         best, surest = self.outputs.argmax(axis=1), self.outputs.max(axis=1)
         wrong = np.flatnonzero(best != self.truth)
@@ -111,11 +109,7 @@ class Evaluation:
         Of a classification, the confusion matrix; of several labels, the scores of each; of a regression, predictions
         against the truth, with residuals.
         """
-        if self.confusion is not None:
-            return matrix(self.confusion, self.labels)
-        if self.kind == "regression":
-            return against_truth(self.truth, self.outputs, self.labels)
-        return label_scores(self.by_label.rows)
+        return get_task_kind(self.kind).plot(self.outputs, self.truth, self.labels)
 
     def as_dict(self) -> dict[str, Any]:
         """The metrics as plain values, for JSON."""
@@ -161,77 +155,47 @@ def measure(
     """
     if not len(truth):
         raise ValueError("There are no examples to evaluate on.")
-    compute = {
-        "classification": classification_metrics,
-        "multi_label": multi_label_metrics,
-        "regression": regression_metrics,
-    }[kind]
-    by_label, confusion = _by_label(kind, outputs, truth, labels)
-    rows = get_task_kind(kind).as_rows(truth, outputs.shape[1])
+    row = get_task_kind(kind)
+    rows = row.as_rows(truth, outputs.shape[1])
     own = {each.name: bootstrap(each, rows, outputs, groups=groups) for each in metrics}
     return Evaluation(
         kind=kind,
         size=len(truth),
         labels=labels,
-        metrics=compute(outputs, truth, groups=groups) | {name: found for name, (found, _) in own.items()},
-        by_label=by_label,
-        confusion=confusion,
+        metrics=row.metrics(outputs, truth, groups=groups) | {name: found for name, (found, _) in own.items()},
+        by_label=row.by_label(outputs, truth, labels),
+        confusion=None if row.confusion is None else row.confusion(outputs, truth),
         names=names,
         truth=truth,
         outputs=outputs,
         notes=[
             *notes,
             *(note for _, note in own.values()),
-            *_rough_labels(kind, truth, labels),
+            *_rough_labels(row, truth, labels),
             *_rough_groups(groups),
         ],
-        by_group=_by_group(kind, outputs, truth, groups) if len(groups) else None,
+        by_group=_by_group(row, outputs, truth, groups) if len(groups) else None,
         thumbnail=thumbnail,
     )
 
 
-def _by_label(
-    kind: str, outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]
-) -> tuple[Table, np.ndarray | None]:
-    """Precision, recall, F1 of each label, or the error of each value; and the confusion matrix of a classification."""
-    if kind == "regression":
-        errors = np.abs(outputs - truth).mean(axis=0)
-        rows = [(label, float(error)) for label, error in zip(labels, errors, strict=True)]
-        return Table(("value", "mean absolute error"), rows), None
-    if kind == "classification":
-        predicted = outputs.argmax(axis=1)
-        confusion = confusion_matrix(truth, predicted, labels=range(len(labels)))
-        scores = precision_recall_fscore_support(truth, predicted, labels=range(len(labels)), zero_division=0)
-    else:
-        confusion = None
-        scores = precision_recall_fscore_support(truth >= 0.5, outputs >= 0.5, average=None, zero_division=0)
-    rows = [
-        (label, *map(float, row[:3]), int(row[3])) for label, row in zip(labels, np.stack(scores, axis=1), strict=True)
-    ]
-    return Table(("label", "precision", "recall", "F1", "examples"), rows), confusion
-
-
-def _by_group(kind: str, outputs: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> Table:
-    """Accuracy, exact match, or mean absolute error, of each group, the worst first."""
-    if kind == "regression":
-        name, scores = "mean absolute error", np.abs(outputs - truth).mean(axis=1)
-    elif kind == "multi_label":
-        name, scores = "exact match", ((outputs >= 0.5) == (truth >= 0.5)).all(axis=1)
-    else:
-        name, scores = "accuracy", outputs.argmax(axis=1) == truth
+def _by_group(kind: TaskKind, outputs: np.ndarray, truth: np.ndarray, groups: Sequence[str]) -> Table:
+    """The first metric of each group of examples, the worst first."""
+    scores = kind.example_scores(outputs, truth)
     found, index, counts = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
     means = np.bincount(index, weights=scores) / counts
     rows = [(str(group), float(mean), int(n)) for group, mean, n in zip(found, means, counts, strict=True)]
-    worst = -1 if kind == "regression" else 1
-    return Table(("group", name, "examples"), sorted(rows, key=lambda row: (worst * row[1], row[0])))
+    worst = 1 if kind.higher_is_better else -1
+    columns = ("group", kind.metric_names[0], "examples")
+    return Table(columns, sorted(rows, key=lambda row: (worst * row[1], row[0])))
 
 
-def _rough_labels(kind: str, truth: np.ndarray, labels: Sequence[str]) -> list[str]:
+def _rough_labels(kind: TaskKind, truth: np.ndarray, labels: Sequence[str]) -> list[str]:
     """A note that names the labels that few test examples have."""
-    if kind == "regression":
+    if kind.label_counts is None:
         return []
-    counts = np.bincount(truth, minlength=len(labels)) if kind == "classification" else (truth >= 0.5).sum(axis=0)
-    few = [f"{label} ({count})" for label, count in zip(labels, counts.tolist(), strict=True) if count < FEW_EXAMPLES]
+    counts = kind.label_counts(truth, len(labels)).tolist()
+    few = [f"{label} ({count})" for label, count in zip(labels, counts, strict=True) if count < FEW_EXAMPLES]
     if not few:
         return []
     more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""

@@ -1,6 +1,6 @@
 """Metrics of the user's: Keras metrics and callables, each with a bootstrap interval.
 
-Nothing is known of such a metric but its value on a set of examples, so the jackknife of `kzoo.evaluation.intervals`
+Nothing is known of such a metric but its value on a set of examples, so the jackknife of `kzoo.core.intervals`
 does not suit each of them. The 95% interval is that between percentiles of `scipy.stats.bootstrap`: examples, or whole
 groups where examples come in groups, are drawn with replacement, and the metric is computed on each draw. It is too
 narrow for almost perfect scores, and with few groups.
@@ -17,15 +17,12 @@ import keras
 import numpy as np
 from scipy import stats
 
-from kzoo.evaluation.intervals import LEVEL, Metric, number_groups
+from kzoo.core.intervals import LEVEL, Metric, number_groups
 from kzoo.task_kinds.kind_registry import TASK_KINDS
 from kzoo.task_kinds.task_kind import TaskKind
 
 RESAMPLES = 499
 """Draws of a bootstrap. A Keras metric takes 2 ms or more on each."""
-
-BUILT_IN = frozenset(name for kind in TASK_KINDS.values() for name in kind.metric_names)
-"""Names of the metrics that are shown in any case, of all kinds of task."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ def register_metric(name: str, metric: Any) -> None:
     if isinstance(metric, str):
         raise TypeError(f"A metric must be a Keras metric, or a callable of (truth, outputs). Got {metric!r}.")
     made = replace(_metric(metric, 1), name=name)
-    built_in = BUILT_IN | {"loss"}.union(*(kind.monitors for kind in TASK_KINDS.values()))
+    built_in = built_in_metrics() | {"loss"}.union(*(kind.monitors for kind in TASK_KINDS.values()))
     if name in built_in or name in METRICS or _is_named_by_keras(name):
         raise ValueError(f"A metric named {name!r} is there already: choose another name.")
     METRICS[name] = made
@@ -78,6 +75,11 @@ def _is_named_by_keras(name: str) -> bool:
         return keras.metrics.get(name) is not None
     except ValueError:
         return False
+
+
+def built_in_metrics() -> frozenset[str]:
+    """Names of the metrics that are shown in any case, of all kinds of task."""
+    return frozenset(name for kind in TASK_KINDS.values() for name in kind.metric_names)
 
 
 def resolve_metrics(metrics: Sequence[Any], *, kind: TaskKind, outputs: int) -> tuple[UserMetric, ...]:
@@ -93,12 +95,13 @@ def resolve_metrics(metrics: Sequence[Any], *, kind: TaskKind, outputs: int) -> 
         TypeError: one is none of these.
         ValueError: one fails, does not give a number, or has the name of another one.
     """
+    built_in = built_in_metrics()
     found: list[UserMetric] = []
     for number, metric in enumerate(metrics, start=1):
-        if isinstance(metric, str) and metric in BUILT_IN:
+        if isinstance(metric, str) and metric in built_in:
             continue
         made = metric if isinstance(metric, UserMetric) else _metric(metric, number)
-        if made.name in BUILT_IN:
+        if made.name in built_in:
             raise ValueError(f"{made.name!r} is a built-in metric of kzoo: give yours another name.")
         if any(each.name == made.name for each in found):
             raise ValueError(f"Two metrics are called {made.name!r}: give one of them another name.")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from scipy.special import log_softmax, softmax
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from kzoo.core.score_figures import matrix
+from kzoo.core.tables import Table
 from kzoo.specs.schedule import SMOOTHING
 from kzoo.specs.task import Classification
 from kzoo.task_kinds.linear_solvers import multinomial
 from kzoo.task_kinds.monitors import accuracy_of_classes, auc, balanced_accuracy_of_classes, macro_f1_of_classes
+from kzoo.task_kinds.score_tables import label_table
+from kzoo.task_kinds.statistics import classification_metrics
 from kzoo.task_kinds.task_kind import TaskKind
 
 ops = keras.ops
@@ -49,6 +54,29 @@ def temperature_slope(logits: np.ndarray, targets: np.ndarray) -> Callable[[floa
     return slope
 
 
+def hits(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Whether the most probable class is the true one, bool (N,)."""
+    return outputs.argmax(axis=1) == truth
+
+
+def log_loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float = 1.0) -> float:
+    """The mean cross-entropy of softmax(log(probabilities) / temperature), in nats."""
+    clipped = np.clip(probabilities.astype(np.float64), 1e-12, 1 - 1e-12)
+    logs = log_softmax(np.log(clipped) / temperature, axis=1)
+    return -float(logs[np.arange(len(truth)), truth].mean())
+
+
+def confusion(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """How often each class, by row, is taken for each, by column: int (K, K)."""
+    return confusion_matrix(truth, outputs.argmax(axis=1), labels=range(outputs.shape[1]))
+
+
+def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Table:
+    """Precision, recall and F1 of each class."""
+    predicted, classes = outputs.argmax(axis=1), range(len(labels))
+    return label_table(precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0), labels)
+
+
 CLASSIFICATION = TaskKind(
     name=Classification.kind,
     exclusive=True,
@@ -74,5 +102,14 @@ CLASSIFICATION = TaskKind(
     guess_loss=lambda outputs: math.log(max(outputs, 2)),
     temperature_slope=temperature_slope,
     probe=multinomial,
+    metrics=classification_metrics,
+    example_scores=hits,
+    higher_is_better=True,
+    by_label=by_label,
+    label_counts=lambda truth, outputs: np.bincount(truth, minlength=outputs),
+    confusion=confusion,
+    plot=lambda outputs, truth, labels: matrix(confusion(outputs, truth), labels),
+    log_loss=log_loss,
+    merit=lambda outputs, truth: (float(np.mean(hits(outputs, truth))), -log_loss(outputs, truth)),
 )
 """The row of a `kzoo.Classification`."""

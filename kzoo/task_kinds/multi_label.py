@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
+from sklearn.metrics import precision_recall_fscore_support
 
+from kzoo.core.score_figures import label_scores
+from kzoo.core.tables import Table
 from kzoo.specs.task import MultiLabel
 from kzoo.task_kinds.linear_solvers import one_vs_rest
 from kzoo.task_kinds.monitors import accuracy_of_labels, auc, balanced_accuracy_of_labels, macro_f1_of_labels
+from kzoo.task_kinds.score_tables import label_table
+from kzoo.task_kinds.statistics import multi_label_metrics
 from kzoo.task_kinds.task_kind import TaskKind
 
 ops = keras.ops
@@ -51,6 +56,24 @@ def temperature_slope(logits: np.ndarray, targets: np.ndarray) -> Callable[[floa
     return lambda exponent: float(((expit(np.exp(exponent) * logits) - targets) * logits).mean())
 
 
+def hits(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Whether each label is right at a probability of 0.5, bool (N, K)."""
+    return (outputs >= 0.5) == (truth >= 0.5)
+
+
+def log_loss(probabilities: np.ndarray, truth: np.ndarray, temperature: float = 1.0) -> float:
+    """The mean binary cross-entropy of sigmoid(logit(probabilities) / temperature), in nats."""
+    clipped = np.clip(probabilities.astype(np.float64), 1e-12, 1 - 1e-12)
+    signs = np.where(truth > 0.5, 1.0, -1.0)
+    return float(np.logaddexp(0, -signs * logit(clipped) / temperature).mean())
+
+
+def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Table:
+    """Precision, recall and F1 of each label."""
+    scores = precision_recall_fscore_support(truth >= 0.5, outputs >= 0.5, average=None, zero_division=0)
+    return label_table(scores, labels)
+
+
 MULTI_LABEL = TaskKind(
     name=MultiLabel.kind,
     exclusive=False,
@@ -76,5 +99,14 @@ MULTI_LABEL = TaskKind(
     guess_loss=lambda outputs: math.log(2),
     temperature_slope=temperature_slope,
     probe=one_vs_rest,
+    metrics=multi_label_metrics,
+    example_scores=lambda outputs, truth: np.all(hits(outputs, truth), axis=1),
+    higher_is_better=True,
+    by_label=by_label,
+    label_counts=lambda truth, outputs: (truth >= 0.5).sum(axis=0),
+    confusion=None,
+    plot=lambda outputs, truth, labels: label_scores(by_label(outputs, truth, labels).rows),
+    log_loss=log_loss,
+    merit=lambda outputs, truth: (float(np.mean(hits(outputs, truth))), -log_loss(outputs, truth)),
 )
 """The row of a `kzoo.MultiLabel`."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 
+from kzoo.core.score_figures import against_truth
+from kzoo.core.tables import Table
 from kzoo.specs.task import Regression
 from kzoo.task_kinds.linear_solvers import ridge
+from kzoo.task_kinds.statistics import regression_metrics
 from kzoo.task_kinds.task_kind import TaskKind
 
 
@@ -32,6 +37,13 @@ def example_losses(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return ((logits.astype(np.float64) - targets) ** 2).mean(axis=1)
 
 
+def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Table:
+    """The mean absolute error of each value."""
+    errors = np.abs(outputs - truth).mean(axis=0)
+    rows = [(label, float(error)) for label, error in zip(labels, errors, strict=True)]
+    return Table(("value", "mean absolute error"), rows)
+
+
 REGRESSION = TaskKind(
     name=Regression.kind,
     exclusive=False,
@@ -52,5 +64,14 @@ REGRESSION = TaskKind(
     guess_loss=lambda outputs: 1.0,
     temperature_slope=None,
     probe=ridge,
+    metrics=regression_metrics,
+    example_scores=lambda outputs, truth: np.abs(outputs - truth).mean(axis=1),
+    higher_is_better=False,
+    by_label=by_label,
+    label_counts=None,
+    confusion=None,
+    plot=lambda outputs, truth, labels: against_truth(truth, outputs, labels),
+    log_loss=None,
+    merit=lambda outputs, truth: (0.0, -float(np.mean((outputs - truth) ** 2))),
 )
 """The row of a `kzoo.Regression`."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
+
+from kzoo.core.intervals import Metric
+from kzoo.core.tables import Table
 
 Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
 """From features (N, C), targets (N, outputs), weights (N,), an inverse penalty and a tolerance to kernel (C, outputs)
@@ -15,6 +18,14 @@ and bias (outputs,). Called again with another penalty, it goes on from the last
 
 Score = Callable[[np.ndarray, np.ndarray], float]
 """From rows of truth and of outputs, (N, outputs) each, to a number; higher is better."""
+
+
+class Metrics(Protocol):
+    """What gives the metrics of an evaluation."""
+
+    def __call__(self, outputs: np.ndarray, truth: np.ndarray, *, groups: Sequence[str] = ()) -> dict[str, Metric]:
+        """By name, each with its interval; of outputs (N, outputs), encoded truth, and the group of each example."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -52,6 +63,21 @@ class TaskKind:
         temperature_slope: from logits and rows to a function of e: the derivative of the mean loss of b * logits with
             respect to b, at b = exp(e). None where no temperature is fitted.
         probe: from the number of outputs to what solves a linear probe.
+
+        metrics: of an evaluation, see `Metrics`; the names are `metric_names`.
+        example_scores: from outputs (N, outputs) and encoded truth to the first of these metrics of each example, (N,),
+            float or bool.
+        higher_is_better: of that metric.
+        by_label: a `Table` with a row for each output, of outputs, encoded truth and names.
+        label_counts: from encoded truth and the number of outputs to how many examples have each label, int (outputs,);
+            None for values.
+        confusion: from outputs and encoded truth to a confusion matrix, int (outputs, outputs), rows the truth; None
+            where labels do not exclude each other.
+        plot: a matplotlib figure of outputs, encoded truth and names.
+        log_loss: from probabilities, encoded truth and a temperature that divides the logits to the mean loss, in nats;
+            None where no temperature is fitted.
+        merit: from outputs and encoded truth to what models are compared by, first by its first number; larger is
+            better.
     """
 
     name: str
@@ -75,6 +101,16 @@ class TaskKind:
     guess_loss: Callable[[int], float]
     temperature_slope: Callable[[np.ndarray, np.ndarray], Callable[[float], float]] | None
     probe: Callable[[int], Fit]
+
+    metrics: Metrics
+    example_scores: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    higher_is_better: bool
+    by_label: Callable[[np.ndarray, np.ndarray, Sequence[str]], Table]
+    label_counts: Callable[[np.ndarray, int], np.ndarray] | None
+    confusion: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
+    plot: Callable[[np.ndarray, np.ndarray, Sequence[str]], Any]
+    log_loss: Callable[[np.ndarray, np.ndarray, float], float] | None
+    merit: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 
     def __repr__(self) -> str:
         return f"TaskKind({self.name!r})"

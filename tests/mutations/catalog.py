@@ -745,8 +745,8 @@ MERGING = [
     Mutation(
         "no temperature is looked for",
         "fit_temperature",
-        "temperature=np.exp(exponent)",
-        "temperature=1.0",
+        "np.exp(exponent)",
+        "1.0",
         "tests/test_merging.py::test_a_temperature_is_found_again",
     ),
     Mutation(
@@ -806,20 +806,20 @@ MEASURING = [
         "_quantile",
         "(1 + LEVEL) / 2",
         "(1 + 0.5) / 2",
-        "tests/evaluation/test_intervals.py::test_accuracy_without_groups_has_wilsons_interval",
+        "tests/core/test_intervals.py::test_accuracy_without_groups_has_wilsons_interval",
     ),
     Mutation(
         "intervals of errors at 50%",
         "error",
         "_quantile(_degrees(moves)) * deviation",
         "0.344 * _quantile(_degrees(moves)) * deviation",
-        "tests/evaluation/test_intervals.py::test_intervals_of_a_regression_are_near_to_scipys_bootstrap",
+        "tests/core/test_intervals.py::test_intervals_of_a_regression_are_near_to_scipys_bootstrap",
     ),
     Mutation(
         "groups do not reach the intervals",
         "measure",
-        "compute(outputs, truth, groups=groups)",
-        "compute(outputs, truth)",
+        "row.metrics(outputs, truth, groups=groups)",
+        "row.metrics(outputs, truth)",
         "tests/evaluation/test_metrics.py::test_groups_reach_the_intervals_and_the_table_of_groups",
     ),
     Mutation(
@@ -848,7 +848,7 @@ MEASURING = [
         "regression_metrics",
         "1 - unexplained.high, 1 - unexplained.low",
         "1 - unexplained.low, 1 - unexplained.high",
-        "tests/evaluation/test_intervals.py::test_intervals_hold_their_value_and_stay_within_what_is_possible",
+        "tests/core/test_intervals.py::test_intervals_hold_their_value_and_stay_within_what_is_possible",
     ),
     Mutation(
         "validation is measured for test",

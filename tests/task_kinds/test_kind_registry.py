@@ -118,3 +118,41 @@ def test_outputs_of_labels_are_probabilities(kind):
 @every_kind
 def test_the_loss_is_one_of_keras(kind):
     assert isinstance(kind.loss(0.0), keras.losses.Loss)
+
+
+def encoded_sample(kind: TaskKind) -> tuple[np.ndarray, np.ndarray]:
+    """Outputs and encoded truth."""
+    rows, outputs = kind.sample(OUTPUTS)
+    return outputs, rows.argmax(axis=1) if kind.exclusive else rows
+
+
+@every_kind
+def test_an_evaluation_has_the_metrics_that_are_named_and_the_first_is_the_mean_of_the_examples(kind):
+    outputs, truth = encoded_sample(kind)
+    found = kind.metrics(outputs, truth)
+    assert tuple(found) == tuple(kind.metric_names)
+    assert kind.example_scores(outputs, truth).mean() == pytest.approx(found[kind.metric_names[0]].value, rel=1e-6)
+    better = kind.example_scores(kind.sample(OUTPUTS)[0], truth).mean() > kind.example_scores(outputs, truth).mean()
+    assert better == kind.higher_is_better
+
+
+@every_kind
+def test_labels_are_counted_where_there_are_labels(kind):
+    outputs, truth = encoded_sample(kind)
+    table = kind.by_label(outputs, truth, ["a", "b", "c"])
+    assert [row[0] for row in table.rows] == ["a", "b", "c"]
+    assert (kind.label_counts is not None) == kind.has_labels
+    assert (kind.confusion is not None) == kind.exclusive
+    if kind.label_counts is not None:
+        assert kind.label_counts(truth, OUTPUTS).tolist() == [row[-1] for row in table.rows]
+    if kind.confusion is not None:
+        assert kind.confusion(outputs, truth).sum(axis=1).tolist() == [2, 2, 2]
+
+
+@every_kind
+def test_models_are_compared_by_what_is_best_for_the_truth_itself(kind):
+    outputs, truth = encoded_sample(kind)
+    assert kind.merit(kind.sample(OUTPUTS)[0], truth) > kind.merit(outputs, truth)
+    if kind.log_loss is not None:
+        assert kind.merit(outputs, truth)[1] == -kind.log_loss(outputs, truth, 1.0)
+        assert kind.log_loss(outputs, truth, 1e9) == pytest.approx(kind.guess_loss(OUTPUTS), rel=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kzoo.evaluation.statistics import classification_metrics, multi_label_metrics, regression_metrics
+from kzoo.task_kinds.statistics import classification_metrics, multi_label_metrics, regression_metrics
 
 METRICS = {
     "classification": classification_metrics,

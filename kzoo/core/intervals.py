@@ -4,7 +4,7 @@ Every metric is a statistic of sums over the test examples (hits of a class, los
 from the jackknife: each example is left out once, or each group where examples come in groups (Tukey 1958; for groups
 MacKinnon, Nielsen and Webb 2023, 10.1002/jae.2990). No resampling is needed, so no seed either. Bootstrap intervals
 (percentile, and BCa as in `scipy.stats.bootstrap`) were tried on the same simulated test sets: with 10 groups they
-covered 84 to 90 of 100, of an almost perfect model 49 to 71. `tests/evaluation/test_intervals.py` counts these ones.
+covered 84 to 90 of 100, of an almost perfect model 49 to 71. `tests/core/test_intervals.py` counts these ones.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kzoo.evaluation.intervals import Metric, SamplingUnits, error, number_groups, share, units_of
+from kzoo.core.intervals import Metric, SamplingUnits, error, number_groups, share, units_of
 
 _TINY = 1e-15
 
