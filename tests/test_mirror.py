@@ -21,6 +21,7 @@ ELSEWHERE = {
             *("results/plots", "results/pretrained", "specs/catalog/hub_audio", "specs/catalog/hub_text"),
         ],
     ),
+    "by the targets that they make": ("data/test_targets", ["core/raw_targets", "task_kinds/encoded_targets"]),
     "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
     "by the form of data that it reads": (
         "data/sources/test_reading",

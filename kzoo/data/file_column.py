@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.targets import is_missing
+from kzoo.core.raw_targets import is_missing
 
 
 def open_file(path: Path) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from kzoo.core.raw_targets import is_missing
 from kzoo.data.modalities import SourceQuery
-from kzoo.data.targets import is_missing
 
 FOLDS = 20
 """Most parts of equal size that groups are dealt to."""

@@ -14,6 +14,7 @@ from kzoo.data.stratify import SplitNotes, divide, without_seen
 from kzoo.data.targets import encode, make_labels
 from kzoo.specs.seen import NEW, Seen
 from kzoo.specs.task import Task
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 NEEDED = ("test", "validation", "train")
 
@@ -142,7 +143,7 @@ class _Cleaning:
         checked = self.modality.check(examples.columns[self.modality.name])
         lost = {index: "no group" for index, group in enumerate(examples.groups) if not group}
         reasons = lost | encoded.reasons | checked.reasons
-        if self.task.kind == "classification":
+        if get_task_kind(self.task.kind).exclusive:
             reasons |= _contradictions(checked.digests, encoded.targets, reasons, self.labels, self.modality.noun)
         self.aside.extend((examples.names[index], reason) for index, reason in sorted(reasons.items()))
         self.notes.extend(checked.notes)
@@ -175,18 +176,16 @@ def _refuse_empty(parts: Mapping[str, Examples], audit: Audit, task: Task, *, ex
     for name, examples in parts.items():
         if not len(examples):
             raise ValueError(f"The {name} split is empty: {advice}.\n{audit}".rstrip())
-    if task.kind == "classification" and len(np.unique(parts["train"].targets)) < 2:
+    if get_task_kind(task.kind).exclusive and len(np.unique(parts["train"].targets)) < 2:
         raise ValueError(f"Only one class is left in the training data after the checks.\n{audit}")
 
 
 def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
     """A warning of the labels that no training example has."""
-    if task.kind == "regression":
+    label_counts = get_task_kind(task.kind).label_counts
+    if label_counts is None:
         return []
-    counts = {
-        name: np.bincount(part.targets, minlength=len(labels)) if part.targets.ndim == 1 else part.targets.sum(axis=0)
-        for name, part in parts.items()
-    }
+    counts = {name: label_counts(part.targets, len(labels)) for name, part in parts.items()}
     missing = np.flatnonzero(counts["train"] == 0)
     if not len(missing):
         return []

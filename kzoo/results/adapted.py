@@ -30,7 +30,7 @@ from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples
 from kzoo.results.inputs import InputAnswers, ask
 from kzoo.results.interpolation import interpolate
 from kzoo.results.neighbors import Neighbors, normalize, search
-from kzoo.results.plots import name_targets, show, title_targets
+from kzoo.results.plots import show, title_targets
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.saving import write
@@ -189,7 +189,7 @@ class Adapted:
                 encoded bytes, a pair ``(rate, samples)``, or a list of these.
         """
         asked = self._ask(inputs, self._call, self.finish, width=len(self.labels))
-        answers = name_targets(self.kind, asked.rows, labels=self.labels)
+        answers = get_task_kind(self.kind).name_targets(asked.rows, self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
         small = thumbnails_of(asked.column, self.preprocessor.modality)
         return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind, small)

@@ -12,6 +12,7 @@ from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.own_augmentation import check_own, own_augmentation
 from kzoo.specs.schedule import OWN, check_augmentation
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 
 def show(
@@ -51,24 +52,6 @@ def show(
 
 
 def title_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[str]:
-    """What to call targets in a line of text; see `name_targets`."""
-    return [name if isinstance(name, str) else ", ".join(name) for name in name_targets(kind, targets, labels=labels)]
-
-
-def name_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[Any]:
-    """What to call targets, or outputs, of some kind of task.
-
-    Args:
-        kind: of the task.
-        targets: encoded targets (N,) or (N, outputs), or probabilities (N, K), or values.
-        labels: names of the outputs.
-
-    Returns:
-        A label each; a tuple of those that are on; or the values, as text.
-    """
-    if kind == "classification":
-        numbers = targets.argmax(axis=1) if targets.ndim == 2 else targets
-        return [labels[int(number)] for number in numbers]
-    if kind == "multi_label":
-        return [tuple(label for label, value in zip(labels, row, strict=True) if value >= 0.5) for row in targets]
-    return [", ".join(f"{value:.4g}" for value in row) for row in targets]
+    """What to call targets in a line of text."""
+    names = get_task_kind(kind).name_targets(targets, labels)
+    return [name if isinstance(name, str) else ", ".join(name) for name in names]

@@ -11,10 +11,12 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from kzoo.core.raw_targets import class_name, natural_order
 from kzoo.core.score_figures import matrix
 from kzoo.core.tables import Table
 from kzoo.specs.schedule import SMOOTHING
-from kzoo.specs.task import Classification
+from kzoo.specs.task import Classification, Task, refuse_numbers
+from kzoo.task_kinds.encoded_targets import EncodedTargets
 from kzoo.task_kinds.linear_solvers import multinomial
 from kzoo.task_kinds.monitors import accuracy_of_classes, auc, balanced_accuracy_of_classes, macro_f1_of_classes
 from kzoo.task_kinds.score_tables import label_table
@@ -22,6 +24,51 @@ from kzoo.task_kinds.statistics import classification_metrics
 from kzoo.task_kinds.task_kind import TaskKind
 
 ops = keras.ops
+
+
+def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> list[str]:
+    """Those that were given, or the names that the targets are, in their natural order.
+
+    Raises:
+        ValueError: there are fewer than two classes; or targets are values of a quantity.
+    """
+    names = [name for name in (class_name(target) for target in targets) if name is not None]
+    if not names:
+        raise ValueError("No example has a label.")
+    if not given:
+        refuse_numbers(set(names), are_text=all(isinstance(target, str | bytes) for target in targets))
+    labels = list(given) or sorted(set(names), key=natural_order)
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"labels must differ from each other. Got {labels}.")
+    if len(set(names)) < 2:
+        raise ValueError(f"A classification needs two or more classes. Got only {names[0]!r}.")
+    return labels
+
+
+def encode(targets: Sequence[Any], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
+    """The number of each target's class."""
+    index = {label: number for number, label in enumerate(labels)}
+    digits = {str(number): number for number in range(len(labels))}
+    wordy = not any(label.isdigit() for label in labels)
+    encoded = np.zeros(len(targets), np.int64)
+    reasons: dict[int, str] = {}
+    for row, target in enumerate(targets):
+        name = class_name(target)
+        is_number = not isinstance(target, str | bytes)
+        known = digits if positions and (is_number or (wordy and name in digits)) else index
+        if name is None:
+            reasons[row] = "no label"
+        elif name in known:
+            encoded[row] = known[name]
+        else:
+            reasons[row] = f"label {name!r} is not in the training data"
+    return EncodedTargets(encoded, reasons)
+
+
+def name_targets(targets: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """The name of the class of each target (N,), or of the most probable one of outputs (N, K)."""
+    numbers = targets.argmax(axis=1) if targets.ndim == 2 else targets
+    return [labels[int(number)] for number in numbers]
 
 
 def sample(outputs: int) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +138,9 @@ CLASSIFICATION = TaskKind(
         "macro_f1": macro_f1_of_classes,
         "auc": auc,
     },
+    make_labels=make_labels,
+    encode=encode,
+    name_targets=name_targets,
     as_rows=lambda targets, outputs: np.eye(outputs, dtype=np.float32)[targets],
     sample=sample,
     outputs_of=lambda logits: softmax(logits, axis=1),

@@ -11,9 +11,11 @@ import numpy as np
 from scipy.special import expit, logit
 from sklearn.metrics import precision_recall_fscore_support
 
+from kzoo.core.raw_targets import natural_order, numbers_of
 from kzoo.core.score_figures import label_scores
 from kzoo.core.tables import Table
-from kzoo.specs.task import MultiLabel
+from kzoo.specs.task import MultiLabel, Task
+from kzoo.task_kinds.encoded_targets import EncodedTargets, encode_rows
 from kzoo.task_kinds.linear_solvers import one_vs_rest
 from kzoo.task_kinds.monitors import accuracy_of_labels, auc, balanced_accuracy_of_labels, macro_f1_of_labels
 from kzoo.task_kinds.score_tables import label_table
@@ -21,6 +23,66 @@ from kzoo.task_kinds.statistics import multi_label_metrics
 from kzoo.task_kinds.task_kind import TaskKind
 
 ops = keras.ops
+
+
+def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> list[str]:
+    """Those that were given, or the names that occur, in their natural order; of zeros and ones their positions.
+
+    Raises:
+        ValueError: there are none.
+    """
+    labels = list(given) or _labels_of(targets, task)
+    if not labels:
+        raise ValueError("No example has a label.")
+    return labels
+
+
+def _labels_of(targets: Sequence[Any], task: Task) -> list[str]:
+    found: set[str] = set()
+    for target in targets:
+        names = _names(target, task)
+        if names is None and (numbers := numbers_of(target)):
+            return [str(index) for index in range(len(numbers))]
+        found.update(names or ())
+    return sorted(found, key=natural_order)
+
+
+def _names(target: Any, task: Task) -> list[str] | None:
+    """The labels of one example as names, or None where they are not given by name."""
+    if isinstance(target, bytes):
+        target = target.decode("utf-8", errors="replace")
+    if isinstance(target, str) and isinstance(task, MultiLabel):
+        return [name.strip() for name in target.split(task.separator) if name.strip()]
+    if isinstance(target, list | tuple | set | np.ndarray) and all(isinstance(name, str) for name in target):
+        if len(target) and all(name.strip() in ("0", "1") for name in target):
+            return None
+        return [name.strip() for name in target]
+    return None
+
+
+def encode(targets: Sequence[Any], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
+    """A 1 for each label that a target has, else a 0."""
+    index = {label: number for number, label in enumerate(labels)}
+
+    def read(target: Any) -> Sequence[float] | np.ndarray | str:
+        if (names := _names(target, task)) is not None:
+            unknown = [name for name in names if name not in index]
+            row = np.zeros(len(labels), np.float32)
+            row[[index[name] for name in names if name in index]] = 1.0
+            return f"label {unknown[0]!r} is not in the training data" if unknown else row
+        numbers = numbers_of(target)
+        if not numbers:
+            return "no label"
+        if len(numbers) != len(labels):
+            return f"{len(numbers)} values where {len(labels)} are wanted"
+        return numbers if set(numbers) <= {0.0, 1.0} else "values other than 0 and 1"
+
+    return encode_rows(targets, len(labels), read)
+
+
+def name_targets(targets: np.ndarray, labels: Sequence[str]) -> list[tuple[str, ...]]:
+    """The names of the labels that each row of targets, or of probabilities, has."""
+    return [tuple(label for label, value in zip(labels, row, strict=True) if value >= 0.5) for row in targets]
 
 
 def sample(outputs: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +150,9 @@ MULTI_LABEL = TaskKind(
         "macro_f1": macro_f1_of_labels,
         "auc": auc,
     },
+    make_labels=make_labels,
+    encode=encode,
+    name_targets=name_targets,
     as_rows=lambda targets, outputs: targets.astype(np.float32),
     sample=sample,
     outputs_of=expit,

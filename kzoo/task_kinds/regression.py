@@ -3,16 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from kzoo.core.raw_targets import numbers_of
 from kzoo.core.score_figures import against_truth
 from kzoo.core.tables import Table
-from kzoo.specs.task import Regression
+from kzoo.specs.task import Regression, Task
+from kzoo.task_kinds.encoded_targets import EncodedTargets, encode_rows
 from kzoo.task_kinds.linear_solvers import ridge
 from kzoo.task_kinds.statistics import regression_metrics
 from kzoo.task_kinds.task_kind import TaskKind
+
+
+def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> list[str]:
+    """Those that were given, where there are as many as values; else ``value``, or ``value 0``, ``value 1``...
+
+    Raises:
+        ValueError: no target is a number.
+    """
+    rows = [row for row in map(numbers_of, targets) if row]
+    if not rows:
+        raise ValueError(f"Regression targets must be numeric; {_what_it_holds(targets, task)}.")
+    if len(given) == len(rows[0]) or task.labels:
+        return list(given)
+    return ["value"] if len(rows[0]) == 1 else [f"value {index}" for index in range(len(rows[0]))]
+
+
+def _what_it_holds(targets: Sequence[Any], task: Task) -> str:
+    """What stands where numbers are wanted."""
+    where = f"column {task.label!r}" if isinstance(task.label, str) else "the data"
+    texts = [each for each in targets if isinstance(each, str | bytes) and each.strip()]
+    return f"{where} holds text, as {texts[0]!r}" if texts else f"{where} holds none"
+
+
+def encode(targets: Sequence[Any], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
+    """The values of each target."""
+
+    def read(target: Any) -> list[float] | str:
+        numbers = numbers_of(target)
+        if not numbers:
+            return "no target"
+        return numbers if len(numbers) == len(labels) else f"{len(numbers)} values where {len(labels)} are wanted"
+
+    return encode_rows(targets, len(labels), read)
+
+
+def name_targets(targets: np.ndarray, labels: Sequence[str]) -> list[str]:
+    """The values of each row, as text."""
+    return [", ".join(f"{value:.4g}" for value in row) for row in targets]
 
 
 def sample(outputs: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,6 +94,9 @@ REGRESSION = TaskKind(
     smoothing=0.0,
     metric_names=("mean absolute error", "root mean squared error", "R2"),
     monitors={},
+    make_labels=make_labels,
+    encode=encode,
+    name_targets=name_targets,
     as_rows=lambda targets, outputs: targets.astype(np.float32),
     sample=sample,
     outputs_of=lambda logits: logits,

@@ -11,6 +11,8 @@ import numpy as np
 
 from kzoo.core.intervals import Metric
 from kzoo.core.tables import Table
+from kzoo.specs.task import Task
+from kzoo.task_kinds.encoded_targets import EncodedTargets
 
 Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
 """From features (N, C), targets (N, outputs), weights (N,), an inverse penalty and a tolerance to kernel (C, outputs)
@@ -45,6 +47,12 @@ class TaskKind:
         metric_names: of the metrics that an evaluation has in any case.
         monitors: what validation can select by, besides ``"loss"``, by name.
 
+        make_labels: from raw targets of training, the names that the task or the data gives, or none, and the task, to
+            names of the outputs; ValueError where nothing can be learned.
+        encode: from raw targets, the names of the outputs, the task, and whether integers are positions among these
+            names, to encoded targets, with a reason against each that cannot be used.
+        name_targets: from encoded targets, or outputs (N, outputs), and names to what to call each: a label, a tuple of
+            labels, or values as text.
         as_rows: from encoded targets and the number of outputs to rows.
         sample: from the number of outputs to rows of truth and of outputs, (N, outputs) each, in which each label
             occurs twice, to try a metric on.
@@ -89,6 +97,9 @@ class TaskKind:
     metric_names: Sequence[str]
     monitors: Mapping[str, Score]
 
+    make_labels: Callable[[Sequence[Any], Sequence[str], Task], list[str]]
+    encode: Callable[[Sequence[Any], Sequence[str], Task, bool], EncodedTargets]
+    name_targets: Callable[[np.ndarray, Sequence[str]], Sequence[Any]]
     as_rows: Callable[[np.ndarray, int], np.ndarray]
     sample: Callable[[int], tuple[np.ndarray, np.ndarray]]
     outputs_of: Callable[[np.ndarray], np.ndarray]

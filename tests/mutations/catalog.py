@@ -137,14 +137,14 @@ DATA = [
     ),
     Mutation(
         "labels that are numbers are in the order of their letters",
-        "_natural",
+        "natural_order",
         "(0, float(name), name)",
         "(0, 0.0, name)",
         "tests/data/test_targets.py::test_labels_of_classes",
     ),
     Mutation(
         "integers that are labels are taken for positions",
-        "_encode_classes",
+        "encode",
         "digits if positions and (",
         "digits if (",
         "tests/data/sources/test_reading.py::test_labels_that_were_given_as_integers_are_names",

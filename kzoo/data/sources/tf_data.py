@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.progress import track
+from kzoo.core.raw_targets import class_name
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, refuse_function
 from kzoo.data.modalities import SourceQuery
 from kzoo.data.sources.tabular import LABEL_NAMES, find_column
-from kzoo.data.targets import class_name
 from kzoo.data.text.encoding import decode_text, lines_of
 
 _RECORD_INPUT = ("image/encoded", "image_raw", "encoded")

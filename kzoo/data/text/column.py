@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.core.raw_targets import is_missing
 from kzoo.data.examples import CheckedColumn
-from kzoo.data.targets import is_missing
 from kzoo.data.text.encoding import decode_text, describe
 
 MOST_CHARACTERS = 20_000
