@@ -53,7 +53,11 @@ ELSEWHERE = {
     "by the models that users bring": ("models/test_backbones", ["models/user_models"]),
     "by pretraining runs": (
         "pretraining/test_pretrain",
-        ["models/zoo/image", "pretraining/dataset", "pretraining/ema", "pretraining/precision"],
+        [
+            "models/zoo/image",
+            *(f"pretraining/{name}" for name in ("dataset", "ema", "learner", "precision", "preparation")),
+            "pretraining/pretraining_options",
+        ],
     ),
     "all objectives against NumPy, side by side": (
         "pretraining/objectives/test_objective",

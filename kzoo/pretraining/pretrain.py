@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from kzoo.data.modalities import MODALITIES
 from kzoo.models.backbones import OWN
-from kzoo.models.heads import pool
 from kzoo.models.weights import digest_of
-from kzoo.models.zoo.text import find_states
 from kzoo.pretraining.checkpoints import Checkpoints
-from kzoo.pretraining.dataset import PretrainingData, Probe, read_material
-from kzoo.pretraining.objectives.objective import BackboneGraph
-from kzoo.pretraining.objectives.objective_registry import find_objective
-from kzoo.pretraining.precision import find_precision, policy
-from kzoo.pretraining.steps import StepRun, StepSchedule, questions, trained
+from kzoo.pretraining.dataset import Probe
+from kzoo.pretraining.learner import build_learner
+from kzoo.pretraining.preparation import PreparedPretraining, prepare_pretraining
+from kzoo.pretraining.pretraining_options import PretrainingOptions
+from kzoo.pretraining.steps import StepRun
 from kzoo.results.pretrained import Pretrained, own_card
-from kzoo.setup.arguments import as_size, check_input
-from kzoo.setup.auto_model import choose_model
-from kzoo.setup.prepare import feed_of, source_of
 from kzoo.specs.records.pretrained_record import PretrainedRecord
-from kzoo.specs.schedule import AUGMENTATIONS
-from kzoo.specs.task import Regression, Task
-from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.freezing import batch_norms, set_trainable
-from kzoo.training.strategies import get_strategy, whole_batch
 
 
 def pretrain(
@@ -93,145 +81,64 @@ def pretrain(
     Example:
         ``kzoo.adapt(kzoo.pretrain("mobilenet_v2_035", "photos/", objective="barlow_twins", size=96), "labelled/")``
     """
-    chosen, size = get_strategy(strategy), as_size(size)
-    kind = find_objective(objective)
-    if augmentation not in (None, *AUGMENTATIONS):
-        raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {augmentation!r}.")
-    _check(steps=steps, batch_size=batch_size, learning_rate=learning_rate, eval_every=eval_every, ema=ema)
-    if isinstance(model, str) and model == "auto":
-        model, _ = choose_model(data if isinstance(data, Task) else Regression(data), size=size)
-    source = source_of(model, weights=weights, scaling=scaling)
-    material = read_material(kind, source, data)
-    modality = MODALITIES[material.modality]
-    column = material.examples.columns[modality.name]
-    check_input(modality, size=size, resize=resize)
-    options: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
-    preprocessor, _ = modality.fit(source.card, column, **options)
-    source.check(preprocessor.size)
-    batch = whole_batch(batch_size, len(material.examples), chosen)
-    rate = learning_rate or (source.card.rate or 1e-3) / (3 if source.weights_name and not source.card.rate else 1)
-    course = StepSchedule(steps, eval_every or max(steps // 10, 1), batch, rate, ema, seed)
-    asked = kind(outputs=material.targets.shape[1], **_vocabulary(preprocessor))
-    if kind.views > 1 and augmentation == "none":
-        raise ValueError(f"objective={objective!r} compares versions of one example: choose another augmentation.")
-    if augmentation is None:
-        augmentation = "medium" if modality.name == "text" and kind.views > 1 else kind.augmentation
-        augmentation = "none" if modality.name == "text" and kind.views == 1 else augmentation
-
+    options = PretrainingOptions(
+        objective=objective,
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        augmentation=augmentation,
+        eval_every=eval_every,
+        ema=ema,
+        precision=precision,
+        seed=seed,
+    )
+    prepared = prepare_pretraining(
+        model, data, options=options, weights=weights, size=size, resize=resize, scaling=scaling, strategy=strategy
+    )
     keras.utils.set_random_seed(seed)
-    computes = find_precision(precision)
-    with chosen.scope(), policy(computes):
-        backbone = source.build(preprocessor.shape)
-        set_trainable({"all": backbone.layers}, ("all",), batch_norm=True)
-        learner = asked.network(_body(backbone, preprocessor))
-        norms = [each for each in batch_norms(learner.layers) if not each.synchronized]
-        for each in norms if chosen.num_replicas_in_sync > 1 else ():
-            each.synchronized = True
-        # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
-        learner.compile(course.optimizer(), asked.loss, jit_compile=False)
-        learner.optimizer.build(trained(learner))
-
-    targets = (material.targets, material.targets)
-    parts = (material.examples, material.examples)
-    feed = feed_of(preprocessor, parts, targets, kind=REGRESSION, seed=seed, mixable=False)
-    run = {
-        "model": source.card.name,
-        "weights": source.weights_name,
-        "objective": objective,
-        "data": material.digest(),
-        "start": digest_of(backbone.get_weights()),
-        "input": [str(preprocessor), *preprocessor.shape],
-        "augmentation": augmentation,
-        "precision": computes,
-        "probe": probe is not None,
-        **dataclasses.asdict(course),
-    }
+    learner = build_learner(prepared)
+    run = prepared.describe(start=digest_of(learner.backbone.get_weights()), probe=probe is not None)
     steps_run = StepRun(
-        learner,
-        kept=backbone.weights,
-        data=lambda start: questions(
-            feed.train, asked.ask, course=course, views=kind.views, augmentation=augmentation, start=start
-        ),
-        course=course,
-        look=Probe.of(probe, backbone, preprocessor, modality, seen=source.seen | material.seen()),
+        learner.model,
+        kept=learner.backbone.weights,
+        data=prepared.questions,
+        course=prepared.course,
+        look=Probe.of(probe, learner.backbone, prepared.preprocessor, prepared.modality, seen=prepared.seen),
         checkpoints=Checkpoints(Path(checkpoint_dir), run) if checkpoint_dir else None,
-        title=f"{objective} of {source.card.name}",
+        title=f"{objective} of {prepared.source.card.name}",
     )
     rows, seconds = steps_run()
-    run |= steps_run.ended(rows)
-    for each in norms:
-        each.synchronized = False
-    return _pretrained(source, backbone, preprocessor, run=run, rows=rows, seconds=seconds, material=material)
+    backbone = learner.finished(prepared.source, shape=prepared.preprocessor.shape)
+    return _conclude(prepared, backbone, run | steps_run.ended(rows), rows=rows, seconds=seconds)
 
 
-def _check(*, ema: float, learning_rate: float | None, **counts: int | None) -> None:
-    """Raises for what a run cannot have."""
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} must be in [1, inf). Got {count}.")
-    if learning_rate is not None and not learning_rate > 0:
-        raise ValueError(f"learning_rate must be in (0, inf). Got {learning_rate}.")
-    if not 0 <= ema < 1:
-        raise ValueError(f"ema must be in [0, 1). Got {ema}.")
-
-
-def _vocabulary(preprocessor: Any) -> dict[str, Any]:
-    """What an objective has to know of a tokenizer."""
-    if preprocessor.modality != "text":
-        return {}
-    tokenizer = preprocessor.tokenizer
-    return {"vocabulary": tokenizer.size, "mask": tokenizer.mask, "pad": tokenizer.pad}
-
-
-def _body(backbone: keras.Model, preprocessor: Any) -> BackboneGraph:
-    if preprocessor.modality == "text":
-        return BackboneGraph(
-            backbone.input, backbone.output, pool(backbone.output, "avg", name="pooled"), find_states(backbone)
-        )
-    shape = preprocessor.shape
-    if preprocessor.modality == "audio":
-        shape = preprocessor.front.shape(preprocessor.samples)
-    inputs = keras.Input(tuple(shape), name="examples", dtype="float32")
-    features = backbone(preprocessor.scale(inputs))
-    pooled = pool(features, "avg", name="pooled")
-    if preprocessor.modality == "audio" and preprocessor.edge and len(features.shape) == 4:
-        # An image of a spectrogram shows time from left to right, and low notes at the bottom.
-        features = keras.ops.transpose(keras.ops.flip(features, axis=1), (0, 2, 1, 3))
-    return BackboneGraph(inputs, features, pooled)
-
-
-def _pretrained(
-    source: Any,
+def _conclude(
+    prepared: PreparedPretraining,
     backbone: keras.Model,
-    preprocessor: Any,
-    *,
     run: dict[str, Any],
+    *,
     rows: list[dict[str, float]],
     seconds: float,
-    material: PretrainingData,
 ) -> Pretrained:
-    if backbone.dtype_policy.name != "float32" or any(each.dtype_policy.name != "float32" for each in backbone.layers):
-        # Kept in full precision: the same weights, in a network that computes with all of them.
-        plain = source.build(preprocessor.shape)
-        plain.set_weights(backbone.get_weights())
-        backbone = plain
-    card = own_card(backbone, source.card, name=f"{source.card.name}_{run['objective']}", size=preprocessor.size)
+    """The result, with the record of its run."""
+    source, data = prepared.source, prepared.data
+    name = f"{source.card.name}_{run['objective']}"
     kept = ("objective", "steps", "stopped", "batch_size", "learning_rate", "augmentation", "ema", "seed")
     record = PretrainedRecord(
         **{name: run[name] for name in kept if name in run},
         model=run["model"],
         start=run["weights"],
-        data=material.origin,
+        data=data.origin,
         digest=run["data"][:16],
-        examples=len(material.examples),
-        set_aside=len(material.audit.set_aside),
-        paper=find_objective(run["objective"]).paper,
+        examples=len(data.examples),
+        set_aside=len(data.audit.set_aside),
+        paper=prepared.objective.paper,
         loss=rows[-1]["loss"],
         notes=source.notes or None,
         probe=rows[-1].get("probe"),
         probe_before=rows[0].get("probe"),
         seconds=round(seconds, 1),
-        seen=source.seen | material.seen(),
+        seen=prepared.seen,
         course=rows,
     )
-    return Pretrained(card, backbone, record)
+    return Pretrained(own_card(backbone, source.card, name=name, size=prepared.preprocessor.size), backbone, record)

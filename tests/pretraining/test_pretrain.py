@@ -11,7 +11,7 @@ import kzoo
 from kzoo.data.audio.column import encode_wav
 from kzoo.data.audio.preprocess import AudioPreprocessor
 from kzoo.data.audio.spectrogram import FrontEnd
-from kzoo.pretraining import pretrain
+from kzoo.pretraining import learner
 from kzoo.pretraining import steps as steps_module
 from kzoo.pretraining.ema import Averages
 
@@ -219,7 +219,7 @@ def test_a_picture_of_sound_is_painted_as_its_features_lie():
     keras.utils.set_random_seed(0)
     preprocessor = AudioPreprocessor(19 * 160, FrontEnd(mels=20), edge=20)
     inputs = keras.Input((20, 20, 3))
-    body = pretrain._body(keras.Model(inputs, keras.layers.Identity()(inputs)), preprocessor)
+    body = learner._body(keras.Model(inputs, keras.layers.Identity()(inputs)), preprocessor)
     features = RNG.random((2, 20, 20), np.float32)
     seen = keras.Model(body.inputs, body.features)(features)
     np.testing.assert_allclose(seen[..., 0], 255 * features, atol=0.1)

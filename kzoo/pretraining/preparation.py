@@ -1,0 +1,153 @@
+"""What is known and read before a backbone is pretrained: source, data, preprocessor, objective, schedule."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from kzoo.data.modalities import MODALITIES, Modality
+from kzoo.models.backbones import Source
+from kzoo.pretraining.dataset import PretrainingData, read_material
+from kzoo.pretraining.objectives.objective import Objective
+from kzoo.pretraining.precision import find_precision
+from kzoo.pretraining.pretraining_options import PretrainingOptions
+from kzoo.pretraining.steps import StepSchedule, questions
+from kzoo.setup.arguments import as_size, check_input
+from kzoo.setup.auto_model import choose_model
+from kzoo.setup.model import FusedSource
+from kzoo.setup.prepare import feed_of, source_of
+from kzoo.specs.seen import Seen
+from kzoo.specs.task import Regression, Task
+from kzoo.task_kinds.regression import REGRESSION
+from kzoo.training.feed import Feed
+from kzoo.training.strategies import get_strategy, whole_batch
+
+
+@dataclass(frozen=True)
+class PreparedPretraining:
+    """All that a run of `kzoo.pretrain` follows from, but for its start weights.
+
+    Args:
+        source: the backbone, its card and weights.
+        data: examples and targets.
+        modality: of the examples.
+        preprocessor: raw examples to the backbone's input.
+        objective: what is learned.
+        course: how long and how fast.
+        augmentation: its name.
+        precision: name of a dtype policy.
+        strategy: where it runs.
+    """
+
+    source: Source | FusedSource
+    data: PretrainingData
+    modality: Modality
+    preprocessor: Any
+    objective: Objective
+    course: StepSchedule
+    augmentation: str
+    precision: str
+    strategy: tf.distribute.Strategy
+
+    @property
+    def seen(self) -> Seen:
+        """What the weights will have seen."""
+        return self.source.seen | self.data.seen()
+
+    @cached_property
+    def feed(self) -> Feed:
+        """The examples, and the targets that they are asked about."""
+        examples, targets = self.data.examples, self.data.targets
+        options: dict[str, Any] = {"kind": REGRESSION, "seed": self.course.seed, "mixable": False}
+        return feed_of(self.preprocessor, (examples, examples), (targets, targets), **options)
+
+    def questions(self, start: int) -> tf.data.Dataset:
+        """What the network is asked from step `start` on, see `kzoo.pretraining.steps.questions`."""
+        return questions(
+            self.feed.train,
+            self.objective.ask,
+            course=self.course,
+            views=self.objective.views,
+            augmentation=self.augmentation,
+            start=start,
+        )
+
+    def describe(self, *, start: str, probe: bool) -> dict[str, Any]:
+        """All that tells this run from another one, as a checkpoint keeps it.
+
+        Args:
+            start: SHA-256 of the start weights.
+            probe: whether a probe is measured.
+        """
+        return {
+            "model": self.source.card.name,
+            "weights": self.source.weights_name,
+            "objective": self.objective.name,
+            "data": self.data.digest(),
+            "start": start,
+            "input": [str(self.preprocessor), *self.preprocessor.shape],
+            "augmentation": self.augmentation,
+            "precision": self.precision,
+            "probe": probe,
+            **dataclasses.asdict(self.course),
+        }
+
+
+def prepare_pretraining(
+    model: Any,
+    data: Any,
+    *,
+    options: PretrainingOptions,
+    weights: str | Path | None,
+    size: int | None,
+    resize: str | None,
+    scaling: str | None,
+    strategy: str | tf.distribute.Strategy,
+) -> PreparedPretraining:
+    """Finds the model and reads the data; the arguments are those of `kzoo.pretrain`."""
+    chosen, size = get_strategy(strategy), as_size(size)
+    if isinstance(model, str) and model == "auto":
+        model, _ = choose_model(data if isinstance(data, Task) else Regression(data), size=size)
+    source = source_of(model, weights=weights, scaling=scaling)
+    found = read_material(options.kind, source, data)
+    modality = MODALITIES[found.modality]
+    check_input(modality, size=size, resize=resize)
+    fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
+    preprocessor, _ = modality.fit(source.card, found.examples.columns[modality.name], **fitted)
+    source.check(preprocessor.size)
+    return PreparedPretraining(
+        source=source,
+        data=found,
+        modality=modality,
+        preprocessor=preprocessor,
+        objective=options.kind(outputs=found.targets.shape[1], **_vocabulary(preprocessor)),
+        course=StepSchedule(
+            steps=options.steps,
+            every=options.every,
+            batch_size=whole_batch(options.batch_size, len(found.examples), chosen),
+            learning_rate=options.learning_rate or _rate(source),
+            ema=options.ema,
+            seed=options.seed,
+        ),
+        augmentation=options.augmentation_for(modality.name),
+        precision=find_precision(options.precision),
+        strategy=chosen,
+    )
+
+
+def _rate(source: Source | FusedSource) -> float:
+    """The peak rate of a backbone: its card's own, else 1e-3, or a third of that for weights that are there."""
+    return source.card.rate or 1e-3 / (3 if source.weights_name else 1)
+
+
+def _vocabulary(preprocessor: Any) -> dict[str, Any]:
+    """What an objective has to know of a tokenizer."""
+    if preprocessor.modality != "text":
+        return {}
+    tokenizer = preprocessor.tokenizer
+    return {"vocabulary": tokenizer.size, "mask": tokenizer.mask, "pad": tokenizer.pad}

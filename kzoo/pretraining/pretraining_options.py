@@ -1,0 +1,71 @@
+"""The arguments of `pretrain` that say how it is trained, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kzoo.pretraining.objectives.objective import Objective
+from kzoo.pretraining.objectives.objective_registry import find_objective
+from kzoo.specs.schedule import AUGMENTATIONS
+
+
+@dataclass(frozen=True)
+class PretrainingOptions:
+    """How a backbone is pretrained, as the arguments of `kzoo.pretrain` of the same names say.
+
+    Raises:
+        ValueError: one of them is out of its range.
+
+    Example:
+        >>> PretrainingOptions("simclr", steps=100).every
+        10
+        >>> PretrainingOptions("simclr", ema=1.0)
+        Traceback (most recent call last):
+        ...
+        ValueError: ema must be in [0, 1). Got 1.0.
+    """
+
+    objective: str
+    steps: int = 1_000
+    batch_size: int = 64
+    learning_rate: float | None = None
+    augmentation: str | None = None
+    eval_every: int | None = None
+    ema: float = 0.99
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        kind = self.kind
+        if self.augmentation not in (None, *AUGMENTATIONS):
+            raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {self.augmentation!r}.")
+        for name in ("steps", "batch_size", "eval_every"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise ValueError(f"{name} must be in [1, inf). Got {count}.")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be in (0, inf). Got {self.learning_rate}.")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be in [0, 1). Got {self.ema}.")
+        if kind.views > 1 and self.augmentation == "none":
+            raise ValueError(
+                f"objective={self.objective!r} compares versions of one example: choose another augmentation."
+            )
+
+    @property
+    def kind(self) -> type[Objective]:
+        """The objective of that name."""
+        return find_objective(self.objective)
+
+    @property
+    def every(self) -> int:
+        """Steps between two evaluations."""
+        return self.eval_every or max(self.steps // 10, 1)
+
+    def augmentation_for(self, modality: str) -> str:
+        """Name of the augmentation of examples of a modality: what was asked for, else what the objective asks for."""
+        if self.augmentation is not None:
+            return self.augmentation
+        if modality == "text":
+            return "medium" if self.kind.views > 1 else "none"
+        return self.kind.augmentation
