@@ -19,11 +19,11 @@ import kzoo
 from kzoo.cli.options import build_parser
 from kzoo.data.sources.forms import SOURCES
 from kzoo.evaluation.user_metrics import METRICS
-from kzoo.models.heads import _HEADS
+from kzoo.models.heads import HEADS
 from kzoo.pretraining.objectives.objective_registry import OBJECTIVES
 from kzoo.specs import registry
 from kzoo.specs.recipes import RECIPES
-from kzoo.training.losses import _LOSSES
+from kzoo.training.losses import LOSSES
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
@@ -152,7 +152,7 @@ def write_image(path: Path, rng: np.random.Generator, colour: int) -> None:
 @pytest.fixture
 def registries() -> Iterator[None]:
     """What a page registers is gone after it."""
-    rows = [registry._REGISTRY, RECIPES, _HEADS, _LOSSES, METRICS, OBJECTIVES, SOURCES]
+    rows = [registry._REGISTRY, RECIPES, HEADS, LOSSES, METRICS, OBJECTIVES, SOURCES]
     copies = [each.copy() for each in rows]
     yield
     for each, copy in zip(rows, copies, strict=True):

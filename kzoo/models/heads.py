@@ -11,7 +11,8 @@ from kzoo.specs.head import Head
 
 Builder = Callable[[Any, int], Any]
 
-_HEADS: dict[str, Builder] = {}
+HEADS: dict[str, Builder] = {}
+"""Heads besides ``"mlp"``, by name. `register_head` adds one."""
 
 
 def register_head(name: str, builder: Builder) -> None:
@@ -33,13 +34,13 @@ def register_head(name: str, builder: Builder) -> None:
         >>> register_head("flat", flat)
         >>> build_head(Head(kind="flat"), keras.Input((4, 4, 8)), outputs=3).shape
         (None, 3)
-        >>> del _HEADS["flat"]
+        >>> del HEADS["flat"]
     """
     if not callable(builder):
         raise TypeError(f"A head must be a function of features and the number of outputs. Got {builder!r}.")
-    if name == "mlp" or name in _HEADS:
+    if name == "mlp" or name in HEADS:
         raise ValueError(f"A head named {name!r} is registered already: choose another name.")
-    _HEADS[name] = builder
+    HEADS[name] = builder
 
 
 def build_head(head: Head, features: Any, *, outputs: int, levels: Any = None) -> Any:
@@ -48,10 +49,10 @@ def build_head(head: Head, features: Any, *, outputs: int, levels: Any = None) -
     With `levels`, (B, channels), the means of what is below the output, the head sees these as well.
     """
     if head.kind != "mlp":
-        if head.kind not in _HEADS:
-            known = ", ".join(["mlp", *_HEADS])
+        if head.kind not in HEADS:
+            known = ", ".join(["mlp", *HEADS])
             raise ValueError(f"Unknown head {head.kind!r}. There are: {known}. kzoo.register_head adds one.")
-        return _HEADS[head.kind](features, outputs)
+        return HEADS[head.kind](features, outputs)
     x = pool(features, head.pooling)
     if levels is not None:
         x = keras.layers.Concatenate(name="head_levels")([levels, x])

@@ -29,7 +29,8 @@ def build_loss(kind: TaskKind, *, label_smoothing: float | str = 0.0) -> keras.l
     return kind.loss(kind.smoothing if isinstance(label_smoothing, str) else label_smoothing)
 
 
-_LOSSES: dict[str, Any] = {}
+LOSSES: dict[str, Any] = {}
+"""Losses that `register_loss` added, by name."""
 
 
 def register_loss(name: str, loss: Any) -> None:
@@ -51,13 +52,13 @@ def register_loss(name: str, loss: Any) -> None:
         >>> register_loss("my_hinge", squared_hinge)
         >>> resolve_loss("my_hinge", kind=get_task_kind("classification"), outputs=3).name
         'my_hinge'
-        >>> del _LOSSES["my_hinge"]
+        >>> del LOSSES["my_hinge"]
     """
     if isinstance(loss, type) or not callable(loss):
         raise TypeError(f"A loss must be a Keras loss, or a callable of (truth, outputs). Got {loss!r}.")
-    if name in _LOSSES or _is_named_by_keras(name):
+    if name in LOSSES or _is_named_by_keras(name):
         raise ValueError(f"A loss named {name!r} is there already: choose another name.")
-    _LOSSES[name] = loss
+    LOSSES[name] = loss
 
 
 def _is_named_by_keras(name: str) -> bool:
@@ -140,8 +141,8 @@ _OF_PROBABILITIES = (keras.losses.KLDivergence, keras.losses.Dice, keras.losses.
 
 def _named_loss(name: str) -> Any:
     """The loss of a name, on logits where it can choose."""
-    if name in _LOSSES:
-        return _LOSSES[name]
+    if name in LOSSES:
+        return LOSSES[name]
     try:
         found = keras.losses.get(name)
     except ValueError as error:

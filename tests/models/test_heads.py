@@ -11,7 +11,7 @@ from kzoo.specs.head import Head
 
 @pytest.fixture(autouse=True)
 def own_heads(monkeypatch):
-    monkeypatch.setattr(heads, "_HEADS", {})
+    monkeypatch.setattr(heads, "HEADS", {})
 
 
 def features(*shape):
