@@ -9,6 +9,7 @@ import wrapt
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
+    from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
     from kzoo.distillation.distill import distill
     from kzoo.distillation.static_embeddings import distill_static
@@ -69,6 +70,7 @@ _PUBLIC = {
     "register_head": "kzoo.models.heads",
     "register_loss": "kzoo.training.losses",
     "register_metric": "kzoo.evaluation.user_metrics",
+    "register_modality": "kzoo.data.modalities",
     "register_objective": "kzoo.pretraining.objectives.objective_registry",
     "register_recipe": "kzoo.specs.recipes",
     "register_source": "kzoo.data.sources.forms",
@@ -109,6 +111,7 @@ __all__ = [
     "register_head",
     "register_loss",
     "register_metric",
+    "register_modality",
     "register_objective",
     "register_recipe",
     "register_source",

@@ -41,7 +41,7 @@ PRIVATE_OF_KERAS = {
 
 NOT_KERAS = {"kzoo.cli.shell_words": {"_actions"}}
 """Private attributes of the standard library: argparse has no public list of its options."""
-TWINS = [{"kzoo/data/image", "kzoo/data/text", "kzoo/data/audio"}]
+TWINS = [{"kzoo/data/image", "kzoo/data/text", "kzoo/data/audio", "kzoo/data/arrays"}]
 """Folders with the same files in each, one a modality."""
 
 FILES = sorted(ROOT.rglob("*.py"))
@@ -154,6 +154,64 @@ def test_what_keras_does_not_publish_is_used_in_one_file():
     assert {module: names for module, names in found.items() if names} == {INTERNALS: PRIVATE_OF_KERAS}
 
 
+MODALITY_TABLES = ("kzoo.data.modalities", "kzoo.specs.modality")
+"""Where the rows of modalities stand: no other file asks for one by its name."""
+
+MODALITY_NAMES = {"image", "text", "audio"}
+
+
+def literals(node: ast.expr) -> set[str]:
+    """The strings in an expression that is a literal, or a tuple, list or set of them."""
+    parts = node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else [node]
+    return {str(part.value) for part in parts if isinstance(part, ast.Constant)}
+
+
+def names_modality(node: ast.expr) -> bool:
+    """Whether an expression is called a modality, or is the name of one, alone or in a tuple."""
+    if isinstance(node, ast.Tuple | ast.List):
+        return any(map(names_modality, node.elts))
+    if isinstance(node, ast.Attribute):
+        return node.attr == "modality" or (node.attr == "name" and names_modality(node.value))
+    return isinstance(node, ast.Name) and node.id in ("modality", "modality_name")
+
+
+def asks_for_a_modality(node: ast.AST) -> bool:
+    """Whether a node compares a modality with a literal, or has the names of two as keys."""
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        return any(map(names_modality, sides)) and bool(set().union(*map(literals, sides)) & MODALITY_NAMES)
+    if isinstance(node, ast.Match):
+        return names_modality(node.subject)
+    if isinstance(node, ast.Dict):
+        keys = [key for key in node.keys if key is not None]
+        names = [name for key in keys for name in literals(key) & MODALITY_NAMES]
+        return len(set(names)) > 1 or (len(names) > 1 and any(isinstance(key, ast.Tuple) for key in keys))
+    return False
+
+
+@pytest.mark.parametrize(
+    ("code", "asks"),
+    [
+        ("card.modality == 'image'", True),
+        ("modality.name in ('text', 'audio')", True),
+        ("(card.modality, card.scaling) == ('image', 'none')", True),
+        ("{'image': 1, 'text': 2}", True),
+        ("{('image', 'A'): 1, ('image', 'B'): 2}", True),
+        ("{'image': inputs}", False),
+        ("card.modality in kind.modalities", False),
+        ("'image' in columns", False),
+    ],
+)
+def test_what_asks_for_a_modality_is_found(code: str, asks: bool):
+    assert any(map(asks_for_a_modality, ast.walk(ast.parse(code)))) == asks
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if module_of(path) not in MODALITY_TABLES], ids=module_of)
+def test_a_modality_is_one_row(path: Path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert [node.lineno for node in ast.walk(tree) if asks_for_a_modality(node)] == []
+
+
 def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
     code = (
         "import sys, kzoo; kzoo.list_models('resnet*'); kzoo.Phase('head'); dir(kzoo); "
@@ -169,7 +227,8 @@ PUBLIC = [
     *("distill", "distill_static"),
     *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
     *("lp_ft", "plan", "pretrain", "register", "register_head", "register_loss"),
-    *("register_metric", "register_objective", "register_recipe", "register_source", "soup", "stages", "verify"),
+    *("register_metric", "register_modality", "register_objective", "register_recipe", "register_source"),
+    *("soup", "stages", "verify"),
 ]
 
 

@@ -17,8 +17,22 @@ ELSEWHERE = {
         "test_modalities",
         [
             *("data/audio/augment", "data/audio/preprocess"),
-            *("data/modalities", "data/pipelines", "models/keras_hub", "models/zoo/audio", "results/neighbors"),
-            *("results/plots", "results/pretrained", "specs/catalog/hub_audio", "specs/catalog/hub_text"),
+            *("data/arrays/column", "data/arrays/reader"),
+            *(
+                "data/modalities",
+                "data/pipelines",
+                "data/seams",
+                "models/keras_hub",
+                "models/zoo/audio",
+                "results/neighbors",
+            ),
+            *(
+                "results/neighbors",
+                "results/plots",
+                "results/pretrained",
+                "specs/catalog/hub_audio",
+                "specs/catalog/hub_text",
+            ),
         ],
     ),
     "by the targets that they make": ("data/test_targets", ["core/raw_targets", "task_kinds/encoded_targets"]),
@@ -41,7 +55,7 @@ ELSEWHERE = {
     ),
     "by unlabelled teaching and its features": (
         "distillation/test_distill",
-        ["data/unlabelled", "distillation/features", "distillation/static_embeddings", "distillation/teacher"],
+        ["data/sources/unlabelled", "distillation/features", "distillation/static_embeddings", "distillation/teacher"],
     ),
     "by their intervals": ("core/test_intervals", ["task_kinds/statistics"]),
     "by ensembles, soups and interpolation": (
@@ -69,8 +83,8 @@ ELSEWHERE = {
     "by exports that are served": (
         "serving/test_saved_model",
         [
-            *("results/export", "results/export_check", "serving/audio_signatures", "serving/batch_items"),
-            *("serving/image_signatures", "serving/text_signatures", "serving/warmup"),
+            *("results/export", "results/export_check", "serving/batch_items"),
+            *("data/audio/served", "data/image/served", "data/text/served", "serving/signatures", "serving/warmup"),
         ],
     ),
     "by predictions of adapted models": ("test_adaptation", ["setup/plan", "setup/stage_table"]),
@@ -78,7 +92,7 @@ ELSEWHERE = {
     "by the backbones that are bundled": ("specs/catalog/test_bundled", ["setup/auto_model"]),
     "by the cards, all of the catalog": (
         "specs/catalog/test_keras_applications",
-        ["specs/catalog/hub_presets", "specs/catalog/keras_cv"],
+        ["specs/catalog/hub_presets", "specs/catalog/keras_cv", "specs/modality"],
     ),
     "by the records that they are in": (
         "specs/records/test_run_record",

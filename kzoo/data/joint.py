@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 from kzoo.data.image.preprocess import scaling_layers
 from kzoo.data.text.cleaning import clean
 from kzoo.data.text.preprocess import TextPreprocessor
+from kzoo.specs.checked_json import Check, checked, many, record
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,21 @@ class JointTextPreprocessor:
         """Of what the network takes, without the batch."""
         return (self.size,)
 
+    @property
+    def fitted(self) -> tf.TensorSpec:
+        """Shape, without the batch, and dtype of what `fit` gives."""
+        return tf.TensorSpec((self.size,), tf.int32)
+
     def __str__(self) -> str:
         return "texts of " + " and ".join(f"{member.size}" for member in self.members) + " tokens"
 
     def tokenize(self, texts: Any) -> Any:
         """Token ids, int32 (B, size), of texts, string (B,)."""
         return tf.concat([member.tokenize(texts) for member in self.members], axis=1)
+
+    def fit(self, texts: Any) -> Any:
+        """See `tokenize`."""
+        return self.tokenize(texts)
 
     def clean(self, texts: Any) -> tuple[Any, Any]:
         """See `kzoo.data.text.cleaning.clean`."""
@@ -71,10 +81,12 @@ class JointTextPreprocessor:
         return ids, ids
 
 
-def restore_texts(values: Mapping[str, Any]) -> TextPreprocessor | JointTextPreprocessor:
-    """The preprocessor of texts of its fields as plain values."""
-    if "members" in values:
-        return JointTextPreprocessor(tuple(TextPreprocessor.restore(member) for member in values["members"]))
+def restore_texts(values: Any) -> TextPreprocessor | JointTextPreprocessor:
+    """The preprocessor of texts of its fields as plain values; ValueError where they are none."""
+    if "members" in record(values, "preprocessor"):
+        several: Check = many(lambda value, name: TextPreprocessor.restore(record(value, name)), most=100)
+        found = checked(values, {"members": several}, name="preprocessor", needed=("members",))
+        return JointTextPreprocessor(tuple(found["members"]))
     return TextPreprocessor.restore(values)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.data.examples import CheckedColumn
 from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.pipelines import PARALLEL, untuned
@@ -34,12 +35,13 @@ class Loader:
         Args:
             column: a column of at least one example, not checked.
         """
-        if column.dtype != object:
-            features, reasons = self._pixels(column)
-        elif open_one := MODALITIES[self.preprocessor.modality].open_one:
-            features, reasons = self._files(column, open_one)
+        modality = MODALITIES[self.preprocessor.modality]
+        if modality.open_one is None:
+            features, reasons = self._checked(column, modality.check)
+        elif column.dtype == object:
+            features, reasons = self._files(column, modality.open_one)
         else:
-            features, reasons = self._texts(column)
+            features, reasons = self._pixels(column)
         return self._scale(features).numpy(), reasons
 
     def _files(self, column: np.ndarray, open_one: Any) -> tuple[Any, dict[int, str]]:
@@ -66,18 +68,26 @@ class Loader:
         good = [image for index, image in enumerate(column) if index not in reasons]
         return self._stack([self._fit(tf.constant(image)).numpy() for image in good]), reasons
 
-    def _texts(self, column: np.ndarray) -> tuple[Any, dict[int, str]]:
-        checked = MODALITIES[self.preprocessor.modality].check(column)
-        good = [text for index, text in enumerate(checked.column) if index not in checked.reasons]
-        return self._tokenize(tf.constant(good, tf.string)), dict(checked.reasons)
+    def _checked(self, column: np.ndarray, check: Callable[[np.ndarray], CheckedColumn]) -> tuple[Any, dict[int, str]]:
+        checked = check(column)
+        good = np.array([index for index in range(len(column)) if index not in checked.reasons], np.int64)
+        values = checked.column[good]
+        batch = tf.constant(values.tolist(), tf.string) if values.dtype == object else tf.constant(values)
+        return self._fit_batch(batch), dict(checked.reasons)
+
+    def _fit_batch(self, batch: Any) -> Any:
+        """What `fit` makes of a batch, by one graph for all batch sizes."""
+        spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
+        if spec not in self._fits:
+            self._fits[spec] = _traced(self.preprocessor.fit, spec)
+        return self._fits[spec](batch)
 
     def _stack(self, features: list[np.ndarray]) -> np.ndarray:
-        return np.stack(features) if features else np.zeros((0, *self._features), np.float32)
+        return np.stack(features) if features else np.zeros((0, *self.preprocessor.fitted.shape), np.float32)
 
     @cached_property
-    def _features(self) -> tuple[int, ...]:
-        """The shape of what `fit` gives, without the batch."""
-        return tuple(self._decode.structured_outputs.shape)
+    def _fits(self) -> dict[tf.TensorSpec, Any]:
+        return {}
 
     @cached_property
     def _decode(self) -> Any:
@@ -91,14 +101,9 @@ class Loader:
         )
 
     @cached_property
-    def _tokenize(self) -> Any:
-        return _traced(self.preprocessor.tokenize, tf.TensorSpec((None,), tf.string))
-
-    @cached_property
     def _scale(self) -> Any:
-        if not MODALITIES[self.preprocessor.modality].open_one:
-            return tf.convert_to_tensor
-        return _traced(self.preprocessor.scale, tf.TensorSpec((None, *self._features), tf.float32))
+        fitted = self.preprocessor.fitted
+        return _traced(self.preprocessor.scale, tf.TensorSpec((None, *fitted.shape), fitted.dtype))
 
 
 def batches(column: np.ndarray, *, preprocessor: Any, batch_size: int = 64) -> tf.data.Dataset:

@@ -2,77 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kzoo.data.arrays.column import check_numbers, collect_numbers
+from kzoo.data.arrays.reader import ArrayReader
 from kzoo.data.audio.column import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.audio.column import check_recordings, collect_recordings, open_recording, read_audio_inputs
-from kzoo.data.audio.preprocess import AudioPreprocessor, AudioReader, fit_recordings
-from kzoo.data.audio.spectrogram import FrontEnd
-from kzoo.data.examples import CheckedColumn
+from kzoo.data.audio.preprocess import AudioPreprocessor, AudioReader, audio_shape, fit_recordings
+from kzoo.data.audio.served import sample_recordings, serve_recordings
 from kzoo.data.file_column import open_file
 from kzoo.data.image.check import check_images, open_image
 from kzoo.data.image.column import collect_images, read_image_inputs
-from kzoo.data.image.preprocess import SUFFIXES, ImagePreprocessor, fit_images
+from kzoo.data.image.preprocess import SUFFIXES, ImagePreprocessor, fit_images, image_shape
 from kzoo.data.image.reader import ImageReader
+from kzoo.data.image.served import sample_images, serve_images
 from kzoo.data.image.thumbnail import make_thumbnail
 from kzoo.data.joint import restore_texts
+from kzoo.data.seams import Modality
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
-from kzoo.data.text.preprocess import TextReader, fit_texts
+from kzoo.data.text.preprocess import TextReader, fit_texts, text_shape
+from kzoo.data.text.served import sample_texts, serve_texts
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.modality import MODALITY_SPECS, ModalitySpec
 from kzoo.specs.task import Task
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "message", "question")
 
 AUDIO_NAMES = ("audio", "path", "file", "filename", "filepath", "file_name", "file_path", "recording", "wav", "speech")
-
-
-@dataclass(frozen=True)
-class Modality:
-    """A kind of input.
-
-    Args:
-        name: of its column in `kzoo.data.examples.Examples`, and of the argument of a task that names its source.
-        noun: what one is called in messages.
-        usual: names that a column of it usually has.
-        suffixes: of its files.
-        open: from a file's path to a value that `collect` takes.
-        collect: values as a user has them, and the ``root`` of their paths, as a column.
-        ask: whatever a user asks about, as a column and names.
-        check: opens all of a column once.
-        fit: from a card and the training column, with what the user wants, to a preprocessor and notes for a reader.
-        restore: what `fit` gave, of its fields as plain values.
-        reader: from a column and a preprocessor to examples by their index, see `kzoo.data.image.reader.ImageReader`.
-        feeds: modalities of the backbones that take it.
-        open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
-            None where inputs are not encoded.
-        thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
-    """
-
-    name: str
-    noun: str
-    usual: Sequence[str]
-    suffixes: Sequence[str]
-    open: Callable[[Path], Any]
-    collect: Callable[..., np.ndarray]
-    ask: Callable[[Any], tuple[np.ndarray, list[str]]]
-    check: Callable[[np.ndarray], CheckedColumn]
-    fit: Callable[..., tuple[Any, list[str]]]
-    restore: Callable[[Any], Any]
-    reader: Callable[..., Any]
-    feeds: Sequence[str]
-    open_one: Callable[[Any], tuple[bytes, str | None]] | None = None
-    thumbnail: Callable[[Any], bytes | None] | None = None
-
-    @property
-    def are_files(self) -> bool:
-        """Whether a string in its column is a path, and not the text itself."""
-        return self.open is open_file
 
 
 @dataclass(frozen=True)
@@ -95,58 +58,163 @@ class SourceQuery:
 
 
 MODALITIES = {
-    "image": Modality(
-        "image",
-        "image",
-        IMAGE_NAMES,
-        SUFFIXES,
-        open_file,
-        collect_images,
-        read_image_inputs,
-        check_images,
-        fit_images,
-        ImagePreprocessor.restore,
-        ImageReader,
-        ("image",),
-        open_image,
-        thumbnail=make_thumbnail,
-    ),
-    "text": Modality(
-        "text",
-        "text",
-        TEXT_NAMES,
-        (".txt",),
-        open_text,
-        collect_texts,
-        read_text_inputs,
-        check_texts,
-        fit_texts,
-        restore_texts,
-        TextReader,
-        ("text",),
-    ),
-    "audio": Modality(
-        "audio",
-        "recording",
-        AUDIO_NAMES,
-        SOUND_SUFFIXES,
-        open_file,
-        collect_recordings,
-        read_audio_inputs,
-        check_recordings,
-        fit_recordings,
-        AudioPreprocessor.restore,
-        AudioReader,
-        ("audio", "image"),
-        open_recording,
-    ),
+    each.name: each
+    for each in (
+        Modality(
+            spec=MODALITY_SPECS["image"],
+            noun="image",
+            usual=IMAGE_NAMES,
+            suffixes=SUFFIXES,
+            open=open_file,
+            open_one=open_image,
+            collect=collect_images,
+            ask=read_image_inputs,
+            check=check_images,
+            fit=fit_images,
+            restore=ImagePreprocessor.restore,
+            reader=ImageReader,
+            feeds=("image",),
+            shape=image_shape,
+            serve=serve_images,
+            presets=True,
+            sample=sample_images,
+            thumbnail=make_thumbnail,
+            mixes=True,
+        ),
+        Modality(
+            spec=MODALITY_SPECS["text"],
+            noun="text",
+            usual=TEXT_NAMES,
+            suffixes=(".txt",),
+            open=open_text,
+            collect=collect_texts,
+            ask=read_text_inputs,
+            check=check_texts,
+            fit=fit_texts,
+            restore=restore_texts,
+            reader=TextReader,
+            feeds=("text",),
+            shape=text_shape,
+            serve=serve_texts,
+            presets=True,
+            sample=sample_texts,
+            looks=lambda value: isinstance(value, str),
+            lines=True,
+            views_augmentation="medium",
+        ),
+        Modality(
+            spec=MODALITY_SPECS["audio"],
+            noun="recording",
+            usual=AUDIO_NAMES,
+            suffixes=SOUND_SUFFIXES,
+            open=open_file,
+            open_one=open_recording,
+            collect=collect_recordings,
+            ask=read_audio_inputs,
+            check=check_recordings,
+            fit=fit_recordings,
+            restore=AudioPreprocessor.restore,
+            reader=AudioReader,
+            feeds=("audio", "image"),
+            shape=audio_shape,
+            serve=serve_recordings,
+            presets=True,
+            sample=sample_recordings,
+            looks=lambda value: isinstance(value, tuple),
+        ),
+    )
 }
-"""All modalities, by name."""
+"""All modalities, by name. `register_modality` adds one."""
+
+_SPEC = tuple(each.name for each in dataclasses.fields(ModalitySpec) if each.name != "name")
+_PARTS = tuple(each.name for each in dataclasses.fields(Modality) if each.name != "spec")
+_NEEDED = ("fit", "restore")
+
+
+def register_modality(name: str, **parts: Any) -> Modality:
+    """Adds a modality, for all verbs: its backbones are registered with ``kzoo.register(..., modality=name)``.
+
+    The keywords are the fields of `kzoo.data.seams.Modality` and `kzoo.specs.modality.ModalitySpec`. Two are needed.
+    The others are those of arrays of numbers of one shape, float32 (N, ...), with no augmentation but the user's own:
+    `kzoo.data.arrays`.
+
+    Args:
+        name: a new one, as ``"row"``; cards and messages call it so.
+        **parts: among them
+
+            - ``fit``: needed; from a card, the training column and the keywords ``size`` (an int or None), ``resize``
+              and ``channels`` to a preprocessor, a frozen dataclass with the methods of
+              `kzoo.data.seams.Preprocessor`, and a list of notes for a reader;
+            - ``restore``: needed; from the fields of that preprocessor as plain values to a preprocessor; it checks
+              them, because they come from a file;
+            - ``collect``, ``check`` and ``reader``: from what a user has to a column, to digests and reasons against
+              examples, and to a `kzoo.data.seams.Reader`;
+            - ``serve`` and ``sample``: how an exported model takes its input (`kzoo.data.seams.ServedInput`), and what
+              it is compared on; without them a model is not exported;
+            - ``unit``: what the size of a card counts, in the plural;
+            - ``wide``: whether an example is a whole row of a table.
+
+    Returns:
+        The modality.
+
+    Raises:
+        ValueError: the name is taken, or that of another argument of a task; or a part that is needed is missing.
+        TypeError: there is no such part; the message names the nearest.
+
+    Example:
+        >>> register_modality("row", fitt=print, restore=dict)
+        Traceback (most recent call last):
+        ...
+        TypeError: A modality has no part 'fitt'. Did you mean 'fit'?
+        >>> register_modality("image", fit=print, restore=dict)
+        Traceback (most recent call last):
+        ...
+        ValueError: A modality named 'image' is registered already: choose another name.
+    """
+    if name in MODALITIES:
+        raise ValueError(f"A modality named {name!r} is registered already: choose another name.")
+    if not isinstance(name, str) or not name.isidentifier() or name in {each.name for each in dataclasses.fields(Task)}:
+        raise ValueError(f"The name of a modality must be an identifier that is no argument of a task. Got {name!r}.")
+    for part in parts:
+        if part not in (*_SPEC, *_PARTS):
+            near = difflib.get_close_matches(part, (*_SPEC, *_PARTS), n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"The parts are: {', '.join((*_PARTS, *_SPEC))}."
+            raise TypeError(f"A modality has no part {part!r}. {hint}")
+    if missing := [part for part in _NEEDED if part not in parts]:
+        wanted = " and ".join(f"{part}=" for part in missing)
+        raise ValueError(f"A modality needs {wanted}: see kzoo.register_modality.")
+    spec = ModalitySpec(name=name, **{"unit": "numbers", **{part: parts[part] for part in _SPEC if part in parts}})
+    given = {part: value for part, value in parts.items() if part in _PARTS}
+    made = Modality(**{**_of_arrays(spec, given), **given})
+    MODALITY_SPECS[name], MODALITIES[name] = spec, made
+    return made
+
+
+def _of_arrays(spec: ModalitySpec, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a modality whose examples are arrays of numbers."""
+    noun, collect = given.get("noun", spec.name), given.get("collect", collect_numbers)
+
+    def ask(inputs: Any) -> tuple[np.ndarray, list[str]]:
+        column = collect(inputs)
+        return column, [f"{noun} {index}" for index in range(len(column))]
+
+    return {
+        "spec": spec,
+        "noun": noun,
+        "usual": (spec.name,),
+        "suffixes": (),
+        "collect": collect,
+        "ask": ask,
+        "check": check_numbers,
+        "reader": ArrayReader,
+        "feeds": (spec.name,),
+        "shape": lambda card, size, channels: (size,),
+    }
 
 
 def named_modalities(task: Task) -> list[Modality]:
     """The modalities that a task names a column for."""
-    return [each for each in MODALITIES.values() if getattr(task, each.name)]
+    return [each for each in MODALITIES.values() if getattr(task, each.name, None)]
 
 
 def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) -> Modality:
@@ -166,6 +234,4 @@ def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) ->
 
 def shape_of(card: BackboneSpec, size: int, *, channels: int = 3) -> tuple[int, ...]:
     """The input of a backbone, without the batch, for its own modality: pixels, tokens, or features of samples."""
-    if card.modality == "audio":
-        return FrontEnd(**card.reads).shape(size)
-    return (size, size, channels) if card.modality == "image" else (size,)
+    return MODALITIES[card.modality].shape(card, size, channels)

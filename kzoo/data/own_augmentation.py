@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.modalities import Modality
+from kzoo.data.seams import Modality
 from kzoo.specs.schedule import OWN, check_augmentation
 from kzoo.specs.training_options import TrainingOptions, name_of
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
-from kzoo.data.modalities import MODALITIES, Modality
+from kzoo.data.modalities import MODALITIES
+from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
 from kzoo.data.stratify import SplitNotes, divide, without_seen
 from kzoo.data.targets import encode, make_labels

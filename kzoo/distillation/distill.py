@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.examples import Audit, Splits
+from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import exclude, read
-from kzoo.data.unlabelled import read_unlabelled
 from kzoo.distillation.features import DistillationData, imitate_features, lesson_of
 from kzoo.distillation.teacher import Teacher, listen, task_of, train_taught
 from kzoo.models.backbones import Source

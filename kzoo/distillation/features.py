@@ -13,8 +13,8 @@ import numpy as np
 
 from kzoo.data.examples import Examples, Splits
 from kzoo.data.modalities import MODALITIES, modality_for
+from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import exclude, read
-from kzoo.data.unlabelled import read_unlabelled
 from kzoo.distillation.teacher import Teacher, listen, task_of, train_taught
 from kzoo.models.backbones import Source
 from kzoo.models.heads import pool

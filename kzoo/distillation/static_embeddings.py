@@ -14,6 +14,7 @@ from sklearn.decomposition import PCA
 
 from kzoo.core.graph.calling import compiled
 from kzoo.core.progress import track
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.text.tokenizers import Subwords, find_tokenizer
 from kzoo.data.text.wordpiece import SPECIAL, read_vocabulary
 from kzoo.models.stages import cut_into_stages
@@ -54,7 +55,7 @@ def distill_static(model: Any = "minilm_l6", *, width: int = 256, weights: str |
     """
     started = time.perf_counter()
     source = source_of(model, weights=weights)
-    tokenizer = find_tokenizer(source.card.reads) if source.card.modality == "text" else None
+    tokenizer = find_tokenizer(source.card.reads) if MODALITIES[source.card.modality].lines else None
     if not isinstance(tokenizer, Subwords):
         raise ValueError(f"Static embeddings are distilled from a text encoder; {source.card.name!r} is none.")
     if not 1 <= width <= (source.card.width or width):

@@ -29,7 +29,7 @@ from kzoo.models.pixel_scaling import (
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.user_models import as_backbone, card_of, card_of_weights, copy, rebuild, renew
 from kzoo.models.weights import find_weights, is_published, load_weights
-from kzoo.specs.card import UNITS, BackboneSpec
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.hub_presets import HUB, HUB_CATALOG
 from kzoo.specs.catalog.hub_text import card_of_folder, find_package
 from kzoo.specs.registry import get_card
@@ -71,12 +71,12 @@ class Source:
 
     def check(self, size: int) -> None:
         """Raises, before any work, where the size does not suit or the weights are not to be had."""
-        fixed, unit = None, UNITS[self.card.modality]
-        if self.model is not None and not self.card.constructor and self.card.modality != "audio":
+        of, unit, fixed = self.card.modality_spec, self.card.modality_spec.unit, None
+        if self.model is not None and not self.card.constructor and of.size_is_input:
             fixed = self.model.input_shape[1]
         if fixed not in (None, size):
             raise ValueError(f"{self.card.name!r} takes {fixed} {unit}. Got size={size}.")
-        if self.card.modality != "image" and size > self.card.size:
+        if not of.square and size > self.card.size:
             raise ValueError(f"size for {self.card.name!r} must be at most {self.card.size} {unit}. Got {size}.")
         if size < self.card.min_size or size % self.card.multiple:
             multiple = f", a multiple of {self.card.multiple}" if self.card.multiple > 1 else ""

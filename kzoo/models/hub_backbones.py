@@ -8,8 +8,8 @@ not features of its input. Of a pair of encoders (CLIP, SigLIP), the one for ima
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,24 +45,39 @@ def is_hub_backbone(model: Any) -> bool:
     return hub is not None and isinstance(model, hub.models.Backbone)
 
 
-def modality_of(backbone: Any) -> str:
-    """``"image"``, ``"text"`` or ``"audio"``: what a backbone of KerasHub's encodes.
+@dataclass(frozen=True, kw_only=True)
+class HubEncoder:
+    """A kind of encoder that KerasHub has.
+
+    Args:
+        modality: what it encodes.
+        plain: from a backbone that a user brings to its card, where that is not as of any model, and a plain model.
+        card: from the name or folder of a preset, its opened backbone and a name to the card.
+    """
+
+    modality: str
+    plain: Callable[[Any], tuple[BackboneSpec | None, keras.Model]]
+    card: Callable[..., BackboneSpec]
+
+
+def find_encoder(backbone: Any) -> HubEncoder:
+    """What kind of encoder a backbone of KerasHub's is.
 
     Raises:
-        TypeError: it is no encoder; see the module.
+        TypeError: it is none; see the module.
     """
     name = type(backbone).__name__
     if name in _SOUND:
-        return "audio"
+        return _RECORDINGS
     if (tasks := _other_tasks(backbone)) or name in _GENERATORS:
         used = f" It is that of KerasHub's {', '.join(tasks)}." if tasks else " It generates."
         raise TypeError(f"kzoo adapts encoders of images, texts and sound. {name} is none.{used}")
     inputs = set(backbone.input) if isinstance(backbone.input, Mapping) else {""}
     if "token_ids" in inputs and inputs <= _TEXT_INPUTS:
-        return "text"
+        return _TEXTS
     shapes = [tensor.shape for tensor in keras.tree.flatten(vision_part(backbone).input)]
     if len(shapes) == 1 and len(shapes[0]) == 4:
-        return "image"
+        return _IMAGES
     raise TypeError(f"kzoo adapts encoders of images, texts and sound. {name} takes {', '.join(sorted(inputs))}.")
 
 
@@ -118,17 +133,25 @@ def card_of_instance(backbone: Any) -> tuple[BackboneSpec | None, keras.Model]:
     Raises:
         TypeError: it is no encoder; or one for texts, which does not know its tokenizer.
     """
+    return find_encoder(backbone).plain(backbone)
+
+
+def _plain_image_encoder(backbone: Any) -> tuple[None, keras.Model]:
+    shape = keras.tree.flatten(vision_part(backbone).input)[0].shape[1:]
+    return None, plain_images(backbone, keras.Input(shape, name="images"))
+
+
+def _plain_text_encoder(backbone: Any) -> tuple[None, keras.Model]:
+    raise TypeError(
+        f"A {type(backbone).__name__} does not know its tokenizer. Save both to one folder, "
+        "backbone.save_to_preset(FOLDER) and tokenizer.save_to_preset(FOLDER), and pass the folder's path."
+    )
+
+
+def _plain_audio_encoder(backbone: Any) -> tuple[BackboneSpec, keras.Model]:
     from kzoo.models.zoo.audio import moonshine_encoder, whisper_encoder
 
-    modality, name = modality_of(backbone), type(backbone).__name__
-    if modality == "text":
-        raise TypeError(
-            f"A {name} does not know its tokenizer. Save both to one folder, backbone.save_to_preset(FOLDER) and "
-            "tokenizer.save_to_preset(FOLDER), and pass the folder's path."
-        )
-    if modality == "image":
-        shape = keras.tree.flatten(vision_part(backbone).input)[0].shape[1:]
-        return None, plain_images(backbone, keras.Input(shape, name="images"))
+    name = type(backbone).__name__
     known = AUDIO_CATALOG["whisper_tiny_en" if name == "WhisperBackbone" else "moonshine_tiny_en"]
     card = replace(known, name=backbone.name, constructor="", arguments={}, licence="", source="user")
     if name == "WhisperBackbone":
@@ -162,17 +185,21 @@ def card_of_preset(preset: str) -> BackboneSpec:
     else:
         name = HUB + preset
         card = HUB_CATALOG[name]
-        if card.modality != "image":
+        if not card.modality_spec.square:
             return card
     backbone = load(preset, weights=None, extra="text")
-    modality = modality_of(backbone)
-    if modality == "image":
-        return _image_card(preset, backbone, name=name)
-    if modality == "text":
-        if folder.is_dir() and "registered_name" not in record(read_json(folder / "config.json", most=LARGEST), name):
-            return replace(card_of_folder(folder), name=name)
-        longest = getattr(backbone, "max_sequence_length", None) or 512
-        return replace(text_card(preset, size=min(longest, 512), name=name), width=backbone.hidden_dim)
+    return find_encoder(backbone).card(preset, backbone, name=name)
+
+
+def _text_card(preset: str, backbone: Any, *, name: str) -> BackboneSpec:
+    folder = Path(preset)
+    if folder.is_dir() and "registered_name" not in record(read_json(folder / "config.json", most=LARGEST), name):
+        return replace(card_of_folder(folder), name=name)
+    longest = getattr(backbone, "max_sequence_length", None) or 512
+    return replace(text_card(preset, size=min(longest, 512), name=name), width=backbone.hidden_dim)
+
+
+def _audio_card(preset: str, backbone: Any, *, name: str) -> BackboneSpec:
     family = "whisper" if type(backbone).__name__ == "WhisperBackbone" else "moonshine"
     card = replace(AUDIO_CATALOG[f"{family}_tiny_en"], name=name, arguments={"preset": preset}, licence="")
     if family == "whisper":
@@ -187,6 +214,11 @@ def _image_card(preset: str, backbone: Any, *, name: str) -> BackboneSpec:
     card = image_card(preset, size=size, name=name)
     # Positions are of one size.
     return card if shape[1] is None else replace(card, min_size=size)
+
+
+_IMAGES = HubEncoder(modality="image", plain=_plain_image_encoder, card=_image_card)
+_TEXTS = HubEncoder(modality="text", plain=_plain_text_encoder, card=_text_card)
+_RECORDINGS = HubEncoder(modality="audio", plain=_plain_audio_encoder, card=_audio_card)
 
 
 def image_encoder(input_shape: tuple[int, ...], *, preset: str, weights: Any = None) -> keras.Model:

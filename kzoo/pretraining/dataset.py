@@ -14,9 +14,10 @@ import numpy as np
 from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.data.examples import Audit, Examples
 from kzoo.data.loader import batches
-from kzoo.data.modalities import Modality, modality_for
+from kzoo.data.modalities import modality_for
+from kzoo.data.seams import Modality
+from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import read
-from kzoo.data.unlabelled import read_unlabelled
 from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.pretraining.objectives.objective import Objective
@@ -77,7 +78,7 @@ def read_material(kind: type[Objective], source: Source | FusedSource, data: Any
     if kind.labelled and task is not None and task.kind != "classification":
         raise ValueError(f"objective={kind.name!r} needs classes: a kzoo.Classification. Got a task of {task.kind}.")
     modality = modality_for(source.card, task).name if task else source.card.modality
-    if modality not in kind.modalities:
+    if kind.modalities and modality not in kind.modalities:
         raise ValueError(f"objective={kind.name!r} is for {', '.join(kind.modalities)}; the data is {modality}.")
     plain = task.data if task else data
     origin = str(plain) if isinstance(plain, str | Path) else f"{type(plain).__name__} in memory"

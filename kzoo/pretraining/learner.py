@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from kzoo.data.seams import Preprocessor
 from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.models.zoo.text import find_states
@@ -66,18 +68,16 @@ def build_learner(prepared: PreparedPretraining) -> Learner:
     return Learner(backbone, model, norms)
 
 
-def _body(backbone: keras.Model, preprocessor: Any) -> BackboneGraph:
-    if preprocessor.modality == "text":
+def _body(backbone: keras.Model, preprocessor: Preprocessor) -> BackboneGraph:
+    fitted = preprocessor.fitted
+    if fitted.dtype == tf.int32:  # token ids, which nothing scales
         return BackboneGraph(
             backbone.input, backbone.output, pool(backbone.output, "avg", name="pooled"), find_states(backbone)
         )
-    shape = preprocessor.shape
-    if preprocessor.modality == "audio":
-        shape = preprocessor.front.shape(preprocessor.samples)
-    inputs = keras.Input(tuple(shape), name="examples", dtype="float32")
+    inputs = keras.Input(fitted.shape, name="examples", dtype=fitted.dtype.name)
     features = backbone(preprocessor.scale(inputs))
     pooled = pool(features, "avg", name="pooled")
-    if preprocessor.modality == "audio" and preprocessor.edge and len(features.shape) == 4:
+    if getattr(preprocessor, "edge", None) and len(features.shape) == 4:
         # An image of a spectrogram shows time from left to right, and low notes at the bottom.
         features = keras.ops.transpose(keras.ops.flip(features, axis=1), (0, 2, 1, 3))
     return BackboneGraph(inputs, features, pooled)

@@ -10,7 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kzoo.data.modalities import MODALITIES, Modality
+from kzoo.data.modalities import MODALITIES
+from kzoo.data.seams import Modality, Preprocessor
 from kzoo.models.backbones import Source
 from kzoo.pretraining.dataset import PretrainingData, read_material
 from kzoo.pretraining.objectives.objective import Objective
@@ -47,7 +48,7 @@ class PreparedPretraining:
     source: Source | FusedSource
     data: PretrainingData
     modality: Modality
-    preprocessor: Any
+    preprocessor: Preprocessor
     objective: Objective
     course: StepSchedule
     augmentation: str
@@ -134,7 +135,7 @@ def prepare_pretraining(
             ema=options.ema,
             seed=options.seed,
         ),
-        augmentation=options.augmentation_for(modality.name),
+        augmentation=options.augmentation_for(modality),
         precision=find_precision(options.precision),
         strategy=chosen,
     )
@@ -145,9 +146,9 @@ def _rate(source: Source | FusedSource) -> float:
     return source.card.rate or 1e-3 / (3 if source.weights_name else 1)
 
 
-def _vocabulary(preprocessor: Any) -> dict[str, Any]:
+def _vocabulary(preprocessor: Preprocessor) -> dict[str, Any]:
     """What an objective has to know of a tokenizer."""
-    if preprocessor.modality != "text":
+    tokenizer = getattr(preprocessor, "tokenizer", None)
+    if tokenizer is None:
         return {}
-    tokenizer = preprocessor.tokenizer
     return {"vocabulary": tokenizer.size, "mask": tokenizer.mask, "pad": tokenizer.pad}

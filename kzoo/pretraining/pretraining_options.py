@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kzoo.data.seams import Modality
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.objectives.objective_registry import find_objective
 from kzoo.specs.schedule import AUGMENTATIONS
@@ -62,10 +63,8 @@ class PretrainingOptions:
         """Steps between two evaluations."""
         return self.eval_every or max(self.steps // 10, 1)
 
-    def augmentation_for(self, modality: str) -> str:
+    def augmentation_for(self, modality: Modality) -> str:
         """Name of the augmentation of examples of a modality: what was asked for, else what the objective asks for."""
         if self.augmentation is not None:
             return self.augmentation
-        if modality == "text":
-            return "medium" if self.kind.views > 1 else "none"
-        return self.kind.augmentation
+        return modality.pretraining_augmentation(self.kind.augmentation, self.kind.views)

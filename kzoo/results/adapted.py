@@ -243,7 +243,7 @@ class Adapted:
         and embeddings of up to 16 examples of the test split, through every signature, must be what `predict` says, to
         a thousandth of the largest number. Where the data is neither in this process nor can be read again (at most
         20,000 examples are), the examples are generated. A model card and a warm-up request go with it. Signatures, and
-        how they mark what they cannot read: see `kzoo.serving.image_signatures`.
+        how they mark what they cannot read: see `kzoo.serving.signatures`.
 
         Returns:
             Path of the version.

@@ -8,18 +8,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kzoo.core.graph.folding import fold
-from kzoo.data.audio.preprocess import AudioPreprocessor
-from kzoo.data.audio.spectrogram import middle
-from kzoo.data.image.preprocess import ImagePreprocessor
-from kzoo.data.text.preprocess import TextPreprocessor
-from kzoo.results.export_check import LiveModel, read_files, wanted
-from kzoo.serving.audio_signatures import audio_signatures, sample_recordings
-from kzoo.serving.image_signatures import image_signatures, sample_pictures
+from kzoo.data.modalities import MODALITIES
+from kzoo.data.seams import Preprocessor
+from kzoo.results.export_check import LiveModel, wanted
 from kzoo.serving.saved_model import export_version
-from kzoo.serving.text_signatures import SAMPLE_TEXTS, text_signatures
+from kzoo.serving.signatures import build_signatures
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
@@ -31,7 +26,7 @@ def export(
     network: keras.Model,
     embedding: keras.Model,
     finish: Callable[[Any], Any],
-    preprocessor: Any,
+    preprocessor: Preprocessor,
     labels: Sequence[str],
     kind: str,
     description: str,
@@ -50,122 +45,47 @@ def export(
         kind: kind of the task.
         description: the model card, Markdown.
         live: what the files must answer as.
-        examples: real ones, encoded, on which they are compared; generated ones where there are none.
+        examples: real ones, on which they are compared; generated ones where there are none.
 
     Returns:
         Path of the version.
+
+    Raises:
+        ValueError: the modality was registered without its parts for serving.
     """
-    joint = _fast(keras.Model(network.input, [network.output, embedding.output]))
-    answer, signatures = SIGNERS[preprocessor.modality](joint, finish, preprocessor, labels=labels, kind=kind)
-    samples, asked = SAMPLERS[preprocessor.modality](preprocessor, examples)
+    modality = MODALITIES[preprocessor.modality]
+    if modality.serve is None or modality.sample is None:
+        raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
+    answer = _answer(_fast(keras.Model(network.input, [network.output, embedding.output])), finish, preprocessor)
+    served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
+    signatures = build_signatures(
+        answer,
+        batch=served.batch,
+        fitted=preprocessor.fitted,
+        read=served.read,
+        read_one=served.read_one,
+        tensors=served.tensors,
+        labels=labels,
+        kind=kind,
+    )
+    samples = {name: {str(spec.name): asked[name][0]} for name, (_, (spec,)) in signatures.items()}
     extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in labels)}
     return export_version(
         directory,
         signatures=signatures,
         models=[answer],
         samples=samples,
-        answers=wanted(live, asked),
+        answers=wanted(live, {name: inputs for name, (_, inputs) in asked.items()}),
         extras=extras,
     )
 
 
-def _sign_pictures(
-    joint: keras.Model,
-    finish: Callable[[Any], Any],
-    preprocessor: ImagePreprocessor,
-    *,
-    labels: Sequence[str],
-    kind: str,
-) -> tuple[keras.Model, Any]:
-    """Signatures, and before them what they call."""
-    answer = _answer(joint, finish, preprocessor, keras.Input(preprocessor.shape, name="pixels"))
-    signatures = image_signatures(
-        read=preprocessor.read,
-        fit=preprocessor.fit,
-        answer=answer,
-        size=preprocessor.size,
-        channels=preprocessor.channels,
-        labels=labels,
-        kind=kind,
-    )
-    return answer, signatures
-
-
-def _sign_texts(
-    joint: keras.Model,
-    finish: Callable[[Any], Any],
-    preprocessor: TextPreprocessor,
-    *,
-    labels: Sequence[str],
-    kind: str,
-) -> tuple[keras.Model, Any]:
-    """Signatures, and before them what they call."""
-    answer = _answer(joint, finish, preprocessor, keras.Input(preprocessor.shape, dtype="int32", name="tokens"))
-    signatures = text_signatures(
-        clean=preprocessor.clean,
-        tokenize=preprocessor.tokenize,
-        answer=answer,
-        size=preprocessor.size,
-        labels=labels,
-        kind=kind,
-    )
-    return answer, signatures
-
-
-def _sign_recordings(
-    joint: keras.Model,
-    finish: Callable[[Any], Any],
-    preprocessor: AudioPreprocessor,
-    *,
-    labels: Sequence[str],
-    kind: str,
-) -> tuple[keras.Model, Any]:
-    """Signatures, and before them what they call."""
-    shape = preprocessor.front.shape(preprocessor.samples)
-    answer = _answer(joint, finish, preprocessor, keras.Input(shape, name="features"))
-    signatures = audio_signatures(
-        read=preprocessor.read, fit=preprocessor.fit, answer=answer, shape=shape, labels=labels, kind=kind
-    )
-    return answer, signatures
-
-
-def _sample_pictures(preprocessor: ImagePreprocessor, examples: Sequence[Any]) -> tuple[Any, Any]:
-    """Inputs of each signature, and the same as `Adapted.predict` takes them."""
-    files = read_files(examples) or sample_pictures(preprocessor.size)
-    pixels = np.stack([np.round(preprocessor.fit(preprocessor.decode(file))).astype(np.uint8) for file in files])
-    asked = {"serving_default": files, "features": files, "tensor": pixels, "tensor_float": pixels}
-    return {name: {"image": inputs} for name, inputs in asked.items()}, asked
-
-
-def _sample_texts(preprocessor: TextPreprocessor, examples: Sequence[Any]) -> tuple[Any, Any]:
-    """Inputs of each signature, and the same as `Adapted.predict` takes them."""
-    texts = [*examples, *SAMPLE_TEXTS]
-    tokens = preprocessor.tokenize(tf.constant(texts)).numpy()
-    names = ("serving_default", "tokens", "features")
-    samples = {name: {"tokens": tokens} if name == "tokens" else {"text": texts} for name in names}
-    return samples, dict.fromkeys(names, texts)
-
-
-def _sample_recordings(preprocessor: AudioPreprocessor, examples: Sequence[Any]) -> tuple[Any, Any]:
-    """Inputs of each signature, and the same as `Adapted.predict` takes them."""
-    files = read_files(examples) or sample_recordings(preprocessor.front.rate, preprocessor.samples)
-    waves = [middle(preprocessor.decode(file)[None], preprocessor.samples)[0] for file in files]
-    names = ("serving_default", "waveform", "features")
-    samples = {name: {"waveform": np.stack(waves)} if name == "waveform" else {"audio": files} for name in names}
-    return samples, dict.fromkeys(names, files)
-
-
-def _answer(joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Any, inputs: Any) -> keras.Model:
+def _answer(joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Preprocessor) -> keras.Model:
     """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings."""
+    fitted = preprocessor.fitted
+    inputs = keras.Input(fitted.shape, dtype=fitted.dtype.name, name="fitted")
     logits, features = joint(preprocessor.scale(inputs))
     return keras.Model(inputs, [finish(logits), features], name="answer")
-
-
-SIGNERS = {"image": _sign_pictures, "text": _sign_texts, "audio": _sign_recordings}
-"""What signs a model, by modality."""
-
-SAMPLERS = {"image": _sample_pictures, "text": _sample_texts, "audio": _sample_recordings}
-"""What makes inputs to compare a model on, by modality."""
 
 
 def _fast(model: keras.Model) -> keras.Model:
@@ -182,25 +102,6 @@ def _fast(model: keras.Model) -> keras.Model:
     return model
 
 
-SIGNATURES = {
-    "image": (
-        "- `serving_default`: `image`, encoded images (jpeg, png, gif, bmp, webp), string (B,)",
-        "- `tensor`, `tensor_float`: `image`, pixels in 0..255, uint8 or float32 (B, H, W, C)",
-        "- `features`: `image`, encoded images; returns `features`, the embedding",
-    ),
-    "text": (
-        "- `serving_default`: `text`, string (B,)",
-        "- `tokens`: `tokens`, token ids, int32 (B, T), for servers without TensorFlow Text",
-        "- `features`: `text`; returns `features`, the embedding",
-    ),
-    "audio": (
-        "- `serving_default`: `audio`, wav files of 16 bits, of any rate, string (B,)",
-        "- `waveform`: `waveform`, samples in [-1, 1] at the rate of the input, float32 (B, T)",
-        "- `features`: `audio`; returns `features`, the embedding",
-    ),
-}
-"""What a model card says of them, by modality."""
-
 MARKS = (
     "Signatures that take strings also return `errors`, string (B,): empty, or why an item has no answer. Its label is "
     "empty then, its numbers are NaN, and the other items are answered."
@@ -213,10 +114,11 @@ def model_card(
     *,
     kind: str,
     labels: Sequence[str],
-    preprocessor: Any,
+    preprocessor: Preprocessor,
     record: RunRecord,
 ) -> str:
     """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
+    serve = MODALITIES[preprocessor.modality].serve
     sizes = ", ".join(f"{number} {name}" for name, number in record.sizes.items())
     test = record.test
     figures = [
@@ -248,7 +150,7 @@ def model_card(
         "",
         "## Signatures",
         "",
-        *SIGNATURES[preprocessor.modality],
+        *(serve(preprocessor).described if serve else ()),
         "",
         MARKS,
         "",

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kzoo.data.examples import Examples, Splits
-from kzoo.data.file_column import load
 from kzoo.results.predictions import Predictions
 from kzoo.serving.saved_model import TOLERANCE
 
@@ -65,7 +63,7 @@ class LiveModel:
 
 
 def pick_examples(splits: Splits | None, modality: str) -> list[Any]:
-    """Encoded files or texts of the first split of test, validation and train that has any, of all classes; or none.
+    """Some examples of the first split of test, validation and train that has any, of all classes; or none.
 
     Args:
         splits: where there are any.
@@ -75,7 +73,7 @@ def pick_examples(splits: Splits | None, modality: str) -> list[Any]:
     if not parts:
         return []
     chosen = _spread(parts[0])
-    return [_encoded(value) for value in chosen.columns[modality]]
+    return list(chosen.columns[modality])
 
 
 def _spread(examples: Examples) -> Examples:
@@ -85,18 +83,6 @@ def _spread(examples: Examples) -> Examples:
         firsts = np.unique(targets, return_index=True)[1]
         places = np.concatenate([firsts, np.setdiff1d(places, firsts)])[:MOST_EXAMPLES]
     return examples.take(np.unique(places))
-
-
-def _encoded(value: Any) -> Any:
-    """An example as a request holds it: pixels as PNG, files as their bytes, texts as they are."""
-    if isinstance(value, np.ndarray):
-        return tf.io.encode_png(np.clip(np.round(value), 0, 255).astype(np.uint8)).numpy()
-    return value
-
-
-def read_files(examples: Sequence[Any]) -> list[bytes]:
-    """The contents of paths and of encoded files."""
-    return [load(example) for example in examples]
 
 
 def wanted(live: LiveModel, asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -113,7 +113,7 @@ def own_card(backbone: keras.Model, card: BackboneSpec, *, name: str, size: int)
         name=name,
         weights=(),
         inside="",
-        size=max(size, card.min_size) if card.modality == "image" else card.size,
+        size=max(size, card.min_size) if card.modality_spec.square else card.size,
         width=backbone.output_shape[-1],
         parameters=backbone.count_params(),
     )

@@ -21,13 +21,13 @@ from kzoo.core.storage import (
 )
 from kzoo.data.modalities import MODALITIES
 from kzoo.models.files.keras_archive import open_archive
-from kzoo.specs.card import SCALINGS, BackboneSpec
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, checked, many, maybe, number, one_of, read_json, record, text, whole
 from kzoo.specs.head import Head
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.registry import cards
-from kzoo.specs.saved_card import FRONT, LONGEST, present_card, restore_card
+from kzoo.specs.saved_card import present_card, restore_card
 
 FORMAT = 2
 """Of what is written. Format 1, of kzoo 0.1, is read too: its constructors had other names."""
@@ -119,7 +119,7 @@ def _restored(values: dict[str, Any]) -> dict[str, Any]:
         fields |= {
             **_ADAPTED,
             "record": RunRecord.restore,
-            "preprocessor": lambda value, name: _preprocessor(modality, value),
+            "preprocessor": lambda value, name: MODALITIES[modality].restore(value),
         }
     return checked(values, fields, name=CARD, needed=tuple(fields))
 
@@ -131,27 +131,6 @@ def _head(value: Any, name: str) -> Head:
         "dropout": number(0, 1),
     }
     return Head(**checked(value, fields, name=name))
-
-
-def _preprocessor(modality: str, values: Any) -> Any:
-    """What raw examples go through, of its fields as plain values."""
-    scaled: dict[str, Check] = {"scaling": one_of(SCALINGS), "channels": whole(1, 4)}
-    size = whole(1, LONGEST)
-    if modality == "image":
-        checked(
-            values, {**scaled, "size": whole(1, 1 << 14), "resize": text(20)}, name="preprocessor", needed=("size",)
-        )
-    elif modality == "audio":
-        front = lambda value, name: checked(value, FRONT, name=name, needed=("rate",))  # noqa: E731
-        fields = {**scaled, "samples": size, "front": front, "edge": maybe(whole(1, 1 << 14))}
-        checked(values, fields, name="preprocessor", needed=("samples", "front"))
-    else:
-        one: dict[str, Check] = {"size": size, "tokenizer": record}
-        all_of = many(lambda value, name: checked(value, one, name=name, needed=tuple(one)), most=100)
-        several = "members" in record(values, "preprocessor")
-        fields = {"members": all_of} if several else one
-        checked(values, fields, name="preprocessor", needed=tuple(fields))
-    return MODALITIES[modality].restore(values)
 
 
 _ADAPTED: dict[str, Check] = {
@@ -170,6 +149,5 @@ def _import_source(spec: BackboneSpec) -> None:
         import keras_cv  # noqa: F401
     if "preset" in spec.reads or spec.source == "keras_hub":
         import keras_hub  # noqa: F401
-    if spec.modality == "text":
-        import kzoo.models.zoo.text
-    import kzoo.models.side_by_side  # noqa: F401
+    import kzoo.models.side_by_side
+    import kzoo.models.zoo.text  # noqa: F401

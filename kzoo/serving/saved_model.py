@@ -40,7 +40,7 @@ def export_version(
 
     Args:
         directory: of the model; made where it is missing.
-        signatures: functions and their input specifications, by name; ``serving_default`` takes strings.
+        signatures: functions and their input specifications, by name, one input each.
         models: what the functions call.
         samples: inputs of each signature, on which the reloaded model is compared with the live one.
         answers: what `Adapted.predict` and the live embedding say of them, by signature and output: numbers (B, ...),
@@ -72,8 +72,10 @@ def export_version(
             folder.mkdir()
             for name, text in extras.items():
                 (folder / name).write_text(text, encoding="utf-8")
-            (name, strings), *_ = samples["serving_default"].items()
-            write_warmup(folder, model=directory.name, name=name, strings=strings[:1])
+            (spec,) = signatures["serving_default"][1]
+            name = str(spec.name)
+            one = tf.constant(samples["serving_default"][name][:1], spec.dtype)
+            write_warmup(folder, model=directory.name, name=name, inputs=[one.numpy()])
             _compare(aside, live, samples, answers)
             write_checksums(aside, to=EXPORT_CHECKSUMS)
     return target
@@ -111,7 +113,7 @@ def _compare(
             else tf.cast(samples[name][spec.name], spec.dtype)
             for spec in function.input_signature
         }
-        before = {key: value.numpy() for key, value in function(**inputs).items()}
+        before = {key: value.numpy() for key, value in function(*inputs.values()).items()}
         after = {key: value.numpy() for key, value in loaded.signatures[name](**inputs).items()}
         for key, value in before.items():
             if not np.array_equal(value, after[key]):

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 NAME = "tf_serving_warmup_requests"
 
 
-def write_warmup(folder: Path, *, model: str, name: str, strings: Sequence[bytes | str]) -> None:
-    """Writes a TFRecord of ``tensorflow.serving.PredictionLog``, one request of one string each.
+def write_warmup(folder: Path, *, model: str, name: str, inputs: Sequence[np.ndarray]) -> None:
+    """Writes a TFRecord of ``tensorflow.serving.PredictionLog``, one request for each batch.
 
     The messages are put together by hand, from the field numbers of tensorflow_serving/apis/prediction_log.proto,
     predict.proto and model.proto, so that writing them needs no package of TensorFlow Serving.
     """
     with tf.io.TFRecordWriter(str(folder / NAME)) as writer:
-        for string in strings:
-            tensor = tf.make_tensor_proto([string]).SerializeToString()
+        for batch in inputs:
+            tensor = tf.make_tensor_proto(batch).SerializeToString()
             entry = _field(1, name.encode()) + _field(2, tensor)
             request = _field(1, _field(1, model.encode()) + _field(3, b"serving_default")) + _field(2, entry)
             writer.write(_field(6, _field(1, request)))

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kzoo.data.image.augment import PRESETS
 from kzoo.data.image.preprocess import RESIZES
-from kzoo.data.modalities import Modality
+from kzoo.data.seams import Modality
 from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
 from kzoo.specs.schedule import OWN, Phase, Schedule
@@ -40,10 +40,28 @@ def check_input(modality: Modality, *, size: Any, resize: str | None) -> None:
     if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer)):
         hint = f"Inputs are square: pass size={size[0]!r}." if isinstance(size, tuple | list) and size else ""
         raise ValueError(f"size must be an int, or None. Got {size!r}. {hint}".rstrip())
-    if resize is not None and modality.name != "image":
+    if resize is not None and not modality.spec.square:
         raise ValueError(f"resize is for images; the data are {modality.noun}s. Got {resize!r}: leave it out.")
     if resize is not None and resize not in RESIZES:
         raise ValueError(f"resize must be one of {', '.join(RESIZES)}. Got {resize!r}.")
+
+
+def without_presets(options: TrainingOptions, modality: Modality) -> TrainingOptions:
+    """The options without the augmentation of a recipe, where the modality has none.
+
+    Raises:
+        ValueError: the user asks for it by name.
+    """
+    if modality.presets:
+        return options
+    wanted = [options.augmentation] if isinstance(options.augmentation, str) else []
+    wanted += [each.augmentation for each in getattr(options.schedule, "phases", ())]
+    if found := next((each for each in wanted if each in PRESETS), None):
+        raise ValueError(
+            f"There is no augmentation {found!r} of {modality.noun}s: pass 'none', a Keras layer, or a callable."
+        )
+    plain = options.augmentation is None and isinstance(options.schedule, str)
+    return dataclasses.replace(options, augmentation="none") if plain else options
 
 
 def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
@@ -108,7 +126,7 @@ def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strateg
 def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: TaskKind) -> list[str]:
     """What a reader should know where an augmentation mixes examples, and their targets cannot be mixed."""
     mixing = [each.augmentation for each in schedule.phases if getattr(PRESETS.get(each.augmentation), "mix", 0)]
-    if kind.has_labels or modality.name != "image" or not mixing:
+    if kind.has_labels or not modality.mixes or not mixing:
         return []
     return [f"Augmentation {mixing[0]!r} mixes no examples here: targets are numbers"]
 

@@ -14,11 +14,15 @@ from kzoo.data.sources.forms import find_source, known_suffixes
 from kzoo.models.weights import WeightsError, find_weights
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.catalog.hub_text import find_package
+from kzoo.specs.modality import MODALITY_SPECS
 from kzoo.specs.registry import get_card
 from kzoo.specs.task import Task
 
-FIRST = {"image": "mobilenet_v2_100", "text": "minilm_l6"}
-"""What is taken where its weights are to be had; for sound, what comes with kzoo is the first choice."""
+FALLBACK = "image"
+"""The modality of data that looks like none."""
+
+TABLES = "text"
+"""The modality of a folder of tables."""
 
 
 def choose_model(task: Task, *, size: int | None, modality: str | None = None) -> tuple[str, str]:
@@ -27,12 +31,14 @@ def choose_model(task: Task, *, size: int | None, modality: str | None = None) -
     A good small one where its weights are there or can be fetched, else the one of that modality that comes with kzoo.
     """
     modality = modality or guess_modality(task)
-    nano = NANO[modality]
-    if modality not in FIRST:
-        return nano, f"model='auto' chose {nano}, which is bundled with kzoo"
-    card = get_card(FIRST[modality])
+    first, bundled = MODALITY_SPECS[modality].first_model, NANO.get(modality)
+    if not bundled:
+        raise ValueError(f"model='auto' has no model for {MODALITIES[modality].noun}s: name one, or pass it.")
+    if not first:
+        return bundled, f"model='auto' chose {bundled}, which is bundled with kzoo"
+    card = get_card(first)
     try:
-        if modality == "image":
+        if card.weights:
             find_weights(card, size=size or card.size)
         else:
             find_package(card)
@@ -40,7 +46,7 @@ def choose_model(task: Task, *, size: int | None, modality: str | None = None) -
     except (WeightsError, ImportError) as error:
         why = str(error).splitlines()[0]
         reason = f"{card.name} is not available ({why[:160]})"
-        return nano, f"model='auto' chose {nano}, which is bundled with kzoo: {reason}"
+        return bundled, f"model='auto' chose {bundled}, which is bundled with kzoo: {reason}"
     return card.name, f"model='auto' chose {card.name}"
 
 
@@ -59,30 +65,32 @@ def guess_modality(task: Task) -> str:
         return _of_names(source.columns(data))
     if isinstance(data, tuple) and len(data) == 2:
         return _of_values(data[0])
-    return _of_values(data) if isinstance(data, list | np.ndarray) else "image"
+    return _of_values(data) if isinstance(data, list | np.ndarray) else FALLBACK
 
 
 def _of_suffixes(folder: Path) -> str:
     for path in sorted(itertools.islice(folder.rglob("*"), 10_000)):
-        for name in ("image", "audio", "text"):
-            if path.suffix.lower() in MODALITIES[name].suffixes:
-                return name
-        if path.suffix.lower() in known_suffixes():
-            return "text"
-    return "image"
+        suffix = path.suffix.lower()
+        if found := next((name for name, each in MODALITIES.items() if suffix in each.suffixes), None):
+            return found
+        if suffix in known_suffixes():
+            return TABLES
+    return FALLBACK
 
 
 def _of_names(columns: Sequence[str]) -> str:
     names = {name.strip().lower() for name in columns}
-    for name in ("text", "image", "audio"):
-        if names & {each.lower() for each in MODALITIES[name].usual}:
-            return name
-    return "image"
+    # A column of paths may stand beside one of contents, but not for it.
+    for each in sorted(MODALITIES.values(), key=lambda each: each.are_files):
+        if names & {usual.lower() for usual in each.usual}:
+            return each.name
+    return FALLBACK
 
 
 def _of_values(values: Any) -> str:
     first = values[0] if len(values) else None
-    if not isinstance(first, str):
-        return "audio" if isinstance(first, tuple) else "image"
-    suffix = Path(first).suffix.lower() if len(first) < 300 else ""
-    return next((name for name, each in MODALITIES.items() if suffix and suffix in each.suffixes), "text")
+    suffix = Path(first).suffix.lower() if isinstance(first, str) and len(first) < 300 else ""
+    for each in MODALITIES.values():
+        if suffix and suffix in each.suffixes:
+            return each.name
+    return next((each.name for each in MODALITIES.values() if each.looks(first)), FALLBACK)

@@ -107,7 +107,7 @@ def fused_source(fusion: Fusion, sources: Sequence[Source]) -> FusedSource:
     """
     named: dict[str, Source] = {}
     for source in sources:
-        if source.card.modality != "image":
+        if not source.card.modality_spec.square:
             raise ValueError(f"Backbones for images are fused; {source.card.name!r} is one for {source.card.modality}.")
         name = scope_of(source.card.name)
         numbered = (f"{name}_{number}" if number > 1 else name for number in itertools.count(1))

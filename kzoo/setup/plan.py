@@ -109,7 +109,7 @@ def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
     notes = []
     if not weights:
         notes.append("Random weights: nothing is transferred.")
-    if card.source == "user" and card.constructor and (card.modality, card.scaling) == ("image", "none"):
+    if card.source == "user" and card.constructor and card.modality_spec.square and card.scaling == "none":
         notes.append("Pixels are given to the model in 0..255; kzoo.register(..., scaling=...) changes that.")
     if class_weights is not None:
         shown = [f"{label} {weight:.3g}" for label, weight in zip(splits.labels, class_weights, strict=True)]

@@ -28,7 +28,15 @@ from kzoo.models.weights import digest_of
 from kzoo.results.adapted import Adapted
 from kzoo.results.loading import load
 from kzoo.results.pretrained import Pretrained, seen_by
-from kzoo.setup.arguments import as_size, check_head, check_input, check_phase, notes_on_batches, notes_on_mixing
+from kzoo.setup.arguments import (
+    as_size,
+    check_head,
+    check_input,
+    check_phase,
+    notes_on_batches,
+    notes_on_mixing,
+    without_presets,
+)
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
@@ -124,6 +132,7 @@ def prepare(
     column = splits.train.columns[modality.name]
     fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
     preprocessor, notes = modality.fit(source.card, column, **fitted)
+    options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)
     notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kzoo.core.tables import Table
-
-MODALITIES = ("image", "text", "audio")
+from kzoo.specs.modality import MODALITY_SPECS, ModalitySpec
 
 SCALINGS = ("caffe", "tf", "torch", "unit", "none")
 """How a backbone wants its pixels, given values in 0..255:
@@ -50,10 +49,6 @@ def scope_of(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_-")
 
 
-UNITS = {"image": "pixels", "text": "tokens", "audio": "samples"}
-"""What `BackboneSpec.size` counts, by modality."""
-
-
 @dataclass(frozen=True, repr=False)
 class BackboneSpec:
     """The card of a backbone: all that has to be known before it is built. It prints as a table of its fields.
@@ -64,7 +59,7 @@ class BackboneSpec:
             feature map (B, s, s, width); from token ids (B, T) int32, or features of sound (B, steps, values) float32,
             to features (B, width) or such a map.
         arguments: keyword arguments of the constructor, apart from the input shape and the weights.
-        modality: ``"image"``, ``"text"`` or ``"audio"``.
+        modality: ``"image"``, ``"text"``, ``"audio"``, or the name of a registered one.
         size: native input: height and width in pixels, or the longest text in tokens; or the longest
             recording in samples.
         min_size: smallest input that the constructor accepts, in the same unit.
@@ -116,14 +111,19 @@ class BackboneSpec:
     source: str = "user"
 
     def __post_init__(self) -> None:
-        if self.modality not in MODALITIES:
+        if self.modality not in MODALITY_SPECS:
             raise ValueError(
-                f"modality of {self.name!r} must be one of {', '.join(MODALITIES)}. Got {self.modality!r}."
+                f"modality of {self.name!r} must be one of {', '.join(MODALITY_SPECS)}. Got {self.modality!r}."
             )
         if self.scaling not in SCALINGS:
             raise ValueError(f"scaling of {self.name!r} must be one of {', '.join(SCALINGS)}. Got {self.scaling!r}.")
         if not 1 <= self.min_size <= self.size:
             raise ValueError(f"min_size of {self.name!r} must be in [1, size={self.size}]. Got {self.min_size}.")
+
+    @property
+    def modality_spec(self) -> ModalitySpec:
+        """What is known of its modality."""
+        return MODALITY_SPECS[self.modality]
 
     @property
     def pretrained(self) -> str:
@@ -134,13 +134,13 @@ class BackboneSpec:
 
     def table(self) -> Table:
         """The fields that say something, one a row."""
-        unit = UNITS[self.modality]
-        native = f"{self.size:,} x {self.size:,}" if self.modality == "image" else f"at most {self.size:,}"
+        of = self.modality_spec
+        native = f"{self.size:,} x {self.size:,}" if of.square else f"at most {self.size:,}"
         multiple = f", a multiple of {self.multiple}" if self.multiple > 1 else ""
         fields = {
             "modality": self.modality,
-            "input": f"{native} {unit}, at least {self.min_size:,}{multiple}",
-            "scaling": self.scaling if self.modality == "image" else "",
+            "input": f"{native} {of.unit}, at least {self.min_size:,}{multiple}",
+            "scaling": self.scaling if of.square else "",
             "scripts": ", ".join(self.scripts),
             "parameters": "" if self.parameters is None else f"{self.parameters:,}",
             "width": "" if self.width is None else f"{self.width:,}",

@@ -157,7 +157,7 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
         weights: whether it has pretrained ones.
     """
     if card.rate and not weights:
-        augmentation = "light" if card.modality == "audio" else "none"
+        augmentation = card.modality_spec.start_augmentation
         epochs = min(max(round(60_000 / examples), 5), 40)
         # With a new view in each epoch validation swings until the rate has fallen: no early end.
         patience = None if augmentation != "none" else 5
@@ -194,7 +194,7 @@ def imitate(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
         epochs=epochs,
         learning_rate=rate,
         batch_norm=True,
-        augmentation="none" if card.modality == "text" else "light",
+        augmentation=card.modality_spec.student_augmentation,
         views=min(epochs, 8),
     )
     return Schedule((phase,), name="imitate")

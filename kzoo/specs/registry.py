@@ -43,7 +43,7 @@ def list_models(pattern: str = "*", *, modality: str | None = None, pretrained: 
 
     Args:
         pattern: shell wildcards, as ``"mobilenet*"`` or ``"*_v2_*"``; KerasHub's presets are ``"hub:*"``.
-        modality: only those of one modality, ``"image"``, ``"text"`` or ``"audio"``.
+        modality: only those of one modality, ``"image"``, ``"text"``, ``"audio"`` or a registered one.
         pretrained: only those with published weights.
 
     Example:

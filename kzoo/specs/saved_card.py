@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kzoo.specs.card import MODALITIES, SCALINGS, BackboneSpec, WeightFile
+from kzoo.specs.card import SCALINGS, BackboneSpec, WeightFile
 from kzoo.specs.catalog.hub_text import PACKAGE
 from kzoo.specs.checked_json import Check, anything, checked, either, flag, many, maybe, number, one_of, text, whole
+from kzoo.specs.modality import MODALITY_SPECS
 
 LONGEST = 1 << 26
 """Pixels, tokens or samples of an input."""
@@ -91,7 +92,7 @@ def restore_card(values: Any, *, known: Mapping[str, BackboneSpec]) -> BackboneS
         "name": text(2_000),
         "constructor": one_of(constructors),
         "arguments": anything,
-        "modality": one_of(MODALITIES),
+        "modality": one_of(MODALITY_SPECS),
         "size": whole(1, LONGEST),
         "min_size": whole(1, LONGEST),
         "multiple": whole(1, 10_000),

@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
 import kzoo
-from kzoo.data.unlabelled import read_unlabelled
+from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.training.callbacks import KeepBest
 from kzoo.training.losses import Distillation
 

@@ -10,7 +10,7 @@ import kzoo
 from kzoo.models.assembly import assemble
 from kzoo.models.backbones import resolve
 from kzoo.models.files.keras_archive import open_archive
-from kzoo.models.hub_backbones import _OTHER_TASKS, is_hub_backbone, modality_of
+from kzoo.models.hub_backbones import _OTHER_TASKS, find_encoder, is_hub_backbone
 from kzoo.models.stages import cut_into_stages
 from kzoo.models.zoo.text import text_encoder
 from kzoo.specs.catalog.hub_presets import HUB_CATALOG, HUB_PRESETS
@@ -404,4 +404,4 @@ def test_the_names_of_presets_are_those_of_keras_hub():
 
 def test_modalities_are_told_by_the_inputs():
     makers = {"image": FAMILIES["ResNetBackbone"], "text": TEXTS["FNetBackbone"], "audio": SOUNDS["WhisperBackbone"]}
-    assert {name: modality_of(make()) for name, make in makers.items()} == {name: name for name in makers}
+    assert {name: find_encoder(make()).modality for name, make in makers.items()} == {name: name for name in makers}

@@ -19,7 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import kzoo
 from kzoo.data.image.preprocess import ImagePreprocessor
-from kzoo.serving import image_signatures
+from kzoo.serving import signatures
 from kzoo.serving.saved_model import ExportError, agree
 
 ANSWER = """
@@ -342,9 +342,9 @@ def test_cmyk_and_bombs_are_refused_before_they_are_decoded(served):
 
 
 def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monkeypatch):
-    named = image_signatures.named
+    named = signatures.named
     swapped = [adapted.labels[place] for place in (1, 0, 2)]
-    monkeypatch.setattr(image_signatures, "named", lambda outputs, labels, *, kind: named(outputs, swapped, kind=kind))
+    monkeypatch.setattr(signatures, "named", lambda outputs, labels, *, kind: named(outputs, swapped, kind=kind))
     with pytest.raises(ExportError, match="gives other labels than"):
         adapted.export(tmp_path / "swapped")
     assert os.listdir(tmp_path / "swapped") == []

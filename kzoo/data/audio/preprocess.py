@@ -18,7 +18,9 @@ from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeat
 from kzoo.data.file_column import FileColumn
 from kzoo.data.image.preprocess import scaling_layers
 from kzoo.data.seeds import items, marks, seeds_of, version_key
-from kzoo.specs.card import BackboneSpec
+from kzoo.specs.card import SCALINGS, BackboneSpec
+from kzoo.specs.checked_json import Check, checked, maybe, one_of, whole
+from kzoo.specs.saved_card import FRONT, LONGEST
 from kzoo.specs.schedule import OWN
 
 SHARE = 0.95
@@ -29,6 +31,14 @@ SECONDS = (0.25, 10.0)
 
 MOST_BYTES = 100_000_000
 """Of a wav file that an exported model takes: 19 minutes of one channel at 44,100 Hz need 400 MB to decode."""
+
+_FIELDS: dict[str, Check] = {
+    "samples": whole(1, LONGEST),
+    "front": lambda value, name: FrontEnd(**checked(value, FRONT, name=name, needed=("rate",))),
+    "edge": maybe(whole(1, 1 << 14)),
+    "channels": whole(1, 4),
+    "scaling": one_of(SCALINGS),
+}
 
 ROOM = 2
 """Windows that are decoded, so that a shifted one has something to show."""
@@ -56,8 +66,13 @@ class AudioPreprocessor:
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> AudioPreprocessor:
-        """The preprocessor of its fields as plain values."""
-        return cls(**{**values, "front": FrontEnd(**values["front"])})
+        """The preprocessor of its fields as plain values.
+
+        Raises:
+            ValueError: a field is missing, unknown or out of bounds.
+        """
+        found = checked(values, _FIELDS, name="preprocessor", needed=("samples", "front"))
+        return cls(**found)
 
     @property
     def size(self) -> int:
@@ -68,6 +83,11 @@ class AudioPreprocessor:
     def shape(self) -> tuple[int, ...]:
         """Of what the network takes, without the batch."""
         return (self.edge, self.edge, self.channels) if self.edge else self.front.shape(self.samples)
+
+    @property
+    def fitted(self) -> tf.TensorSpec:
+        """Shape, without the batch, and dtype of what `fit` gives."""
+        return tf.TensorSpec(self.front.shape(self.samples), tf.float32)
 
     @property
     def axes(self) -> PictureAxes:
@@ -136,12 +156,17 @@ def _trouble(encoded: Any) -> Any:
     return tf.gather(tf.stack([tf.convert_to_tensor(reason) for _, reason in reasons]), first)
 
 
+def audio_shape(card: BackboneSpec, size: int, channels: int) -> tuple[int, ...]:
+    """The input of a card's backbone, without the batch: features (steps, values) of `size` samples."""
+    return FrontEnd(**card.reads).shape(size)
+
+
 def fit_recordings(
     card: BackboneSpec, column: np.ndarray, *, size: int | None, resize: str, channels: int
 ) -> tuple[AudioPreprocessor, list[str]]:
     """The preprocessor of a card, of a window that holds most recordings of a column, and notes about it."""
     front = FrontEnd(**card.reads)
-    picture = card.modality == "image"
+    picture = card.modality_spec.square
     longest = SECONDS[1] if picture else card.size / front.rate
     if size and not picture:
         samples, notes = size, []

@@ -12,10 +12,18 @@ import tensorflow as tf
 
 from kzoo.data.image.downscale import reduce_large
 from kzoo.data.image.graph_headers import trouble
-from kzoo.specs.card import BackboneSpec
+from kzoo.specs.card import SCALINGS, BackboneSpec
+from kzoo.specs.checked_json import Check, checked, one_of, text, whole
 
 RESIZES = ("crop", "pad", "squash")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+
+_FIELDS: dict[str, Check] = {
+    "size": whole(1, 1 << 14),
+    "scaling": one_of(SCALINGS),
+    "resize": text(20),
+    "channels": whole(1, 4),
+}
 
 _ORIENTATION_TAG = 0x0112
 _EXIF_REACH = 1 << 16
@@ -118,13 +126,22 @@ class ImagePreprocessor:
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> ImagePreprocessor:
-        """The preprocessor of its fields as plain values."""
-        return cls(**values)
+        """The preprocessor of its fields as plain values.
+
+        Raises:
+            ValueError: a field is missing, unknown or out of bounds.
+        """
+        return cls(**checked(values, _FIELDS, name="preprocessor", needed=("size",)))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of what the network takes, without the batch."""
         return (self.size, self.size, self.channels)
+
+    @property
+    def fitted(self) -> tf.TensorSpec:
+        """Shape, without the batch, and dtype of what `fit` gives."""
+        return tf.TensorSpec(self.shape, tf.float32)
 
     def __str__(self) -> str:
         return f"images of {self.size} x {self.size} pixels, {self.resize}"
@@ -139,6 +156,11 @@ class ImagePreprocessor:
         for layer in scaling_layers(self.scaling):
             pictures = layer(pictures)
         return pictures
+
+
+def image_shape(card: BackboneSpec, size: int, channels: int) -> tuple[int, ...]:
+    """The input of a card's backbone, without the batch: pixels (size, size, channels)."""
+    return (size, size, channels)
 
 
 def fit_images(

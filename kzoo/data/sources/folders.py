@@ -8,7 +8,8 @@ from typing import Any
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, of_paths
-from kzoo.data.modalities import MODALITIES, Modality, SourceQuery
+from kzoo.data.modalities import MODALITIES, SourceQuery
+from kzoo.data.seams import Modality
 from kzoo.data.text.encoding import decode_text
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import tensorflow as tf
 
 from kzoo.data.examples import SPLIT_NAMES, RawData
-from kzoo.data.modalities import Modality, SourceQuery
+from kzoo.data.modalities import SourceQuery
+from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import SOURCES, find_source, known_suffixes
 from kzoo.specs.task import Task
 
@@ -26,7 +27,7 @@ def read_source(task: Task, modality: Modality) -> RawData:
         FileNotFoundError: the path is not there.
         ValueError: there is nothing to learn from in it.
     """
-    name = getattr(task, modality.name)
+    name = getattr(task, modality.name, None)
     wanted = SourceQuery(modality, name if isinstance(name, str) else None, task.label, task.groups)
     raw = _read_splits(task.data, wanted) if isinstance(task.data, Mapping) else read_data(task.data, wanted)
     for split, examples in raw.splits.items():

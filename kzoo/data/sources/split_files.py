@@ -87,7 +87,7 @@ def read_lines(path: Path, wanted: SourceQuery) -> RawData:
     Raises:
         ValueError: labels are wanted, or another modality than texts.
     """
-    if wanted.labelled or wanted.modality.name != "text":
+    if wanted.labelled or not wanted.modality.lines:
         raise ValueError(
             f"{path} holds a text a line and no labels: it can be used for pretraining and distillation on texts only. "
             f"Labelled data is a folder, a table ({', '.join(TABLES)}) or arrays."
@@ -95,5 +95,5 @@ def read_lines(path: Path, wanted: SourceQuery) -> RawData:
     notes: list[str] = []
     lines = lines_of(read_text(path, notes))
     names = [f"{path.name} line {number}" for number in range(1, len(lines) + 1)]
-    examples = Examples({"text": wanted.modality.collect(lines)}, [None] * len(lines), names)
+    examples = Examples({wanted.modality.name: wanted.modality.collect(lines)}, [None] * len(lines), names)
     return RawData({"all": examples}, None, notes)

@@ -150,12 +150,12 @@ def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], 
 
 def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Path, source: str) -> RawData:
     names, modality, label = list(table), wanted.modality, wanted.label
-    column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
+    column, inputs = _inputs(table, wanted, source=source)
     notes = []
     labels = None
-    paths = _paths(table[column], wanted)
+    paths = _paths(inputs, wanted)
     if not wanted.labelled:
-        targets = [None] * len(table[column])
+        targets = [None] * len(inputs)
     elif callable(label):
         targets = of_paths(label, paths, what="label", source=source)
     elif label is None or isinstance(label, str):
@@ -170,11 +170,27 @@ def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Pat
         ]
         labels = list(label)
     # Row 1 is the header.
-    shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(table[column], start=2)]
-    values = modality.collect(table[column], root=root)
+    shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(inputs, start=2)]
+    values = modality.collect(inputs, root=root)
     refuse_missing_files(values, paths, root=root, source=f"column {column!r} of {source}")
     groups = find_groups(wanted, columns=table, paths=paths, source=source)
     return RawData({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)
+
+
+def _inputs(table: dict[str, list[Any]], wanted: SourceQuery, *, source: str) -> tuple[str, list[Any]]:
+    """The name of the column of inputs and its values; of a wide modality, of all columns but targets and groups."""
+    names, modality, label = list(table), wanted.modality, wanted.label
+    if wanted.input is not None or not modality.wide:
+        column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
+        return column, table[column]
+    if label is None or callable(label):
+        others = [name for name in names if name.lower().strip() in LABEL_NAMES]
+    else:
+        others = [label] if isinstance(label, str) else list(label)
+    left = [name for name in names if name not in others and name != wanted.groups]
+    if not left:
+        raise ValueError(f"{source} has no columns beside those of targets and groups: {', '.join(names)}.")
+    return ", ".join(left), list(zip(*(table[name] for name in left), strict=True))
 
 
 def _paths(values: Any, wanted: SourceQuery) -> Sequence[Any]:

@@ -15,6 +15,8 @@ from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.data.text.cleaning import clean
 from kzoo.data.text.tokenizers import Tokenizer, find_tokenizer, restore
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.checked_json import Check, checked, record, whole
+from kzoo.specs.saved_card import LONGEST
 from kzoo.specs.schedule import OWN
 
 SHARE = 0.95
@@ -42,13 +44,24 @@ class TextPreprocessor:
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> TextPreprocessor:
-        """The preprocessor of its fields as plain values."""
-        return cls(**{**values, "tokenizer": restore(values["tokenizer"])})
+        """The preprocessor of its fields as plain values.
+
+        Raises:
+            ValueError: a field is missing, unknown or out of bounds.
+        """
+        checks: dict[str, Check] = {"size": whole(1, LONGEST), "tokenizer": record}
+        found = checked(values, checks, name="preprocessor", needed=tuple(checks))
+        return cls(found["size"], restore(found["tokenizer"]))
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of what the network takes, without the batch."""
         return (self.size,)
+
+    @property
+    def fitted(self) -> tf.TensorSpec:
+        """Shape, without the batch, and dtype of what `fit` gives."""
+        return tf.TensorSpec((self.size,), tf.int32)
 
     def __str__(self) -> str:
         return f"texts of {self.size} tokens"
@@ -63,6 +76,10 @@ class TextPreprocessor:
         ends = tf.one_hot(lengths - 1, self.size, on_value=True, off_value=False)
         return tf.where(ends & (lengths > 0)[:, None], self.tokenizer.last, dense)
 
+    def fit(self, texts: Any) -> Any:
+        """See `tokenize`."""
+        return self.tokenize(texts)
+
     def clean(self, texts: Any) -> tuple[Any, Any]:
         """See `kzoo.data.text.cleaning.clean`."""
         return clean(texts)
@@ -75,6 +92,11 @@ class TextPreprocessor:
         """A Keras input for token ids, int32 (B, size), which the network takes as they are."""
         ids = keras.Input((self.size,), dtype="int32", name="tokens")
         return ids, ids
+
+
+def text_shape(card: BackboneSpec, size: int, channels: int) -> tuple[int, ...]:
+    """The input of a card's backbone, without the batch: token ids (size,)."""
+    return (size,)
 
 
 def fit_texts(

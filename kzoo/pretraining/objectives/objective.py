@@ -44,7 +44,8 @@ class Objective:
 
     name: ClassVar[str]
     paper: ClassVar[str]
-    modalities: ClassVar[tuple[str, ...]] = ("image", "text", "audio")
+    modalities: ClassVar[tuple[str, ...]] = ()
+    """Names of those that it is for; none: all."""
     views: ClassVar[int] = 1
     augmentation: ClassVar[str] = "light"
     labelled: ClassVar[bool] = False

@@ -8,6 +8,7 @@ segments, detects or estimates depth is left out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from kzoo.specs.card import BackboneSpec
@@ -23,32 +24,32 @@ IMAGE_ENCODER = "kzoo.models.hub_backbones.image_encoder"
 TEXT_ENCODER = "kzoo.models.zoo.text.encoder"
 """The constructor of KerasHub's text backbones."""
 
-_FAMILIES = {
-    ("image", "CSPNetBackbone"): """
+_IMAGES = {
+    "CSPNetBackbone": """
         csp_darknet_53_ra_imagenet csp_resnet_50_ra_imagenet csp_resnext_50_ra_imagenet darknet_53_imagenet
     """,
-    ("image", "CLIPBackbone"): """
+    "CLIPBackbone": """
         clip_vit_b_32_laion2b_s34b_b79k clip_vit_base_patch16 clip_vit_base_patch32
         clip_vit_bigg_14_laion2b_39b_b160k clip_vit_g_14_laion2b_s12b_b42k clip_vit_h_14_laion2b_s32b_b79k
         clip_vit_large_patch14 clip_vit_large_patch14_336
     """,
-    ("image", "DINOV2Backbone"): """
+    "DINOV2Backbone": """
         dinov2_base dinov2_giant dinov2_large dinov2_small dinov2_with_registers_base
         dinov2_with_registers_giant dinov2_with_registers_large dinov2_with_registers_small
     """,
-    ("image", "DINOV3Backbone"): """
+    "DINOV3Backbone": """
         dinov3_vit_7b_lvd1689m dinov3_vit_7b_sat493m dinov3_vit_base_lvd1689m dinov3_vit_huge_plus_lvd1689m
         dinov3_vit_large_lvd1689m dinov3_vit_large_sat493m dinov3_vit_small_lvd1689m
         dinov3_vit_small_plus_lvd1689m
     """,
-    ("image", "DeiTBackbone"): """
+    "DeiTBackbone": """
         deit_base_distilled_patch16_224_imagenet deit_base_distilled_patch16_384_imagenet
         deit_small_distilled_patch16_224_imagenet deit_tiny_distilled_patch16_224_imagenet
     """,
-    ("image", "DenseNetBackbone"): """
+    "DenseNetBackbone": """
         densenet_121_imagenet densenet_169_imagenet densenet_201_imagenet
     """,
-    ("image", "EfficientNetBackbone"): """
+    "EfficientNetBackbone": """
         efficientnet2_rw_m_agc_imagenet efficientnet2_rw_s_ra2_imagenet efficientnet2_rw_t_ra2_imagenet
         efficientnet_b0_ra4_e3600_r224_imagenet efficientnet_b0_ra_imagenet efficientnet_b1_ft_imagenet
         efficientnet_b1_ra4_e3600_r240_imagenet efficientnet_b2_ra_imagenet efficientnet_b3_ra2_imagenet
@@ -56,33 +57,33 @@ _FAMILIES = {
         efficientnet_el_ra_imagenet efficientnet_em_ra2_imagenet efficientnet_es_ra_imagenet
         efficientnet_lite0_ra_imagenet
     """,
-    ("image", "HGNetV2Backbone"): """
+    "HGNetV2Backbone": """
         hgnetv2_b4_ssld_stage2_ft_in1k hgnetv2_b5_ssld_stage1_in22k_in1k hgnetv2_b5_ssld_stage2_ft_in1k
         hgnetv2_b6_ssld_stage1_in22k_in1k hgnetv2_b6_ssld_stage2_ft_in1k
     """,
-    ("image", "MetaCLIP2Backbone"): """
+    "MetaCLIP2Backbone": """
         metaclip_2_vit_giant_patch14_224 metaclip_2_vit_giant_patch14_378 metaclip_2_vit_huge_patch14_224
         metaclip_2_vit_huge_patch14_378
     """,
-    ("image", "MiTBackbone"): """
+    "MiTBackbone": """
         mit_b0_ade20k_512 mit_b0_cityscapes_1024 mit_b1_ade20k_512 mit_b1_cityscapes_1024 mit_b2_ade20k_512
         mit_b2_cityscapes_1024 mit_b3_ade20k_512 mit_b3_cityscapes_1024 mit_b4_ade20k_512
         mit_b4_cityscapes_1024 mit_b5_ade20k_640 mit_b5_cityscapes_1024
     """,
-    ("image", "MobileNetBackbone"): """
+    "MobileNetBackbone": """
         mobilenet_v3_large_100_imagenet mobilenet_v3_large_100_imagenet_21k mobilenet_v3_small_050_imagenet
         mobilenet_v3_small_100_imagenet
     """,
-    ("image", "MobileNetV5Backbone"): """
+    "MobileNetV5Backbone": """
         mobilenetv5_300m_enc_gemma3n
     """,
-    ("image", "ResNetBackbone"): """
+    "ResNetBackbone": """
         resnet_101_imagenet resnet_152_imagenet resnet_18_imagenet resnet_50_imagenet resnet_v2_101_imagenet
         resnet_v2_50_imagenet resnet_vd_101_imagenet resnet_vd_101_ssld_imagenet resnet_vd_152_imagenet
         resnet_vd_18_imagenet resnet_vd_200_imagenet resnet_vd_34_imagenet resnet_vd_50_imagenet
         resnet_vd_50_ssld_imagenet resnet_vd_50_ssld_v2_fix_imagenet resnet_vd_50_ssld_v2_imagenet
     """,
-    ("image", "SigLIPBackbone"): """
+    "SigLIPBackbone": """
         medsiglip_900m_448 siglip2_base_patch16_224 siglip2_base_patch16_256 siglip2_base_patch16_384
         siglip2_base_patch32_256 siglip2_giant_opt_patch16_256 siglip2_giant_opt_patch16_384
         siglip2_large_patch16_256 siglip2_large_patch16_384 siglip2_large_patch16_512
@@ -92,27 +93,29 @@ _FAMILIES = {
         siglip_large_patch16_256 siglip_large_patch16_384 siglip_so400m_patch14_224 siglip_so400m_patch14_384
         siglip_so400m_patch16_256_i18n
     """,
-    ("image", "SwinTransformerBackbone"): """
+    "SwinTransformerBackbone": """
         swin_base_patch4_window12_384 swin_base_patch4_window7_224 swin_large_patch4_window12_384
         swin_large_patch4_window7_224 swin_small_patch4_window7_224 swin_tiny_patch4_window7_224
     """,
-    ("image", "VGGBackbone"): """
+    "VGGBackbone": """
         vgg_11_imagenet vgg_13_imagenet vgg_16_imagenet vgg_19_imagenet
     """,
-    ("image", "ViTBackbone"): """
+    "ViTBackbone": """
         vit_base_patch16_224_imagenet vit_base_patch16_224_imagenet21k vit_base_patch16_384_imagenet
         vit_base_patch32_224_imagenet21k vit_base_patch32_384_imagenet vit_huge_patch14_224_imagenet21k
         vit_large_patch16_224_imagenet vit_large_patch16_224_imagenet21k vit_large_patch16_384_imagenet
         vit_large_patch32_224_imagenet21k vit_large_patch32_384_imagenet
     """,
-    ("image", "XceptionBackbone"): """
+    "XceptionBackbone": """
         xception_41_imagenet
     """,
-    ("text", "AlbertBackbone"): """
+}
+_TEXTS = {
+    "AlbertBackbone": """
         albert_base_en_uncased albert_extra_extra_large_en_uncased albert_extra_large_en_uncased
         albert_large_en_uncased
     """,
-    ("text", "BertBackbone"): """
+    "BertBackbone": """
         all_minilm_l12_v2_en all_minilm_l6_v1_en all_minilm_l6_v2_en bert_base_en bert_base_en_uncased
         bert_base_multi bert_base_zh bert_large_en bert_large_en_uncased bert_medium_en_uncased
         bert_small_en_uncased bert_tiny_en_uncased bert_tiny_en_uncased_sst2 bge_base_en bge_base_v1.5_en
@@ -122,39 +125,41 @@ _FAMILIES = {
         multilingual_e5_small mxbai_embed_2d_large_v1_en mxbai_embed_large_v1_en mxbai_embed_xsmall_v1_en
         paraphrase_minilm_l12_v2_en paraphrase_minilm_l3_v2_en paraphrase_minilm_l6_v2_en
     """,
-    ("text", "DebertaV3Backbone"): """
+    "DebertaV3Backbone": """
         deberta_v3_base_en deberta_v3_base_multi deberta_v3_extra_small_en deberta_v3_large_en
         deberta_v3_small_en
     """,
-    ("text", "DistilBertBackbone"): """
+    "DistilBertBackbone": """
         distil_bert_base_en distil_bert_base_en_uncased distil_bert_base_multi
     """,
-    ("text", "ESMBackbone"): """
+    "ESMBackbone": """
         esm2_t12_35M esm2_t30_150M esm2_t33_650M esm2_t6_8M
     """,
-    ("text", "ElectraBackbone"): """
+    "ElectraBackbone": """
         electra_base_discriminator_uncased_en electra_base_generator_uncased_en
         electra_large_discriminator_uncased_en electra_large_generator_uncased_en
         electra_small_discriminator_uncased_en electra_small_generator_uncased_en
     """,
-    ("text", "FNetBackbone"): """
+    "FNetBackbone": """
         f_net_base_en f_net_large_en
     """,
-    ("text", "RobertaBackbone"): """
+    "RobertaBackbone": """
         roberta_base_en roberta_large_en
     """,
-    ("text", "XLMRobertaBackbone"): """
+    "XLMRobertaBackbone": """
         bge_m3 multilingual_e5_base multilingual_e5_large xlm_roberta_base_multi xlm_roberta_large_multi
     """,
-    ("audio", "MoonshineBackbone"): """
+}
+_RECORDINGS = {
+    "MoonshineBackbone": """
         moonshine_base_en moonshine_tiny_en
     """,
-    ("audio", "WhisperBackbone"): """
+    "WhisperBackbone": """
         whisper_base_en whisper_base_multi whisper_large_multi whisper_large_multi_v2 whisper_medium_en
         whisper_medium_multi whisper_small_en whisper_small_multi whisper_tiny_en whisper_tiny_multi
     """,
 }
-"""Names of presets, by modality and backbone."""
+"""Names of presets by the class of their backbone, of images, texts and sound."""
 
 
 def image_card(preset: str, *, size: int, name: str = "") -> BackboneSpec:
@@ -194,21 +199,29 @@ def text_card(preset: str, *, size: int = 512, name: str = "") -> BackboneSpec:
     )
 
 
-def _card(modality: str, preset: str) -> BackboneSpec:
-    known = {**TEXT_CATALOG, **AUDIO_CATALOG}.get(preset)
-    if known is not None:
-        return replace(known, name=HUB + preset)
-    if modality == "text":
-        return text_card(preset)
+def _named_image_card(preset: str) -> BackboneSpec:
     # The preset itself says its size once it is opened; until then, its name does.
     size = re.search(r"_r?(240|256|336|378|384|448|512|640|1024)(?=_|$)", preset)
     return image_card(preset, size=int(size[1]) if size else 224)
 
 
-_CARDS = [_card(modality, preset) for (modality, _), names in _FAMILIES.items() for preset in names.split()]
+def _names(families: Mapping[str, str]) -> Iterator[str]:
+    return (preset for names in families.values() for preset in names.split())
+
+
+def _named_text_card(preset: str) -> BackboneSpec:
+    known = TEXT_CATALOG.get(preset)
+    return text_card(preset) if known is None else replace(known, name=HUB + preset)
+
+
+_CARDS = [
+    *(_named_image_card(preset) for preset in _names(_IMAGES)),
+    *(_named_text_card(preset) for preset in _names(_TEXTS)),
+    *(replace(AUDIO_CATALOG[preset], name=HUB + preset) for preset in _names(_RECORDINGS)),
+]
 
 HUB_CATALOG = {card.name: card for card in _CARDS}
 """Cards by name."""
 
-HUB_PRESETS = {family: tuple(names.split()) for (_, family), names in _FAMILIES.items()}
+HUB_PRESETS = {family: tuple(names.split()) for family, names in {**_IMAGES, **_TEXTS, **_RECORDINGS}.items()}
 """Names of presets by the class of their backbone."""

@@ -13,8 +13,8 @@ from PIL import Image
 import kzoo
 from kzoo.data.sources import forms
 from kzoo.data.sources.forms import find_source, register_source
+from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import read
-from kzoo.data.unlabelled import read_unlabelled
 from kzoo.setup.auto_model import guess_modality
 from kzoo.specs.task import Classification
 

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
+from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import read
 from kzoo.data.text.encoding import decode_text, find_encoding, lines_of
-from kzoo.data.unlabelled import read_unlabelled
 from kzoo.specs.task import Classification
 
 FRENCH = "Résumé très bien, déjà vu à l'hôtel, ça été"

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.examples import Audit, Examples, RawData
-from kzoo.data.modalities import MODALITIES, Modality, SourceQuery
+from kzoo.data.modalities import MODALITIES, SourceQuery
+from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import find_source
 from kzoo.data.sources.reading import read_data
 

@@ -1,0 +1,70 @@
+"""Reader of numbers: by index, changed by an augmentation of the user's own alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.seams import Preprocessor
+from kzoo.data.seeds import items, version_key
+from kzoo.specs.schedule import OWN
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """A column of arrays of one shape, read by index, inside of tf.data; see `kzoo.data.seams.Reader`.
+
+    Args:
+        column: checked examples (N, ...).
+        preprocessor: of the modality.
+        digests: SHA-256 of each example; not used: nothing is drawn.
+        seed: of the run.
+        mixable: not used: arrays are not mixed.
+        own: an augmentation of the user's, of one example (...), see `kzoo.data.own_augmentation`.
+    """
+
+    column: np.ndarray
+    preprocessor: Preprocessor
+    digests: Sequence[str] = ()
+    seed: int = 0
+    mixable: bool = True
+    own: Any = None
+
+    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+        """Views of one example, (V, *fitted.shape)."""
+        example = tf.gather(self._examples, index)
+        if augmentation == "none":
+            return self.preprocessor.fit(example[None])
+        if augmentation == OWN:
+            return self.preprocessor.fit(tf.stack([self.own(example) for _ in items(numbers)]))
+        raise ValueError(
+            f"There is no augmentation {augmentation!r} of arrays: pass 'none', a Keras layer, or a callable."
+        )
+
+    def finish(self, fitted: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+        """A batch of `load`, (B, V, ...), as the network takes it, (B * V, ...), and its targets."""
+        targets = tf.repeat(targets, fitted.shape[1], axis=0)
+        return self.preprocessor.scale(tf.reshape(fitted, (-1, *fitted.shape[2:]))), targets
+
+    def mixes(self, augmentation: str) -> bool:
+        """Arrays are not mixed with each other."""
+        return False
+
+    def key(self, augmentation: str) -> dict[str, Any]:
+        """What a view of an example follows from, besides its content and number, as plain values."""
+        own = self.own.key if augmentation == OWN else None
+        return version_key(self.preprocessor, None, seed=self.seed, own=own)
+
+    def picture(self, index: int, augmentation: str) -> np.ndarray:
+        """An array has none."""
+        raise TypeError("Arrays of numbers cannot be drawn: print(adapted.evaluate().worst()) names the worst.")
+
+    @cached_property
+    def _examples(self) -> Any:
+        with tf.init_scope():
+            return tf.constant(self.column)

@@ -1,0 +1,193 @@
+"""A modality, and what its parts must offer: preprocessor, reader, and how an exported model takes its input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from kzoo.data.examples import CheckedColumn
+from kzoo.data.file_column import open_file
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.modality import ModalitySpec
+
+
+class Preprocessor(Protocol):
+    """Raw input to the backbone's input: a frozen dataclass of plain values, the same in training and in serving.
+
+    It is deterministic, and made of TensorFlow operations and Keras layers alone. What `fit` gives is what is augmented
+    and cached; `scale` is part of the exported network. ``str()`` of it is what a reader is told, as "texts of 64
+    tokens".
+    """
+
+    modality: ClassVar[str]
+
+    @property
+    def size(self) -> int:
+        """Of the input, in the unit of `kzoo.BackboneSpec.size`."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what the network takes, without the batch."""
+        ...
+
+    @property
+    def fitted(self) -> tf.TensorSpec:
+        """Shape, without the batch, and dtype of what `fit` gives."""
+        ...
+
+    def fit(self, examples: Any, /) -> Any:
+        """A batch of checked examples, (B, ...), to the form that `fitted` says, (B, *fitted.shape)."""
+        ...
+
+    def scale(self, fitted: Any, /) -> Any:
+        """What `fit` gave, (B, *fitted.shape), as the network takes it, (B, *shape); tensors or Keras tensors."""
+        ...
+
+    def raw(self) -> tuple[Any, Any]:
+        """A Keras input for examples that a Keras graph can take, and what the network takes of it."""
+        ...
+
+
+class Reader(Protocol):
+    """A column whose examples are read and augmented by index, inside of tf.data."""
+
+    def load(self, index: Any, augmentation: str, numbers: Any, /) -> Any:
+        """Views of one example, (V, *fitted.shape).
+
+        Args:
+            index: int64 scalar.
+            augmentation: ``"none"``, which gives one view; ``"light"``, ``"medium"``, ``"strong"`` or ``"own"``.
+            numbers: of the views, int (V,), V known.
+        """
+        ...
+
+    def finish(self, fitted: Any, targets: Any, augmentation: str, /, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+        """A batch of `load`, (B, V, *fitted.shape), as the network takes it, (B * V, *shape); and its targets.
+
+        Args:
+            fitted: of `load`.
+            targets: float32 (B, outputs).
+            augmentation: as of `load`.
+            numbers: as of `load`.
+            turn: int scalar, another for each batch.
+        """
+        ...
+
+    def mixes(self, augmentation: str, /) -> bool:
+        """Whether an augmentation mixes the examples of a batch with each other."""
+        ...
+
+    def key(self, augmentation: str, /) -> dict[str, Any]:
+        """What a view of an example follows from, besides its content and number, as plain values."""
+        ...
+
+    def picture(self, index: int, augmentation: str, /) -> np.ndarray:
+        """An example as an image, float32 (H, W, 1 or 3) in 0..255; TypeError where it cannot be drawn."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedInput:
+    """How an exported model takes its input.
+
+    Args:
+        batch: what ``serving_default`` and ``features`` take: a named spec, as of strings (None,).
+        read: from such a batch (B, ...) to what `Preprocessor.fit` gives of the good examples, and for each example an
+            empty string, or why it has no answer, string (B,).
+        read_one: instead of `read`, for encoded files, which are then read so that a bad one does not stop the others:
+            from one (scalar string) to what `fit` gives of it and an empty string, or the reason; or it raises.
+        tensors: other signatures, by name: the named spec of a batch, and what takes it to what `fit` gives.
+        described: a line of Markdown a signature, for the model card.
+    """
+
+    batch: tf.TensorSpec
+    read: Callable[[Any], tuple[Any, Any]] | None = None
+    read_one: Callable[[Any], tuple[Any, Any]] | None = None
+    tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Any], Any]]] = field(default_factory=dict)
+    described: Sequence[str] = ()
+
+
+def _not_files(path: Path) -> Any:
+    raise TypeError(f"{path} cannot be read: this modality has no files.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modality:
+    """A kind of input: how it is read, checked, augmented, brought to a backbone's input, and served.
+
+    Args:
+        spec: what cards know of it.
+        noun: what one is called in messages.
+        usual: names that a column of it usually has.
+        suffixes: of its files.
+        collect: values as a user has them, and the ``root`` of their paths, as a column.
+        ask: whatever a user asks about, as a column and names.
+        check: opens all of a column once.
+        fit: from a card and the training column, with what the user wants, to a preprocessor and notes for a reader.
+        restore: what `fit` gave, of its fields as plain values, each of which it checks.
+        reader: from a column and a preprocessor to its `Reader`; see `kzoo.data.image.reader.ImageReader`.
+        feeds: modalities of the backbones that take it.
+        shape: from a card of this modality, a size and a number of channels to the backbone's input, without the batch.
+        serve: from a preprocessor to how an exported model takes its input.
+        sample: from a preprocessor and examples to what each signature is asked, and the same as `Adapted.predict` is
+            asked it.
+        open: from a file's path to a value that `collect` takes.
+        open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
+            None where inputs are not encoded.
+        wide: whether one is a row of a table: all of its columns, but for those of targets and groups.
+        presets: whether its reader knows the augmentations ``"light"``, ``"medium"`` and ``"strong"``.
+        thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
+        looks: whether a value in memory looks like one.
+        lines: whether a line of a text file is one.
+        mixes: whether an augmentation may mix two examples.
+        views_augmentation: what an objective that compares views draws them with, and no other draws any; None: what
+            the objective asks for.
+    """
+
+    spec: ModalitySpec
+    noun: str
+    usual: Sequence[str]
+    suffixes: Sequence[str]
+    collect: Callable[..., np.ndarray]
+    ask: Callable[[Any], tuple[np.ndarray, list[str]]]
+    check: Callable[[np.ndarray], CheckedColumn]
+    fit: Callable[..., tuple[Preprocessor, list[str]]]
+    restore: Callable[[Any], Preprocessor]
+    reader: Callable[..., Reader]
+    feeds: Sequence[str]
+    shape: Callable[[BackboneSpec, int, int], tuple[int, ...]]
+    serve: Callable[[Any], ServedInput] | None = None
+    sample: Callable[[Any, Sequence[Any]], Mapping[str, tuple[Any, Any]]] | None = None
+    open: Callable[[Path], Any] = _not_files
+    open_one: Callable[[Any], tuple[bytes, str | None]] | None = None
+    thumbnail: Callable[[Any], bytes | None] | None = None
+    looks: Callable[[Any], bool] = lambda value: False
+    lines: bool = False
+    wide: bool = False
+    presets: bool = False
+    mixes: bool = False
+    views_augmentation: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its column in `kzoo.data.examples.Examples`, and of the argument of a task that names its source."""
+        return self.spec.name
+
+    @property
+    def are_files(self) -> bool:
+        """Whether a string in its column is a path, and not the text itself."""
+        return self.open is open_file
+
+    def pretraining_augmentation(self, wanted: str, views: int) -> str:
+        """What an objective augments with that wants an augmentation and a number of views."""
+        if not self.presets:
+            return "none"
+        if self.views_augmentation is None:
+            return wanted
+        return self.views_augmentation if views > 1 else "none"

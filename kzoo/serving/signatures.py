@@ -1,0 +1,119 @@
+"""Signatures: the named functions of an exported model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kzoo.serving.batch_items import Read, reader, spread
+
+Function = Callable[..., dict[str, Any]]
+
+
+def build_signatures(
+    answer: keras.Model,
+    *,
+    batch: tf.TensorSpec,
+    fitted: tf.TensorSpec,
+    read: Read | None,
+    read_one: Read | None,
+    tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Any], Any]]],
+    labels: Sequence[str],
+    kind: str,
+) -> dict[str, tuple[Function, list[tf.TensorSpec]]]:
+    """The functions that an adapted model serves, with their input specifications.
+
+    Args:
+        answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width).
+        batch: of what ``serving_default`` and ``features`` take.
+        fitted: shape, without the batch, and dtype of what `answer` takes.
+        read: from such a batch to fitted examples of the good ones, and for each an empty string, or why it is bad.
+        read_one: the same for one encoded example, where `read` is None; see `kzoo.serving.batch_items`.
+        tensors: of other signatures, by name: the spec, and what makes fitted examples of it.
+        labels: names of the outputs.
+        kind: kind of the task.
+
+    Returns:
+        ``serving_default`` and `tensors`, each of which gives ``labels``, string (B,), and ``probabilities``, float32
+        (B, K) (a regression: ``values``); ``features``, which gives ``features``, float32 (B, width). The first and
+        the last also give ``errors``, string (B,): empty, or why an example has no answer; its label is empty then,
+        and its numbers are NaN.
+    """
+    call = traced_once(answer, fitted)
+    reads = read or (reader(read_one, fitted) if read_one else None)
+    if reads is None:
+        raise ValueError("A ServedInput needs read= or read_one=: what takes a batch to fitted examples.")
+    answers, embeds = batch_functions(reads, call, labels, kind=kind)
+
+    def says(fit: Callable[[Any], Any]) -> Function:
+        return lambda inputs: named(call(fit(inputs))[0], labels, kind=kind)
+
+    return {
+        "serving_default": (answers, [batch]),
+        "features": (embeds, [batch]),
+        **{name: (says(fit), [spec]) for name, (spec, fit) in tensors.items()},
+    }
+
+
+def batch_functions(
+    read: Callable[[Any], tuple[Any, Any]], call: Callable[[Any], Any], labels: Sequence[str], *, kind: str
+) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """What answers a batch (B, ...), and what embeds it; both mark bad examples in ``errors``, string (B,).
+
+    Args:
+        read: from a batch to fitted examples of the good ones and reasons against the others; see
+            `kzoo.serving.batch_items`.
+        call: from these to outputs and embeddings, of `traced_once`.
+        labels: names of the outputs.
+        kind: kind of the task.
+    """
+
+    def answer(inputs: Any) -> dict[str, Any]:
+        features, errors = read(inputs)
+        return {**named(spread(call(features)[0], errors), labels, kind=kind), "errors": errors}
+
+    def embed(inputs: Any) -> dict[str, Any]:
+        features, errors = read(inputs)
+        return {"features": spread(call(features)[1], errors), "errors": errors}
+
+    return answer, embed
+
+
+def named(outputs: Any, labels: Sequence[str], *, kind: str) -> dict[str, Any]:
+    """Outputs (B, K) as a signature gives them: labels and probabilities, or values; no label where one is NaN."""
+    if kind == "regression":
+        return {"values": outputs}
+    names = tf.constant(list(labels))
+    if kind == "classification":
+        found = tf.gather(names, tf.argmax(outputs, axis=1))
+        bad = tf.reduce_any(tf.math.is_nan(outputs), axis=1)
+        return {"labels": tf.where(bad, "", found), "probabilities": outputs}
+    return {"labels": _joined(names, outputs >= 0.5), "probabilities": outputs}
+
+
+def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Any], Any]:
+    """The model as one function that all signatures call; of no examples, it gives no output.
+
+    A convolution of an empty batch is wrong on CPU (TensorFlow 2.21).
+    """
+    widths = [each[-1] for each in model.output_shape]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *fitted.shape), fitted.dtype)], autograph=False)
+    def call(inputs: Any) -> Any:
+        return tf.cond(
+            tf.shape(inputs)[0] > 0,
+            lambda: tuple(model(inputs, training=False)),
+            lambda: tuple(tf.zeros((0, width), tf.float32) for width in widths),
+        )
+
+    # One graph: a function that is traced again by its second caller would hold its constants twice.
+    return call.get_concrete_function()
+
+
+def _joined(names: Any, on: Any) -> Any:
+    """The names of the labels that are on, joined by commas, string (B,)."""
+    kept = tf.ragged.boolean_mask(tf.broadcast_to(names, tf.shape(on)), on)
+    return tf.strings.reduce_join(kept, axis=1, separator=",")
