@@ -60,7 +60,7 @@ def run(data: Path, job: dict[str, Any]) -> dict[str, Any]:
         views=60,
     )
     from_start = job["method"] == "from the start"
-    schedule = tuning if from_start else kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), tuning))
+    schedule = tuning if from_start else kzoo.Schedule((kzoo.LinearProbe(), tuning))
     model = CARD if from_start else pretrained(data, job["method"])
     started = time.perf_counter()
     weights = {"weights": None} if from_start else {}

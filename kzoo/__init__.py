@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from kzoo.specs.card import BackboneSpec
     from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
+    from kzoo.specs.phases import LinearProbe, Phase
     from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft, register_recipe
     from kzoo.specs.registry import get_card, list_models, register
-    from kzoo.specs.schedule import Phase, Schedule
+    from kzoo.specs.schedule import Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
     from kzoo.training.losses import register_loss
 
@@ -46,7 +47,8 @@ _PUBLIC = {
     "Fusion": "kzoo.specs.fusion",
     "Head": "kzoo.specs.head",
     "MultiLabel": "kzoo.specs.task",
-    "Phase": "kzoo.specs.schedule",
+    "LinearProbe": "kzoo.specs.phases",
+    "Phase": "kzoo.specs.phases",
     "Plan": "kzoo.setup.plan",
     "Predictions": "kzoo.results.predictions",
     "Pretrained": "kzoo.results.pretrained",
@@ -86,6 +88,7 @@ __all__ = [
     "Evaluation",
     "Fusion",
     "Head",
+    "LinearProbe",
     "MultiLabel",
     "Phase",
     "Plan",

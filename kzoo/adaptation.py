@@ -19,7 +19,8 @@ from kzoo.setup.plan import Plan, lay_out, random_state_kept
 from kzoo.setup.prepare import make_feed, prepare
 from kzoo.setup.result import conclude
 from kzoo.specs.head import Head
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.phases import Phase
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.loop import train
 

@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 
 from kzoo.adaptation import adapt
 from kzoo.core.tables import Table
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.phases import LinearProbe, Phase
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Classification
 
 SIZE = 64
@@ -92,7 +93,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     everything = Phase("*", epochs=40, learning_rate=3e-3, batch_norm=True, augmentation="none", batch_size=16)
 
     print(f"1. Adapting kzoo_nano_image, which comes with kzoo, to digits: {LABELLED} labels a class")
-    schedule = Schedule((Phase("head", optimizer="lbfgs"), tuning))
+    schedule = Schedule((LinearProbe(), tuning))
     adapted = adapt("kzoo_nano_image", task, schedule=schedule, size=SIZE, seed=seed)
     transferred = adapted.evaluate()
 

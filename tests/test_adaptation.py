@@ -18,7 +18,7 @@ from kzoo.specs.records.task_record import OptionsRecord
 
 QUICK = kzoo.Schedule(
     (
-        kzoo.Phase("head", optimizer="lbfgs"),
+        kzoo.LinearProbe(),
         kzoo.Phase("last:1", epochs=2, batch_size=8, augmentation="light", views=2),
     )
 )
@@ -70,7 +70,7 @@ def spoilt(module_backbone, folder, tmp_path_factory):
     """A probe, a phase in which its kernel decays to nothing, and one that diverges; with an empty cache."""
     faded = kzoo.Phase("head", epochs=1, batch_size=4, optimizer="sgd", weight_decay=900.0, warmup=0.0)
     wild = kzoo.Phase("head", epochs=1, batch_size=4, optimizer="sgd", learning_rate=1e6, warmup=0.0)
-    schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), faded, wild))
+    schedule = kzoo.Schedule((kzoo.LinearProbe(), faded, wild))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KZOO_CACHE", str(tmp_path_factory.mktemp("empty")))
         return kzoo.adapt(module_backbone, folder, schedule=schedule)
@@ -366,9 +366,9 @@ def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays, mon
     monkeypatch.setattr("kzoo.setup.result.phase_to_keep", lambda states: 2)
     schedule = kzoo.Schedule(
         [
-            kzoo.Phase("head", optimizer="lbfgs"),
+            kzoo.LinearProbe(),
             kzoo.Phase("*", epochs=1, learning_rate=1e-2),
-            kzoo.Phase("head", optimizer="lbfgs"),
+            kzoo.LinearProbe(),
         ]
     )
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)
@@ -409,7 +409,7 @@ def steered(module_backbone, arrays):
 
 def test_the_options_of_training_change_its_phases_of_steps(steered):
     record = steered[0].record
-    assert record.phases[0].phase.optimizer == "lbfgs"
+    assert record.phases[0].phase == kzoo.LinearProbe()
     phase = record.phases[1].phase
     found = {
         name: getattr(phase, name) for name in ("epochs", "batch_size", "learning_rate", "optimizer", "weight_decay")
@@ -470,7 +470,7 @@ def test_a_plan_says_what_the_options_change(module_backbone, arrays):
     plan = kzoo.plan(
         module_backbone,
         kzoo.Classification(arrays),
-        schedule=[kzoo.Phase("head", optimizer="lbfgs"), kzoo.Phase("last:1")],
+        schedule=[kzoo.LinearProbe(), kzoo.Phase("last:1")],
         epochs=7,
         optimizer="lion",
         loss="categorical_hinge",

@@ -52,7 +52,7 @@ def members(net, task):
 @pytest.fixture(scope="module")
 def tuned(net, task):
     """Fine-tuned from a probe, and kept."""
-    schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), PHASE))
+    schedule = kzoo.Schedule((kzoo.LinearProbe(), PHASE))
     adapted = kzoo.adapt(net, task, schedule=schedule)
     if adapted.start is not None:
         return adapted
@@ -179,7 +179,7 @@ def normalized(task):
     inputs = keras.Input((16, 16, 3))
     x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(adapting(inputs))
     net = keras.Model(inputs, x, name="normalized")
-    schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), PHASE))
+    schedule = kzoo.Schedule((kzoo.LinearProbe(), PHASE))
     return net, kzoo.adapt(net, task, schedule=schedule)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.seams import Modality
-from kzoo.specs.schedule import OWN, check_augmentation
+from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.specs.training_options import TrainingOptions, name_of
 
 

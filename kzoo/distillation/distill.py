@@ -23,9 +23,10 @@ from kzoo.setup.prepare import make_feed, prepare, source_of
 from kzoo.setup.result import conclude
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
+from kzoo.specs.phases import Phase
 from kzoo.specs.recipes import auto, imitate
 from kzoo.specs.records.origin_record import DistillationRecord
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.specs.training_options import TrainingOptions

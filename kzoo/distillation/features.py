@@ -24,9 +24,10 @@ from kzoo.setup.model import FusedSource
 from kzoo.setup.prepare import feed_of, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
+from kzoo.specs.phases import Phase
 from kzoo.specs.recipes import imitate
 from kzoo.specs.records.pretrained_record import PretrainedRecord
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.specs.training_options import TrainingOptions
@@ -78,8 +79,8 @@ def imitate_features(
         seed=seed,
         **options,
     )
-    if any(phase.optimizer == "lbfgs" for phase in prepared.schedule.phases):
-        raise ValueError("A schedule for features takes gradient steps: give phases without optimizer='lbfgs'.")
+    if not all(phase.takes_steps for phase in prepared.schedule.phases):
+        raise ValueError("A schedule for features must take gradient steps: leave kzoo.LinearProbe() out.")
     said = listen(master, splits, prepared.schedule, seed=seed)
     every = next(iter(said.train.values()))
     mean, deviation = every.mean(axis=(0, 1)), every.std(axis=(0, 1)) + 1e-6

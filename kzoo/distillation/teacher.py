@@ -16,11 +16,11 @@ from kzoo.data.examples import Splits
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
 from kzoo.setup.prepare import Prepared, feed_of
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.phases import AnyPhase, Phase
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Task
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache.activations import Activations
-from kzoo.training.cache.budget import views_of
 from kzoo.training.feed import Feed
 from kzoo.training.loop import train
 
@@ -51,7 +51,8 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
         MemoryError: there is no room for what it says.
         ValueError: a phase smooths labels.
     """
-    smoothed = [phase.label_smoothing for phase in schedule.phases if phase.label_smoothing not in (0, "auto")]
+    steps = [phase for phase in schedule.phases if isinstance(phase, Phase)]
+    smoothed = [phase.label_smoothing for phase in steps if phase.label_smoothing not in (0, "auto")]
     if smoothed:
         raise ValueError(
             f"label_smoothing is for labels; a student learns from its teacher's outputs. Got {smoothed[0]}: leave it "
@@ -62,9 +63,9 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     feed = feed_of(teacher.preprocessor, examples, empty, kind=REGRESSION, seed=seed, mixable=False)
     activations = Activations(teacher.model, {"teacher": (teacher.model.output,)}, feed, fold)
     phases: dict[str, Phase] = {}
-    for phase in map(_bounded, schedule.phases):
+    for phase in map(_bounded, steps):
         before = phases.get(phase.augmentation)
-        if phase.optimizer != "lbfgs" and (before is None or views_of(before) < views_of(phase)):
+        if before is None or before.most_views < phase.most_views:
             phases[phase.augmentation] = dataclasses.replace(phase, train="*")
     said, held = {}, np.zeros((0, 0))
     with ProgressBar("teacher outputs", unit="example", total=0) as bar:
@@ -94,11 +95,11 @@ def train_taught(
         What each phase came to.
     """
 
-    def within(phase: Phase) -> Phase:
-        if phase.augmentation not in taught or phase.optimizer == "lbfgs":
+    def within(phase: AnyPhase) -> AnyPhase:
+        if not isinstance(phase, Phase) or phase.augmentation not in taught:
             return phase
         # There is an output of the teacher for so many views, and no others.
-        views = min(views_of(phase), taught[phase.augmentation].shape[1])
+        views = min(phase.most_views, taught[phase.augmentation].shape[1])
         return dataclasses.replace(phase, views=views, label_smoothing=0.0)
 
     feed = dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught), loss=loss)
@@ -115,9 +116,9 @@ def train_taught(
 
 def _bounded(phase: Phase) -> Phase:
     """A phase with no more views than a teacher is asked about."""
-    if phase.views is not None or phase.optimizer == "lbfgs":
+    if phase.views is not None:
         return phase
-    return dataclasses.replace(phase, views=min(views_of(phase), MOST_VIEWS))
+    return dataclasses.replace(phase, views=min(phase.most_views, MOST_VIEWS))
 
 
 def task_of(teacher: Adapted) -> Task:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kzoo.data.seams import Modality
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.objectives.objective_registry import find_objective
-from kzoo.specs.schedule import AUGMENTATIONS
+from kzoo.specs.phases import AUGMENTATIONS
 
 
 @dataclass(frozen=True)

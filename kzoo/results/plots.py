@@ -11,7 +11,7 @@ from kzoo.core import figures
 from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.own_augmentation import check_own, own_augmentation
-from kzoo.specs.schedule import OWN, check_augmentation
+from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 

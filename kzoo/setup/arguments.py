@@ -14,7 +14,8 @@ from kzoo.data.image.preprocess import RESIZES
 from kzoo.data.seams import Modality
 from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
-from kzoo.specs.schedule import OWN, Phase, Schedule
+from kzoo.specs.phases import OWN, AnyPhase, Phase
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.freezing import batch_norms
@@ -113,7 +114,7 @@ def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strateg
     notes = []
     replicas = strategy.num_replicas_in_sync
     for number, (before, phase) in enumerate(zip(wanted.phases, made.phases, strict=True), start=1):
-        if phase.optimizer == "lbfgs":
+        if not (isinstance(phase, Phase) and isinstance(before, Phase)):
             continue
         batch = whole_batch(phase.batch_size, examples, strategy)
         if batch != before.batch_size:
@@ -132,7 +133,7 @@ def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: TaskKind) -
 
 
 def check_phase(
-    phase: Phase,
+    phase: AnyPhase,
     assembled: Assembled,
     *,
     kind: TaskKind,
@@ -144,7 +145,7 @@ def check_phase(
     if phase.augmentation == OWN and options.augmentation is None:
         raise ValueError("Phase(augmentation='own') needs kzoo.adapt(augmentation=): a Keras layer, or a callable.")
     trained = phase.groups(list(assembled.groups))
-    if phase.optimizer != "lbfgs":
+    if isinstance(phase, Phase):
         whole_batch(phase.batch_size, examples, strategy)
         build_loss(kind, label_smoothing=phase.label_smoothing)
         if options.loss is not None and phase.label_smoothing not in (0, "auto"):

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from kzoo.specs.head import Head
+from kzoo.specs.phases import OWN, LinearProbe, Phase
 from kzoo.specs.recipes import RECIPES
-from kzoo.specs.schedule import OWN, Phase, Schedule
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 
 
@@ -40,19 +41,19 @@ def _given(schedule: Any) -> Schedule | None:
     if isinstance(schedule, Schedule):
         return schedule
     phases = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
-    return Schedule(phases) if phases and all(isinstance(each, Phase) for each in phases) else None
+    return Schedule(phases) if phases and all(isinstance(each, Phase | LinearProbe) for each in phases) else None
 
 
 def _named(schedule: Any, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
     if not isinstance(schedule, str) or schedule not in ("auto", *RECIPES):
         raise ValueError(
-            f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a kzoo.Schedule, a kzoo.Phase or a list of "
-            f"phases. Got {schedule!r}."
+            f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a "
+            f"kzoo.Schedule, a kzoo.Phase, a kzoo.LinearProbe or a list of phases. Got {schedule!r}."
         )
     made = recipe() if schedule == "auto" else RECIPES[schedule]()
     if head.linear:
         return made
     # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.
     probe = Phase("head", epochs=30, learning_rate=1e-3, patience=5)
-    phases = tuple(probe if phase.optimizer == "lbfgs" else phase for phase in made.phases)
+    phases = tuple(phase if phase.takes_steps else probe for phase in made.phases)
     return Schedule(phases, name=made.name)

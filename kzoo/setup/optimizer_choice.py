@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.specs.schedule import OPTIMIZERS
+from kzoo.specs.phases import OPTIMIZERS
 from kzoo.specs.training_options import OptimizerChoice, TrainingOptions
 from kzoo.training.optimizers import DEFAULTS, optimizer_class
 
@@ -45,19 +45,17 @@ def describe_optimizer(optimizer: Any) -> OptimizerChoice:
         TypeError: it is neither.
     """
     if isinstance(optimizer, str):
-        if optimizer not in OPTIMIZERS[1:]:
-            near = difflib.get_close_matches(optimizer, OPTIMIZERS[1:], n=1)
+        if optimizer not in OPTIMIZERS:
+            near = difflib.get_close_matches(optimizer, OPTIMIZERS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            solved = " The solver of a probe is schedule='linear_probe'." if optimizer == "lbfgs" else ""
+            solved = " The solver of a probe is kzoo.LinearProbe()." if optimizer == "lbfgs" else ""
             raise ValueError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS[1:])}, or a Keras optimizer. Got {optimizer!r}."
+                f"optimizer must be one of {', '.join(OPTIMIZERS)}, or a Keras optimizer. Got {optimizer!r}."
                 f"{hint}{solved}"
             )
         return OptimizerChoice(optimizer)
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise TypeError(
-            f"optimizer must be one of {', '.join(OPTIMIZERS[1:])}, or a Keras optimizer. Got {optimizer!r}."
-        )
+        raise TypeError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, or a Keras optimizer. Got {optimizer!r}.")
     name, config = _name_of(optimizer), optimizer.get_config()
     rate, decay = config.pop("learning_rate"), config.pop("weight_decay", None)
     if not isinstance(rate, float):
@@ -77,10 +75,10 @@ def _name_of(optimizer: keras.optimizers.Optimizer) -> str:
     """What an optimizer's class is called in a phase."""
     kind = type(optimizer)
     # Its config is taken for that of the class itself: a subclass is another one.
-    name = next((name for name in OPTIMIZERS[1:] if _PLAIN[name] is kind), keras.saving.get_registered_name(kind))
+    name = next((name for name in OPTIMIZERS if _PLAIN[name] is kind), keras.saving.get_registered_name(kind))
     if name not in _PLAIN and (">" not in name or name.startswith("kzoo>")):
         raise ValueError(
-            f"The optimizer {kind.__name__} is not supported. Take one of {', '.join(OPTIMIZERS[1:])}; or register "
+            f"The optimizer {kind.__name__} is not supported. Take one of {', '.join(OPTIMIZERS)}; or register "
             "your own class with keras.saving.register_keras_serializable."
         )
     return name

@@ -18,9 +18,9 @@ from kzoo.data.examples import Audit, Splits
 from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled
 from kzoo.setup.prepare import Prepared
-from kzoo.specs.schedule import Phase
+from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.training.cache.activations import find_limits
-from kzoo.training.cache.budget import CacheLimits, CachePlan, hold, views_of
+from kzoo.training.cache.budget import CacheLimits, CachePlan, hold
 from kzoo.training.freezing import set_trainable
 from kzoo.training.strategies import whole_batch
 
@@ -100,7 +100,7 @@ def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
         available = dataclasses.replace(available, bfloat16=False)
     holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
     batches = [
-        1 if phase.optimizer == "lbfgs" else whole_batch(phase.batch_size, len(splits.train), strategy)
+        whole_batch(phase.batch_size, len(splits.train), strategy) if isinstance(phase, Phase) else 1
         for phase in schedule.phases
     ]
     rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, batches, strict=True)]
@@ -125,23 +125,23 @@ def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
 
 
-def _notes_on_views(phase: Phase, holding: CachePlan) -> list[str]:
+def _notes_on_views(phase: AnyPhase, holding: CachePlan) -> list[str]:
     """What a reader should know where epochs see a view again."""
     notes = []
-    if holding.views < views_of(phase):
-        notes.append(f"has room for {holding.views} views of each example, not {views_of(phase)}.")
-    if phase.augmentation != "none" and holding.views < phase.epochs:
+    if holding.views < phase.most_views:
+        notes.append(f"has room for {holding.views} views of each example, not {phase.most_views}.")
+    if isinstance(phase, Phase) and phase.augmentation != "none" and holding.views < phase.epochs:
         free = "; views=None would give each epoch a new one, at no cost" if holding.place == "nowhere" else ""
         notes.append(f"repeats {holding.views} views of each example over {phase.epochs} epochs{free}.")
     return notes
 
 
-def _hold(phase: Phase, assembled: Assembled, splits: Splits, available: CacheLimits) -> CachePlan:
+def _hold(phase: AnyPhase, assembled: Assembled, splits: Splits, available: CacheLimits) -> CachePlan:
     size = numbers_at(assembled.cuts[phase.groups(list(assembled.groups))[0]], assembled.model)
     return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
 
 
-def _row(phase: Phase, holding: CachePlan, batch: int, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
+def _row(phase: AnyPhase, holding: CachePlan, batch: int, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
@@ -152,7 +152,7 @@ def _row(phase: Phase, holding: CachePlan, batch: int, assembled: Assembled, spl
     if holding.place == "nowhere":
         held = "none: plain loop"
     views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"
-    if phase.optimizer == "lbfgs":
+    if not isinstance(phase, Phase):
         return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
     steps = len(splits.train) // batch * phase.epochs
     return (" ".join(groups), parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)

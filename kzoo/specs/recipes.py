@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kzoo.specs.card import BackboneSpec
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.phases import LinearProbe, Phase
+from kzoo.specs.schedule import Schedule
 
 FEW = 6
 """Views of each example that recipes cache: more take longer than they gain (TrashNet)."""
@@ -19,7 +20,7 @@ def linear_probe() -> Schedule:
         >>> linear_probe().phases[0].train
         ('head',)
     """
-    return Schedule((Phase("head", optimizer="lbfgs"),), name="linear_probe")
+    return Schedule((LinearProbe(),), name="linear_probe")
 
 
 def fine_tune(
@@ -96,7 +97,7 @@ def gradual(
         )
         for n in (1, 2)
     )
-    return Schedule((Phase("head", optimizer="lbfgs"), *tuning), name="gradual")
+    return Schedule((LinearProbe(), *tuning), name="gradual")
 
 
 def lp_ft(
@@ -121,8 +122,8 @@ def lp_ft(
         optimizer: name, as of `kzoo.Phase`.
 
     Example:
-        >>> [phase.optimizer for phase in lp_ft().phases]
-        ['lbfgs', 'adam']
+        >>> [type(phase).__name__ for phase in lp_ft().phases]
+        ['LinearProbe', 'Phase']
     """
     tuning = _tuning(
         train,
@@ -133,7 +134,7 @@ def lp_ft(
         batch_size=batch_size,
         optimizer=optimizer,
     )
-    return Schedule((Phase("head", optimizer="lbfgs"), tuning), name="lp_ft")
+    return Schedule((LinearProbe(), tuning), name="lp_ft")
 
 
 def _tuning(train: str, *, views: int | None, **values: Any) -> Phase:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kzoo.specs.phases import Phase, check_step_value
 from kzoo.specs.records.task_record import OptionsRecord
-from kzoo.specs.schedule import Phase, Schedule, check_step_value
+from kzoo.specs.schedule import Schedule
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 """Keras dtype policies to train in. float16 would need its losses scaled."""

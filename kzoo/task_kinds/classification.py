@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from kzoo.core.raw_targets import class_name, natural_order
 from kzoo.core.score_figures import matrix
 from kzoo.core.tables import Table
-from kzoo.specs.schedule import SMOOTHING
+from kzoo.specs.phases import SMOOTHING
 from kzoo.specs.task import Classification, Task, refuse_numbers
 from kzoo.task_kinds.encoded_targets import EncodedTargets
 from kzoo.task_kinds.linear_solvers import multinomial

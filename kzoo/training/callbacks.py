@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kzoo.core.progress import ProgressBar
-from kzoo.specs.schedule import Phase
+from kzoo.specs.phases import Phase
 from kzoo.training.optimizers import rate_at
 from kzoo.training.selection import WeightsState, beats, epoch_to_keep
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,6 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 FOLDS = 5
 """Folds of the training examples by which the penalty is chosen where there is no validation split."""
-
-DEFAULT = 1e-2
-"""The inverse penalty where there are too few examples to choose one."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,7 @@ def solve(
     validation: tuple[np.ndarray, np.ndarray] | None,
     *,
     kind: TaskKind,
+    strengths: Sequence[float] | None = None,
 ) -> ProbeSolution:
     """The linear head of the lowest loss on validation (multinomial or one-vs-rest logistic, or ridge regression).
 
@@ -68,12 +67,14 @@ def solve(
         validation: features and targets. None: the penalty is chosen by cross-validation on `train`, in up to `FOLDS`
             folds, and the solution has no scores.
         kind: of the task.
+        strengths: inverse penalties that are tried, in rising order; None: `STRENGTHS`.
     """
+    strengths = strengths or STRENGTHS
     if validation is None:
-        strength = _cross_validated(train, kind=kind)
+        strength = _cross_validated(train, kind=kind, strengths=strengths)
         return _Attempts(train, None, kind=kind).attempt(strength, FINE)
     attempts = _Attempts(train, validation, kind=kind)
-    best = min(attempts.tried(), key=lambda solution: solution.scores["val_loss"])
+    best = min(attempts.tried(strengths), key=lambda solution: solution.scores["val_loss"])
     return attempts.attempt(best.strength, FINE)
 
 
@@ -109,10 +110,10 @@ class _Attempts:
             self.mean, self.deviation, kernel.astype(np.float32), bias.astype(np.float32), strength, scores
         )
 
-    def tried(self) -> list[ProbeSolution]:
+    def tried(self, strengths: Sequence[float]) -> list[ProbeSolution]:
         """Solutions with weaker and weaker penalties, until the loss on validation rises."""
         tried: list[ProbeSolution] = []
-        for strength in STRENGTHS:
+        for strength in strengths:
             tried.append(self.attempt(strength, ROUGH))
             # The loss falls to its lowest point and then rises: there is nothing better to come.
             if len(tried) > 1 and tried[-1].scores["val_loss"] > 1.02 * tried[-2].scores["val_loss"]:
@@ -120,18 +121,20 @@ class _Attempts:
         return tried
 
 
-def _cross_validated(train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: TaskKind) -> float:
-    """The penalty of the lowest mean loss on held-out folds of the training examples; `DEFAULT` for fewer than two."""
+def _cross_validated(
+    train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: TaskKind, strengths: Sequence[float]
+) -> float:
+    """The penalty of the lowest mean loss on held-out folds of the training examples; of too few, the middle one."""
     targets = train[1]
-    if len(targets) < 2:
-        return DEFAULT
+    if len(targets) < 2 or len(strengths) == 1:
+        return strengths[len(strengths) // 2]
     # Examples often come sorted by class.
     folds = KFold(min(FOLDS, len(targets)), shuffle=True, random_state=0)
     losses: dict[float, list[float]] = {}
     for rows, held in folds.split(targets):
         part = train[0][rows], train[1][rows], train[2][rows]
         attempts = _Attempts(part, (train[0][held], targets[held]), kind=kind)
-        for strength in STRENGTHS:
+        for strength in strengths:
             found = attempts.attempt(strength, ROUGH)
             losses.setdefault(strength, []).append(found.scores["val_loss"])
     return min(losses, key=lambda strength: float(np.mean(losses[strength])))

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.progress import ProgressBar
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.phases import AnyPhase, Phase
+from kzoo.specs.schedule import Schedule
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.callbacks import Progress
@@ -48,7 +49,7 @@ class PhaseResult:
         weights: the model's weights after it: those that it kept, or else those before it.
     """
 
-    phase: Phase
+    phase: AnyPhase
     groups: tuple[str, ...]
     views: int
     place: str
@@ -100,7 +101,7 @@ def train(
     monitored = feed.monitor is not None
     refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.held) > 0, monitored=monitored)
     set_trainable(groups, groups, batch_norm=True)
-    users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if p.optimizer != "lbfgs"))
+    users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if isinstance(p, Phase)))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
     activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
     loop = _Loop(model, groups, activations, optimizers, strategy, users, precision)
@@ -136,8 +137,10 @@ def train(
     return results
 
 
-def _after(outcome: PhaseOutcome, phase: Phase) -> str:
+def _after(outcome: PhaseOutcome, phase: AnyPhase) -> str:
     """How far a phase came."""
+    if not isinstance(phase, Phase):
+        return "after the probe"
     return f"after {len(outcome.history)} of {phase.epochs} epochs"
 
 
@@ -159,13 +162,13 @@ class _Loop:
     users: UserCallbacks
     precision: str | None
 
-    def run(self, phases: Sequence[Phase], *, label: str) -> PhaseResult:
+    def run(self, phases: Sequence[AnyPhase], *, label: str) -> PhaseResult:
         """Trains the first of the phases that are still to come."""
         phase, feed, started = phases[0], self.activations.feed, time.perf_counter()
         before = self.model.get_weights()
         trained = phase.groups(list(self.groups))
         set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
-        epochs = 0 if phase.optimizer == "lbfgs" else phase.epochs
+        epochs = phase.epochs if isinstance(phase, Phase) else 0
         # The one bar of a phase, in examples: those that go through the trunk, and those of each epoch.
         with ProgressBar(label, unit="example", total=epochs * len(feed.train), stays=True) as bar:
             self.activations.fill(phases, bar=bar)
@@ -173,7 +176,8 @@ class _Loop:
             outcome = self._train(phase, bar)
         if outcome.diverged:
             LOG.warning("%s: %s", label, outcome.diverged)
-            self.optimizers.forget(phase)
+            if isinstance(phase, Phase):
+                self.optimizers.forget(phase)
         if outcome.state is None:
             self.model.set_weights(before)
         holding = self.activations.holding(phase)
@@ -193,8 +197,8 @@ class _Loop:
             weights=self.model.get_weights(),
         )
 
-    def _train(self, phase: Phase, bar: ProgressBar) -> PhaseOutcome:
-        if phase.optimizer == "lbfgs":
+    def _train(self, phase: AnyPhase, bar: ProgressBar) -> PhaseOutcome:
+        if not isinstance(phase, Phase):
             bar.state("fitting the linear probe")
             outcome = solve_head(phase, self.groups["head"], self.activations)
             bar.report(", ".join(["linear probe", *(f"{name} {value:.3f}" for name, value in outcome.scores.items())]))

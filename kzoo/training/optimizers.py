@@ -10,7 +10,8 @@ import keras
 
 from kzoo.core.graph.keras_internals import momentum_product, variable_index, variable_path
 from kzoo.core.graph.walking import within
-from kzoo.specs.schedule import Phase, depths_of
+from kzoo.specs.group_patterns import depths_of
+from kzoo.specs.phases import Phase
 
 
 def build_optimizer(
@@ -19,7 +20,7 @@ def build_optimizer(
     """An optimizer that knows all variables that any phase will train, so that its state survives every phase.
 
     Args:
-        name: as of `kzoo.Phase`, but not ``"lbfgs"``.
+        name: as of `kzoo.Phase`.
         variables: all trainable variables of the model, while nothing is frozen.
         options: other arguments than those that the name stands for, by name.
     """

@@ -14,7 +14,7 @@ import tensorflow as tf
 from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.core.graph.keras_internals import operation_of
 from kzoo.core.graph.walking import within
-from kzoo.specs.schedule import Phase
+from kzoo.specs.phases import LinearProbe, Phase
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
@@ -45,16 +45,17 @@ class PhaseOutcome:
     stopped: bool = False
 
 
-def solve_head(phase: Phase, head: Sequence[Any], activations: Activations) -> PhaseOutcome:
+def solve_head(phase: LinearProbe, head: Sequence[Any], activations: Activations) -> PhaseOutcome:
     """Solves a linear head on cached features and puts it in."""
     layers = [layer for layer in head if getattr(layer, "weights", ())]
     if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
-        raise ValueError("optimizer='lbfgs' needs a linear head: use another optimizer, or Head(hidden=0).")
+        raise ValueError("kzoo.LinearProbe() needs a linear head: pass kzoo.Head(), or train with kzoo.Phase('head').")
     feed = activations.feed
     (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
     held = [batch[0] for batch in activations.held_batches(phase)]
     validation = (np.concatenate(held), feed.held.targets) if held else None
-    solution = solve((features, feed.train.targets, _weights(feed)), validation, kind=feed.kind)
+    train = features, feed.train.targets, _weights(feed)
+    solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
     layers[0].set_weights([solution.mean, solution.deviation])
     layers[1].set_weights([solution.kernel, solution.bias])
     if validation is None:

@@ -10,7 +10,7 @@ from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.image.reader import ImageReader
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.own_augmentation import check_own, own_augmentation
-from kzoo.specs.schedule import OWN
+from kzoo.specs.phases import OWN
 
 PIXELS = np.random.default_rng(0).integers(0, 200, (4, 8, 8, 3)).astype(np.uint8)
 

@@ -245,9 +245,9 @@ VIEWS = [
     ),
     Mutation(
         "a bound on views is not kept",
-        "views_of",
-        "min(phase.views, phase.epochs)",
-        "phase.epochs",
+        "Phase.most_views",
+        "min(self.views, self.epochs)",
+        "self.epochs",
         "tests/training/test_views.py::test_a_bound_on_views_is_kept_and_they_come_in_turn",
     ),
     Mutation(

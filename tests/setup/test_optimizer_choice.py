@@ -6,12 +6,12 @@ import keras
 import pytest
 
 from kzoo.setup.optimizer_choice import describe_optimizer, with_described_optimizer
-from kzoo.specs.schedule import OPTIMIZERS
+from kzoo.specs.phases import OPTIMIZERS
 from kzoo.specs.training_options import OptimizerChoice, TrainingOptions
 from kzoo.training.optimizers import build_optimizer
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS[1:])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_name_is_the_keras_optimizer_of_that_name(name):
     assert describe_optimizer(name) == OptimizerChoice(name)
     given = keras.optimizers.get(name)
@@ -38,7 +38,7 @@ def test_plain_sgd_is_not_the_one_with_momentum():
     ("optimizer", "error", "message"),
     [
         ("adamm", ValueError, r"optimizer must be one of adam, .* Got 'adamm'\. Did you mean 'adam"),
-        ("lbfgs", ValueError, r"Got 'lbfgs'\. The solver of a probe is schedule='linear_probe'"),
+        ("lbfgs", ValueError, r"Got 'lbfgs'\. The solver of a probe is kzoo\.LinearProbe\(\)"),
         (0.1, TypeError, r"optimizer must be one of .*, or a Keras optimizer\. Got 0\.1"),
         (keras.optimizers.Adam, TypeError, r"or a Keras optimizer"),
         (keras.optimizers.Muon(), ValueError, r"The optimizer Muon is not supported"),

@@ -119,7 +119,7 @@ def test_nothing_of_the_test_split_is_read_while_it_trains(folder, tmp_path, mon
     monkeypatch.setattr(adaptation, "train", without_test)
     inputs = keras.Input((16, 16, 3))
     net = keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=2)(inputs), name="net")
-    schedule = kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), kzoo.Phase("*", epochs=2, patience=1)))
+    schedule = kzoo.Schedule((kzoo.LinearProbe(), kzoo.Phase("*", epochs=2, patience=1)))
     found = kzoo.adapt(net, kzoo.Classification(data), schedule=schedule)
     assert len(seen) == 2
     assert found.record.test.size == 3

@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
+from kzoo.specs.phases import LinearProbe, Phase
 from kzoo.specs.recipes import gradual, linear_probe, lp_ft
 from kzoo.specs.records.task_record import OptionsRecord
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import OptimizerChoice, TrainingOptions, name_of
 
 
 def test_epochs_batch_size_and_rate_change_the_phases_of_steps_alone():
     made = TrainingOptions(epochs=3, batch_size=np.int64(8), learning_rate=1).change(gradual())
-    assert made.phases[0] == Phase("head", optimizer="lbfgs")
+    assert made.phases[0] == LinearProbe()
     assert [(each.epochs, each.batch_size, each.learning_rate) for each in made.phases[1:]] == [(3, 8, 1.0)] * 2
     assert [each.train for each in made.phases] == [each.train for each in gradual().phases]
     assert made.name == "gradual"

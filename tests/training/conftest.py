@@ -13,7 +13,7 @@ from kzoo.training.runtime import Runtime, graph_call
 PLENTY = 1 << 30
 SCHEDULE = kzoo.Schedule(
     (
-        kzoo.Phase("head", optimizer="lbfgs"),
+        kzoo.LinearProbe(),
         kzoo.Phase("last:1", epochs=3, batch_size=8, augmentation="light", views=2),
     )
 )

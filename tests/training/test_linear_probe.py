@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.linear_probe import DEFAULT, STRENGTHS, solve
+from kzoo.training.linear_probe import STRENGTHS, solve
 from kzoo.training.losses import score
 
 
@@ -174,4 +174,4 @@ def test_other_tasks_are_cross_validated_too(features, kind):
 
 def test_one_example_has_the_default_penalty():
     one = np.ones((1, 4), np.float32), np.ones((1, 1), np.float32), np.ones(1, np.float32)
-    assert solve(one, None, kind=REGRESSION).strength == DEFAULT
+    assert solve(one, None, kind=REGRESSION).strength == STRENGTHS[2]

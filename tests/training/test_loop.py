@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from kzoo.core.graph.folding import fold
-from kzoo.specs.schedule import Phase, Schedule
+from kzoo.specs.phases import Phase
+from kzoo.specs.schedule import Schedule
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.training.cache import compute
 from kzoo.training.feed import Feed, Split

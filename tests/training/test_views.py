@@ -15,20 +15,20 @@ from kzoo.data.examples import Examples
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.text.preprocess import TextPreprocessor, find_tokenizer
 from kzoo.setup.prepare import feed_of
+from kzoo.specs.phases import Phase
 from kzoo.specs.registry import get_card
-from kzoo.specs.schedule import Phase
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache import compute
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits, CacheRequest
-from kzoo.training.runtime import graph_call
+from kzoo.training.runtime import Runtime, graph_call
 
 
 @pytest.fixture(autouse=True)
 def _plain_runtime(monkeypatch):
     """Without a search for the fastest runtime."""
-    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: graph_call(part))
+    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
 
 
 PLENTY = CacheLimits(1 << 30, 0)

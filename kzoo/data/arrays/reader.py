@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kzoo.data.seams import Preprocessor
 from kzoo.data.seeds import items, version_key
-from kzoo.specs.schedule import OWN
+from kzoo.specs.phases import OWN
 
 
 @dataclass(frozen=True)

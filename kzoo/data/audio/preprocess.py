@@ -20,8 +20,8 @@ from kzoo.data.image.preprocess import scaling_layers
 from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.specs.card import SCALINGS, BackboneSpec
 from kzoo.specs.checked_json import Check, checked, maybe, one_of, whole
+from kzoo.specs.phases import OWN
 from kzoo.specs.saved_card import FRONT, LONGEST
-from kzoo.specs.schedule import OWN
 
 SHARE = 0.95
 """Share of the training recordings that the chosen window holds whole."""

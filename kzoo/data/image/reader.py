@@ -14,7 +14,7 @@ from kzoo.data.file_column import FileColumn
 from kzoo.data.image.augment import PRESETS, augment_views, mix
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.seeds import first, items, marks, seeds_of, version_key
-from kzoo.specs.schedule import OWN
+from kzoo.specs.phases import OWN
 
 
 @dataclass(frozen=True)

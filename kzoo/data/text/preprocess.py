@@ -16,8 +16,8 @@ from kzoo.data.text.cleaning import clean
 from kzoo.data.text.tokenizers import Tokenizer, find_tokenizer, restore
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, checked, record, whole
+from kzoo.specs.phases import OWN
 from kzoo.specs.saved_card import LONGEST
-from kzoo.specs.schedule import OWN
 
 SHARE = 0.95
 """Share of the training texts that the chosen length holds whole."""

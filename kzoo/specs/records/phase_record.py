@@ -9,8 +9,8 @@ from typing import Any
 
 from kzoo.specs.checked_json import Check, anything, checked, flag
 from kzoo.specs.checked_json import record as mapping
+from kzoo.specs.phases import AnyPhase, LinearProbe, Phase
 from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, by_name, freeze, plain, real, required
-from kzoo.specs.schedule import Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class PhaseRecord:
         history: the logs of each epoch: ``epoch``, ``loss``, ``val_loss``, ``val_accuracy``, ``learning_rate``.
     """
 
-    phase: Phase
+    phase: AnyPhase
     groups: Sequence[str]
     scores: Mapping[str, float]
     diverged: bool = False
@@ -69,14 +69,15 @@ class PhaseRecord:
         return cls(**checked(values, checks, name=name, needed=required(cls)))
 
 
-def _phase(values: Any, name: str) -> Phase:
+def _phase(values: Any, name: str) -> AnyPhase:
     """A phase; what an earlier kzoo did not know has its default."""
     values = mapping(values, name)
     if values.get("optimizer") == "lbfgs":
-        # A probe takes no other option; an earlier kzoo recorded their defaults.
-        values = {each: value for each, value in values.items() if each in ("train", "optimizer")}
-    checks = {each.name: anything for each in dataclasses.fields(Phase)}
+        # What a probe was to an earlier kzoo.
+        values = {"strengths": None}
+    kind = LinearProbe if "strengths" in values else Phase
+    checks = {each.name: anything for each in dataclasses.fields(kind)}
     try:
-        return Phase(**checked(values, checks, name=name, needed=required(Phase)))
+        return kind(**checked(values, checks, name=name, needed=required(kind)))
     except TypeError as error:
         raise ValueError(f"{name} is no phase: {error}") from error

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kzoo.core.graph.cutting import Cut, cut, numbers_at
 from kzoo.core.progress import ProgressBar
-from kzoo.specs.schedule import Phase
+from kzoo.specs.phases import AnyPhase
 from kzoo.training.cache import disk
 from kzoo.training.cache.branches import BranchJoin, find_strands
 from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hold, memory_budget, requests
@@ -67,14 +67,14 @@ class Activations:
                 self._joins[group] = BranchJoin(found, tensors)
         self._passes = self._new_passes()
 
-    def part(self, phase: Phase) -> Cut:
+    def part(self, phase: AnyPhase) -> Cut:
         """The model, cut below what a phase trains; all of it is above the cut where nothing is held."""
         group = self._lowest(phase) if self.holding(phase).place != "nowhere" else ""
         if group not in self._parts:
             self._parts[group] = cut(self.model, self.cuts[group] if group else [self.model.input])
         return self._parts[group]
 
-    def holding(self, phase: Phase) -> CachePlan:
+    def holding(self, phase: AnyPhase) -> CachePlan:
         """How the activations of a phase are held."""
         size = numbers_at(self.cuts[self._lowest(phase)], self.model)
         return hold(phase, size=size, train=len(self.feed.train), held=len(self.feed.held), limits=self.limits)
@@ -84,7 +84,7 @@ class Activations:
         """Names of the runtimes that computed in the last `fill`; none where everything was there already."""
         return self._passes.runtimes
 
-    def fill(self, phases: Sequence[Phase], *, bar: ProgressBar) -> None:
+    def fill(self, phases: Sequence[AnyPhase], *, bar: ProgressBar) -> None:
         """Computes what the first of `phases` needs, and in the same passes what later ones need from the same trunk.
 
         Args:
@@ -111,11 +111,11 @@ class Activations:
         for key in self._rows.keys() - wanted:
             del self._rows[key]
 
-    def train_rows(self, phase: Phase) -> list[RowSource]:
+    def train_rows(self, phase: AnyPhase) -> list[RowSource]:
         """What `fill` computed of each view of the training split."""
         return self._joined(phase, "train")
 
-    def held_batches(self, phase: Phase) -> Iterator[tuple[Any, ...]]:
+    def held_batches(self, phase: AnyPhase) -> Iterator[tuple[Any, ...]]:
         """Validation's activations at the cut of a phase, batch by batch, in order."""
         size = len(self.feed.held)
         if not size:
@@ -126,7 +126,7 @@ class Activations:
         for inputs, _ in read(self.feed.held, np.arange(size), "none", [0], batch=BATCH):
             yield (inputs,)
 
-    def dataset(self, phase: Phase, *, batch: int) -> tf.data.Dataset:
+    def dataset(self, phase: AnyPhase, *, batch: int) -> tf.data.Dataset:
         """Batches of activations, targets and weights, without end: a view an epoch, in a new order each time."""
         holding = self.holding(phase)
         if holding.place == "nowhere":
@@ -148,7 +148,7 @@ class Activations:
 
         return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
 
-    def _pictures(self, phase: Phase, views: int, batch: int) -> tf.data.Dataset:
+    def _pictures(self, phase: AnyPhase, views: int, batch: int) -> tf.data.Dataset:
         """What the whole model takes, in the order and the views that `dataset` takes activations in."""
         train, targets = self.feed.train, tf.constant(self.feed.train.targets)
         steps = len(train) // batch
@@ -177,7 +177,7 @@ class Activations:
         cuts = {name: tensors for strands in self._strands.values() for name, tensors in strands.items()}
         return Passes(self.model, cuts, self.feed, self.fold, self._rows)
 
-    def _fill(self, phases: Sequence[Phase], bar: ProgressBar) -> None:
+    def _fill(self, phases: Sequence[AnyPhase], bar: ProgressBar) -> None:
         wanted: dict[tuple[str, str], CacheRequest] = {}
         for request in self._wanted(phases):
             # Two members of a fusion may be one and the same.
@@ -192,15 +192,15 @@ class Activations:
         for each in together.values():
             self._passes.run(each, groups, use_store=self.limits.disk > 0, bar=bar)
 
-    def _lowest(self, phase: Phase) -> str:
+    def _lowest(self, phase: AnyPhase) -> str:
         return phase.groups(list(self.cuts))[0]
 
-    def _requests(self, phase: Phase) -> list[CacheRequest]:
+    def _requests(self, phase: AnyPhase) -> list[CacheRequest]:
         holding = self.holding(phase)
         found = [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, holding)]
         return [each for each in found if each.split != "held" or len(self.feed.held)]
 
-    def _joined(self, phase: Phase, split: str) -> list[RowSource]:
+    def _joined(self, phase: AnyPhase, split: str) -> list[RowSource]:
         """What is held of each view of a split, at the cut of a phase."""
         views: dict[int, list[Rows]] = {}
         for request in self._requests(phase):
@@ -209,7 +209,7 @@ class Activations:
         join = self._joins.get(self._lowest(phase))
         return [BranchRows(strands, join) if join else strands[0] for strands in views.values()]
 
-    def _wanted(self, phases: Sequence[Phase]) -> list[CacheRequest]:
+    def _wanted(self, phases: Sequence[AnyPhase]) -> list[CacheRequest]:
         """What the first phase needs, and what later ones need of the same views from what is frozen until then."""
         names = list(self.cuts)
         wanted = self._requests(phases[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kzoo.specs.schedule import Phase
+from kzoo.specs.phases import AnyPhase
 
 LEAST_EXAMPLES = 200
 """Training examples from which bfloat16 is worth the second that it takes to ask for it."""
@@ -93,7 +93,7 @@ class CacheRequest:
         return self.split, self.augmentation, self.number
 
 
-def hold(phase: Phase, *, size: int, train: int, held: int, limits: CacheLimits) -> CachePlan:
+def hold(phase: AnyPhase, *, size: int, train: int, held: int, limits: CacheLimits) -> CachePlan:
     """How the activations of a phase are held: of all its views, of as many as there is room for, or not at all.
 
     In memory as float32, else as float16, else on the disk. What a probe is solved on has to be in memory. Where
@@ -111,17 +111,17 @@ def hold(phase: Phase, *, size: int, train: int, held: int, limits: CacheLimits)
     first = "float32"
     if limits.bfloat16 and train >= LEAST_EXAMPLES:
         first, precision = small, "bfloat16"
-    if phase.optimizer == "lbfgs":
-        return CachePlan("memory", 1, first, precision)
-    for views in range(views_of(phase) if size else 0, 0, -1):
+    if not phase.takes_steps:
+        return CachePlan("memory", phase.most_views, first, precision)
+    for views in range(phase.most_views if size else 0, 0, -1):
         for place, dtype in (("memory", first), ("memory", small), ("disk", small)):
             found = CachePlan(place, views, dtype, precision)
             if found.bytes(size=size, train=train, held=held) <= getattr(limits, place):
                 return found
-    return CachePlan("nowhere", views_of(phase))
+    return CachePlan("nowhere", phase.most_views)
 
 
-def requests(phase: Phase, group: str, holding: CachePlan) -> list[CacheRequest]:
+def requests(phase: AnyPhase, group: str, holding: CachePlan) -> list[CacheRequest]:
     """All activations that a phase needs at the cut below its lowest group."""
     if holding.place == "nowhere":
         return []
@@ -132,13 +132,6 @@ def requests(phase: Phase, group: str, holding: CachePlan) -> list[CacheRequest]
         ),
         CacheRequest(group, "held", "none", 0, holding.held_dtype, holding.place),
     ]
-
-
-def views_of(phase: Phase) -> int:
-    """How many views of each example a phase goes through, where there is room: one an epoch, unless it has a bound."""
-    if phase.augmentation == "none":
-        return 1
-    return phase.epochs if phase.views is None else min(phase.views, phase.epochs)
 
 
 def narrow(array: np.ndarray, dtype: str) -> np.ndarray:

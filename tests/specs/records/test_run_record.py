@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from kzoo.specs.phases import LinearProbe
 from kzoo.specs.records.evaluation_record import MetricRecord
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.schedule import Phase
 from kzoo.specs.seen import Seen
 
 RECORDS = json.loads((Path(__file__).parent / "untyped_records.json").read_text(encoding="utf-8"))
@@ -28,9 +28,12 @@ def test_what_an_earlier_kzoo_wrote_is_read_whole(name):
     found = restored(name)
     plain = json.loads(json.dumps(found.as_plain()))
     assert type(found).restore(plain) == found
-    wanted = dict(RECORDS[name])
+    wanted = copy.deepcopy(RECORDS[name])
     if name in RUNS:
         wanted["validation_fingerprint"] = wanted.pop("held")
+        for phase in wanted.get("phases", ()):
+            if phase["phase"]["optimizer"] == "lbfgs":
+                phase["phase"] = {"strengths": None}
     renamed = {"what": "target", "labels": "alpha"}
     if "distilled" in wanted:
         wanted["distilled"] = {renamed.get(key, key): value for key, value in wanted["distilled"].items()}
@@ -40,7 +43,7 @@ def test_what_an_earlier_kzoo_wrote_is_read_whole(name):
 def test_a_run_has_typed_fields():
     found = restored("run")
     probe, tuned = found.phases
-    assert (probe.phase, probe.groups, probe.diverged) == (Phase("head", optimizer="lbfgs"), ("head",), False)
+    assert (probe.phase, probe.groups, probe.diverged) == (LinearProbe(), ("head",), False)
     assert (tuned.phase.optimizer, tuned.phase.weight_decay, len(tuned.history)) == ("adamw", 0.004, 2)
     assert tuned.seconds == RECORDS["run"]["phases"][1]["seconds"]
     assert found.sizes["test"] == 12
@@ -100,7 +103,7 @@ def test_what_kzoo_1_did_not_record_has_its_default():
     former["seen"] = ["0a" * 32]
     found = RunRecord.restore(former)
     assert (found.stopped, found.start, found.phases[0].runtimes) == (None, None, ())
-    assert found.phases[0].phase == Phase("head", optimizer="lbfgs")
+    assert found.phases[0].phase == LinearProbe()
     assert found.seen == Seen.of(trained=["0a" * 32])
 
 

@@ -16,7 +16,7 @@ from kzoo.training.feed import Split, read
 from kzoo.training.runtime import ImpreciseError, Runtime
 
 PLENTY = 1 << 30
-HEAD = kzoo.Phase("head", optimizer="lbfgs")
+HEAD = kzoo.LinearProbe()
 TUNE = kzoo.Phase("last:1", epochs=3, batch_size=8, augmentation="light", views=2)
 DEEPER = kzoo.Phase("last:2", epochs=2, batch_size=8, augmentation="light", views=2)
 

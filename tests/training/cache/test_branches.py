@@ -10,7 +10,7 @@ import kzoo
 from kzoo.training.cache.branches import find_strands
 from kzoo.training.cache.budget import CacheLimits
 
-HEAD = kzoo.Phase("head", optimizer="lbfgs")
+HEAD = kzoo.LinearProbe()
 TUNE = kzoo.Phase("last:1", epochs=3, batch_size=8, augmentation="light", views=2)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kzoo.specs.schedule import Phase
+from kzoo.specs.phases import LinearProbe, Phase
 from kzoo.training.cache.budget import (
     CacheLimits,
     CachePlan,
@@ -14,7 +14,6 @@ from kzoo.training.cache.budget import (
     memory_budget,
     narrow,
     requests,
-    views_of,
 )
 
 PHASE = Phase("last:1", epochs=5, augmentation="light", views=3)
@@ -74,13 +73,13 @@ def test_in_bfloat16_training_takes_half_and_validation_stays_exact(limits, hold
 
 
 def test_few_examples_are_computed_exactly():
-    limits, probe = CacheLimits(1 << 30, 0, bfloat16=True), Phase("head", optimizer="lbfgs")
+    limits, probe = CacheLimits(1 << 30, 0, bfloat16=True), LinearProbe()
     assert hold(probe, size=1, train=199, held=4, limits=limits) == CachePlan("memory", 1)
     assert hold(probe, size=1, train=200, held=4, limits=limits) == CachePlan("memory", 1, "float16", "bfloat16")
 
 
 def test_a_probe_is_always_in_memory():
-    probe = Phase("head", optimizer="lbfgs")
+    probe = LinearProbe()
     assert hold(probe, limits=CacheLimits(0, 0), **SIZES) == CachePlan("memory", 1)
 
 
@@ -94,7 +93,7 @@ def test_where_nothing_is_frozen_nothing_is_held():
 )
 def test_there_are_no_more_views_than_epochs(options, views):
     options = {"train": "last:1", "epochs": 5, "augmentation": "light", "views": 3} | options
-    assert views_of(Phase(**options)) == views
+    assert Phase(**options).most_views == views
 
 
 def test_a_phase_asks_for_each_view_and_for_validation_as_it_is():
@@ -108,7 +107,7 @@ def test_a_phase_asks_for_each_view_and_for_validation_as_it_is():
 
 
 def test_a_probe_is_solved_on_what_is_not_augmented():
-    found = requests(Phase("head", optimizer="lbfgs"), "head", CachePlan("memory", 1))
+    found = requests(LinearProbe(), "head", CachePlan("memory", 1))
     assert [each.augmentation for each in found] == ["none", "none"]
 
 

@@ -39,7 +39,7 @@ def backbone(width=12):
 
 def tune(**options):
     options = {"epochs": 2, "batch_size": 8, "augmentation": "light", "views": 2} | options
-    return kzoo.Schedule((kzoo.Phase("head", optimizer="lbfgs"), kzoo.Phase("last:1", **options)))
+    return kzoo.Schedule((kzoo.LinearProbe(), kzoo.Phase("last:1", **options)))
 
 def say(adapted):
     scores = [phase.scores for phase in adapted.record.phases]
