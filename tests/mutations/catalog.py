@@ -536,8 +536,8 @@ TRAINING = [
     Mutation(
         "the probe takes the first penalty",
         "solve",
-        'min(attempts.tried(), key=lambda solution: solution.scores["val_loss"])',
-        "attempts.tried()[0]",
+        'min(attempts.tried(strengths), key=lambda solution: solution.scores["val_loss"])',
+        "attempts.tried(strengths)[0]",
         "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
