@@ -222,7 +222,17 @@ def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
 
 
 PUBLIC = [
-    *("Adapted", "BackboneSpec", "Classification", "Evaluation", "Fusion", "Head", "LinearProbe", "MultiLabel", "Phase"),
+    *(
+        "Adapted",
+        "BackboneSpec",
+        "Classification",
+        "Evaluation",
+        "Fusion",
+        "Head",
+        "LinearProbe",
+        "MultiLabel",
+        "Phase",
+    ),
     *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "create_model"),
     *("distill", "distill_static"),
     *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
