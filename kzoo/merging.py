@@ -17,6 +17,7 @@ from kzoo.results.adapted import Adapted
 from kzoo.results.interpolation import merit_of, recorded, with_weights
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 
 def ensemble(members: Sequence[Adapted]) -> Adapted:
@@ -147,8 +148,9 @@ def _data_of(member: Adapted) -> tuple[str, str | None]:
 
 
 def _values(member: Adapted) -> Any:
-    """Logits, or the values of a regression."""
-    return member.finish(member.network.output) if member.kind == "regression" else member.network.output
+    """Logits; or values in their own units, where each member standardised them by itself."""
+    logits = member.network.output
+    return member.finish(logits) if get_task_kind(member.kind).standardises else logits
 
 
 def _temperature(member: Adapted) -> float:

@@ -14,6 +14,7 @@ from kzoo.core.storage import target_of
 from kzoo.results.verify import Verified, check
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
+from kzoo.specs.task import TASKS
 
 TRAINING = (
     *("schedule", "epochs", "batch_size", "learning_rate", "optimizer", "monitor", "augmentation", "head", "size"),
@@ -193,11 +194,10 @@ def _saved(options: argparse.Namespace) -> kzoo.Adapted:
 
 
 def _task(options: argparse.Namespace) -> Any:
-    kinds = {"classification": kzoo.Classification, "multi-label": kzoo.MultiLabel, "regression": kzoo.Regression}
     label = options.label[0] if options.label and len(options.label) == 1 else options.label
     names = ("image", "text", "audio", "groups", "validation", "test", "strict")
     values = {name: getattr(options, name) for name in names}
-    return kinds[options.task](options.data, label=label, seed=options.split_seed, **values)
+    return TASKS[options.task.replace("-", "_")](options.data, label=label, seed=options.split_seed, **values)
 
 
 def _training(options: argparse.Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import kzoo
 from kzoo.cli import commands
 from kzoo.cli.exit_codes import EXITS
+from kzoo.specs.task import TASKS
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -77,7 +78,7 @@ def _complete_models(prefix: str, **_: Any) -> Sequence[str]:
 def _add_task(command: argparse.ArgumentParser) -> None:
     _add_model(command, "name of a model, or path of a .keras or weight file")
     command.add_argument("data", help="folder, .csv, .tsv, .jsonl, .parquet, .tfrecord, or tfds:NAME")
-    command.add_argument("--task", choices=["classification", "multi-label", "regression"], default="classification")
+    command.add_argument("--task", choices=[kind.replace("_", "-") for kind in TASKS], default="classification")
     command.add_argument("--image", metavar="COLUMN", help="column of the images")
     command.add_argument("--text", metavar="COLUMN", help="column of the texts")
     command.add_argument(

@@ -30,6 +30,7 @@ from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.specs.training_options import TrainingOptions
+from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.losses import Distillation
 
 TARGETS = ("logits", "features", "both")
@@ -180,10 +181,6 @@ def _splits(teacher: Adapted, data: Any, seen: Seen) -> tuple[Splits, bool]:
     examples = examples.take(keep)
     said = teacher.outputs(examples)
     # What the teacher takes them for stands where labels would, for what needs some, like a probe.
-    targets = {
-        "classification": lambda: said.argmax(axis=1),
-        "multi_label": lambda: (said > 0.5).astype(np.float32),
-        "regression": lambda: said,
-    }[teacher.kind]()
+    targets = get_task_kind(teacher.kind).targets_of(said)
     train_part = dataclasses.replace(examples, targets=targets)
     return dataclasses.replace(own, train=train_part, audit=Audit(audit.set_aside, notes)), False

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-ops = keras.ops
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 
 @keras.saving.register_keras_serializable(package="kzoo", name="Part")
@@ -39,8 +39,7 @@ class MeanOfProbabilities(keras.layers.Layer):
 
     Args:
         temperatures: one for each, in (0, inf).
-        kind: ``"classification"``: of each other exclusive; ``"multi_label"``: each by itself; ``"regression"``: the
-            mean of the values themselves.
+        kind: of the task, which says how the mean is taken.
     """
 
     def __init__(self, temperatures: Sequence[float], kind: str, **options: Any) -> None:
@@ -50,14 +49,7 @@ class MeanOfProbabilities(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """A list of (B, K) to (B, K)."""
         scaled = [logits / temperature for logits, temperature in zip(inputs, self.temperatures, strict=False)]
-        count = float(len(scaled))
-        if self.kind == "regression":
-            return sum(scaled) / count
-        stack = ops.stack(scaled)
-        if self.kind == "classification":
-            return ops.logsumexp(ops.log_softmax(stack, axis=-1), axis=0) - ops.log(count)
-        yes, no = (ops.logsumexp(ops.log_sigmoid(sign * stack), axis=0) for sign in (1.0, -1.0))
-        return yes - no
+        return get_task_kind(self.kind).mean_of(scaled)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """(B, K)."""

@@ -23,8 +23,9 @@ from kzoo.models.heads import pool
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.setup.model import FusedSource
 from kzoo.specs.seen import Seen
-from kzoo.specs.task import Classification, Task, as_task
+from kzoo.specs.task import Task, as_task
 from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.linear_probe import solve
 
 BATCH = 64
@@ -61,11 +62,11 @@ class PretrainingData:
         return found.hexdigest()
 
 
-def read_material(kind: type[Objective], source: Source | FusedSource, data: Any) -> PretrainingData:
+def read_material(objective: type[Objective], source: Source | FusedSource, data: Any) -> PretrainingData:
     """What an objective learns from: unlabelled data, or the training split of a task.
 
     Args:
-        kind: the objective.
+        objective: what is learned.
         source: the backbone.
         data: see `kzoo.pretraining.pretrain.pretrain`.
 
@@ -73,13 +74,17 @@ def read_material(kind: type[Objective], source: Source | FusedSource, data: Any
         ValueError: the objective is for something else.
     """
     task = data if isinstance(data, Task) else None
-    if kind.labelled and task is None:
+    if objective.labelled and task is None:
         task = as_task(data)
-    if kind.labelled and task is not None and task.kind != "classification":
-        raise ValueError(f"objective={kind.name!r} needs classes: a kzoo.Classification. Got a task of {task.kind}.")
+    if objective.labelled and task is not None and not get_task_kind(task.kind).exclusive:
+        raise ValueError(
+            f"objective={objective.name!r} needs classes: a kzoo.Classification. Got a task of {task.kind}."
+        )
     modality = modality_for(source.card, task).name if task else source.card.modality
-    if kind.modalities and modality not in kind.modalities:
-        raise ValueError(f"objective={kind.name!r} is for {', '.join(kind.modalities)}; the data is {modality}.")
+    if objective.modalities and modality not in objective.modalities:
+        raise ValueError(
+            f"objective={objective.name!r} is for {', '.join(objective.modalities)}; the data is {modality}."
+        )
     plain = task.data if task else data
     origin = str(plain) if isinstance(plain, str | Path) else f"{type(plain).__name__} in memory"
     if task is None:
@@ -87,7 +92,7 @@ def read_material(kind: type[Objective], source: Source | FusedSource, data: Any
         return PretrainingData(examples, np.zeros((len(examples), 0), np.float32), modality, audit, origin)
     splits = read(task, modality)
     empty = np.zeros((len(splits.train), 0), np.float32)
-    targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if kind.labelled else empty
+    targets = np.eye(len(splits.labels), dtype=np.float32)[splits.train.targets] if objective.labelled else empty
     return PretrainingData(splits.train, targets, modality, splits.audit, origin)
 
 
@@ -111,7 +116,7 @@ class Probe:
         if task is None:
             return dict
         task = as_task(task)
-        if not isinstance(task, Classification):
+        if not get_task_kind(task.kind).exclusive:
             raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
         splits = read(task, modality.name, seen=seen, needed=("validation", "train"))
         if not len(splits.validation):

@@ -129,12 +129,7 @@ class Adapted:
 
     def finish(self, logits: Any) -> Any:
         """Probabilities, or values, of logits (B, outputs)."""
-        if self.kind == "classification":
-            return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)
-        if self.kind == "multi_label":
-            return keras.layers.Activation("sigmoid", name="probabilities", dtype="float32")(logits)
-        mean, deviation = self.scale or ((0.0,), (1.0,))
-        return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")(logits)
+        return get_task_kind(self.kind).output_layer(self.scale)(logits)
 
     def evaluate(self, data: Any = None, *, metrics: Any = None) -> Evaluation:
         """Measures on the test split, or on other labelled data.

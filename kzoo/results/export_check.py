@@ -11,6 +11,7 @@ import numpy as np
 from kzoo.data.examples import Examples, Splits
 from kzoo.results.predictions import Predictions
 from kzoo.serving.saved_model import TOLERANCE
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 MOST_EXAMPLES = 16
 """Examples that an export is compared on."""
@@ -37,29 +38,11 @@ class LiveModel:
 
     def answers(self, inputs: Any) -> dict[str, Any]:
         """What a signature must answer for inputs, as `kzoo.serving.saved_model` compares it."""
-        said = self.predict(inputs)
-        if self.kind == "regression":
-            return {"values": said.outputs}
-        return {"probabilities": said.outputs, "labels": self._allowed(said)}
+        return get_task_kind(self.kind).served(self.predict(inputs).outputs, self.labels, TOLERANCE)
 
     def features(self, inputs: Any) -> dict[str, Any]:
         """What the signature ``features`` must answer."""
         return {"features": self.embed(inputs)}
-
-    def _allowed(self, said: Predictions) -> list[set[str]]:
-        """Labels that a signature may give, by row: more than one where probabilities are as good as equal."""
-        if self.kind == "classification":
-            near = said.outputs >= said.outputs.max(axis=1, keepdims=True) - 2 * TOLERANCE
-            close = [{self.labels[place] for place in np.flatnonzero(row).tolist()} for row in near]
-            return [{label, *others} for label, others in zip(said.labels, close, strict=True)]
-        rows = []
-        for row in said.outputs:
-            found = {""}
-            for label, value in zip(self.labels, row, strict=True):
-                sides = [value >= 0.5] if abs(value - 0.5) > TOLERANCE else [True, False]
-                found = {",".join(filter(None, (text, label if on else ""))) for text in found for on in sides}
-            rows.append(found)
-        return rows
 
 
 def pick_examples(splits: Splits | None, modality: str) -> list[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kzoo.core.tables import LARGEST, Table
 from kzoo.results.thumbnails import Thumbnails
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 MOST = 10
 """Outputs that a table shows in a column each."""
@@ -54,7 +55,7 @@ class Predictions:
         columns: names of the outputs.
         errors: why some inputs could not be read, by name.
         noun: what an input is called.
-        kind: of the task: ``"classification"``, ``"multi_label"`` or ``"regression"``.
+        kind: of the task, as ``"classification"``.
         thumbnails: of the inputs, where these are images; a notebook shows them.
     """
 
@@ -112,12 +113,13 @@ class Predictions:
         import pandas
 
         values: dict[str, Any] = {"name": list(self.names)}
-        if self.kind != "regression":
+        kind = get_task_kind(self.kind)
+        if kind.has_labels:
             values["label"] = pandas.Series(list(self.labels), dtype=object)
-        if self.kind == "classification":
+        if kind.exclusive:
             values["probability"] = self.outputs.max(axis=1)
-        single = self.kind == "regression" and len(self.columns) == 1
-        prefix = "value" if self.kind == "regression" else "probability"
+        single = not kind.has_labels and len(self.columns) == 1
+        prefix = "probability" if kind.has_labels else "value"
         for place, column in enumerate(self.columns):
             values[prefix if single else f"{prefix}_{column}"] = self.outputs[:, place]
         values["error"] = pandas.Series(self._errors(), dtype=object)

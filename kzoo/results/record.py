@@ -12,9 +12,8 @@ from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.seen import TRAINED
 from kzoo.specs.split_sizes import is_number
-from kzoo.specs.task import Classification, MultiLabel, Regression, Task
-
-KINDS = {"classification": Classification, "multi_label": MultiLabel, "regression": Regression}
+from kzoo.specs.task import Task
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 
 def describe_task(task: Task) -> TaskRecord:
@@ -41,7 +40,7 @@ def task_like(record: TaskRecord, data: Any, *, kind: str) -> Task:
         # The names of groups, where what gave the groups could not be recorded, say nothing of other data.
         if values["groups"] is None and not is_number(values[part]):
             del values[part]
-    return KINDS[kind](**values)
+    return get_task_kind(kind).task(**values)
 
 
 def read_again(record: RunRecord, *, kind: str, modality: str) -> Splits:

@@ -28,6 +28,7 @@ from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.registry import cards
 from kzoo.specs.saved_card import present_card, restore_card
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 FORMAT = 2
 """Of what is written. Format 1, of kzoo 0.1, is read too: its constructors had other names."""
@@ -134,7 +135,7 @@ def _head(value: Any, name: str) -> Head:
 
 
 _ADAPTED: dict[str, Check] = {
-    "kind": one_of(("classification", "multi_label", "regression")),
+    "kind": lambda value, name: get_task_kind(text(100)(value, name)).name,
     "labels": many(text(10_000), most=1_000_000),
     "head": _head,
     "features": text(1_000),

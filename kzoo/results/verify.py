@@ -85,14 +85,14 @@ def _check(directory: Path, sums: str, kind: str) -> Verified:
 
 
 def _kind_of(directory: Path) -> str:
-    kind = next((kind for name, kind in KINDS.items() if (directory / name).exists()), "saved model")
-    if kind != "saved model":
-        return kind
+    found = next((kind for name, kind in KINDS.items() if (directory / name).exists()), "saved model")
+    if found != "saved model":
+        return found
     try:
         return (
-            kind
+            found
             if "head" in json.loads((directory / "card.json").read_text(encoding="utf-8"))
             else "pretrained backbone"
         )
     except (OSError, ValueError, TypeError, RecursionError):
-        return kind
+        return found

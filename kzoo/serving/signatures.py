@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from kzoo.serving.batch_items import Read, reader, spread
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 Function = Callable[..., dict[str, Any]]
 
@@ -84,14 +85,7 @@ def batch_functions(
 
 def named(outputs: Any, labels: Sequence[str], *, kind: str) -> dict[str, Any]:
     """Outputs (B, K) as a signature gives them: labels and probabilities, or values; no label where one is NaN."""
-    if kind == "regression":
-        return {"values": outputs}
-    names = tf.constant(list(labels))
-    if kind == "classification":
-        found = tf.gather(names, tf.argmax(outputs, axis=1))
-        bad = tf.reduce_any(tf.math.is_nan(outputs), axis=1)
-        return {"labels": tf.where(bad, "", found), "probabilities": outputs}
-    return {"labels": _joined(names, outputs >= 0.5), "probabilities": outputs}
+    return get_task_kind(kind).serve(outputs, labels)
 
 
 def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Any], Any]:
@@ -111,9 +105,3 @@ def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Any], An
 
     # One graph: a function that is traced again by its second caller would hold its constants twice.
     return call.get_concrete_function()
-
-
-def _joined(names: Any, on: Any) -> Any:
-    """The names of the labels that are on, joined by commas, string (B,)."""
-    kept = tf.ragged.boolean_mask(tf.broadcast_to(names, tf.shape(on)), on)
-    return tf.strings.reduce_join(kept, axis=1, separator=",")

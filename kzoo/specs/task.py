@@ -156,6 +156,10 @@ class Regression(Task):
     kind: ClassVar[str] = "regression"
 
 
+TASKS: dict[str, type[Task]] = {task.kind: task for task in (Classification, MultiLabel, Regression)}
+"""The built-in tasks, by kind."""
+
+
 def as_task(data: Any) -> Task:
     """`data` itself where it is a task, else a `Classification` of it.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -124,8 +125,27 @@ def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> T
     return label_table(precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0), labels)
 
 
+def mean_of(logits: Sequence[Any]) -> Any:
+    """Logits of the mean probabilities, (B, K)."""
+    return ops.logsumexp(ops.log_softmax(ops.stack(logits), axis=-1), axis=0) - ops.log(float(len(logits)))
+
+
+def serve(outputs: Any, labels: Sequence[str]) -> dict[str, Any]:
+    """The name of the most probable class, string (B,), and the probabilities; no name where one is NaN."""
+    found = tf.gather(tf.constant(list(labels)), tf.argmax(outputs, axis=1))
+    bad = tf.reduce_any(tf.math.is_nan(outputs), axis=1)
+    return {"labels": tf.where(bad, "", found), "probabilities": outputs}
+
+
+def served(outputs: np.ndarray, labels: Sequence[str], tolerance: float) -> dict[str, Any]:
+    """The probabilities, and by row the names of the classes that are as good as most probable."""
+    near = outputs >= outputs.max(axis=1, keepdims=True) - 2 * tolerance
+    names = [{labels[place] for place in np.flatnonzero(row).tolist()} for row in near]
+    return {"probabilities": outputs, "labels": names}
+
+
 CLASSIFICATION = TaskKind(
-    name=Classification.kind,
+    task=Classification,
     exclusive=True,
     has_labels=True,
     standardises=False,
@@ -160,6 +180,11 @@ CLASSIFICATION = TaskKind(
     confusion=confusion,
     plot=lambda outputs, truth, labels: matrix(confusion(outputs, truth), labels),
     log_loss=log_loss,
+    targets_of=lambda outputs: outputs.argmax(axis=1),
+    mean_of=mean_of,
+    output_layer=lambda scale: keras.layers.Softmax(name="probabilities", dtype="float32"),
+    serve=serve,
+    served=served,
     merit=lambda outputs, truth: (float(np.mean(hits(outputs, truth))), -log_loss(outputs, truth)),
 )
 """The row of a `kzoo.Classification`."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from scipy.special import expit, logit
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -136,8 +137,34 @@ def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> T
     return label_table(scores, labels)
 
 
+def mean_of(logits: Sequence[Any]) -> Any:
+    """Logits of the mean probabilities, (B, K)."""
+    stack = ops.stack(logits)
+    yes, no = (ops.logsumexp(ops.log_sigmoid(sign * stack), axis=0) for sign in (1.0, -1.0))
+    return yes - no
+
+
+def serve(outputs: Any, labels: Sequence[str]) -> dict[str, Any]:
+    """The names of the labels of 0.5 or more, joined by commas, string (B,), and the probabilities."""
+    on = outputs >= 0.5
+    kept = tf.ragged.boolean_mask(tf.broadcast_to(tf.constant(list(labels)), tf.shape(on)), on)
+    return {"labels": tf.strings.reduce_join(kept, axis=1, separator=","), "probabilities": outputs}
+
+
+def served(outputs: np.ndarray, labels: Sequence[str], tolerance: float) -> dict[str, Any]:
+    """The probabilities, and by row each list of names that labels as good as at 0.5 allow."""
+    rows = []
+    for row in outputs:
+        found = {""}
+        for label, value in zip(labels, row, strict=True):
+            sides = [value >= 0.5] if abs(value - 0.5) > tolerance else [True, False]
+            found = {",".join(filter(None, (text, label if on else ""))) for text in found for on in sides}
+        rows.append(found)
+    return {"probabilities": outputs, "labels": rows}
+
+
 MULTI_LABEL = TaskKind(
-    name=MultiLabel.kind,
+    task=MultiLabel,
     exclusive=False,
     has_labels=True,
     standardises=False,
@@ -172,6 +199,11 @@ MULTI_LABEL = TaskKind(
     confusion=None,
     plot=lambda outputs, truth, labels: label_scores(by_label(outputs, truth, labels).rows),
     log_loss=log_loss,
+    targets_of=lambda outputs: (outputs > 0.5).astype(np.float32),
+    mean_of=mean_of,
+    output_layer=lambda scale: keras.layers.Activation("sigmoid", name="probabilities", dtype="float32"),
+    serve=serve,
+    served=served,
     merit=lambda outputs, truth: (float(np.mean(hits(outputs, truth))), -log_loss(outputs, truth)),
 )
 """The row of a `kzoo.MultiLabel`."""

@@ -85,8 +85,14 @@ def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> T
     return Table(("value", "mean absolute error"), rows)
 
 
+def output_layer(scale: tuple[Sequence[float], Sequence[float]] | None) -> keras.layers.Layer:
+    """Standardised values to values."""
+    mean, deviation = scale or ((0.0,), (1.0,))
+    return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")
+
+
 REGRESSION = TaskKind(
-    name=Regression.kind,
+    task=Regression,
     exclusive=False,
     has_labels=False,
     standardises=True,
@@ -116,6 +122,11 @@ REGRESSION = TaskKind(
     confusion=None,
     plot=lambda outputs, truth, labels: against_truth(truth, outputs, labels),
     log_loss=None,
+    targets_of=lambda outputs: outputs,
+    mean_of=lambda values: sum(values) / float(len(values)),
+    output_layer=output_layer,
+    serve=lambda outputs, labels: {"values": outputs},
+    served=lambda outputs, labels, tolerance: {"values": outputs},
     merit=lambda outputs, truth: (0.0, -float(np.mean((outputs - truth) ** 2))),
 )
 """The row of a `kzoo.Regression`."""

@@ -38,7 +38,7 @@ class TaskKind:
     (N, outputs); and *rows*, float32 (N, outputs), which training, losses and metrics see.
 
     Args:
-        name: of the kind, as in records and saved models.
+        task: what a user describes the data with; its `kind` is the name of the row, in records and saved models.
         exclusive: an example has exactly one of the labels.
         has_labels: outputs are probabilities of labels, and the targets of two examples can be mixed; else values.
         standardises: training sees targets less their mean, divided by their deviation.
@@ -84,11 +84,20 @@ class TaskKind:
         plot: a matplotlib figure of outputs, encoded truth and names.
         log_loss: from probabilities, encoded truth and a temperature that divides the logits to the mean loss, in nats;
             None where no temperature is fitted.
+        targets_of: from outputs (N, outputs) to the encoded targets that come nearest to them.
+        mean_of: Keras ops; from logits of several models, (B, outputs) each, to logits whose outputs are the mean of
+            theirs. Where training standardises, logits are values in their own units already.
+        output_layer: from the mean and deviation of targets, where training standardises them, or None, to the Keras
+            layer that makes outputs of logits, float32 (B, outputs).
+        serve: TensorFlow; from outputs and names to the tensors that a served model answers, by name; rows of NaN mark
+            inputs that could not be read.
+        served: NumPy; from outputs, names and a tolerance to what `serve` may answer, by name: numbers, or for each row
+            the set of texts that outputs within the tolerance can give.
         merit: from outputs and encoded truth to what models are compared by, first by its first number; larger is
             better.
     """
 
-    name: str
+    task: type[Task]
     exclusive: bool
     has_labels: bool
     standardises: bool
@@ -121,7 +130,17 @@ class TaskKind:
     confusion: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
     plot: Callable[[np.ndarray, np.ndarray, Sequence[str]], Any]
     log_loss: Callable[[np.ndarray, np.ndarray, float], float] | None
+    targets_of: Callable[[np.ndarray], np.ndarray]
+    mean_of: Callable[[Sequence[Any]], Any]
+    output_layer: Callable[[tuple[Sequence[float], Sequence[float]] | None], keras.layers.Layer]
+    serve: Callable[[Any, Sequence[str]], dict[str, Any]]
+    served: Callable[[np.ndarray, Sequence[str], float], dict[str, Any]]
     merit: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
+
+    @property
+    def name(self) -> str:
+        """The `kind` of its tasks."""
+        return self.task.kind
 
     def __repr__(self) -> str:
         return f"TaskKind({self.name!r})"

@@ -730,9 +730,9 @@ MERGING = [
     ),
     Mutation(
         "an ensemble answers the mean of logits",
-        "MeanOfProbabilities.call",
-        "ops.logsumexp(ops.log_softmax(stack, axis=-1), axis=0) - ops.log(count)",
-        "ops.mean(stack, axis=0)",
+        "mean_of",
+        "ops.logsumexp(ops.log_softmax(ops.stack(logits), axis=-1), axis=0) - ops.log(float(len(logits)))",
+        "ops.mean(ops.stack(logits), axis=0)",
         "tests/test_merging.py::test_an_ensemble_answers_the_mean_of_calibrated_probabilities",
     ),
     Mutation(
@@ -862,14 +862,14 @@ MEASURING = [
 KEEPING = [
     Mutation(
         "labels are swapped in the export",
-        "named",
-        "tf.constant(list(labels))",
-        "tf.constant(list(labels)[::-1])",
+        "serve",
+        "tf.gather(tf.constant(list(labels))",
+        "tf.gather(tf.constant(list(labels)[::-1])",
         "tests/serving/test_saved_model.py::test_labels_are_listed_in_the_order_of_probabilities",
     ),
     Mutation(
         "a bad item of a served batch gets a label",
-        "named",
+        "serve",
         'tf.where(bad, "", found)',
         "found",
         "tests/serving/test_saved_model.py::test_a_bad_item_is_marked_and_stops_no_other",
