@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kzoo.core.verbosity import verbosity
 from kzoo.results.adapted import Adapted
 from kzoo.setup.arguments import check_callbacks
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
-from kzoo.setup.prepare import make_feed, prepare
+from kzoo.setup.prepare import Prepared, make_feed, prepare
 from kzoo.setup.result import conclude
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
@@ -61,31 +62,9 @@ def plan(
     Returns:
         A record that prints splits, phases, parameters, steps and memory.
     """
-    options = TrainingOptions(
-        schedule=schedule,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        optimizer=optimizer,
-        loss=loss,
-        metrics=metrics,
-        monitor=monitor,
-        augmentation=augmentation,
-        precision=precision,
-    )
+    arguments = locals()
     with random_state_kept(), verbosity(verbose):
-        prepared = prepare(
-            model,
-            task,
-            options=options,
-            weights=weights,
-            head=head,
-            size=size,
-            resize=resize,
-            scaling=scaling,
-            strategy=strategy,
-            seed=None,
-        )
+        prepared = _prepare(arguments, seed=None)
         check_callbacks(callbacks, prepared.schedule, kind=prepared.kind)
         return lay_out(prepared, class_weight=class_weight)
 
@@ -190,31 +169,9 @@ def adapt(
         OSError: weights are missing.
         KeyboardInterrupt: Ctrl-C before a first epoch was measured, or a second one.
     """
-    options = TrainingOptions(
-        schedule=schedule,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        optimizer=optimizer,
-        loss=loss,
-        metrics=metrics,
-        monitor=monitor,
-        augmentation=augmentation,
-        precision=precision,
-    )
+    arguments = locals()
     with verbosity(verbose):
-        prepared = prepare(
-            model,
-            task,
-            options=options,
-            weights=weights,
-            head=head,
-            size=size,
-            resize=resize,
-            scaling=scaling,
-            strategy=strategy,
-            seed=seed,
-        )
+        prepared = _prepare(arguments, seed=seed)
         monitored = monitor is not None
         called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
@@ -231,3 +188,11 @@ def adapt(
                 precision=precision,
             )
         return conclude(prepared, results, scale=scale, seed=seed)
+
+
+def _prepare(arguments: Mapping[str, Any], *, seed: int | None) -> Prepared:
+    """All that `plan` and `adapt` do before training, by the arguments that they share."""
+    options = TrainingOptions(**{field.name: arguments[field.name] for field in dataclasses.fields(TrainingOptions)})
+    names = ("weights", "head", "size", "resize", "scaling", "strategy")
+    given = {name: arguments[name] for name in names}
+    return prepare(arguments["model"], arguments["task"], options=options, seed=seed, **given)

@@ -55,7 +55,10 @@ ELSEWHERE = {
     ),
     "by unlabelled teaching and its features": (
         "distillation/test_distill",
-        ["data/sources/unlabelled", "distillation/features", "distillation/static_embeddings", "distillation/teacher"],
+        [
+            "data/sources/unlabelled",
+            *(f"distillation/{name}" for name in ("features", "static_embeddings", "student_data", "teacher")),
+        ],
     ),
     "by their intervals": ("core/test_intervals", ["task_kinds/statistics"]),
     "by ensembles, soups and interpolation": (

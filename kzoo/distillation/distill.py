@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.examples import Audit, Splits
-from kzoo.data.sources.unlabelled import read_unlabelled
-from kzoo.data.splits import exclude, read
-from kzoo.distillation.features import DistillationData, imitate_features, lesson_of
+from kzoo.distillation.features import imitate_features
+from kzoo.distillation.student_data import DistillationData, lesson_of, splits_for
 from kzoo.distillation.teacher import Teacher, listen, task_of, train_taught
-from kzoo.models.backbones import Source
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained
-from kzoo.setup.model import FusedSource
-from kzoo.setup.prepare import make_feed, prepare, source_of
+from kzoo.setup.prepare import Prepared, make_feed, prepare, source_of
 from kzoo.setup.result import conclude
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
@@ -30,7 +25,6 @@ from kzoo.specs.schedule import Schedule
 from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.specs.training_options import TrainingOptions
-from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.losses import Distillation
 
 TARGETS = ("logits", "features", "both")
@@ -90,31 +84,19 @@ def distill(
         TypeError: the teacher has no logits, and is asked for some.
         KeyboardInterrupt: Ctrl-C before the student was trained for an epoch, or a second one.
     """
-    if target not in TARGETS:
-        raise ValueError(f"target must be one of {', '.join(TARGETS)}. Got {target!r}.")
-    if temperature <= 0 or not 0 <= alpha <= 1:
-        raise ValueError(f"temperature must be in (0, inf), alpha in [0, 1]. Got {temperature} and {alpha}.")
-    if not isinstance(teacher, Adapted) and (target != "features" or data is None):
-        raise TypeError(
-            f"A teacher of logits, or of its own data, is what kzoo.adapt returned. Got {type(teacher).__name__}: pass "
-            "target='features' and data."
-        )
-    student_options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
-    if not isinstance(student, str) or student != "auto":
-        student = source_of(student, weights=weights, scaling=scaling)
-    elif scaling:
-        raise ValueError(f"scaling is for a model of yours; 'auto' has its own. Got {scaling!r}.")
-    own = student.seen if isinstance(student, Source | FusedSource) else Seen()
+    _check(teacher, data, target=target, temperature=temperature, alpha=alpha)
+    options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
+    student, known = _student(student, weights=weights, scaling=scaling)
+    teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
+    seen = teacher.seen | known
     if target == "features":
-        teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
-        lesson = lesson_of(teacher, data, seen=teacher.seen | own, seed=seed)
-        return imitate_features(teacher, student, lesson, schedule=schedule, weights=weights, **student_options)
-    splits, labelled = _splits(teacher, data, teacher.seen | own)
-    share = alpha if labelled else 0.0
+        lesson = lesson_of(teacher, data, seen=seen, seed=seed)
+        return imitate_features(teacher, student, lesson, schedule=schedule, weights=weights, **options)
+    splits, labelled = splits_for(teacher, data, seen=seen)
     task = data if isinstance(data, Task) else task_of(teacher)
     if target == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
-        student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **student_options)
+        student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **options)
         if student.record.stopped:
             return student
         weights = "auto"
@@ -127,60 +109,52 @@ def distill(
         splits=splits,
         recipe=_recipe,
         seen=teacher.seen,
-        **student_options,
+        **options,
     )
+    share = alpha if labelled else 0.0
+    how = DistillationRecord(teacher=teacher.card.name, target=target, temperature=temperature, alpha=share)
+    return _imitate_logits(teacher, prepared, how, seed=seed)
+
+
+def _check(teacher: Any, data: Any, *, target: str, temperature: float, alpha: float) -> None:
+    """Raises for a teacher that cannot teach what is asked, and for numbers out of their range."""
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}. Got {target!r}.")
+    if temperature <= 0 or not 0 <= alpha <= 1:
+        raise ValueError(f"temperature must be in (0, inf), alpha in [0, 1]. Got {temperature} and {alpha}.")
+    if not isinstance(teacher, Adapted) and (target != "features" or data is None):
+        raise TypeError(
+            f"A teacher of logits, or of its own data, is what kzoo.adapt returned. Got {type(teacher).__name__}: pass "
+            "target='features' and data."
+        )
+
+
+def _student(student: Any, *, weights: str | Path | None, scaling: str | None) -> tuple[Any, Seen]:
+    """The student's source, or ``"auto"``, and what its start weights have seen."""
+    if not isinstance(student, str) or student != "auto":
+        source = source_of(student, weights=weights, scaling=scaling)
+        return source, source.seen
+    if scaling:
+        raise ValueError(f"scaling is for a model of yours; 'auto' has its own. Got {scaling!r}.")
+    return student, Seen()
+
+
+def _imitate_logits(teacher: Adapted, prepared: Prepared, how: DistillationRecord, *, seed: int) -> Adapted:
+    """The student, trained to give the teacher's logits."""
     feed, scale = make_feed(prepared, None, seed, mixable=False)
     model = keras.Model(teacher.network.input, teacher.network.output, name=f"{teacher.card.name}_teacher")
-    said = listen(Teacher(model, teacher.preprocessor), splits, prepared.schedule, seed=seed)
+    outputs = listen(Teacher(model, teacher.preprocessor), prepared.splits, prepared.schedule, seed=seed)
 
     def as_targets(logits: np.ndarray) -> np.ndarray:
         if scale is None:
             return logits
         return ((np.asarray(teacher.finish(logits)) - scale[0]) / scale[1]).astype(np.float32)
 
-    said_of = {name: as_targets(values) for name, values in said.train.items()}
-    loss = Distillation(teacher.kind, temperature=temperature, alpha=share)
-    results = train_taught(prepared, feed, said_of, loss)
-    how = DistillationRecord(teacher=teacher.card.name, target=target, temperature=temperature, alpha=share)
+    taught = {name: as_targets(values) for name, values in outputs.train.items()}
+    loss = Distillation(teacher.kind, temperature=how.temperature, alpha=how.alpha)
+    results = train_taught(prepared, feed, taught, loss)
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how)
 
 
 def _recipe(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     return (auto if weights else imitate)(card, examples=examples, weights=weights)
-
-
-def _splits(teacher: Adapted, data: Any, seen: Seen) -> tuple[Splits, bool]:
-    """What the student learns from, is selected on and measured on; and whether it has labels.
-
-    Nothing that was `seen` by the teacher or by the student's start weights is tested on.
-    """
-    if data is None:
-        return exclude(teacher.splits(), seen), True
-    if isinstance(data, Task):
-        splits = read(data, teacher.preprocessor.modality, seen=seen)
-        if data.kind != teacher.kind or list(splits.labels) != list(teacher.labels):
-            raise ValueError(
-                f"The teacher knows {teacher.kind} of {list(teacher.labels)}; the task has {data.kind} of "
-                f"{list(splits.labels)}."
-            )
-        return splits, True
-    try:
-        own = exclude(teacher.splits(), seen)
-    except ValueError as error:
-        raise ValueError(
-            "Unlabelled data teaches; choices are made on the teacher's own splits, and these are gone. Pass a task "
-            f"instead. ({error})"
-        ) from error
-    examples, audit = read_unlabelled(data, teacher.preprocessor.modality)
-    known = {*own.validation.digests, *own.test.digests}
-    keep = [index for index, digest in enumerate(examples.digests) if digest not in known]
-    left = len(examples) - len(keep)
-    notes = [*audit.notes, *([f"{left} examples left out: the teacher was chosen or tested on them"] if left else [])]
-    if not keep:
-        raise ValueError("All of the data is in the teacher's validation or test split: bring other data.")
-    examples = examples.take(keep)
-    said = teacher.outputs(examples)
-    # What the teacher takes them for stands where labels would, for what needs some, like a probe.
-    targets = get_task_kind(teacher.kind).targets_of(said)
-    train_part = dataclasses.replace(examples, targets=targets)
-    return dataclasses.replace(own, train=train_part, audit=Audit(audit.set_aside, notes)), False

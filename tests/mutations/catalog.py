@@ -678,7 +678,7 @@ MODELS = [
     ),
     Mutation(
         "a student learns from what its teacher was tested on",
-        "_splits",
+        "_unlabelled_splits",
         "{*own.validation.digests, *own.test.digests}",
         "{*own.validation.digests}",
         "tests/distillation/test_distill.py::test_unlabelled_pictures_are_enough",
