@@ -131,6 +131,7 @@ STORIES = {
     "serving/test_c_program": "an exported model without Python",
     "test_docs": "the documentation, and its code",
     "test_benchmarks": "the scripts and tables of benchmarks/",
+    "test_global_state": "what `import kzoo`, `list_models` and `plan` leave as it is",
     "test_fusion": "several backbones from specs to export",
     "test_laws": "the laws of the house",
     "test_mirror": "this one",

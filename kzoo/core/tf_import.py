@@ -27,5 +27,7 @@ def import_tensorflow() -> None:
             tf.config.list_physical_devices()
             tf.get_logger().setLevel("WARNING")
     finally:
+        # TensorFlow has read the level by now: processes that this one starts decide for themselves.
+        os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
         os.dup2(kept, 2)
         os.close(kept)
