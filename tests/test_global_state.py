@@ -39,7 +39,8 @@ def state():
             keras.config.is_traceback_filtering_enabled(),
         ]
         found["tensorflow"] = [
-            repr(tf.random.get_global_generator().state.numpy()), tf.config.threading.get_inter_op_parallelism_threads(),
+            repr(tf.random.get_global_generator().state.numpy()),
+            tf.config.threading.get_inter_op_parallelism_threads(),
             tf.config.threading.get_intra_op_parallelism_threads(), tf.config.get_soft_device_placement(),
             tf.config.functions_run_eagerly(), repr(tf.distribute.get_strategy().__class__),
         ]
