@@ -53,7 +53,7 @@ def plan(
     verbose: int = 1,
     seed: int = 0,
 ) -> Plan:
-    """What `adapt` would do with the same arguments: reads and checks the data, builds the model, trains nothing.
+    """Shows what `adapt` would do with the same arguments: reads and checks the data, builds the model, trains nothing.
 
     It sets no seed, writes no profile and leaves no other trace in the process.
 

@@ -50,7 +50,7 @@ ASKED = ("what a delightful film", "awful, we left early", "酒店很舒服，�
 
 @dataclass(frozen=True)
 class Demo:
-    """What the demo found.
+    """Results of the demo.
 
     Args:
         transferred: test accuracy on digits, from `kzoo_nano_image`.

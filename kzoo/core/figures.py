@@ -41,7 +41,7 @@ VALIDATION = {"color": ORANGE, "linestyle": "--", "marker": "s", "label": "valid
 
 @dataclass(frozen=True)
 class PictureAxes:
-    """What the axes of an image mean, where they mean something, as those of a spectrogram do.
+    """The axes of an image that has some, such as a spectrogram.
 
     Args:
         x: label of the horizontal axis.

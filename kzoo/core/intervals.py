@@ -47,7 +47,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class SamplingUnits:
-    """What was drawn independently: examples, or groups of them.
+    """The units that were drawn independently: examples, or groups of them.
 
     Args:
         rows: sums over the examples of each unit, float64 (U, D).

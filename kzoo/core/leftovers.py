@@ -44,7 +44,7 @@ def prefix(target: Path, kind: str) -> str:
 
 
 def find_asides(folder: Path, *, name: str | None = None) -> list[SiblingFolder]:
-    """What stands beside targets in a folder: of the one of that name, or of all."""
+    """Leftovers beside the target of that name in a folder, or beside all targets."""
     found = []
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):

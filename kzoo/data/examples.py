@@ -66,7 +66,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class RawData:
-    """What a source holds, before anything is checked.
+    """The content of a source, before it is checked.
 
     Args:
         splits: ``{"all": ...}`` where the source knows no splits, else some of train, validation and test.
@@ -102,7 +102,7 @@ class CheckedColumn:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found wrong with the data.
+    """Problems that were found in the data.
 
     Args:
         set_aside: name and reason of each example that is not used.
@@ -170,7 +170,7 @@ class Splits:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def seen(self) -> Seen:
-        """What weights that are trained and selected on these splits have seen."""
+        """The examples that weights have seen after training and selection on these splits."""
         return Seen.of(trained=self.train.digests, chosen=self.validation.digests)
 
 

@@ -82,7 +82,7 @@ def list_files(source: Any, suffixes: Sequence[str]) -> Any:
 
 
 def name_files(column: np.ndarray, noun: str) -> list[str]:
-    """What to call each: its path, or its number."""
+    """The name of each file: its path, or its number."""
     return [value if isinstance(value, str) else f"{noun} {index}" for index, value in enumerate(column)]
 
 

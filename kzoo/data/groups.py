@@ -70,7 +70,7 @@ def refuse_function(value: Any, *, what: str, source: str) -> None:
 
 
 def of_paths(function: Any, paths: Sequence[Any], *, what: str, source: str) -> list[Any]:
-    """What a user's function says of each path; its errors say which path it was."""
+    """The results of a user's function of each path; an error names the path."""
     found = []
     for path in paths:
         if not isinstance(path, str | Path):

@@ -18,7 +18,7 @@ from kzoo.specs.checked_json import Check, checked, many, record
 
 @dataclass(frozen=True)
 class MemberInput:
-    """What one backbone takes of the joint input.
+    """The part of the joint input that one backbone takes.
 
     Args:
         span: from which number of an example to which; None: all of it.
@@ -48,7 +48,7 @@ class JointTextPreprocessor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what the network takes, without the batch."""
+        """Shape of the network's input, without the batch."""
         return (self.size,)
 
     @property

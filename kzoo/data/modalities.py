@@ -40,7 +40,7 @@ AUDIO_NAMES = ("audio", "path", "file", "filename", "filepath", "file_name", "fi
 
 @dataclass(frozen=True)
 class SourceQuery:
-    """What is looked for in a source.
+    """The columns to look for in a source.
 
     Args:
         modality: of the inputs.
@@ -218,7 +218,7 @@ def named_modalities(task: Task) -> list[Modality]:
 
 
 def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) -> Modality:
-    """What a backbone is fed with: what the data is known to be, what the task names, else what it is made for.
+    """The modality of a backbone's input: that of the data if known, else that of the task, else the backbone's own.
 
     Raises:
         ValueError: the backbone cannot take it.

@@ -20,7 +20,7 @@ def marks(digests: Sequence[str], count: int) -> Any:
 
 
 def first(seed: int) -> Any:
-    """What the numbers of versions are added to, int32."""
+    """The number to which the numbers of views are added, int32."""
     return tf.constant(np.int64(seed * 7919).astype(np.int32))
 
 
@@ -41,7 +41,7 @@ def items(numbers: Any) -> Sequence[Any]:
 
 
 def version_key(preprocessor: Any, preset: Any, *, seed: int, own: str | None = None) -> dict[str, Any]:
-    """What a version of an example follows from, besides its content and number, as plain values.
+    """Everything besides content and number that a view of an example depends on, as plain values.
 
     Args:
         preprocessor: a dataclass; with a vocabulary in it, it is large, so its hash is given.

@@ -26,7 +26,7 @@ SLACK = 0.25
 
 @dataclass
 class SplitNotes:
-    """What a reader is told of the division; `divide` adds to it.
+    """Notes on the division; `divide` adds to them.
 
     Args:
         overlaps: name and reason of each example whose content or group is in two given splits.
@@ -237,7 +237,7 @@ def _place(order: Sequence[int], side: Sequence[int], counts: Mapping[str, int])
 
 
 def _strata(targets: np.ndarray) -> np.ndarray:
-    """What to stratify by: the class; the rarest label; the quantile of the first value."""
+    """The strata: the class; the rarest label; the quantile of the first value."""
     if targets.ndim == 1:
         return targets
     if not len(targets):

@@ -38,7 +38,7 @@ class Teacher:
 
 @dataclass(frozen=True)
 class TeacherOutputs:
-    """What a teacher says of each version, (N, V, values), by name of the augmentation; of validation (M, values)."""
+    """A teacher's outputs for each view, (N, V, values), by name of the augmentation; for validation (M, values)."""
 
     train: dict[str, np.ndarray]
     held: np.ndarray

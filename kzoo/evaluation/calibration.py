@@ -12,7 +12,7 @@ HOTTEST = 20.0
 
 
 def fit_temperature(probabilities: np.ndarray, truth: np.ndarray, *, kind: str) -> float:
-    """What to divide logits by so that their log loss on held-out examples is least (arXiv:1706.04599).
+    """The temperature that minimises the log loss of logits on held-out examples (arXiv:1706.04599).
 
     Args:
         probabilities: float (N, K).
@@ -37,7 +37,7 @@ def fit_temperature(probabilities: np.ndarray, truth: np.ndarray, *, kind: str) 
 
 
 def merit(outputs: np.ndarray, truth: np.ndarray, *, kind: str) -> tuple[float, float]:
-    """What to compare models by on held-out examples, larger is better: accuracy, then loss; of a regression its loss.
+    """The key that compares models on held-out examples, larger is better: accuracy, then loss; or the loss alone.
 
     Args:
         outputs: probabilities (N, K), or values.

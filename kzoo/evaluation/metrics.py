@@ -75,7 +75,7 @@ class Evaluation:
         return "".join(table._repr_html_() for table in self._tables())
 
     def _tables(self) -> list[Table]:
-        """What is printed; long tables are folded."""
+        """The printed tables; long ones are folded."""
         by_label = self.by_label
         if "examples" in by_label.columns:
             by_label = by_label.folded(by="examples", every="evaluation.by_label", noun="labels")

@@ -64,7 +64,7 @@ class Source:
 
     @property
     def weights_name(self) -> str | None:
-        """What to call the weights in a record."""
+        """The name of the weights in a record."""
         if self.fresh:
             return None
         return "own" if self.model is not None and self.weights is None else self.weights and str(self.weights)
@@ -87,7 +87,7 @@ class Source:
 
     @property
     def channels(self) -> int:
-        """Of the images that it takes."""
+        """Channels of the images that it takes."""
         if self.model is not None:
             return self.model.input_shape[-1]
         return self.card.arguments.get("channels", 3) if self.card.source == "pretrained" else 3

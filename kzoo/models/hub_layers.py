@@ -39,13 +39,13 @@ class HubLayer(keras.layers.Layer):
             self.inner.build(input_shape)
 
     def call(self, inputs: Any, position_embeddings: Any = None, **options: Any) -> Any:
-        """What the layer gives; `position_embeddings` are tensors that DINOv3's take."""
+        """Outputs of the layer; `position_embeddings` are tensors that DINOv3's layers take."""
         if position_embeddings is not None:
             options["position_embeddings"] = position_embeddings
         return self.inner(inputs, **options)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         # As an object, and not as text, so that it is checked like all that a file names.
         network = json.loads(self.network)
         return super().get_config() | {"network": network, "path": list(self.place)}

@@ -59,15 +59,15 @@ def _look(layer: Any) -> tuple[Any, ...]:
 
 
 def unscaled_note(name: str) -> str:
-    """What a reader should know of a model that says nothing of its pixels."""
+    """A note on a model that does not say how its pixels are scaled."""
     return f"Pixels reach {name} in 0..255: pass scaling= if it was trained on others."
 
 
 def recognised_note(card: BackboneSpec) -> str:
-    """What a reader should know of a model that is one of the catalog."""
+    """A note on a model that was recognised as one of the catalog."""
     return f"Recognised as {card.name}: pixels are scaled as it needs ({card.scaling})."
 
 
 def overruled_note(card: BackboneSpec, scaling: str) -> str:
-    """What a reader should know where a user wants another scaling than the catalog."""
+    """A note on a scaling that differs from the catalog's."""
     return f"Recognised as {card.name}, published for {card.scaling} pixels: scaling={scaling!r} is taken, as asked."

@@ -27,7 +27,7 @@ class SliceFeatures(keras.layers.Layer):
         return (input_shape[0], self.stop - self.start)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "start": self.start, "stop": self.stop}
 
 
@@ -56,5 +56,5 @@ class MeanOfProbabilities(keras.layers.Layer):
         return input_shape[0]
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "temperatures": self.temperatures, "kind": self.kind}

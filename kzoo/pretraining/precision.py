@@ -37,7 +37,7 @@ def find_precision(name: str = "auto") -> str:
 
 @contextlib.contextmanager
 def policy(name: str) -> Iterator[None]:
-    """What is built inside computes in a precision; weights are float32 in any."""
+    """Layers that are built inside compute in a precision; weights are always float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:

@@ -89,7 +89,7 @@ class Adapted:
 
     @property
     def seen(self) -> Seen:
-        """What its weights have seen, before too: no such example is tested on when it is adapted again."""
+        """The examples that its weights have seen: none of them is tested on when it is adapted again."""
         return self.record.seen
 
     @cached_property

@@ -52,6 +52,6 @@ def show(
 
 
 def title_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[str]:
-    """What to call targets in a line of text."""
+    """Targets as text, one line each."""
     names = get_task_kind(kind).name_targets(targets, labels)
     return [name if isinstance(name, str) else ", ".join(name) for name in names]

@@ -49,7 +49,7 @@ class Pretrained:
 
     @property
     def seen(self) -> Seen:
-        """What its weights have seen: no such example is tested on once it is adapted."""
+        """The examples that its weights have seen: none of them is tested on when it is adapted."""
         return self.record.seen
 
     def save(self, directory: str | Path) -> Path:
@@ -88,7 +88,7 @@ class Pretrained:
         return figures.course(self.record.course, title=self.card.name)
 
     def summary(self) -> Table:
-        """What it is and how it was made."""
+        """Its model and how it was pretrained."""
         rows = [
             ("modality", self.card.modality),
             ("parameters", f"{self.backbone.count_params():,}"),
@@ -154,7 +154,7 @@ def open_backbone(
 
 
 def seen_by(card: BackboneSpec) -> Seen:
-    """What the weights of a registered `Pretrained` have seen."""
+    """The examples that the weights of a registered `Pretrained` have seen."""
     return load_pretrained(card.arguments["folder"]).seen if card.constructor == OPEN else Seen()
 
 

@@ -17,7 +17,7 @@ KINDS = {"card.json": "saved model", "state.json": "checkpoint"}
 
 @dataclass(frozen=True)
 class Verified:
-    """What was found of one directory.
+    """The result for one directory.
 
     Args:
         directory: which.

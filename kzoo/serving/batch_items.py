@@ -17,7 +17,7 @@ Read = Callable[[Any], tuple[Any, Any]]
 
 
 def read_items(strings: Any, *, read: Read, spec: tf.TensorSpec) -> tuple[Any, Any]:
-    """What `read` makes of the good items of a batch, and what is wrong with each item.
+    """The results of `read` for the good items of a batch, and the reason against each other item.
 
     Args:
         strings: encoded items, string (B,).

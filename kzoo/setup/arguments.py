@@ -110,7 +110,7 @@ def check_callbacks(
 
 
 def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strategy: tf.distribute.Strategy) -> list[str]:
-    """What a reader should know of batches that are smaller than the schedule says."""
+    """Notes on batches that are smaller than the schedule says."""
     notes = []
     replicas = strategy.num_replicas_in_sync
     for number, (before, phase) in enumerate(zip(wanted.phases, made.phases, strict=True), start=1):
@@ -125,7 +125,7 @@ def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strateg
 
 
 def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: TaskKind) -> list[str]:
-    """What a reader should know where an augmentation mixes examples, and their targets cannot be mixed."""
+    """Notes on an augmentation that would mix examples whose targets cannot be mixed."""
     mixing = [each.augmentation for each in schedule.phases if getattr(PRESETS.get(each.augmentation), "mix", 0)]
     if kind.has_labels or not modality.mixes or not mixing:
         return []

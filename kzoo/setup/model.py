@@ -59,23 +59,23 @@ class FusedSource:
 
     @property
     def weights_name(self) -> str | None:
-        """What to call the weights in a record; None where no member has any."""
+        """The name of the weights in a record; None if no member has any."""
         names = [member.weights_name for member in self.members.values()]
         return " + ".join(name or "random" for name in names) if any(names) else None
 
     @property
     def seen(self) -> Seen:
-        """What the weights of any member have seen."""
+        """The examples that the weights of any member have seen."""
         return functools.reduce(or_, (member.seen for member in self.members.values()))
 
     @property
     def channels(self) -> int:
-        """Of the images that all take."""
+        """Channels of the images that all members take."""
         return next(iter(self.members.values())).channels
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader should know of the members."""
+        """Notes on the members."""
         return tuple(note for member in self.members.values() for note in member.notes)
 
     def check(self, size: int) -> None:

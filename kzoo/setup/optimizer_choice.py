@@ -72,7 +72,7 @@ def describe_optimizer(optimizer: Any) -> OptimizerChoice:
 
 
 def _name_of(optimizer: keras.optimizers.Optimizer) -> str:
-    """What an optimizer's class is called in a phase."""
+    """The name of an optimizer's class in a phase."""
     kind = type(optimizer)
     # Its config is taken for that of the class itself: a subclass is another one.
     name = next((name for name in OPTIMIZERS if _PLAIN[name] is kind), keras.saving.get_registered_name(kind))

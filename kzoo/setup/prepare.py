@@ -1,4 +1,4 @@
-"""What is known and built before training: model, data, head, schedule, strategy."""
+"""Preparation of a run: model, data, head, schedule and strategy, before anything is trained."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def flag(value: Any, name: str) -> bool:
 
 
 def anything(value: Any, name: str) -> Any:
-    """Whatever it is."""
+    """Accepts any value."""
     return value
 
 
@@ -147,7 +147,7 @@ def maybe(check: Check) -> Check:
 
 
 def either(*checks: Check) -> Check:
-    """What one of several checks takes."""
+    """Accepts a value that one of several checks accepts."""
 
     def check(value: Any, name: str) -> Any:
         reasons = []

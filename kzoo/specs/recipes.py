@@ -144,7 +144,7 @@ def _tuning(train: str, *, views: int | None, **values: Any) -> Phase:
 
 
 def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
-    """What `adapt` does unless told otherwise.
+    """The schedule ``"auto"``, the default of `adapt`.
 
     A card with a rate of its own is tuned whole at that rate: for a few epochs, from the probe; or, without weights,
     for more of them, from the start. Otherwise, under 50 examples the probe alone; from 50 on the probe, then the last

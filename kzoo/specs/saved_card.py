@@ -141,7 +141,7 @@ def _arguments(constructor: str, values: Any, alike: Sequence[BackboneSpec]) -> 
 
 
 def _like(examples: Sequence[Any]) -> Check:
-    """What is of the type of one of the examples; strings must be one of them."""
+    """Accepts values of the type of one of the examples; strings must be one of them."""
     kinds: list[Check] = []
     strings: set[str] = set()
     items: list[Any] = []

@@ -20,7 +20,7 @@ _NONE = np.zeros(0, np.uint64)
 
 @dataclass(frozen=True)
 class Seen:
-    """What a set of weights has seen. It travels with the weights through every verb, `save` and `load`.
+    """The examples that a set of weights has seen. It travels with the weights through every verb, `save` and `load`.
 
     An example in it never enters a later test split, and enters a later validation split only where it was in
     validation before, or where its label was not used and no unseen example is left.
@@ -47,7 +47,7 @@ class Seen:
 
     @classmethod
     def restore(cls, values: Mapping[str, str] | Sequence[str] | None) -> Seen:
-        """What `as_plain` gave. A list of digests, which kzoo 0.1 wrote, counts as trained on.
+        """Reads plain values of `as_plain`. A list of digests, which kzoo 0.1 wrote, counts as trained on.
 
         Raises:
             ValueError: it is neither.
@@ -64,7 +64,7 @@ class Seen:
 
     @classmethod
     def read(cls, path: Path) -> Seen:
-        """What `write` wrote; nothing where there is no such file."""
+        """Reads a file of `write`; an empty record if there is no such file."""
         if not path.is_file():
             return cls()
         with np.load(path, allow_pickle=False) as file:
@@ -80,7 +80,7 @@ class Seen:
         return {name: base64.b64encode(each.astype("<u8").tobytes()).decode() for name, each in arrays.items()}
 
     def __or__(self, other: Seen) -> Seen:
-        """What either has seen."""
+        """The examples that either has seen."""
         pairs = ((self.trained, other.trained), (self.chosen, other.chosen), (self.unlabelled, other.unlabelled))
         return Seen(*(np.union1d(*pair) for pair in pairs))
 
@@ -96,7 +96,7 @@ class Seen:
         return f"Seen({len(self.trained)} trained, {len(self.chosen)} chosen, {len(self.unlabelled)} unlabelled)"
 
     def sides(self, digests: Sequence[str]) -> np.ndarray:
-        """What is known of each example, int8 (N,): the highest of `NEW`, `UNLABELLED`, `CHOSEN`, `TRAINED` that holds.
+        """How each example was used, int8 (N,): the highest of `NEW`, `UNLABELLED`, `CHOSEN`, `TRAINED` that applies.
 
         Args:
             digests: hexadecimal, of at least 16 digits, N.
@@ -136,7 +136,7 @@ def remember(layers: Iterable[Any], seen: Seen) -> None:
 
 
 def recall(layers: Iterable[Any]) -> Seen:
-    """What the weights of any of these layers have seen, as far as kzoo trained them in this process."""
+    """The examples that the weights of any of these layers have seen, if kzoo trained them in this process."""
     found = Seen()
     for seen in {id(seen): seen for seen in (_LAYERS.get(layer) for layer in layers) if seen is not None}.values():
         found = found | seen

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned, from what. Use `Classification`, `MultiLabel` or `Regression`.
+    """The data and the kind of target. Use `Classification`, `MultiLabel` or `Regression`.
 
     Args:
         data: one of

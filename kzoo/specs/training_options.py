@@ -30,7 +30,7 @@ class OptimizerChoice:
     weight_decay: float | None = None
 
     def values_of(self, phase: Phase) -> dict[str, Any]:
-        """What it changes in a phase. A weight decay that is not given here stays that of the phase."""
+        """The fields that it changes in a phase. Without a weight decay here, that of the phase stays."""
         values: dict[str, Any] = {"optimizer": self.name, "optimizer_options": self.options}
         if self.learning_rate is not None:
             values["learning_rate"] = self.learning_rate
@@ -102,7 +102,7 @@ class TrainingOptions:
         return schedule.changed(lambda phase: {**(choice.values_of(phase) if choice else {}), **given})
 
     def notes(self) -> list[str]:
-        """What a reader of a plan should know of them."""
+        """Notes on the options, for a plan."""
         notes = []
         if isinstance(self.optimizer, OptimizerChoice):
             options = ", ".join(f"{name}={value!r}" for name, value in self.optimizer.options)
@@ -116,7 +116,7 @@ class TrainingOptions:
         return notes
 
     def record(self) -> OptionsRecord:
-        """What the record says of them, beside the schedule."""
+        """The record of the options, besides the schedule."""
         return OptionsRecord(
             loss=None if self.loss is None else name_of(self.loss),
             metrics=[name_of(metric) for metric in self.metrics],
@@ -127,7 +127,7 @@ class TrainingOptions:
 
 
 def name_of(value: Any) -> str:
-    """What a loss, a metric or another callable is called.
+    """The name of a loss, a metric or another callable.
 
     Example:
         >>> name_of(name_of)

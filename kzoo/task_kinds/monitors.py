@@ -1,4 +1,4 @@
-"""What validation can select by: scores of rows of truth and of probabilities, (N, outputs) each, higher is better."""
+"""Monitors: scores of truth and probabilities, (N, outputs) each, that validation can select by; higher is better."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def verified(split: Split, indices: Any) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Feed:
-    """What the loop trains and chooses on.
+    """The training and validation data of the loop.
 
     Args:
         train: the training split.

@@ -30,7 +30,7 @@ Groups = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True)
 class PhaseResult:
-    """What one phase came to.
+    """The result of one phase.
 
     Args:
         phase: the phase.
@@ -152,7 +152,7 @@ def _verify(feed: Feed) -> None:
 
 @dataclass(frozen=True)
 class _Loop:
-    """What all phases share."""
+    """The values that all phases share."""
 
     model: keras.Model
     groups: Groups

@@ -78,7 +78,7 @@ class _Grouped(keras.optimizers.Optimizer):
         super().update_step(gradient, variable, rate)
 
     def get_config(self) -> dict[str, Any]:
-        """What the optimizer is made from."""
+        """Arguments of the optimizer."""
         return super().get_config() | {"factors": dict(self._factors), "decays": dict(self._decays)}
 
 

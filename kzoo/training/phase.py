@@ -28,7 +28,7 @@ from kzoo.training.strategies import whole_batch
 
 @dataclass(frozen=True)
 class PhaseOutcome:
-    """What the training of a phase came to.
+    """The result of training a phase.
 
     Args:
         state: what validation says of the weights that are kept; None where no epoch ended with sound ones.

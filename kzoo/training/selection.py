@@ -60,7 +60,7 @@ Monitor = Callable[[np.ndarray, np.ndarray], float]
 
 @dataclass(frozen=True)
 class WeightsState:
-    """What validation says of one set of weights.
+    """The validation result of one set of weights.
 
     Args:
         losses: float64 (N,): the loss of each example by which states are compared; infinite where it is no number.

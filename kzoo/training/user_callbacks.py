@@ -81,7 +81,7 @@ class UserCallbacks:
                 each.mode = DIRECTIONS[each.monitor]
 
     def of_phase(self) -> list[Callback]:
-        """What the `fit` of a phase is called with."""
+        """Arguments of the `fit` of a phase."""
         return [*([self._run] if self._run else []), *self._ends]
 
     def finish(self) -> None:

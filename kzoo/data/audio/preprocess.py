@@ -81,7 +81,7 @@ class AudioPreprocessor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what the network takes, without the batch."""
+        """Shape of the network's input, without the batch."""
         return (self.edge, self.edge, self.channels) if self.edge else self.front.shape(self.samples)
 
     @property
@@ -91,7 +91,7 @@ class AudioPreprocessor:
 
     @property
     def axes(self) -> PictureAxes:
-        """What the axes of its spectrograms mean, for figures."""
+        """The axes of its spectrograms, for figures."""
         return PictureAxes("time (s)", self.front.scale_name, self.samples / self.front.rate, self.front.ticks())
 
     def __str__(self) -> str:
@@ -230,7 +230,7 @@ class AudioReader:
         return False
 
     def key(self, augmentation: str) -> dict[str, Any]:
-        """What a version of a recording follows from, besides its content and number, as plain values."""
+        """Everything besides content and number that a view of a recording depends on, as plain values."""
         own = self.own.key if augmentation == OWN else None
         return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed, own=own)
 

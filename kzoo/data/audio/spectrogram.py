@@ -51,14 +51,14 @@ class FrontEnd:
             raise ValueError(f"kind of a front end must be one of {', '.join(KINDS)}. Got {self.kind!r}.")
 
     def shape(self, samples: int) -> tuple[int, int]:
-        """Of the features of so many samples: steps in time, and values in each."""
+        """Shape of the features of so many samples: time steps, and values per step."""
         if self.kind == "waveform":
             return (samples, 1)
         return (samples // self.hop + (self.kind == "log_mel"), self.mels)
 
     @property
     def scale_name(self) -> str:
-        """What the vertical axis of a spectrogram shows."""
+        """The vertical axis of a spectrogram."""
         return "mel band" if self.kind == "whisper" else "frequency (Hz)"
 
     def ticks(self) -> list[tuple[float, str]]:
@@ -94,7 +94,7 @@ def _mel(hertz: float) -> float:
 
 @functools.lru_cache(maxsize=16)
 def _layer(front: FrontEnd) -> Any:
-    """What computes mel spectrograms: (B, mels, steps) of powers, or Whisper's logarithms (B, steps, mels)."""
+    """The layer that computes mel spectrograms: powers (B, mels, steps), or Whisper's logarithms (B, steps, mels)."""
     with tf.init_scope():
         if front.kind == "log_mel":
             return keras.layers.MelSpectrogram(
@@ -133,7 +133,7 @@ class WaveformFeatures(keras.layers.Layer):
         return (input_shape[0], *self.front.shape(self.samples))
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "samples": self.samples, "front": asdict(self.front)}
 
 
@@ -164,7 +164,7 @@ class SpectrogramImage(keras.layers.Layer):
         return (input_shape[0], self.edge, self.edge, self.channels)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "edge": self.edge, "channels": self.channels}
 
 

@@ -95,7 +95,7 @@ def _webp(data: bytes) -> tuple[int, int]:
 
 
 def _frames(data: bytes) -> tuple[int, int, int]:
-    """Of a GIF's frames: the greatest width and height, and the pixels of all (GIF89a, sections 18 to 25).
+    """The greatest width and height of a GIF's frames, and the pixels of all of them (GIF89a, sections 18 to 25).
 
     Of a file that is cut off, what there is; of one with more than `MOST_BLOCKS` blocks, more pixels than are accepted.
     """

@@ -135,7 +135,7 @@ class ImagePreprocessor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what the network takes, without the batch."""
+        """Shape of the network's input, without the batch."""
         return (self.size, self.size, self.channels)
 
     @property
@@ -188,7 +188,7 @@ class Resize(keras.layers.Layer):
         return (input_shape[0], size, size, self.preprocessor.channels)
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return super().get_config() | dataclasses.asdict(self.preprocessor)
 
 

@@ -82,7 +82,7 @@ class ImageReader:
         return self.mixable and augmentation in PRESETS and PRESETS[augmentation].mix > 0
 
     def key(self, augmentation: str) -> dict[str, Any]:
-        """What a version of an image follows from, besides its content and number, as plain values."""
+        """Everything besides content and number that a view of an image depends on, as plain values."""
         own = self.own.key if augmentation == OWN else None
         return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed, own=own)
 

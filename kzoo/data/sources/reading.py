@@ -20,7 +20,7 @@ from kzoo.specs.task import Task
 
 
 def read_source(task: Task, modality: Modality) -> RawData:
-    """What the task's data holds, unchecked.
+    """The content of the task's data, unchecked.
 
     Raises:
         TypeError: the form is none that kzoo reads.

@@ -199,7 +199,7 @@ def _paths(values: Any, wanted: SourceQuery) -> Sequence[Any]:
 
 
 def names_of_columns(path: Path) -> list[str]:
-    """What may be the names of the columns of a table, from its first line alone."""
+    """Possible names of a table's columns, from its first line alone."""
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         line = file.readline()
     return [name.strip() for name in re.split(r"[,\t:]", re.sub(r"[\"{}]", "", line))]

@@ -15,7 +15,7 @@ from kzoo.data.sources.reading import read_data
 
 
 def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
-    """What can be read of some data, each content once, whatever labels there may be.
+    """The readable examples of some data, each content once; labels are ignored.
 
     Args:
         data: a folder of files of any depth, TFRecords (a file, a folder or a pattern of them), a table or DataFrame
@@ -62,7 +62,7 @@ def _collect(data: Any, reads: Modality, notes: list[str]) -> Examples:
 
 
 def _training_part(raw: RawData) -> Examples:
-    """What may be learned from: the training split, or what is in none."""
+    """The examples to learn from: the training split, or those in no split."""
     found = next((raw.splits[name] for name in ("train", "all") if name in raw.splits), None)
     if found is None:
         raise ValueError("There is no training split.")

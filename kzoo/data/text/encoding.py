@@ -70,7 +70,7 @@ def read_text(path: Path, notes: list[str]) -> str:
 
 
 def describe(name: str) -> str:
-    """What a reader should know of an encoding that was found; nothing of Unicode, which is certain."""
+    """A note on an encoding that was guessed; "" for Unicode, which is certain."""
     if name.startswith("utf"):
         return ""
     return f"is not UTF-8: it was read as {name}. Save it as UTF-8 if letters are wrong"

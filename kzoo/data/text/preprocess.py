@@ -55,7 +55,7 @@ class TextPreprocessor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what the network takes, without the batch."""
+        """Shape of the network's input, without the batch."""
         return (self.size,)
 
     @property
@@ -177,7 +177,7 @@ class TextReader:
         return False
 
     def key(self, augmentation: str) -> dict[str, Any]:
-        """What a version of a text follows from, besides its content and number, as plain values."""
+        """Everything besides content and number that a view of a text depends on, as plain values."""
         own = self.own.key if augmentation == OWN else None
         return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed, own=own)
 

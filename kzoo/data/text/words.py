@@ -38,6 +38,6 @@ def simplify(texts: Any) -> Any:
 
 @functools.cache
 def _bases() -> np.ndarray:
-    """What is left of each simple code point without its accents; -1 for an accent, which is left out."""
+    """Each simple code point without its accents; -1 for an accent, which is left out."""
     bases = [ord(unicodedata.normalize("NFD", chr(code))[0]) for code in range(_SIMPLE)]
     return np.array([-1 if unicodedata.category(chr(base)) == "Mn" else base for base in bases], np.int32)

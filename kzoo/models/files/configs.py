@@ -208,7 +208,7 @@ def _check_filters(config: Mapping[str, Any]) -> None:
 
 
 def _public(name: str, modules: tuple[str, ...]) -> Any:
-    """What one of some modules of Keras's has under a public name, or None."""
+    """The object that one of some modules of Keras has under a public name, or None."""
     if name.startswith("_") or not name.isidentifier():
         return None
     for module in modules:
@@ -232,7 +232,7 @@ def _import_package(module: Any, registered: Any) -> None:
 
 
 def _kinds() -> tuple[type, ...]:
-    """What a configuration may have instances of."""
+    """The classes that a configuration may name."""
     return (
         *(keras.Layer, keras.Operation, keras.Initializer, keras.Regularizer, keras.constraints.Constraint),
         *(keras.DTypePolicy, keras.dtype_policies.DTypePolicyMap, keras.random.SeedGenerator, keras.Loss, keras.Metric),

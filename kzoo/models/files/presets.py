@@ -71,7 +71,7 @@ def _check_links(folder: Path) -> None:
 
 
 def _check_plain(config: dict[str, Any], tokenizer: Any) -> None:
-    """Of a folder in Hugging Face's form."""
+    """Reads a folder in Hugging Face's form."""
     if "auto_map" in config or (isinstance(tokenizer, dict) and "auto_map" in tokenizer):
         raise ValueError("The model needs code of its own (auto_map), which kzoo does not run.")
     if not isinstance(config.get("model_type"), str):

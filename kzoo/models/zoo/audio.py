@@ -110,7 +110,7 @@ class RotaryBlock(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         parts = {"block": self.block, "rotary": self.rotary}
         plain = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
         # They are built with this layer, and not before it.

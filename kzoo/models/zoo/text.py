@@ -127,7 +127,7 @@ class PaddingMask(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "pad": self.pad}
 
 
@@ -153,7 +153,7 @@ class NgramHashes(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "length": self.length, "buckets": self.buckets}
 
 
@@ -194,7 +194,7 @@ class MaskedMean(keras.layers.Layer):
         return (input_shape[0][0], input_shape[0][-1])
 
     def get_config(self) -> dict[str, Any]:
-        """What the layer is made from."""
+        """Arguments of the layer."""
         return {**super().get_config(), "power": self.power}
 
 

@@ -1,4 +1,4 @@
-"""What all objectives share: inputs and answers made from examples, a network, a loss."""
+"""The base of all objectives: inputs and targets made from examples, a network, a loss."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Objective:
     labelled: ClassVar[bool] = False
 
     def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
-        """What the network takes, and what is wanted of it; made by tf.data, the same again for the same seed.
+        """Inputs and targets of the network, made by tf.data; the same for the same seed.
 
         Args:
             examples: (B * views, ...), all views of an example, then of the next.

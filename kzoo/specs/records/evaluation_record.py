@@ -1,4 +1,4 @@
-"""What was measured on the test split of a run."""
+"""The test result of a run."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class MetricRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "metric") -> MetricRecord:
-        """What `as_plain` of an `EvaluationRecord` gave; ValueError where it is none."""
+        """Reads plain values of `EvaluationRecord.as_plain`; raises ValueError for others."""
         return cls(**checked(values, dict.fromkeys(required(cls), real), name=name, needed=required(cls)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRecord:
-    """What was measured on the test split.
+    """Metrics on the test split.
 
     Args:
         size: number of examples.
@@ -53,6 +53,6 @@ class EvaluationRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "test") -> EvaluationRecord:
-        """What `as_plain` gave; ValueError where it is none."""
+        """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {"size": COUNT, "metrics": by_name(MetricRecord.restore), "notes": NAMES}
         return cls(**checked(values, checks, name=name, needed=required(cls)))

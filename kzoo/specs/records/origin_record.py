@@ -1,4 +1,4 @@
-"""What a merged model was made of, and who taught a student."""
+"""The members of a merged model, and the teacher of a student."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORMER = {"what": "target", "labels": "alpha"}
 
 @dataclass(frozen=True, kw_only=True)
 class MergeRecord:
-    """What a merged model was made of.
+    """The members of a merged model.
 
     Args:
         how: ``"ensemble"``, ``"greedy soup"``, ``"uniform soup"`` or ``"interpolation"``.
@@ -40,7 +40,7 @@ class MergeRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "merged") -> MergeRecord:
-        """What `as_plain` gave; ValueError where it is none."""
+        """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {
             "how": NAME,
             "members": NAMES,
@@ -69,7 +69,7 @@ class DistillationRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "distilled") -> DistillationRecord:
-        """What `as_plain` of a `RunRecord` gave; ValueError where it is none."""
+        """Reads plain values of `RunRecord.as_plain`; raises ValueError for others."""
         values = {_FORMER.get(each, each): value for each, value in record(values, name).items()}
         checks: dict[str, Check] = {"teacher": NAME, "target": NAME, "temperature": real, "alpha": real}
         return cls(**checked(values, checks, name=name, needed=required(cls)))

@@ -1,4 +1,4 @@
-"""What one phase of a run did."""
+"""The record of one phase of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, by_name,
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseRecord:
-    """What one phase did.
+    """The record of one phase.
 
     Args:
         phase: as it was trained.
@@ -52,7 +52,7 @@ class PhaseRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "phase") -> PhaseRecord:
-        """What `as_plain` gave; ValueError where it is none. Files of kzoo 0.1 do not say what ran."""
+        """Reads plain values of `as_plain`; raises ValueError for others. Files of kzoo 0.1 do not name the runtime."""
         checks: dict[str, Check] = {
             "phase": _phase,
             "groups": NAMES,

@@ -87,7 +87,7 @@ class PretrainedRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "record") -> PretrainedRecord:
-        """What `as_plain` gave, of this kzoo or an earlier one.
+        """Reads plain values of `as_plain`, of this kzoo or an earlier one.
 
         Args:
             values: plain values, as JSON has them.

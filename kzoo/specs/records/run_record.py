@@ -21,7 +21,7 @@ _FORMER = {"held": "validation_fingerprint"}
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RunRecord:
-    """What `kzoo.adapt` did, on which data, and what came out. It prints as a table, and nothing in it can be changed.
+    """The record of a run: settings, data, phases and results. It prints as a table and is frozen.
 
     Args:
         task: the data and the kind of target.
@@ -76,7 +76,7 @@ class RunRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "record") -> RunRecord:
-        """What `as_plain` gave, of this kzoo or an earlier one: what that one did not record has its default.
+        """Reads plain values of `as_plain`, of this kzoo or an earlier one; fields that it lacks get their default.
 
         Args:
             values: plain values, as JSON has them.

@@ -53,7 +53,7 @@ class TaskRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "task") -> TaskRecord:
-        """What `as_plain` gave; ValueError where it is none."""
+        """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {
             **{each: maybe(NAME) for each in ("data", "image", "text", "groups", "separator")},
             "audio": maybe(either(flag, NAME)),
@@ -90,6 +90,6 @@ class OptionsRecord:
 
     @classmethod
     def restore(cls, values: Any, name: str = "options") -> OptionsRecord:
-        """What `as_plain` of a `RunRecord` gave; ValueError where it is none."""
+        """Reads plain values of `RunRecord.as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = dict.fromkeys(("loss", "precision", "augmentation", "monitor"), maybe(NAME))
         return cls(**checked(values, {**checks, "metrics": NAMES}, name=name))

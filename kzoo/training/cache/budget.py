@@ -37,7 +37,7 @@ class CachePlan:
         return "float32" if self.precision == "bfloat16" else self.dtype
 
     def bytes(self, *, size: int, train: int, held: int) -> int:
-        """What they take.
+        """The room that they take.
 
         Args:
             size: activations for one example.
@@ -50,7 +50,7 @@ class CachePlan:
 
 @dataclass(frozen=True)
 class CacheLimits:
-    """What activations may take.
+    """The room for activations.
 
     Args:
         memory: bytes.

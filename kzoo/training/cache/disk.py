@@ -51,7 +51,7 @@ class Block:
         )
 
     def card(self) -> dict[str, Any]:
-        """What it was written with, for `table`."""
+        """The description of a block, for `table`."""
         return card_of(self.path)
 
 
@@ -128,12 +128,12 @@ class Writer:
 
     @property
     def block(self) -> Block:
-        """What was written, once it is there."""
+        """The written block, once it is there."""
         return Block(self.target, self.digests, self.tensors)
 
 
 def card_of(path: Path) -> dict[str, Any]:
-    """What a block was written with; nothing where that cannot be read."""
+    """The description of a block; empty if it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
         return json.loads((path / INDEX).read_text(encoding="utf-8"))["card"]
     return {}

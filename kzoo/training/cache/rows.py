@@ -41,7 +41,7 @@ class MemoryBlock:
 
 
 class RowSource:
-    """What rows of one trunk and of several have in common."""
+    """The base of the rows of one trunk and of several."""
 
     index: np.ndarray
 
