@@ -1,4 +1,4 @@
-"""The demonstration: bundled backbones adapted to a few examples, evaluated and exported, offline, in a minute."""
+"""The demonstration: bundled backbones adapted to a few examples, evaluated and exported, offline."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     print("2. The same network on the same labels, from random weights")
     scratch = adapt("kzoo_nano_image", task, schedule=everything, size=SIZE, weights=None, seed=seed).evaluate()
 
-    print("3. Exporting, and asking the exported model")
+    print("3. Exporting, and querying the exported model")
     exported = adapted.export(directory or Path(tempfile.mkdtemp(prefix="kzoo-")) / "digits")
     answers = _ask(exported, *parts["test"])
 
-    print("4. Adapting kzoo_nano_text to twenty sentences, English and Chinese, and asking it about others")
+    print("4. Adapting kzoo_nano_text to twenty sentences in English and Chinese, and classifying four others")
     texts = _texts(seed)
 
     rows = [
@@ -114,8 +114,8 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     tables = [
         adapted.summary(),
         Table(("digits", "test examples", "accuracy [95% interval]"), rows),
-        Table(("an image of", "is answered with", "probability"), answers, title=f"Served from {exported}"),
-        Table(("a text", "is taken for", "probability"), texts),
+        Table(("image of", "predicted", "probability"), answers, title=f"Served from {exported}"),
+        Table(("text", "predicted", "probability"), texts),
     ]
     text = "\n\n".join(map(str, tables))
     return Demo(transferred["accuracy"], scratch["accuracy"], answers, texts, str(exported), text)

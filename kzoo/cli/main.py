@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.debug:
         warnings.simplefilter("ignore", category=UserWarning)
     try:
-        if options.command not in ("list", "verify", "cache"):
+        if options.command not in ("list", "verify"):
             import_tensorflow()
         return options.run(options) or OK
     except KeyboardInterrupt:

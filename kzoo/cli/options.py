@@ -85,7 +85,7 @@ def _add_task(command: argparse.ArgumentParser) -> None:
         "--audio", metavar="COLUMN", nargs="?", const=True, help="the data are recordings, or their column"
     )
     command.add_argument("--label", metavar="COLUMN", action="append", help="column of the target; repeat for several")
-    command.add_argument("--groups", metavar="COLUMN", help="column of what stays on one side of a split, as a speaker")
+    command.add_argument("--groups", metavar="COLUMN", help="column of groups that stay in one split, such as speakers")
     sizes = "a share (0.1), a number of examples (200), 0, or names of groups (ann,bob)"
     command.add_argument(
         "--validation", metavar="SIZE", type=_split_size, default=0.1, help=f"validation split: {sizes}"
@@ -207,5 +207,5 @@ def _add_upkeep(every: Any) -> None:
     cache = _command(every, "cache", commands.run_cache, text)
     cache.add_argument("--clear", action="store_true", help="remove them all")
 
-    demo = _command(every, "demo", commands.run_demo, "Run a demonstration of a minute, offline.")
+    demo = _command(every, "demo", commands.run_demo, "Run a short demonstration, offline.")
     demo.add_argument("--directory", metavar="DIR", help="keep the exported model there")

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 _CALL = re.compile(r"((?:\bkzoo\.)?\b\w+\([^()]*\))")
 """Python that a message shows, as ``kzoo.Head(hidden=256)``: it stays as it is."""
 
+_COMMANDS = {"kzoo.list_models()": "kzoo list"}
+"""Calls that have a command."""
+
 _EXAMPLE = re.compile(r", as in \w+\('[^']*'\)")
 """An example of a call, which a shell does not have."""
 
@@ -30,6 +33,8 @@ def in_shell_words(message: str, flags: Mapping[str, str]) -> str:
         >>> in_shell_words("size must be an int: pass size=224.", {"size": "--size"})
         '--size must be an int: pass --size 224.'
     """
+    for call, command in _COMMANDS.items():
+        message = message.replace(call, command)
     if not flags:
         return message
     names = "|".join(map(re.escape, flags))

@@ -22,6 +22,7 @@ FLAGS = {name: f"--{name.replace('_', '-')}" for name in ("save", "size", "weigh
             "save needs the path of a directory, as in save('x'). Got ''.",
             "--save needs the path of a directory. Got ''.",
         ),
+        ("Unknown model 'x'. All names: kzoo.list_models().", "Unknown model 'x'. All names: kzoo list."),
         ("test sets are small", "test sets are small"),
         ("say which: kzoo.adapt(NAME, task, weights=PATH).", "say which: kzoo.adapt(NAME, task, weights=PATH)."),
         ("Head(size=3) has 'size=3', my_size=3", "Head(size=3) has 'size=3', my_size=3"),

@@ -175,7 +175,7 @@ def fit_recordings(
         window = float(np.clip(np.quantile(lengths, SHARE), SECONDS[0], longest))
         samples = round(np.ceil(window * 20) / 20 * front.rate)
         samples = min(samples, round(longest * front.rate))
-        notes = [f"Recordings are cut to {samples / front.rate:.2f} s: {SHARE:.0%} are not longer, or no more is heard"]
+        notes = [f"Recordings are cut to {samples / front.rate:.2f} s: the length of {SHARE:.0%} of them, or the limit"]
     if not picture:
         return AudioPreprocessor(samples, front), notes
     return AudioPreprocessor(samples, front, size or card.size, channels, card.scaling), notes

@@ -20,6 +20,9 @@ from kzoo.data.text.encoding import describe, find_encoding, lines_of, read_text
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
 
+LONGEST_NAME = 80
+"""Characters of a text in the name of its row."""
+
 
 def read_table(path: Path, wanted: SourceQuery) -> RawData:
     """A file of rows: ``.csv`` or ``.tsv`` with a header, ``.jsonl``, ``.parquet``; text in any encoding that
@@ -170,7 +173,7 @@ def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Pat
         ]
         labels = list(label)
     # Row 1 is the header.
-    shown = [f"row {number}: {str(value)[:200]}" for number, value in enumerate(inputs, start=2)]
+    shown = [f"row {number}: {_cut(value, wanted)}" for number, value in enumerate(inputs, start=2)]
     values = modality.collect(inputs, root=root)
     refuse_missing_files(values, paths, root=root, source=f"column {column!r} of {source}")
     groups = find_groups(wanted, columns=table, paths=paths, source=source)
@@ -191,6 +194,13 @@ def _inputs(table: dict[str, list[Any]], wanted: SourceQuery, *, source: str) ->
     if not left:
         raise ValueError(f"{source} has no columns beside those of targets and groups: {', '.join(names)}.")
     return ", ".join(left), list(zip(*(table[name] for name in left), strict=True))
+
+
+def _cut(value: Any, wanted: SourceQuery) -> str:
+    """A value as part of a name: all of a path, the beginning of a text."""
+    text = str(value)
+    cut = not wanted.modality.are_files and len(text) > LONGEST_NAME
+    return f"{text[: LONGEST_NAME - 3]}..." if cut else text[:200]
 
 
 def _paths(values: Any, wanted: SourceQuery) -> Sequence[Any]:

@@ -105,9 +105,7 @@ def fit_texts(
     """The preprocessor of a card, of a length that holds most texts of a column, and notes about it."""
     tokenizer = find_tokenizer(card.reads)
     length, unknown = measure_texts(column, tokenizer, most=card.size)
-    notes = (
-        [] if size else [f"Texts are cut to {length} tokens: {SHARE:.0%} of them are not longer, or no more are read"]
-    )
+    notes = [] if size else [f"Texts are cut to {length} tokens: the length of {SHARE:.0%} of them, or the limit"]
     if unknown > MOST_UNKNOWN:
         scripts = f" It knows {', '.join(card.scripts)}." if card.scripts else ""
         notes.append(

@@ -104,7 +104,7 @@ class PretrainedRecord:
 
     def table(self) -> Table:
         """One row a field."""
-        return Table(("", ""), [(name.replace("_", " "), str(value)) for name, value in self.rows()])
+        return Table(("", ""), [(name.replace("_", " "), _shown(value)) for name, value in self.rows()])
 
     def __str__(self) -> str:
         return str(self.table())
@@ -113,6 +113,11 @@ class PretrainedRecord:
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
+
+
+def _shown(value: Any) -> str:
+    """A value for the table, numbers to four digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 _TEXTS = ("stopped", "augmentation", "model", "teacher", "teacher_weights", "start", "data", "digest", "paper")

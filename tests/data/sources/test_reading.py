@@ -291,3 +291,10 @@ def test_integers_that_may_be_positions_or_labels_are_refused(pixels):
         read(Classification(data))
     data.class_names = None
     assert list(read(Classification(data)).labels) == ["1", "2"]
+
+
+def test_the_name_of_a_row_has_the_beginning_of_a_text(tmp_path):
+    long = "a good film " * 20
+    pd.DataFrame({"text": [long, "short"], "label": ["a", "b"]}).to_csv(tmp_path / "texts.csv", index=False)
+    found = read_source(Classification(tmp_path / "texts.csv"), MODALITIES["text"])
+    assert list(found.splits["all"].names) == [f"row 2: {long[:77]}...", "row 3: short"]
