@@ -139,7 +139,7 @@ class Splits:
     Args:
         train: what weights are fitted on.
         validation: what choices are made on.
-        test: what chose nothing.
+        test: not used for training or selection.
         labels: names of the outputs, in order.
         audit: what was set aside, and notes.
     """

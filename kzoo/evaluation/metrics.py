@@ -1,4 +1,4 @@
-"""Metrics on examples that chose nothing, each with a 95% interval."""
+"""Metrics on examples that were not used for training or selection, each with a 95% interval."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Source:
         return "own" if self.model is not None and self.weights is None else self.weights and str(self.weights)
 
     def check(self, size: int) -> None:
-        """Raises, before any work, where the size does not suit or the weights are not to be had."""
+        """Raises, before any work, where the size does not suit or the weights are not available."""
         of, unit, fixed = self.card.modality_spec, self.card.modality_spec.unit, None
         if self.model is not None and not self.card.constructor and of.size_is_input:
             fixed = self.model.input_shape[1]

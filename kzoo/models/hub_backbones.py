@@ -231,7 +231,7 @@ def image_encoder(input_shape: tuple[int, ...], *, preset: str, weights: Any = N
 
     Raises:
         ImportError: KerasHub is not installed.
-        WeightsError: the preset is neither here nor to be had.
+        WeightsError: the preset is not here and cannot be downloaded.
         ValueError: its weights are for images of another size.
     """
     backbone = _at_size(vision_part(load(preset, weights=weights, extra="text")), tuple(input_shape), weights=weights)

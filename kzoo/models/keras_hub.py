@@ -29,7 +29,7 @@ def load(preset: str, *, weights: Any, extra: str) -> Any:
 
     Raises:
         ImportError: KerasHub is not installed.
-        WeightsError: the preset is neither here nor to be had.
+        WeightsError: the preset is not here and cannot be downloaded.
     """
     try:
         import keras_hub

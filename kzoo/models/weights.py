@@ -41,7 +41,7 @@ def find_weights(spec: BackboneSpec, *, size: int) -> Path:
     """Path of the card's ImageNet weights for images of `size` pixels, downloaded where they are missing.
 
     Raises:
-        WeightsError: the card has none; or the file is neither there nor to be had; or its hash is wrong.
+        WeightsError: the card has none; or the file is missing and cannot be downloaded; or its hash is wrong.
     """
     file = spec.weight_file(size)
     if file is None:

@@ -79,7 +79,7 @@ class FusedSource:
         return tuple(note for member in self.members.values() for note in member.notes)
 
     def check(self, size: int) -> None:
-        """Raises, before any work, where the size does not suit a member, or its weights are not to be had."""
+        """Raises, before any work, where the size does not suit a member, or its weights are not available."""
         for member in self.members.values():
             member.check(size)
 

@@ -18,7 +18,7 @@ class ModalitySpec:
             of features that are computed from a recording it is not.
         start_augmentation: what ``schedule="auto"`` trains random weights with.
         student_augmentation: what a student imitates its teacher with.
-        first_model: what ``model="auto"`` takes where its weights are to be had; "": the bundled one.
+        first_model: what ``model="auto"`` takes if its weights are available; "": the bundled one.
     """
 
     name: str

@@ -65,7 +65,7 @@ def encoder(
 
     Raises:
         ImportError: KerasHub is not installed.
-        WeightsError: the preset is neither here nor to be had.
+        WeightsError: the preset is not here and cannot be downloaded.
     """
     original = load(preset, weights=weights, extra="text")
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
