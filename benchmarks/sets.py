@@ -1,7 +1,7 @@
 """The data sets of the benchmarks, read and split without kzoo, so that all methods get the same examples.
 
 `DEVELOPMENT` sets are those on which defaults of kzoo were chosen, partly against their test splits: a figure on one of
-them may flatter kzoo. `REPORTING` sets were not used for any choice. A default is never chosen by looking at a reporting set.
+them may flatter kzoo. `REPORTING` sets were not used for any choice. No default is chosen by looking at them.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 DATA is the folder that holds ``sst2/{train,dev,test}.tsv`` (text TAB label), ``tweeteval/emotion`` and
 ``tweeteval/irony`` (``{train,val,test}_{text,labels}.txt``) and ``chnsenticorp/ChnSentiCorp_htl_all.csv``. All methods
-answer all examples of the test split (of ChnSentiCorp: a random fifth, another for each seed), which is used for nothing else.
+predict the whole test split (of ChnSentiCorp: a random fifth, another for each seed), which is used for nothing else.
 kzoo learns from the training split and chooses on validation; TF-IDF chooses by cross-validation of both and learns
 from both. Each run is a process of its own. Seconds are those of `kzoo.adapt` with an empty cache: reading, checking
 and tokenizing included; loading the libraries, and distilling static embeddings, which is done once, not. TF-IDF has
