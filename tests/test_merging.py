@@ -18,7 +18,7 @@ from kzoo.results import interpolation
 from kzoo.setup.prepare import source_of
 from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 PHASE = kzoo.Phase("*", epochs=2, learning_rate=1e-2, batch_norm=True, batch_size=16)
 

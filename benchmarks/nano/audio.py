@@ -10,7 +10,7 @@ from pathlib import Path
 
 import kzoo
 from kzoo.data.splits import read
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 KEPT_OUT = ("theo", "yweweler")
 

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 import kzoo
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 CARD = dataclasses.replace(kzoo.get_card("kzoo_nano_image"), inside="")
 

@@ -20,7 +20,7 @@ from kzoo.data.splits import read
 from kzoo.data.text.wordpiece import SPECIAL
 from kzoo.models.zoo.text import ngram_bag
 from kzoo.specs.records.pretrained_record import PretrainedRecord
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 WIDTH = 96
 ENGLISH = 18_500

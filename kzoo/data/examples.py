@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kzoo.core.tables import Table
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 SPLIT_NAMES = {
     "train": "train",

@@ -13,7 +13,7 @@ from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
 from kzoo.data.stratify import SplitNotes, divide, without_seen
 from kzoo.data.targets import encode, make_labels
-from kzoo.specs.seen import NEW, Seen
+from kzoo.specs.records.seen import NEW, Seen
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 

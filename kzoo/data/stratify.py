@@ -10,7 +10,7 @@ import numpy as np
 
 from kzoo.data.examples import Examples
 from kzoo.data.groups import deal
-from kzoo.specs.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen
+from kzoo.specs.records.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen
 from kzoo.specs.split_sizes import is_count, refuse_all_held_out, wanted_contents
 from kzoo.specs.task import Task
 
@@ -210,7 +210,7 @@ def _place(order: Sequence[int], side: Sequence[int], counts: Mapping[str, int])
 
     Args:
         order: the contents' places, in the random order in which they are dealt.
-        side: what the start weights know of each content, by its place; see `kzoo.specs.seen`.
+        side: what the start weights know of each content, by its place; see `kzoo.specs.records.seen`.
         counts: how many test and validation want, as far as they are wanted.
     """
     placed: dict[int, str] = {place: "train" for place in order if side[place] == TRAINED}

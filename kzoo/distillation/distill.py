@@ -21,8 +21,8 @@ from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
 from kzoo.specs.recipes import auto, imitate
 from kzoo.specs.records.origin_record import DistillationRecord
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.schedule import Schedule
-from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.losses import Distillation

@@ -16,7 +16,7 @@ from kzoo.distillation.teacher import task_of
 from kzoo.models.backbones import Source
 from kzoo.results.adapted import Adapted
 from kzoo.setup.model import FusedSource
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 

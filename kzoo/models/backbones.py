@@ -32,8 +32,8 @@ from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.hub_presets import HUB, HUB_CATALOG
 from kzoo.specs.catalog.hub_text import card_of_folder, find_package
+from kzoo.specs.records.seen import Seen, recall
 from kzoo.specs.registry import get_card
-from kzoo.specs.seen import Seen, recall
 
 MADE = ("own", "preset")
 """Weights that a constructor puts in itself."""

@@ -22,7 +22,7 @@ from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.setup.model import FusedSource
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.kind_registry import get_task_kind

@@ -22,7 +22,7 @@ from kzoo.setup.arguments import as_size, check_input
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.model import FusedSource
 from kzoo.setup.prepare import feed_of, source_of
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.feed import Feed

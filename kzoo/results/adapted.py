@@ -40,7 +40,7 @@ from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.phases import LinearProbe
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.seen import Seen, remember
+from kzoo.specs.records.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 

@@ -21,8 +21,8 @@ from kzoo.models.backbones import Source
 from kzoo.results.saving import read, write
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
+from kzoo.specs.records.seen import Seen, remember
 from kzoo.specs.registry import refuse_taken, register
-from kzoo.specs.seen import Seen, remember
 
 OPEN = "kzoo.results.pretrained.open_backbone"
 """The constructor of registered backbones."""

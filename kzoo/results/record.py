@@ -9,8 +9,8 @@ from typing import Any
 from kzoo.data.examples import Splits
 from kzoo.data.splits import read
 from kzoo.specs.records.run_record import RunRecord
+from kzoo.specs.records.seen import TRAINED
 from kzoo.specs.records.task_record import TaskRecord
-from kzoo.specs.seen import TRAINED
 from kzoo.specs.split_sizes import is_number
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind

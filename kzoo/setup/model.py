@@ -18,7 +18,7 @@ from kzoo.models.heads import pool
 from kzoo.models.stages import Stage
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.fusion import Fusion
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from kzoo.setup.arguments import check_head, check_input
 from kzoo.setup.prepare import source_of
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
-from kzoo.specs.seen import remember
+from kzoo.specs.records.seen import remember
 
 
 def create_model(

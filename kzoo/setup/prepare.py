@@ -46,9 +46,9 @@ from kzoo.setup.optimizer_choice import with_described_optimizer
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
 from kzoo.specs.recipes import auto
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Schedule
-from kzoo.specs.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind

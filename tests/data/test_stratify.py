@@ -7,7 +7,7 @@ import pytest
 
 import kzoo
 from kzoo.data.splits import exclude, read
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 PARTS = ("train", "validation", "test")
 

@@ -9,7 +9,7 @@ from typing import Any
 from kzoo.core.tables import Table
 from kzoo.specs.checked_json import Check, anything, checked, either, maybe
 from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, freeze, plain, real, required
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -12,8 +12,8 @@ from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.origin_record import DistillationRecord, MergeRecord
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.plain_values import COUNT, NAME, NAMES, by_name, freeze, plain, required
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.records.task_record import OptionsRecord, TaskRecord
-from kzoo.specs.seen import Seen
 
 _FORMER = {"held": "validation_fingerprint"}
 """Fields that had another name in what kzoo wrote before records were typed."""

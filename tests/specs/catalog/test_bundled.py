@@ -15,7 +15,7 @@ from kzoo.models.weights import WeightsError
 from kzoo.setup.auto_model import choose_model, guess_modality
 from kzoo.setup.prepare import source_of
 from kzoo.specs.catalog.bundled import NANO_CATALOG
-from kzoo.specs.seen import NEW
+from kzoo.specs.records.seen import NEW
 
 NAMES = sorted(NANO_CATALOG)
 

@@ -11,7 +11,7 @@ from kzoo.specs.phases import LinearProbe
 from kzoo.specs.records.evaluation_record import MetricRecord
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.seen import Seen
+from kzoo.specs.records.seen import Seen
 
 RECORDS = json.loads((Path(__file__).parent / "untyped_records.json").read_text(encoding="utf-8"))
 """What kzoo wrote in saved folders before records were typed, by what wrote it."""

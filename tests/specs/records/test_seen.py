@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kzoo.specs.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen, recall, remember
+from kzoo.specs.records.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen, recall, remember
 
 A, B, C, D = (hashlib.sha256(letter.encode()).hexdigest() for letter in "abcd")
 
