@@ -23,7 +23,7 @@ from kzoo.evaluation.user_metrics import METRICS
 from kzoo.models.heads import HEADS
 from kzoo.pretraining.objectives.objective_registry import OBJECTIVES
 from kzoo.specs import registry
-from kzoo.specs.modality import MODALITY_SPECS
+from kzoo.specs.catalog.modality import MODALITY_SPECS
 from kzoo.specs.recipes import RECIPES
 from kzoo.training.losses import LOSSES
 

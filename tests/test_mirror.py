@@ -17,11 +17,8 @@ ELSEWHERE = {
         "test_modalities",
         [
             *("data/audio/augment", "data/audio/preprocess"),
-            *("data/arrays/column", "data/arrays/reader"),
             *(
-                "data/modalities",
                 "data/pipelines",
-                "data/seams",
                 "models/keras_hub",
                 "models/zoo/audio",
                 "results/neighbors",
@@ -36,6 +33,10 @@ ELSEWHERE = {
         ],
     ),
     "by the targets that they make": ("data/test_targets", ["core/raw_targets", "task_kinds/encoded_targets"]),
+    "by a modality from outside": (
+        "data/test_modalities",
+        ["data/seams", *(f"data/arrays/{name}" for name in ("column", "preprocess", "reader", "served"))],
+    ),
     "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
     "by the form of data that it reads": (
         "data/sources/test_reading",
@@ -95,7 +96,7 @@ ELSEWHERE = {
     "by the backbones that are bundled": ("specs/catalog/test_bundled", ["setup/auto_model"]),
     "by the cards, all of the catalog": (
         "specs/catalog/test_keras_applications",
-        ["specs/catalog/hub_presets", "specs/catalog/keras_cv", "specs/modality"],
+        ["specs/catalog/hub_presets", "specs/catalog/keras_cv", "specs/catalog/modality"],
     ),
     "by the records that they are in": (
         "specs/records/test_run_record",

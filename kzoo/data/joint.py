@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -39,7 +39,10 @@ class JointTextPreprocessor:
 
     members: tuple[TextPreprocessor, ...]
 
-    modality: ClassVar[str] = "text"
+    @property
+    def modality(self) -> str:
+        """Name of the modality that it reads."""
+        return "text"
 
     @property
     def size(self) -> int:

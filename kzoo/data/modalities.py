@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from kzoo.data.arrays.column import check_numbers, collect_numbers
+from kzoo.data.arrays.preprocess import fit_numbers, restore_numbers
 from kzoo.data.arrays.reader import ArrayReader
+from kzoo.data.arrays.served import sample_numbers, serve_numbers
 from kzoo.data.audio.column import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.audio.column import check_recordings, collect_recordings, open_recording, read_audio_inputs
 from kzoo.data.audio.preprocess import AudioPreprocessor, AudioReader, audio_shape, fit_recordings
@@ -29,7 +31,7 @@ from kzoo.data.text.column import check_texts, collect_texts, open_text, read_te
 from kzoo.data.text.preprocess import TextReader, fit_texts, text_shape
 from kzoo.data.text.served import sample_texts, serve_texts
 from kzoo.specs.card import BackboneSpec
-from kzoo.specs.modality import MODALITY_SPECS, ModalitySpec
+from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
 from kzoo.specs.task import Task
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
@@ -129,45 +131,44 @@ MODALITIES = {
 
 _SPEC = tuple(each.name for each in dataclasses.fields(ModalitySpec) if each.name != "name")
 _PARTS = tuple(each.name for each in dataclasses.fields(Modality) if each.name != "spec")
-_NEEDED = ("fit", "restore")
 
 
 def register_modality(name: str, **parts: Any) -> Modality:
     """Adds a modality, for all verbs: its backbones are registered with ``kzoo.register(..., modality=name)``.
 
-    The keywords are the fields of `kzoo.data.seams.Modality` and `kzoo.specs.modality.ModalitySpec`. Two are needed.
-    The others are those of arrays of numbers of one shape, float32 (N, ...), with no augmentation but the user's own:
-    `kzoo.data.arrays`.
+    Each part that is not given is that of arrays of numbers of one shape, float32 (N, ...): they are standardised, and
+    have no augmentation but the user's own (`kzoo.data.arrays`). Parts that belong together are given together:
+    ``fit`` and ``restore``, ``serve`` and ``sample``.
 
     Args:
         name: a new one, as ``"row"``; cards and messages call it so.
-        **parts: among them
+        **parts: fields of `kzoo.data.seams.Modality` and `kzoo.specs.catalog.modality.ModalitySpec`, among them
 
-            - ``fit``: needed; from a card, the training column and the keywords ``size`` (an int or None), ``resize``
-              and ``channels`` to a preprocessor, a frozen dataclass with the methods of
-              `kzoo.data.seams.Preprocessor`, and a list of notes for a reader;
-            - ``restore``: needed; from the fields of that preprocessor as plain values to a preprocessor; it checks
-              them, because they come from a file;
-            - ``collect``, ``check`` and ``reader``: from what a user has to a column, to digests and reasons against
-              examples, and to a `kzoo.data.seams.Reader`;
+            - ``collect`` and ``check``: from what a user has to a column, and to digests and reasons against examples;
+            - ``fit``: from a card, the training column and the keywords ``size`` (an int or None), ``resize`` and
+              ``channels`` to a preprocessor, a frozen dataclass with the methods of `kzoo.data.seams.Preprocessor`,
+              and a list of notes for a reader;
+            - ``restore``: from the fields of that preprocessor as plain values to the preprocessor; it checks them,
+              because they come from a file;
+            - ``reader``: a `kzoo.data.seams.Reader`, with the augmentation; ``presets`` says whether it has any;
             - ``serve`` and ``sample``: how an exported model takes its input (`kzoo.data.seams.ServedInput`), and what
               it is compared on; without them a model is not exported;
             - ``unit``: what the size of a card counts, in the plural;
-            - ``wide``: whether an example is a whole row of a table.
+            - ``wide``: whether an example is a whole row of a table, its columns of targets and groups left out.
 
     Returns:
         The modality.
 
     Raises:
-        ValueError: the name is taken, or that of another argument of a task; or a part that is needed is missing.
+        ValueError: the name is taken, or that of another argument of a task; or half of what belongs together is given.
         TypeError: there is no such part; the message names the nearest.
 
     Example:
-        >>> register_modality("row", fitt=print, restore=dict)
+        >>> register_modality("row", wid=True)
         Traceback (most recent call last):
         ...
-        TypeError: A modality has no part 'fitt'. Did you mean 'fit'?
-        >>> register_modality("image", fit=print, restore=dict)
+        TypeError: A modality has no part 'wid'. Did you mean 'wide'?
+        >>> register_modality("image")
         Traceback (most recent call last):
         ...
         ValueError: A modality named 'image' is registered already: choose another name.
@@ -181,9 +182,9 @@ def register_modality(name: str, **parts: Any) -> Modality:
             near = difflib.get_close_matches(part, (*_SPEC, *_PARTS), n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"The parts are: {', '.join((*_PARTS, *_SPEC))}."
             raise TypeError(f"A modality has no part {part!r}. {hint}")
-    if missing := [part for part in _NEEDED if part not in parts]:
-        wanted = " and ".join(f"{part}=" for part in missing)
-        raise ValueError(f"A modality needs {wanted}: see kzoo.register_modality.")
+    for pair in (("fit", "restore"), ("serve", "sample")):
+        if len(missing := [part for part in pair if part not in parts]) == 1:
+            raise ValueError(f"{pair[0]}= and {pair[1]}= of a modality belong together: pass {missing[0]}= too.")
     spec = ModalitySpec(name=name, **{"unit": "numbers", **{part: parts[part] for part in _SPEC if part in parts}})
     given = {part: value for part, value in parts.items() if part in _PARTS}
     made = Modality(**{**_of_arrays(spec, given), **given})
@@ -197,8 +198,11 @@ def _of_arrays(spec: ModalitySpec, given: Mapping[str, Any]) -> dict[str, Any]:
 
     def ask(inputs: Any) -> tuple[np.ndarray, list[str]]:
         column = collect(inputs)
+        column = column[None] if column.dtype != object and column.ndim == 1 else column
         return column, [f"{noun} {index}" for index in range(len(column))]
 
+    # What serves arrays knows their own preprocessor only.
+    served = {} if "fit" in given else {"serve": serve_numbers, "sample": sample_numbers}
     return {
         "spec": spec,
         "noun": noun,
@@ -207,9 +211,12 @@ def _of_arrays(spec: ModalitySpec, given: Mapping[str, Any]) -> dict[str, Any]:
         "collect": collect,
         "ask": ask,
         "check": check_numbers,
+        "fit": fit_numbers,
+        "restore": restore_numbers,
         "reader": ArrayReader,
         "feeds": (spec.name,),
         "shape": lambda card, size, channels: (size,),
+        **served,
     }
 
 

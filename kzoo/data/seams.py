@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ import tensorflow as tf
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import open_file
 from kzoo.specs.card import BackboneSpec
-from kzoo.specs.modality import ModalitySpec
+from kzoo.specs.catalog.modality import ModalitySpec
 
 
 class Preprocessor(Protocol):
@@ -24,7 +24,10 @@ class Preprocessor(Protocol):
     tokens".
     """
 
-    modality: ClassVar[str]
+    @property
+    def modality(self) -> str:
+        """Name of the modality that it reads."""
+        ...
 
     @property
     def size(self) -> int:

@@ -14,7 +14,7 @@ from kzoo.data.sources.forms import find_source, known_suffixes
 from kzoo.models.weights import WeightsError, find_weights
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.catalog.hub_text import find_package
-from kzoo.specs.modality import MODALITY_SPECS
+from kzoo.specs.catalog.modality import MODALITY_SPECS
 from kzoo.specs.registry import get_card
 from kzoo.specs.task import Task
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kzoo.core.tables import Table
-from kzoo.specs.modality import MODALITY_SPECS, ModalitySpec
+from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
 
 SCALINGS = ("caffe", "tf", "torch", "unit", "none")
 """How a backbone wants its pixels, given values in 0..255:

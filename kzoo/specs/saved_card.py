@@ -10,8 +10,8 @@ from typing import Any
 
 from kzoo.specs.card import SCALINGS, BackboneSpec, WeightFile
 from kzoo.specs.catalog.hub_text import PACKAGE
+from kzoo.specs.catalog.modality import MODALITY_SPECS
 from kzoo.specs.checked_json import Check, anything, checked, either, flag, many, maybe, number, one_of, text, whole
-from kzoo.specs.modality import MODALITY_SPECS
 
 LONGEST = 1 << 26
 """Pixels, tokens or samples of an input."""

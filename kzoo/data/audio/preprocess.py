@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -62,7 +62,10 @@ class AudioPreprocessor:
     channels: int = 3
     scaling: str = "none"
 
-    modality: ClassVar[str] = "audio"
+    @property
+    def modality(self) -> str:
+        """Name of the modality that it reads."""
+        return "audio"
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> AudioPreprocessor:

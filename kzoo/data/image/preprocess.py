@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -46,7 +46,10 @@ class ImagePreprocessor:
     resize: str = "crop"
     channels: int = 3
 
-    modality: ClassVar[str] = "image"
+    @property
+    def modality(self) -> str:
+        """Name of the modality that it reads."""
+        return "image"
 
     def __post_init__(self) -> None:
         if self.resize not in RESIZES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 import numpy as np
@@ -40,7 +40,10 @@ class TextPreprocessor:
     size: int
     tokenizer: Tokenizer
 
-    modality: ClassVar[str] = "text"
+    @property
+    def modality(self) -> str:
+        """Name of the modality that it reads."""
+        return "text"
 
     @classmethod
     def restore(cls, values: Mapping[str, Any]) -> TextPreprocessor:
