@@ -186,6 +186,7 @@ def adapt(
                 strategy=prepared.strategy,
                 callbacks=called,
                 precision=precision,
+                sparse=prepared.sparse,
             )
         return conclude(prepared, results, scale=scale, seed=seed)
 

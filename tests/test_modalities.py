@@ -39,7 +39,13 @@ def of_cards(name, **changes):
 @pytest.fixture(scope="module")
 def told(text_task):
     """A model of texts: of n-grams."""
-    return kzoo.adapt(of_cards("ngrams", buckets=1 << 17, width=8), text_task, schedule=TUNING)
+    return kzoo.adapt(of_cards("ngrams", width=8), text_task, schedule=TUNING)
+
+
+@pytest.fixture(scope="module")
+def solved(text_task):
+    """A model of texts: of n-grams, as it is unless told otherwise."""
+    return kzoo.adapt(of_cards("ngrams", width=4), text_task)
 
 
 @pytest.fixture(scope="module")
@@ -244,3 +250,63 @@ def test_a_moonshine_is_cut_where_one_tensor_crosses(tmp_path, recordings):
     served = tf.saved_model.load(str(adapted.export(tmp_path / "served"))).signatures["serving_default"]
     probabilities = served(tf.constant([path.read_bytes() for path in asked]))["probabilities"]
     np.testing.assert_allclose(probabilities, adapted.predict(asked).probabilities, atol=1e-6)
+
+
+def test_a_sparse_linear_model_is_solved_saved_served_and_searched(solved, text_task, tmp_path):
+    (phase,) = solved.record.phases
+    assert phase.groups == ("head",)
+    assert {phase.history[0][name] for name in ("words", "pieces")} <= {0.0, 1.0}
+    assert solved.evaluate()["accuracy"] == 1
+    texts = ["a lovely film", "dull", "很差", "", "word " * 9_000]
+    answers = solved.predict(texts).outputs
+    validation = solved.splits().validation
+    found = -np.log(solved.outputs(validation)[np.arange(len(validation)), validation.targets]).mean()
+    assert found == pytest.approx(phase.scores["val_loss"], rel=1e-4)
+    again = kzoo.load(solved.save(tmp_path / "saved"))
+    np.testing.assert_array_equal(again.predict(texts).outputs, answers)
+    served = tf.saved_model.load(str(solved.export(tmp_path / "served")))
+    served = served.signatures["serving_default"](text=tf.constant(texts[:3]))["probabilities"]
+    np.testing.assert_allclose(served, answers[:3], atol=1e-6)
+    assert {label for row in solved.neighbors("a lovely film", k=3).labels for label in row} == {"good"}
+
+
+def test_a_sparse_linear_model_is_tuned_from_its_solution_and_adapted_again(solved, text_task):
+    tuned = kzoo.adapt(of_cards("ngrams", width=4), text_task, schedule=[kzoo.LinearProbe(), TUNING])
+    np.testing.assert_array_equal(tuned.start[0], solved.network.get_weights()[0])
+    assert tuned.record.phases[1].groups == ("stem", "head")
+    again = kzoo.adapt(solved, text_task, schedule="linear_probe")
+    # Its table has learned: the probe is solved on the features that it gives.
+    np.testing.assert_array_equal(again.backbone.get_weights()[0], solved.backbone.get_weights()[0])
+    assert "words" not in again.record.phases[0].history[0]
+
+
+SOLVED = {
+    "more classes than it is wide": kzoo.Classification(
+        ([f"{'abcdef'[n % 6] * 3} word{n}" for n in range(72)], [n % 6 for n in range(72)])
+    ),
+    "labels": kzoo.MultiLabel(
+        (
+            [f"{'one' * (n % 2)} {'two' * (n // 2 % 2)} word{n}" for n in range(80)],
+            [[n % 2, n // 2 % 2] for n in range(80)],
+        )
+    ),
+    "values": kzoo.Regression(
+        ([f"{'good ' * (n % 4)} film {n}" for n in range(80)], [float(n % 4) for n in range(80)])
+    ),
+    "two of a class, no validation": kzoo.Classification(
+        (["good film", "good one", "bad film", "bad one"], [1, 1, 0, 0]), validation=0, test=0
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOLVED)
+def test_all_kinds_of_task_are_solved(name):
+    task = SOLVED[name]
+    found = kzoo.adapt(of_cards("ngrams", width=2), task)
+    answers = found.predict(task.data[0]).outputs
+    truth = np.asarray(task.data[1])
+    if task.kind == "regression":
+        assert np.corrcoef(answers[:, 0], truth)[0, 1] > 0.9
+    else:
+        assert (((answers > 0.5) if truth.ndim == 2 else answers.argmax(axis=1)) == truth).mean() > 0.95
+    assert found.backbone.output_shape[1] == max(2, answers.shape[1])

@@ -11,6 +11,7 @@ import keras
 from kzoo.models.heads import build_head
 from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
 from kzoo.models.taps import find_taps
+from kzoo.models.zoo.tfidf import TfidfEmbedding
 from kzoo.specs.head import Head
 
 
@@ -23,12 +24,14 @@ class Assembled:
         groups: layers of each group, from the input to the head, which is last.
         cuts: tensors that enter each group: below them, all is frozen while nothing lower trains.
         features: name of the layer whose output is the backbone's.
+        sparse: that layer, where the logits are linear in its table and its weights, as in `TfidfEmbedding`; else None.
     """
 
     model: keras.Model
     groups: Mapping[str, tuple[Any, ...]]
     cuts: Mapping[str, tuple[Any, ...]]
     features: str
+    sparse: Any = None
 
 
 def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequence[Stage] | None = None) -> Assembled:
@@ -54,8 +57,9 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequenc
         for stage in stages[1:]:
             start = next(place for place, operation in enumerate(order) if operation is stage.layers[0])
             cuts[stage.name] = crossing([*order, *(each for each in top if each not in order)], start)
-    features = next(layer.name for layer in backbone.operations if layer.output is backbone.output)
-    return Assembled(model, groups, cuts, features)
+    last = next(layer for layer in backbone.operations if layer.output is backbone.output)
+    sparse = last if isinstance(last, TfidfEmbedding) and head.linear else None
+    return Assembled(model, groups, cuts, last.name, sparse)
 
 
 def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[str, list[Any]]]:

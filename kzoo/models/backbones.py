@@ -92,6 +92,14 @@ class Source:
             return self.model.input_shape[-1]
         return self.card.arguments.get("channels", 3) if self.card.source == "pretrained" else 3
 
+    def for_outputs(self, outputs: int) -> Source:
+        """The same, at least as wide as the outputs where a sparse linear model is to be solved in its table."""
+        arguments = self.card.arguments
+        if not self.card.is_sparse or self.weights_name is not None or outputs <= arguments["width"]:
+            return self
+        card = replace(self.card, arguments={**arguments, "width": outputs}, width=outputs, parameters=None)
+        return replace(self, card=card)
+
     def build(self, shape: Sequence[int]) -> keras.Model:
         """The backbone for inputs of a shape, (S, S, 3), (T,) or (steps, values), with its weights."""
         if self.model is None:

@@ -83,6 +83,10 @@ class FusedSource:
         for member in self.members.values():
             member.check(size)
 
+    def for_outputs(self, outputs: int) -> FusedSource:
+        """The same: none is sparse."""
+        return self
+
     def build(self, shape: Sequence[int]) -> keras.Model:
         """The fused backbone, for images (B, S, S, C) in 0..255, to one embedding (B, width)."""
         pixels = keras.Input(tuple(shape), name="pixels")

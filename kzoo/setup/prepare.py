@@ -89,6 +89,11 @@ class Prepared:
     seen: Seen
 
     @property
+    def sparse(self) -> Any:
+        """The layer in whose table a linear probe is solved, where its weights are random; else None."""
+        return self.assembled.sparse if self.source.weights_name is None else None
+
+    @property
     def kind(self) -> TaskKind:
         """Kind of the task."""
         return get_task_kind(self.task.kind)
@@ -139,6 +144,7 @@ def prepare(
     notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
     if seed is not None:
         keras.utils.set_random_seed(seed)
+    source = source.for_outputs(len(splits.labels))
     with chosen.scope():
         backbone = source.build(preprocessor.shape)
         start = digest_of(backbone.get_weights())
@@ -257,9 +263,12 @@ def feed_of(
         )
         for each in examples
     )
+    parts = (
+        Split(reader.load, reader.finish, each.digests, rows, partial(verify, each), groups=each.groups)
+        for reader, each, rows in zip((train, held), examples, targets, strict=True)
+    )
     return Feed(
-        train=Split(train.load, train.finish, examples[0].digests, targets[0], partial(verify, examples[0])),
-        held=Split(held.load, held.finish, examples[1].digests, targets[1], partial(verify, examples[1])),
+        *parts,
         key=train.key,
         mixes=train.mixes,
         class_weights=None,

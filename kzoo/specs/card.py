@@ -132,6 +132,11 @@ class BackboneSpec:
             return "inside"
         return "imagenet" if self.weights else "preset" if self.source in ("keras_hub", "pretrained") else ""
 
+    @property
+    def is_sparse(self) -> bool:
+        """Whether it is linear in counts of hashed tokens, which a `kzoo.LinearProbe` is solved on as they are."""
+        return bool(self.reads.get("blocks"))
+
     def table(self) -> Table:
         """The fields that say something, one a row."""
         of = self.modality_spec

@@ -146,9 +146,10 @@ def _tuning(train: str, *, views: int | None, **values: Any) -> Phase:
 def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     """The schedule ``"auto"``, the default of `adapt`.
 
-    A card with a rate of its own is tuned whole at that rate: for a few epochs, from the probe; or, without weights,
-    for more of them, from the start. Otherwise, under 50 examples the probe alone; from 50 on the probe, then the last
-    stage from it: the fewer examples, the more views of each.
+    A card that is sparse, without weights, is solved as a linear model of its features. Another one with a rate of its
+    own is tuned whole at that rate: for a few epochs, from the probe; or, without weights, for more of them, from the
+    start. Otherwise, under 50 examples the probe alone; from 50 on the probe, then the last stage from it: the fewer
+    examples, the more views of each.
 
     TrashNet, mobilenet_v2_035 at 224, seed 0: 0.933 test accuracy (``benchmarks/time_to_accuracy.py``).
 
@@ -157,6 +158,8 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
         examples: in the training split.
         weights: whether it has pretrained ones.
     """
+    if card.is_sparse and not weights:
+        return Schedule(linear_probe().phases, name="auto")
     if card.rate and not weights:
         augmentation = card.modality_spec.start_augmentation
         epochs = min(max(round(60_000 / examples), 5), 40)

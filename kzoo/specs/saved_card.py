@@ -29,6 +29,8 @@ OPENER = "kzoo.results.pretrained.open_backbone"
 
 ENCODER = "kzoo.models.zoo.text.encoder"
 
+BAG = "kzoo.models.zoo.text.ngram_bag"
+
 _FORMER = {
     "kzoo.models.audio.": "kzoo.models.zoo.audio.",
     "kzoo.models.image.": "kzoo.models.zoo.image.",
@@ -58,6 +60,7 @@ _READS: dict[str, Check] = {
     "buckets": whole(2, 1 << 28),
     "ngrams": many(whole(1, 10), most=10),
     "pieces": many(whole(1, 20), most=20),
+    "blocks": flag,
 }
 """How raw text or sound becomes an input, apart from ``preset`` and ``inside``."""
 
@@ -137,6 +140,9 @@ def _arguments(constructor: str, values: Any, alike: Sequence[BackboneSpec]) -> 
         checks["preset"] = either(checks["preset"], _folder)
     if constructor == ENCODER:
         checks |= {"pooling": one_of(("mean", "cls")), "exact_gelu": flag}
+    if constructor == BAG:
+        # That of `ngrams` in kzoo 0.1, which no card of today has.
+        checks |= {"power": number(0, 1)}
     return checked(values, checks, name="card.arguments")
 
 

@@ -33,6 +33,7 @@ class Split:
             each pass, before anything that was computed is kept.
         taught: of the name of an augmentation, what a teacher says of each version, float32 (N, V, values): it stands
             beside the targets then.
+        groups: what each example belongs to, or none.
     """
 
     load: Callable[[Any, str, Any], Any]
@@ -41,6 +42,7 @@ class Split:
     targets: np.ndarray
     verify: Callable[[Any], None] = lambda indices: None
     taught: Mapping[str, np.ndarray] = field(default_factory=dict)
+    groups: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -20,7 +20,7 @@ from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import set_trainable
 from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
-from kzoo.training.phase import PhaseOutcome, fit_tail, solve_head
+from kzoo.training.phase import PhaseOutcome, fit_tail, solve_head, solve_sparse_head
 from kzoo.training.runtime import LOG
 from kzoo.training.selection import WeightsState, phase_to_keep
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
@@ -75,6 +75,7 @@ def train(
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     precision: str | None = None,
+    sparse: Any = None,
 ) -> list[PhaseResult]:
     """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
 
@@ -91,6 +92,8 @@ def train(
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
         precision: dtype policy in which gradient steps compute; None: that of each layer. ``"float32"``: activations
             are not computed in bfloat16 either.
+        sparse: the layer whose table a linear probe is solved in, where that is the first phase and the layer has not
+            been trained before; see `kzoo.models.assembly.Assembled`. None: the probe is solved on its features.
 
     Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.
 
@@ -105,12 +108,13 @@ def train(
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
     activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
     loop = _Loop(model, groups, activations, optimizers, strategy, users, precision)
+    sparse = None if isinstance(schedule.phases[0], Phase) else sparse
     results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"
         places.append(f"while training {model.name!r}, {label}: {phase}")
         try:
-            results.append(loop.run(schedule.phases[number - 1 :], label=label))
+            results.append(loop.run(schedule.phases[number - 1 :], label=label, sparse=sparse if number == 1 else None))
             if results[-1].place == "nowhere":
                 _verify(feed)
         except KeyboardInterrupt:
@@ -162,8 +166,8 @@ class _Loop:
     users: UserCallbacks
     precision: str | None
 
-    def run(self, phases: Sequence[AnyPhase], *, label: str) -> PhaseResult:
-        """Trains the first of the phases that are still to come."""
+    def run(self, phases: Sequence[AnyPhase], *, label: str, sparse: Any = None) -> PhaseResult:
+        """Trains the first of the phases that are still to come; with `sparse`, a probe, in that layer's table."""
         phase, feed, started = phases[0], self.activations.feed, time.perf_counter()
         before = self.model.get_weights()
         trained = phase.groups(list(self.groups))
@@ -171,9 +175,10 @@ class _Loop:
         epochs = phase.epochs if isinstance(phase, Phase) else 0
         # The one bar of a phase, in examples: those that go through the trunk, and those of each epoch.
         with ProgressBar(label, unit="example", total=epochs * len(feed.train), stays=True) as bar:
-            self.activations.fill(phases, bar=bar)
+            if sparse is None:
+                self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
-            outcome = self._train(phase, bar)
+            outcome = self._train(phase, bar, sparse)
         if outcome.diverged:
             LOG.warning("%s: %s", label, outcome.diverged)
             if isinstance(phase, Phase):
@@ -197,10 +202,14 @@ class _Loop:
             weights=self.model.get_weights(),
         )
 
-    def _train(self, phase: AnyPhase, bar: ProgressBar) -> PhaseOutcome:
+    def _train(self, phase: AnyPhase, bar: ProgressBar, sparse: Any) -> PhaseOutcome:
         if not isinstance(phase, Phase):
             bar.state("fitting the linear probe")
-            outcome = solve_head(phase, self.groups["head"], self.activations)
+            head = self.groups["head"]
+            if sparse is None:
+                outcome = solve_head(phase, head, self.activations)
+            else:
+                outcome = solve_sparse_head(phase, sparse, head, self.activations.feed)
             bar.report(", ".join(["linear probe", *(f"{name} {value:.3f}" for name, value in outcome.scores.items())]))
             return outcome
         optimizer = self.optimizers.get(phase, self.groups)

@@ -18,11 +18,13 @@ from kzoo.specs.phases import LinearProbe, Phase
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
-from kzoo.training.feed import Feed
+from kzoo.training.feed import Feed, Split, read
 from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
+from kzoo.training.sparse_features import BLOCKS, count_terms
+from kzoo.training.sparse_probe import SparseTexts, solve_sparse
 from kzoo.training.strategies import whole_batch
 
 
@@ -47,9 +49,7 @@ class PhaseOutcome:
 
 def solve_head(phase: LinearProbe, head: Sequence[Any], activations: Activations) -> PhaseOutcome:
     """Solves a linear head on cached features and puts it in."""
-    layers = [layer for layer in head if getattr(layer, "weights", ())]
-    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
-        raise ValueError("kzoo.LinearProbe() needs a linear head: pass kzoo.Head(), or train with kzoo.Phase('head').")
+    layers = _linear_layers(head)
     feed = activations.feed
     views = [rows.take(0, len(feed.train))[0] for rows in activations.train_rows(phase)]
     held = [rows.take(0, len(feed.held))[0] for rows in activations.held_rows(phase)]
@@ -61,12 +61,51 @@ def solve_head(phase: LinearProbe, head: Sequence[Any], activations: Activations
     solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
     layers[0].set_weights([solution.mean, solution.deviation])
     layers[1].set_weights([solution.kernel, solution.bias])
-    if validation is None:
+    logits = solution.logits(validation[0]) if validation else None
+    return _solved(solution, logits, feed, {"C": solution.strength})
+
+
+def solve_sparse_head(phase: LinearProbe, sparse: Any, head: Sequence[Any], feed: Feed) -> PhaseOutcome:
+    """Solves a linear model of token ids and puts it in: into a table of embeddings, whose first columns are logits.
+
+    Args:
+        phase: the phase.
+        sparse: the layer with the table, see `kzoo.models.zoo.tfidf.TfidfEmbedding`; its output is what the head takes.
+        head: the head's layers, linear.
+        feed: the data.
+    """
+    standard, dense = _linear_layers(head)
+
+    def texts(split: Split) -> SparseTexts:
+        batches = (inputs.numpy() for inputs, _ in read(split, np.arange(len(split)), "none", [0], batch=BATCH))
+        weights = np.asarray(feed.weights(tf.constant(split.targets)))
+        return SparseTexts(count_terms(batches, buckets=sparse.buckets), split.targets, weights, split.groups)
+
+    train, held = texts(feed.train), texts(feed.held) if len(feed.held) else None
+    solution = solve_sparse(train, held, kind=feed.kind, strengths=phase.strengths)
+    sparse.set_weights([solution.table(train.terms, width=sparse.width), solution.design.idf])
+    standard.set_weights([np.zeros(sparse.width), np.ones(sparse.width)])
+    dense.set_weights([np.eye(sparse.width, len(solution.bias)), solution.bias])
+    logits = solution.logits(held.terms) if held else None
+    words, pieces = map(float, BLOCKS[solution.blocks])
+    return _solved(solution, logits, feed, {"C": solution.strength, "words": words, "pieces": pieces})
+
+
+def _linear_layers(head: Sequence[Any]) -> list[Any]:
+    """The layers with weights of a linear head: the one that standardises, and the dense one."""
+    layers = [layer for layer in head if getattr(layer, "weights", ())]
+    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
+        raise ValueError("kzoo.LinearProbe() needs a linear head: pass kzoo.Head(), or train with kzoo.Phase('head').")
+    return layers
+
+
+def _solved(solution: Any, logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, Any]) -> PhaseOutcome:
+    """What a probe came to, of its logits on validation, if there are any, and of what was chosen."""
+    if logits is None:
         state = unmeasured([solution.kernel, solution.bias])
     else:
-        logits = solution.logits(validation[0])
-        state = judge(feed.kind, logits, validation[1], constant=_constant(feed), monitor=feed.monitor)
-    history = [{"epoch": 0, "C": solution.strength, **state.scores}]
+        state = judge(feed.kind, logits, feed.held.targets, constant=_constant(feed), monitor=feed.monitor)
+    history = [{"epoch": 0, **chosen, **state.scores}]
     if state.sound:
         return PhaseOutcome(state, state.scores, history)
     loss = state.scores.get("val_loss", np.nan)

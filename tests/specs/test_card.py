@@ -28,7 +28,7 @@ def test_a_card_is_a_table_in_a_notebook():
 @pytest.mark.parametrize(
     ("name", "size"),
     [
-        ("ngrams", "at most 1,024 tokens, at least 4"),
+        ("ngrams", "at most 4,096 tokens, at least 4"),
         ("keyword_cnn", "at most 160,000 samples, at least 1,600"),
     ],
 )

@@ -19,8 +19,11 @@ from kzoo.specs.checked_json import Check, checked, record, whole
 from kzoo.specs.phases import OWN
 from kzoo.specs.saved_card import LONGEST
 
-SHARE = 0.95
-"""Share of the training texts that the chosen length holds whole."""
+SHARE, SPARSE_SHARE = 0.95, 0.99
+"""Share of the training texts that the chosen length holds whole; the second where it costs next to nothing."""
+
+MEASURED = 2_000
+"""Texts whose length is measured where the length matters little."""
 
 MOST_UNKNOWN = 0.2
 """Share of unknown tokens above which a reader is warned."""
@@ -107,8 +110,10 @@ def fit_texts(
 ) -> tuple[TextPreprocessor, list[str]]:
     """The preprocessor of a card, of a length that holds most texts of a column, and notes about it."""
     tokenizer = find_tokenizer(card.reads)
-    length, unknown = measure_texts(column, tokenizer, most=card.size)
-    notes = [] if size else [f"Texts are cut to {length} tokens: the length of {SHARE:.0%} of them, or the limit"]
+    share = SPARSE_SHARE if card.is_sparse else SHARE
+    some = column[:: -(-len(column) // MEASURED)] if card.is_sparse else column
+    length, unknown = measure_texts(some, tokenizer, most=card.size, share=share)
+    notes = [] if size else [f"Texts are cut to {length} tokens: the length of {share:.0%} of them, or the limit"]
     if unknown > MOST_UNKNOWN:
         scripts = f" It knows {', '.join(card.scripts)}." if card.scripts else ""
         notes.append(
@@ -117,13 +122,14 @@ def fit_texts(
     return TextPreprocessor(size or length, tokenizer), notes
 
 
-def measure_texts(column: np.ndarray, tokenizer: Tokenizer, *, most: int) -> tuple[int, float]:
+def measure_texts(column: np.ndarray, tokenizer: Tokenizer, *, most: int, share: float = SHARE) -> tuple[int, float]:
     """The length that holds most texts whole, in tokens, and the share of tokens that are unknown.
 
     Args:
         column: texts, object array (N,).
         tokenizer: how they are cut.
         most: the longest that the backbone takes.
+        share: of the texts, that the length holds whole.
     """
     lengths: list[int] = []
     unknown: list[float] = []
@@ -131,7 +137,7 @@ def measure_texts(column: np.ndarray, tokenizer: Tokenizer, *, most: int) -> tup
         ids = tokenizer.ids(tf.constant(list(column[start : start + BATCH])))
         lengths += ids.row_lengths().numpy().tolist()
         unknown += tokenizer.unknown(ids).numpy().tolist()
-    return int(min(max(np.ceil(np.quantile(lengths, SHARE)), 4), most)), float(np.average(unknown, weights=lengths))
+    return int(min(max(np.ceil(np.quantile(lengths, share)), 4), most)), float(np.average(unknown, weights=lengths))
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,13 @@ class HashingTokenizer:
         buckets: number of ids; 0 is padding. Two words share an id by chance, once in so many.
         ngrams: lengths of runs of tokens, as (1, 2): words and pairs of words (arXiv:1607.01759).
         pieces: lengths of runs of characters within a word, as (3, 4, 5) (arXiv:1607.04606); none: whole words only.
+        blocks: whether words and their runs have the lower half of the ids to themselves, and pieces the upper half.
     """
 
     buckets: int = 1 << 16
     ngrams: Sequence[int] = (1,)
     pieces: Sequence[int] = ()
+    blocks: bool = False
 
     pad: ClassVar[int] = 0
     last: ClassVar[int | None] = None
@@ -55,6 +57,11 @@ class HashingTokenizer:
             letters = tf.strings.unicode_split(tf.strings.join(["<", words, ">"]), "UTF-8")
             runs = tf.strings.ngrams(letters, list(self.pieces), separator="")
             parts.append(tf.strings.join(["#", runs.merge_dims(1, 2)]))
+        if self.blocks:
+            half = self.buckets // 2
+            hashed = [tf.cast(tf.strings.to_hash_bucket_fast(part, half - 1), tf.int32) for part in parts]
+            starts = [1] * (len(parts) - bool(self.pieces)) + [half] * bool(self.pieces)
+            return tf.concat([ids + start for ids, start in zip(hashed, starts, strict=True)], axis=1)
         found = parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
         return tf.cast(tf.strings.to_hash_bucket_fast(found, self.buckets - 1), tf.int32) + 1
 
@@ -185,6 +192,7 @@ _FIELDS: dict[type, dict[str, Check]] = {
         "buckets": whole(2, 1 << 28),
         "ngrams": many(whole(1, 10), most=10),
         "pieces": many(whole(1, 20), most=20),
+        "blocks": flag,
     },
     Vocabulary: {"entries": text(_LARGEST), "lower": flag},
     Subwords: {

@@ -44,7 +44,7 @@ def _own(name: str, *, constructor: str, paper: str, **more: Any) -> BackboneSpe
     """The card of a backbone that needs nothing but training."""
     return BackboneSpec(
         name=name,
-        constructor="kzoo.models.zoo.text." + constructor,
+        constructor="kzoo.models.zoo." + constructor,
         modality="text",
         min_size=4,
         paper="https://arxiv.org/abs/" + paper,
@@ -58,18 +58,18 @@ _ANY = ("Latn", "Hani", "Cyrl", "Arab", "Deva", "Grek", "Hang", "Jpan", "Thai")
 _CARDS = [
     _own(
         "ngrams",
-        constructor="ngram_bag",
-        arguments={"buckets": 1 << 17, "width": 64, "power": 0.5},
-        reads={"buckets": 1 << 17, "ngrams": (1, 2), "pieces": (3, 4, 5)},
-        size=1024,
+        constructor="tfidf.tfidf_bag",
+        arguments={"buckets": 1 << 19, "width": 16},
+        reads={"buckets": 1 << 19, "ngrams": (1, 2), "pieces": (3, 4, 5), "blocks": True},
+        size=4096,
         rate=1e-3,
-        parameters=64 << 17,
-        width=64,
+        parameters=(16 << 19) + (1 << 19),
+        width=16,
         paper="1607.01759",
     ),
     _own(
         "text_cnn",
-        constructor="text_cnn",
+        constructor="text.text_cnn",
         arguments={"buckets": 1 << 15, "width": 128, "runs": 1 << 16, "run_width": 32},
         reads={"buckets": 1 << 15},
         size=512,

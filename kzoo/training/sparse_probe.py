@@ -1,0 +1,224 @@
+"""The linear probe on sparse features: TF-IDF and a linear model, solved to their optimum.
+
+Cross-validation over the training and validation texts together chooses the features (words, pieces of words, or both)
+and the penalty, by the loss of the kind of task. The solution is fitted to the training texts alone, so that validation
+can compare it with what is tuned from it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import csr_matrix, vstack
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
+
+from kzoo.task_kinds.task_kind import Fit, TaskKind
+from kzoo.training.sparse_features import BLOCKS, SparseDesign, design_of
+
+STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Inverse L2 penalties that are tried, as scikit-learn's C."""
+
+FIRST = 10.0
+"""The penalty of the first comparison, and where there are too few texts for another."""
+
+FOLDS = 5
+LEAST = 2
+"""Examples of a class, or groups, without which nothing is compared."""
+
+MOST_WORK = 40_000_000
+"""Numbers in all folds' features, times outputs, beyond which fewer of the folds are measured."""
+
+ROUGH, FINE = 1e-3, 1e-5
+"""Largest component of the gradient at which a candidate is judged, and at which the chosen one counts as solved."""
+
+MOST_TEXTS = 2_000
+"""Texts of which directions are computed."""
+
+
+@dataclass(frozen=True)
+class SparseTexts:
+    """Texts with their targets.
+
+    Args:
+        terms: see `kzoo.training.sparse_features.count_terms`, (N, buckets).
+        targets: float32 (N, outputs).
+        weights: float32 (N,).
+        groups: what each belongs to, or none.
+    """
+
+    terms: csr_matrix
+    targets: np.ndarray
+    weights: np.ndarray
+    groups: Sequence[str] = ()
+
+    def take(self, rows: np.ndarray) -> SparseTexts:
+        """Those at some places."""
+        return SparseTexts(self.terms[rows], self.targets[rows], self.weights[rows])
+
+    def __add__(self, other: SparseTexts) -> SparseTexts:
+        terms = vstack([self.terms, other.terms], format="csr")
+        targets, weights = (
+            np.concatenate(pair) for pair in ((self.targets, other.targets), (self.weights, other.weights))
+        )
+        return SparseTexts(terms, targets, weights, [*self.groups, *other.groups])
+
+
+@dataclass(frozen=True)
+class SparseSolution:
+    """A linear model of TF-IDF.
+
+    Args:
+        design: the features.
+        blocks: their name, of `kzoo.training.sparse_features.BLOCKS`.
+        kernel: float64 (C, outputs).
+        bias: float64 (outputs,).
+        strength: the inverse penalty.
+    """
+
+    design: SparseDesign
+    blocks: str
+    kernel: np.ndarray
+    bias: np.ndarray
+    strength: float
+
+    def logits(self, terms: csr_matrix) -> np.ndarray:
+        """Logits (N, outputs), float32, of term frequencies (N, buckets)."""
+        return (self.design(terms) @ self.kernel + self.bias).astype(np.float32)
+
+    def table(self, terms: csr_matrix, *, width: int) -> np.ndarray:
+        """Embeddings, float32 (buckets, width): the kernel in the first columns, then directions of some texts.
+
+        These are the right singular vectors of their features (latent semantic analysis, Deerwester et al. 1990), so
+        that texts of similar words lie near each other also where the kernel has nothing to say; scaled to the size of
+        the logits.
+        """
+        found = np.zeros((len(self.design.idf), width), np.float32)
+        outputs, used = self.kernel.shape[1], self.design.used
+        found[used, :outputs] = self.kernel
+        rows = np.unique(np.linspace(0, terms.shape[0] - 1, min(terms.shape[0], MOST_TEXTS)).astype(int))
+        more = min(width - outputs, len(rows), len(used))
+        if more > 0:
+            features = self.design(terms[rows])
+            directions = randomized_svd(features, more, n_iter=2, random_state=0)[2].T
+            sizes = [np.linalg.norm(features @ each) for each in (self.kernel, directions)]
+            found[used, outputs : outputs + more] = directions * (sizes[0] / max(sizes[1], 1e-12))
+        return found
+
+
+def solve_sparse(
+    train: SparseTexts, validation: SparseTexts | None, *, kind: TaskKind, strengths: Sequence[float] | None = None
+) -> SparseSolution:
+    """The linear model of the lowest loss in cross-validation, fitted to the training texts.
+
+    Args:
+        train: the training texts.
+        validation: those of validation, if there are any: they take part in the choice alone.
+        kind: of the task: multinomial or one-vs-rest logistic, or ridge regression.
+        strengths: inverse penalties that are tried, in rising order; None: `STRENGTHS`.
+    """
+    with threadpool_limits(1):
+        blocks, strength = _choose(train + validation if validation else train, kind, strengths or STRENGTHS)
+        design = design_of(train.terms, blocks)
+        fit = kind.probe(train.targets.shape[1])
+        kernel, bias = fit(design(train.terms), train.targets, train.weights, strength, FINE)
+    return SparseSolution(design, blocks, kernel, bias, strength)
+
+
+def _choose(texts: SparseTexts, kind: TaskKind, strengths: Sequence[float]) -> tuple[str, float]:
+    """Names of blocks and a penalty: the best blocks at a penalty of the middle, then the best penalty for them."""
+    place = min(range(len(strengths)), key=lambda number: abs(np.log(strengths[number] / FIRST)))
+    folds = _folds(texts, kind)
+    if not folds:
+        return next(iter(BLOCKS)), strengths[place]
+    work = texts.terms.nnz * texts.targets.shape[1] * len(folds)
+    folds = folds[: max(1, int(len(folds) * MOST_WORK / work))] if work > MOST_WORK else folds
+    half = texts.terms.shape[1] // 2
+    known = [name for name, sides in BLOCKS.items() if _has_all(texts.terms.indices, half, sides)]
+    trials = {name: _Trials(texts, folds, kind, name) for name in known}
+    blocks = min(trials, key=lambda name: trials[name].loss(strengths[place]))
+    return blocks, _descend(trials[blocks].loss, strengths, place)
+
+
+def _has_all(indices: np.ndarray, half: int, sides: tuple[bool, bool]) -> bool:
+    """Whether there are terms of each block that is asked for."""
+    there = bool((indices < half).any()), bool((indices >= half).any())
+    return all(found or not wanted for found, wanted in zip(there, sides, strict=True))
+
+
+def _descend(loss: Callable[[float], float], strengths: Sequence[float], place: int) -> float:
+    """The strength at the bottom of the valley that a place lies in."""
+    losses = {place: loss(strengths[place])}
+    for step in (1, -1):
+        at = place
+        while 0 <= at + step < len(strengths):
+            losses[at + step] = loss(strengths[at + step])
+            if losses[at + step] >= losses[at]:
+                break
+            at += step
+        if at != place:
+            break
+    return strengths[min(losses, key=lambda number: losses[number])]
+
+
+@dataclass
+class _Trials:
+    """Losses on held-out folds, of features of some blocks."""
+
+    texts: SparseTexts
+    folds: Sequence[tuple[np.ndarray, np.ndarray]]
+    kind: TaskKind
+    blocks: str
+    _ready: list[tuple[Fit, csr_matrix, SparseTexts, csr_matrix, SparseTexts]] = field(default_factory=list)
+    _losses: dict[float, float] = field(default_factory=dict)
+
+    def loss(self, strength: float) -> float:
+        """The mean loss of all held-out examples, by their weights."""
+        if strength not in self._losses:
+            self._ready = self._ready or [self._prepared(*fold) for fold in self.folds]
+            losses, weights = zip(*(self._measured(*each, strength) for each in self._ready), strict=True)
+            self._losses[strength] = float(np.average(np.concatenate(losses), weights=np.concatenate(weights)))
+        return self._losses[strength]
+
+    def _prepared(
+        self, rows: np.ndarray, held: np.ndarray
+    ) -> tuple[Fit, csr_matrix, SparseTexts, csr_matrix, SparseTexts]:
+        learned, asked = self.texts.take(rows), self.texts.take(held)
+        design = design_of(learned.terms, self.blocks)
+        fit = self.kind.probe(learned.targets.shape[1])
+        return fit, design(learned.terms), learned, design(asked.terms), asked
+
+    def _measured(
+        self,
+        fit: Fit,
+        features: csr_matrix,
+        learned: SparseTexts,
+        others: csr_matrix,
+        asked: SparseTexts,
+        strength: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        kernel, bias = fit(features, learned.targets, learned.weights, strength, ROUGH)
+        return self.kind.example_losses(others @ kernel + bias, asked.targets), asked.weights
+
+
+def _folds(texts: SparseTexts, kind: TaskKind) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and rows to measure on, of each fold: stratified by class, groups as a whole; none of few."""
+    size, grouped = len(texts.targets), len(texts.groups) > 0
+    parts = len(set(texts.groups)) if grouped else size
+    classes = texts.targets.argmax(axis=1) if kind.exclusive else np.zeros(size, int)
+    smallest = int(np.unique(classes, return_counts=True)[1].min())
+    count = min(FOLDS, parts, max(smallest, LEAST))
+    if parts < LEAST or smallest < LEAST:
+        return []
+    options = {"n_splits": count, "shuffle": True, "random_state": 0}
+    if kind.exclusive:
+        splitter = StratifiedGroupKFold(**options) if grouped else StratifiedKFold(**options)
+    else:
+        splitter = GroupKFold(**options) if grouped else KFold(**options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with few members
+        return list(splitter.split(classes, classes, np.asarray(texts.groups) if grouped else None))
