@@ -133,6 +133,7 @@ _REGISTERING = (
     "kzoo.models.hub_layers",
     "kzoo.models.side_by_side",
     "kzoo.models.zoo.text",
+    "kzoo.models.zoo.tfidf",
     "kzoo.pretraining.objectives.masked_language",
     "kzoo.pretraining.objectives.objective",
     "kzoo.training.losses",

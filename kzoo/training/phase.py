@@ -23,8 +23,8 @@ from kzoo.training.linear_probe import solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
-from kzoo.training.sparse_features import BLOCKS, count_terms
-from kzoo.training.sparse_probe import SparseTexts, solve_sparse
+from kzoo.training.sparse.sparse_features import BLOCKS, count_terms
+from kzoo.training.sparse.sparse_probe import SparseTexts, solve_sparse
 from kzoo.training.strategies import whole_batch
 
 

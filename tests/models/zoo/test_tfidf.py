@@ -5,7 +5,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from kzoo.models.zoo.tfidf import tfidf_bag
-from kzoo.training.sparse_features import count_terms, design_of
+from kzoo.training.sparse.sparse_features import count_terms, design_of
 
 BUCKETS = 20
 IDS = np.array([[3, 3, 7, 12, 0], [12, 12, 12, 3, 15], [9, 0, 0, 0, 0], [5, 7, 7, 7, 19]])

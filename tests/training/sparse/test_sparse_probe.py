@@ -7,8 +7,8 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.training.sparse_features import count_terms, design_of
-from kzoo.training.sparse_probe import SparseTexts, _folds, solve_sparse
+from kzoo.training.sparse.sparse_features import count_terms, design_of
+from kzoo.training.sparse.sparse_probe import SparseTexts, _folds, solve_sparse
 
 CLASSES = get_task_kind("classification")
 RNG = np.random.default_rng(0)

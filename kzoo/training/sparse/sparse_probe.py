@@ -18,7 +18,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from kzoo.task_kinds.task_kind import Fit, TaskKind
-from kzoo.training.sparse_features import BLOCKS, SparseDesign, design_of
+from kzoo.training.sparse.sparse_features import BLOCKS, SparseDesign, design_of
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Inverse L2 penalties that are tried, as scikit-learn's C."""
@@ -45,7 +45,7 @@ class SparseTexts:
     """Texts with their targets.
 
     Args:
-        terms: see `kzoo.training.sparse_features.count_terms`, (N, buckets).
+        terms: see `kzoo.training.sparse.sparse_features.count_terms`, (N, buckets).
         targets: float32 (N, outputs).
         weights: float32 (N,).
         groups: what each belongs to, or none.
@@ -74,7 +74,7 @@ class SparseSolution:
 
     Args:
         design: the features.
-        blocks: their name, of `kzoo.training.sparse_features.BLOCKS`.
+        blocks: their name, of `kzoo.training.sparse.sparse_features.BLOCKS`.
         kernel: float64 (C, outputs).
         bias: float64 (outputs,).
         strength: the inverse penalty.

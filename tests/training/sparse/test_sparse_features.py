@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kzoo.training.sparse_features import count_terms, measure_idf
+from kzoo.training.sparse.sparse_features import count_terms, measure_idf
 
 
 def test_batches_of_other_lengths_are_joined():

@@ -1,0 +1,1 @@
+"""Linear models of sparse features: their counts, and how they are solved."""
