@@ -134,6 +134,11 @@ class LinearProbe:
     Logistic regression for Classification and MultiLabel, ridge regression for Regression; the head must be linear.
     It takes no gradient steps, so it has no rate, epochs or batches.
 
+    Of a sparse backbone with random weights (``ngrams``) the first phase solves the whole linear model, from TF-IDF of
+    hashed n-grams to logits, and its table of embeddings holds the solution. Words, pieces of words or both, and the
+    penalty, are chosen by cross-validation over training and validation texts together, of 0.3, 1, 3, 10, 30 and 100
+    unless `strengths` are given; the solution is fitted to the training texts alone.
+
     Args:
         strengths: inverse strengths of the L2 penalty to try, from the strongest penalty to the weakest, each in
             (0, inf), as scikit-learn's ``C``. The one of the lowest loss on validation is kept; without validation,
