@@ -294,7 +294,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_says_where(module_backbone, 
 
 @pytest.mark.parametrize(("room", "place"), [(0, "nowhere"), (1 << 30, "disk")])
 def test_activations_beyond_the_budget_go_to_the_disk_or_nowhere(module_backbone, arrays, monkeypatch, room, place):
-    monkeypatch.setattr("kzoo.training.cache.activations.budget", lambda: 0)
+    monkeypatch.setattr("kzoo.training.cache.activations.memory_budget", lambda: 0)
     monkeypatch.setattr("kzoo.training.cache.disk.room", lambda: room)
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=QUICK)
     assert [phase.activations for phase in adapted.record.phases] == ["memory", place]

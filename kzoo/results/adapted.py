@@ -127,7 +127,9 @@ class Adapted:
     def _call(self) -> Any:
         # Folded in each call: someone may have changed the network's weights.
         network = fold(self.network, live=True)
-        return compiled(with_crops(network) if self.crops else network)
+        network = with_crops(network) if self.crops else network
+        # With its last layer: what a softmax gives for an example depends on how many there are (TensorFlow 2.21).
+        return compiled(keras.Model(network.input, self.finish(network.output)))
 
     @cached_property
     def _embed(self) -> Any:
@@ -197,7 +199,7 @@ class Adapted:
                 0..255, (N, H, W, C) or (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder,
                 encoded bytes, a pair ``(rate, samples)``, or a list of these.
         """
-        asked = self._ask(inputs, self._call, self.finish, width=len(self.labels))
+        asked = self._ask(inputs, self._call, np.asarray, width=len(self.labels))
         answers = get_task_kind(self.kind).name_targets(asked.rows, self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
         small = thumbnails_of(asked.column, self.preprocessor.modality)
@@ -350,7 +352,7 @@ class Adapted:
 
     def _outputs(self, column: np.ndarray) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
-        return np.asarray(self.finish(self._run(self._call, column)))
+        return self._run(self._call, column)
 
     def _embeddings(self, column: np.ndarray) -> np.ndarray:
         return normalize(self._run(self._embed, column))

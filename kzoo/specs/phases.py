@@ -153,7 +153,7 @@ class LinearProbe:
         >>> LinearProbe(strengths=[1.0, -1.0])
         Traceback (most recent call last):
         ...
-        ValueError: strengths of a linear probe must be floats in (0, inf). Got (1.0, -1.0).
+        ValueError: strengths of a linear probe must be floats in (0, inf). Got [1.0, -1.0].
     """
 
     strengths: Sequence[float] | None = None

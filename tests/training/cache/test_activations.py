@@ -116,7 +116,7 @@ def rows_of(cache):
 def test_training_activations_in_bfloat16_take_half_and_validation_stays_exact(adapt, cache, rough, monkeypatch):
     schedule, solved = kzoo.Schedule((HEAD,)), []
     solve = phase.solve
-    monkeypatch.setattr(phase, "solve", lambda *data, kind: solved.append(data) or solve(*data, kind=kind))
+    monkeypatch.setattr(phase, "solve", lambda *data, **options: solved.append(data) or solve(*data, **options))
     adapt(schedule=schedule)
     exact_bytes = rows_of(cache)
     found = adapt(CacheLimits(PLENTY, PLENTY, bfloat16=True), schedule=schedule)
