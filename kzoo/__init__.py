@@ -126,7 +126,6 @@ __all__ = [
 
 _REGISTERING = (
     "kzoo.data.audio.spectrogram",
-    "kzoo.data.image.crops",
     "kzoo.data.image.preprocess",
     "kzoo.models.zoo.audio",
     "kzoo.models.heads",

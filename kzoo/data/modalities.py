@@ -82,7 +82,6 @@ MODALITIES = {
             sample=sample_images,
             thumbnail=make_thumbnail,
             mixes=True,
-            crops=True,
         ),
         Modality(
             spec=MODALITY_SPECS["text"],

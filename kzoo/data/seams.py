@@ -149,7 +149,6 @@ class Modality:
         looks: whether a value in memory looks like one.
         lines: whether a line of a text file is one.
         mixes: whether an augmentation may mix two examples.
-        crops: whether its reader gives the views ``"crops"``, see `kzoo.LinearProbe`.
         views_augmentation: what an objective that compares views draws them with, and no other draws any; None: what
             the objective asks for.
     """
@@ -176,7 +175,6 @@ class Modality:
     wide: bool = False
     presets: bool = False
     mixes: bool = False
-    crops: bool = False
     views_augmentation: str | None = None
 
     @property

@@ -20,7 +20,6 @@ from kzoo.core.graph.walking import layers_of
 from kzoo.core.tables import Table
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.file_changes import reading
-from kzoo.data.image.crops import with_crops
 from kzoo.data.loader import Loader, batches
 from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
@@ -38,7 +37,6 @@ from kzoo.results.saving import write
 from kzoo.results.thumbnails import thumbnails_of
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
-from kzoo.specs.phases import LinearProbe
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import Seen, remember
 from kzoo.specs.task import Task
@@ -94,22 +92,11 @@ class Adapted:
         """The examples that its weights have seen: none of them is tested on when it is adapted again."""
         return self.record.seen
 
-    @property
-    def crops(self) -> bool:
-        """Whether it answers by the mean over crops of an image, see `kzoo.LinearProbe`."""
-        kept = None if self.record.merged else self.record.phases[self.record.kept].phase
-        return isinstance(kept, LinearProbe) and kept.crops
-
-    @cached_property
-    def _answering(self) -> keras.Model:
-        """From scaled inputs to the logits of an answer."""
-        return with_crops(self.network) if self.crops else self.network
-
     @cached_property
     def model(self) -> keras.Model:
         """The plain Keras model, from pixels in 0..255 (B, H, W, 3) or token ids (B, T) to probabilities or values."""
         raw, x = self.preprocessor.raw()
-        return keras.Model(raw, self.finish(self._answering(x)), name=f"{scope_of(self.card.name)}_adapted")
+        return keras.Model(raw, self.finish(self.network(x)), name=f"{scope_of(self.card.name)}_adapted")
 
     @cached_property
     def backbone(self) -> keras.Model:
@@ -127,7 +114,6 @@ class Adapted:
     def _call(self) -> Any:
         # Folded in each call: someone may have changed the network's weights.
         network = fold(self.network, live=True)
-        network = with_crops(network) if self.crops else network
         # With its last layer: what a softmax gives for an example depends on how many there are (TensorFlow 2.21).
         return compiled(keras.Model(network.input, self.finish(network.output)))
 
@@ -281,7 +267,6 @@ class Adapted:
             description=description,
             live=LiveModel(self.predict, self._raw_embeddings, self.kind, self.labels),
             examples=pick_examples(self._splits_at_hand(), self.preprocessor.modality),
-            crops=self.crops,
         )
 
     def _raw_embeddings(self, inputs: Any) -> np.ndarray:

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from kzoo.core.graph.folding import fold
-from kzoo.data.image.crops import with_crops
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor
 from kzoo.results.export_check import LiveModel, wanted
@@ -33,7 +32,6 @@ def export(
     description: str,
     live: LiveModel,
     examples: Sequence[Any],
-    crops: bool = False,
 ) -> Path:
     """Writes the next version of a SavedModel below `directory`, for TensorFlow Serving or plain TensorFlow.
 
@@ -48,7 +46,6 @@ def export(
         description: the model card, Markdown.
         live: what the files must answer as.
         examples: real ones, on which they are compared; generated ones where there are none.
-        crops: whether answers are means over crops, see `kzoo.LinearProbe`.
 
     Returns:
         Path of the version.
@@ -59,8 +56,7 @@ def export(
     modality = MODALITIES[preprocessor.modality]
     if modality.serve is None or modality.sample is None:
         raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
-    joint = _fast(keras.Model(network.input, [network.output, embedding.output]))
-    answer = _answer(with_crops(joint) if crops else joint, finish, preprocessor)
+    answer = _answer(_fast(keras.Model(network.input, [network.output, embedding.output])), finish, preprocessor)
     served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
     signatures = build_signatures(
         answer,

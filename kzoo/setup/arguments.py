@@ -14,7 +14,7 @@ from kzoo.data.image.preprocess import RESIZES
 from kzoo.data.seams import Modality
 from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
-from kzoo.specs.phases import OWN, AnyPhase, LinearProbe, Phase
+from kzoo.specs.phases import OWN, AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.task_kind import TaskKind
@@ -122,12 +122,6 @@ def notes_on_batches(wanted: Schedule, made: Schedule, *, examples: int, strateg
             short = f"; there are {examples} training examples" if batch < phase.batch_size else ""
             notes.append(f"Phase {number} takes batches of {batch}{whole}, not {before.batch_size}{short}")
     return notes
-
-
-def check_crops(schedule: Schedule, modality: Modality) -> None:
-    """Raises where a linear probe is to be solved on crops of what has none."""
-    if any(isinstance(phase, LinearProbe) and phase.crops for phase in schedule.phases) and not modality.crops:
-        raise ValueError(f"LinearProbe(crops=True) is for images; the data are {modality.noun}s: leave it out.")
 
 
 def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: TaskKind) -> list[str]:

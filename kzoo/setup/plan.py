@@ -153,6 +153,6 @@ def _row(phase: AnyPhase, holding: CachePlan, batch: int, assembled: Assembled, 
         held = "none: plain loop"
     views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"
     if not isinstance(phase, Phase):
-        return (" ".join(groups), parameters, "solved", None, None, None, views, held)
+        return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
     steps = len(splits.train) // batch * phase.epochs
     return (" ".join(groups), parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)

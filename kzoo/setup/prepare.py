@@ -30,7 +30,6 @@ from kzoo.results.loading import load
 from kzoo.results.pretrained import Pretrained, seen_by
 from kzoo.setup.arguments import (
     as_size,
-    check_crops,
     check_head,
     check_input,
     check_phase,
@@ -158,7 +157,6 @@ def prepare(
     for phase in picked.phases:
         check_phase(phase, assembled, kind=kind, examples=len(splits.train), strategy=chosen, options=options)
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
-    check_crops(picked, modality)
     notes += notes_on_mixing(picked, modality, kind=kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)

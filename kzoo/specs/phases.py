@@ -18,9 +18,6 @@ ADAMW_DECAY = 0.004
 
 AUGMENTATIONS = ("none", "light", "medium", "strong")
 
-CROP_VIEWS = 5
-"""Views of an image of a probe with ``crops``: the whole, and a crop in each corner."""
-
 OWN = "own"
 """What an augmentation of the user's is called in a phase."""
 
@@ -143,9 +140,6 @@ class LinearProbe:
         strengths: inverse strengths of the L2 penalty to try, from the strongest penalty to the weakest, each in
             (0, inf), as scikit-learn's ``C``. The one of the lowest loss on validation is kept; without validation,
             that of the lowest loss over folds of the training split. None: 1e-4, 1e-3, 1e-2, 0.1 and 1.
-        crops: of images: solve on the whole image and a crop of 7/8 of its side in each corner, and predict by the mean
-            over the same five (test-time augmentation), in evaluation and in the export too. Answers cost five passes
-            through the network.
 
     Example:
         >>> LinearProbe().groups(["stem", "stage1", "head"])
@@ -157,15 +151,14 @@ class LinearProbe:
     """
 
     strengths: Sequence[float] | None = None
-    crops: bool = False
 
     train: ClassVar[tuple[str, ...]] = ("head",)
     takes_steps: ClassVar[bool] = False
     batch_norm: ClassVar[bool] = False
+    augmentation: ClassVar[str] = "none"
+    most_views: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.crops, bool):
-            raise ValueError(f"crops of a linear probe must be True or False. Got {self.crops!r}.")
         if self.strengths is None:
             return
         given = tuple(self.strengths) if isinstance(self.strengths, Sequence) else (self.strengths,)
@@ -177,16 +170,6 @@ class LinearProbe:
     def groups(self, names: Sequence[str]) -> tuple[str, ...]:
         """The groups among `names` that this phase trains: the head."""
         return match_groups(self.train, names)
-
-    @property
-    def augmentation(self) -> str:
-        """Which views it is solved on: ``"crops"`` or ``"none"``."""
-        return "crops" if self.crops else "none"
-
-    @property
-    def most_views(self) -> int:
-        """Views of each example that it is solved on."""
-        return CROP_VIEWS if self.crops else 1
 
 
 AnyPhase = Phase | LinearProbe

@@ -51,13 +51,10 @@ def solve_head(phase: LinearProbe, head: Sequence[Any], activations: Activations
     """Solves a linear head on cached features and puts it in."""
     layers = _linear_layers(head)
     feed = activations.feed
-    views = [rows.take(0, len(feed.train))[0] for rows in activations.train_rows(phase)]
-    held = [rows.take(0, len(feed.held))[0] for rows in activations.held_rows(phase)]
-    # A linear head gives of the mean of features the mean of logits, which is what is predicted.
-    validation = (np.asarray(np.mean(held, axis=0, dtype=np.float32)), feed.held.targets) if held else None
-    # All views of an example weigh as much as one would: a penalty then means the same.
-    targets, weights = (np.concatenate([each] * len(views)) for each in (feed.train.targets, _weights(feed)))
-    train = np.concatenate(views), targets, weights / len(views)
+    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
+    held = [batch[0] for batch in activations.held_batches(phase)]
+    validation = (np.concatenate(held), feed.held.targets) if held else None
+    train = features, feed.train.targets, _weights(feed)
     solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
     layers[0].set_weights([solution.mean, solution.deviation])
     layers[1].set_weights([solution.kernel, solution.bias])

@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from kzoo.data.file_column import FileColumn
 from kzoo.data.image.augment import PRESETS, augment_views, mix
-from kzoo.data.image.crops import CROPS, SHARE, crop_views
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.seeds import first, items, marks, seeds_of, version_key
 from kzoo.specs.phases import OWN
@@ -43,14 +42,12 @@ class ImageReader:
 
         Args:
             index: int64 scalar.
-            augmentation: a name of `PRESETS`; ``"crops"``, of which there are five; or ``"none"``, which gives one.
+            augmentation: a name of `PRESETS`, or ``"none"``, which gives one version.
             numbers: of the versions, int (V,), V known.
         """
         picture = self._decode(index)
         if augmentation == "none":
             return self.preprocessor.fit(picture)[None]
-        if augmentation == CROPS:
-            return tf.gather(crop_views(self.preprocessor.fit(picture)[None])[0], numbers)
         if augmentation == OWN:
             fitted = self.preprocessor.fit(picture)
             return tf.stack([self.own(fitted) for _ in items(numbers)])
@@ -87,8 +84,6 @@ class ImageReader:
     def key(self, augmentation: str) -> dict[str, Any]:
         """Everything besides content and number that a view of an image depends on, as plain values."""
         own = self.own.key if augmentation == OWN else None
-        if augmentation == CROPS:
-            return version_key(self.preprocessor, None, seed=self.seed) | {"crops": SHARE}
         return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:

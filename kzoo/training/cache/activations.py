@@ -115,10 +115,6 @@ class Activations:
         """What `fill` computed of each view of the training split."""
         return self._joined(phase, "train")
 
-    def held_rows(self, phase: AnyPhase) -> list[RowSource]:
-        """What `fill` computed of each view of the validation split; empty without one."""
-        return self._joined(phase, "held")
-
     def held_batches(self, phase: AnyPhase) -> Iterator[tuple[Any, ...]]:
         """Validation's activations at the cut of a phase, batch by batch, in order."""
         size = len(self.feed.held)

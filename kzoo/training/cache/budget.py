@@ -24,14 +24,12 @@ class CachePlan:
         dtype: of the training split's: ``"float32"``, or ``"float16"`` where that makes them fit, or loses nothing.
         precision: in which the training split's are computed: ``"float32"`` or ``"bfloat16"``. Validation's are exact,
             and held as float32 then: it judges what is served.
-        held_views: of each example of the validation split.
     """
 
     place: str
     views: int
     dtype: str = "float32"
     precision: str = "float32"
-    held_views: int = 1
 
     @property
     def held_dtype(self) -> str:
@@ -47,7 +45,7 @@ class CachePlan:
             held: examples of the validation split.
         """
         of = {"float32": 4, "float16": 2}
-        return size * (self.views * train * of[self.dtype] + self.held_views * held * of[self.held_dtype])
+        return size * (self.views * train * of[self.dtype] + held * of[self.held_dtype])
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def hold(phase: AnyPhase, *, size: int, train: int, held: int, limits: CacheLimi
     if limits.bfloat16 and train >= LEAST_EXAMPLES:
         first, precision = small, "bfloat16"
     if not phase.takes_steps:
-        return CachePlan("memory", phase.most_views, first, precision, held_views=phase.most_views)
+        return CachePlan("memory", phase.most_views, first, precision)
     for views in range(phase.most_views if size else 0, 0, -1):
         for place, dtype in (("memory", first), ("memory", small), ("disk", small)):
             found = CachePlan(place, views, dtype, precision)
@@ -127,17 +125,12 @@ def requests(phase: AnyPhase, group: str, holding: CachePlan) -> list[CacheReque
     """All activations that a phase needs at the cut below its lowest group."""
     if holding.place == "nowhere":
         return []
-    # Gradient steps are judged by the whole example, a probe by what it answers from.
-    augmentation = "none" if phase.takes_steps else phase.augmentation
     return [
         *(
             CacheRequest(group, "train", phase.augmentation, number, holding.dtype, holding.place, holding.precision)
             for number in range(holding.views)
         ),
-        *(
-            CacheRequest(group, "held", augmentation, number, holding.held_dtype, holding.place)
-            for number in range(holding.held_views)
-        ),
+        CacheRequest(group, "held", "none", 0, holding.held_dtype, holding.place),
     ]
 
 

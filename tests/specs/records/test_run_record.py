@@ -33,7 +33,7 @@ def test_what_an_earlier_kzoo_wrote_is_read_whole(name):
         wanted["validation_fingerprint"] = wanted.pop("held")
         for phase in wanted.get("phases", ()):
             if phase["phase"]["optimizer"] == "lbfgs":
-                phase["phase"] = {"strengths": None, "crops": False}
+                phase["phase"] = {"strengths": None}
     renamed = {"what": "target", "labels": "alpha"}
     if "distilled" in wanted:
         wanted["distilled"] = {renamed.get(key, key): value for key, value in wanted["distilled"].items()}
