@@ -105,14 +105,14 @@ DATA = [
         "Seen.sides",
         "((UNLABELLED, self.unlabelled), (CHOSEN, self.chosen), (TRAINED, self.trained))",
         "((TRAINED, self.trained), (CHOSEN, self.chosen), (UNLABELLED, self.unlabelled))",
-        "tests/specs/test_seen.py::test_the_side_of_an_example_is_the_most_that_is_known_of_it",
+        "tests/specs/records/test_seen.py::test_the_side_of_an_example_is_the_most_that_is_known_of_it",
     ),
     Mutation(
         "what the second of two has seen is forgotten",
         "Seen.__or__",
         "np.union1d(*pair)",
         "np.unique(pair[0])",
-        "tests/specs/test_seen.py::test_a_union_keeps_what_either_has_seen",
+        "tests/specs/records/test_seen.py::test_a_union_keeps_what_either_has_seen",
     ),
     Mutation(
         "groups are divided",
