@@ -19,7 +19,7 @@ import tensorflow as tf
 from report import parser, run_all
 
 from kzoo.core.graph.folding import fold
-from kzoo.models.backbones import build
+from kzoo.models.construction import build
 from kzoo.models.stages import flops
 from kzoo.specs.registry import get_card
 from kzoo.training.runtime import graph_call, has_bfloat16, openvino_runtime

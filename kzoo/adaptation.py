@@ -16,8 +16,9 @@ from kzoo.core.keywords import suggests_names
 from kzoo.core.verbosity import verbosity
 from kzoo.results.adapted import Adapted
 from kzoo.setup.arguments import check_callbacks
+from kzoo.setup.feeds import make_feed
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
-from kzoo.setup.prepare import Prepared, make_feed, prepare
+from kzoo.setup.prepare import Prepared, prepare
 from kzoo.setup.result import conclude
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase

@@ -10,6 +10,9 @@ SOURCES = Path(kzoo.__file__).parent
 TESTS = Path(__file__).parent
 
 ELSEWHERE = {
+    "by the preprocessor, which turns images upright": ("data/image/test_preprocess", ["data/image/orientation"]),
+    "by the backbones that it makes": ("models/test_backbones", ["models/construction"]),
+    "by the views that epochs see": ("training/test_views", ["setup/feeds"]),
     "through the command line": ("cli/test_main", ["cli/exit_codes", "demo"]),
     "by writers that are killed, and full disks": ("core/test_storage", ["core/disk_errors", "core/leftovers"]),
     "by what `import kzoo` imports": ("test_laws", ["core/tf_import"]),

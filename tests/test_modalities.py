@@ -208,7 +208,7 @@ def test_small_encoders_of_kerashub_are_cut_into_blocks(tmp_path):
     whisper.save_to_preset(str(tmp_path / "whisper"))
     card = of_cards("whisper_tiny_en", preset=str(tmp_path / "whisper"))
     assert len(kzoo.stages(card, size=8_000).rows) >= 3
-    from kzoo.models.backbones import build
+    from kzoo.models.construction import build
 
     features = RNG.normal(size=(2, 50, 80)).astype(np.float32)
     tokens = {"decoder_token_ids": np.ones((2, 4)), "decoder_padding_mask": np.ones((2, 4))}
@@ -233,7 +233,7 @@ def test_a_moonshine_is_cut_where_one_tensor_crosses(tmp_path, recordings):
     moonshine.save_to_preset(str(tmp_path / "moonshine"))
     card = of_cards("moonshine_tiny_en", preset=str(tmp_path / "moonshine"))
     assert [row[0] for row in kzoo.stages(card, size=8_000).rows] == ["stem", "stage1", "stage2"]
-    from kzoo.models.backbones import build
+    from kzoo.models.construction import build
 
     waves = RNG.normal(size=(2, 8_000, 1)).astype(np.float32)
     tokens = {"decoder_token_ids": np.ones((2, 4)), "decoder_padding_mask": np.ones((2, 4))}

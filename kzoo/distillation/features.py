@@ -18,8 +18,9 @@ from kzoo.models.backbones import Source
 from kzoo.models.heads import pool
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained, own_card
+from kzoo.setup.feeds import feed_of
 from kzoo.setup.model import FusedSource
-from kzoo.setup.prepare import Prepared, feed_of, prepare
+from kzoo.setup.prepare import Prepared, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase

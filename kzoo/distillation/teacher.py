@@ -15,7 +15,8 @@ from kzoo.core.progress import ProgressBar
 from kzoo.data.examples import Splits
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
-from kzoo.setup.prepare import Prepared, feed_of
+from kzoo.setup.feeds import feed_of
+from kzoo.setup.prepare import Prepared
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Task

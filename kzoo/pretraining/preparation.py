@@ -20,8 +20,9 @@ from kzoo.pretraining.pretraining_options import PretrainingOptions
 from kzoo.pretraining.steps import StepSchedule, questions
 from kzoo.setup.arguments import as_size, check_input
 from kzoo.setup.auto_model import choose_model
+from kzoo.setup.feeds import feed_of
 from kzoo.setup.model import FusedSource
-from kzoo.setup.prepare import feed_of, source_of
+from kzoo.setup.prepare import source_of
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.regression import REGRESSION

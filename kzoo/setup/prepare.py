@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kzoo.data.examples import Examples, Splits
-from kzoo.data.file_changes import verify
-from kzoo.data.modalities import MODALITIES, modality_for
-from kzoo.data.own_augmentation import OwnAugmentation, check_own, own_of, with_own_augmentation
+from kzoo.data.examples import Splits
+from kzoo.data.modalities import modality_for
+from kzoo.data.own_augmentation import check_own, own_of, with_own_augmentation
 from kzoo.data.splits import read
-from kzoo.data.targets import weigh_classes
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
@@ -40,7 +37,7 @@ from kzoo.setup.arguments import (
 from kzoo.setup.auto_model import choose_model
 from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
-from kzoo.setup.monitor_choice import check_monitor, monitor_of
+from kzoo.setup.monitor_choice import check_monitor
 from kzoo.setup.optimizer_choice import with_described_optimizer
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
@@ -52,7 +49,6 @@ from kzoo.specs.task import Task, as_task
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
-from kzoo.training.feed import Feed, Split
 from kzoo.training.losses import resolve_loss
 from kzoo.training.strategies import get_strategy
 
@@ -205,71 +201,3 @@ def _member(model: Any, *, weights: str | Path | None) -> Source:
     if not isinstance(source, Source):
         raise TypeError("A member of a fusion must be one backbone. Got a fusion: list all members in one fusion.")
     return source
-
-
-def make_feed(
-    prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
-) -> tuple[Feed, tuple[list[float], list[float]] | None]:
-    """The data as the loop takes it; and mean and deviation of the targets, where it sees them standardised."""
-    examples = train_split, held = prepared.splits.train, prepared.splits.validation
-    kind, outputs, scale = prepared.kind, len(prepared.splits.labels), None
-    if kind.standardises:
-        mean, deviation = train_split.targets.mean(axis=0), train_split.targets.std(axis=0) + 1e-12
-        scale = (mean.tolist(), deviation.tolist())
-
-    def dense(examples: Examples) -> np.ndarray:
-        rows = kind.as_rows(examples.targets, outputs)
-        return ((rows - scale[0]) / scale[1]).astype(np.float32) if scale else rows
-
-    weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
-    targets, own = (dense(train_split), dense(held)), own_of(prepared.options)
-    feed = feed_of(prepared.preprocessor, examples, targets, kind=kind, seed=seed, mixable=mixable, own=own)
-    monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
-    return dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor), scale
-
-
-def feed_of(
-    preprocessor: Any,
-    examples: Sequence[Examples],
-    targets: Sequence[np.ndarray],
-    *,
-    kind: TaskKind,
-    seed: int,
-    mixable: bool | None = None,
-    own: OwnAugmentation | None = None,
-) -> Feed:
-    """Examples to train and to choose on, read by a preprocessor, as the loop takes them.
-
-    Args:
-        preprocessor: of the backbone.
-        examples: of training and of validation.
-        targets: of both, float32 (N, outputs).
-        kind: of the task.
-        seed: of the run; the same seed gives the same versions, whatever the preprocessor.
-        mixable: whether examples may be mixed; None: as the kind says.
-        own: an augmentation of the user's.
-    """
-    modality = MODALITIES[preprocessor.modality]
-    train, held = (
-        modality.reader(
-            each.columns[modality.name],
-            preprocessor,
-            digests=each.digests,
-            seed=seed,
-            mixable=kind.has_labels if mixable is None else mixable,
-            own=own,
-        )
-        for each in examples
-    )
-    parts = (
-        Split(reader.load, reader.finish, each.digests, rows, partial(verify, each), groups=each.groups)
-        for reader, each, rows in zip((train, held), examples, targets, strict=True)
-    )
-    return Feed(
-        *parts,
-        key=train.key,
-        mixes=train.mixes,
-        class_weights=None,
-        kind=kind,
-        seed=seed,
-    )

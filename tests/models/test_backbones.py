@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.backbones import Source, build, resolve
+from kzoo.models.backbones import Source, resolve
+from kzoo.models.construction import build
 from kzoo.models.files.keras_archive import open_archive
 from kzoo.models.user_models import as_backbone, card_of, copy
 from kzoo.models.weights import WeightsError

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.backbones import build
+from kzoo.models.construction import build
 from kzoo.models.weights import WeightsError, cache_path, find_weights, is_published, load_weights
 from kzoo.specs.card import BackboneSpec, WeightFile
 from kzoo.specs.catalog.keras_applications import CATALOG

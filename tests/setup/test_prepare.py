@@ -9,7 +9,8 @@ import pytest
 import kzoo
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.splits import read
-from kzoo.setup.prepare import make_feed, prepare
+from kzoo.setup.feeds import make_feed
+from kzoo.setup.prepare import prepare
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 

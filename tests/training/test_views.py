@@ -14,7 +14,7 @@ from kzoo.data.audio.spectrogram import FrontEnd
 from kzoo.data.examples import Examples
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.text.preprocess import TextPreprocessor, find_tokenizer
-from kzoo.setup.prepare import feed_of
+from kzoo.setup.feeds import feed_of
 from kzoo.specs.phases import Phase
 from kzoo.specs.registry import get_card
 from kzoo.task_kinds.classification import CLASSIFICATION

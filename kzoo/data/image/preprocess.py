@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kzoo.data.image.downscale import reduce_large
 from kzoo.data.image.graph_headers import trouble
+from kzoo.data.image.orientation import orientation, upright
 from kzoo.specs.card import SCALINGS, BackboneSpec
 from kzoo.specs.checked_json import Check, checked, one_of, text, whole
 
@@ -24,9 +25,6 @@ _FIELDS: dict[str, Check] = {
     "resize": text(20),
     "channels": whole(1, 4),
 }
-
-_ORIENTATION_TAG = 0x0112
-_EXIF_REACH = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -210,44 +208,6 @@ def divide(pictures: Any, factors: Any) -> Any:
     return tf.reduce_mean(blocks, axis=(2, 4))
 
 
-def orientation(encoded: Any) -> Any:
-    """EXIF orientation, int32 in 1..8, of a JPEG (scalar string); 1 where it says none.
-
-    Reads its first 64 KiB (Exif 2.32, section 4.6.4).
-    """
-    # Most images have no such header, and to look for its name is much faster than to read numbers.
-    head = tf.strings.substr(encoded, 0, _EXIF_REACH)
-    has_header = tf.strings.regex_full_match(head, r"(?s)\C*Exif\x00\x00\C*")
-    return tf.cond(has_header, lambda: _orientation(head), lambda: 1)
-
-
-def _orientation(head: Any) -> Any:
-    data = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int32)
-    start, found = _find(data, (0xFF, 0xE1, None, None, *b"Exif\0\0"))
-    tiff = start + 10
-    little = _byte(data, tiff) == ord("I")
-    directory = tiff + _number(data, tiff + 4, width=4, little=little)
-    count = tf.minimum(_number(data, directory, width=2, little=little), 64)
-    entries = directory + 2 + 12 * tf.range(count)
-    tags = _number(data, entries, width=2, little=little)
-    values = _number(data, entries + 8, width=2, little=little)
-    value = tf.reduce_max(tf.concat([[0], tf.where(tags == _ORIENTATION_TAG, values, 0)], axis=0))
-    return tf.where(found & (value >= 1) & (value <= 8), value, 1)
-
-
-def upright(picture: Any, orientation: Any) -> Any:
-    """An image (H, W, C) turned and mirrored as its EXIF orientation asks."""
-
-    def turn() -> Any:
-        turned = tf.cond(orientation >= 5, lambda: tf.transpose(picture, (1, 0, 2)), lambda: picture)
-        turned = _reverse(turned, axis=1, when=_is_any(orientation, (2, 3, 6, 7)))
-        return _reverse(turned, axis=0, when=_is_any(orientation, (3, 4, 7, 8)))
-
-    result = tf.cond(orientation > 1, turn, lambda: picture)
-    result.set_shape((None, None, picture.shape[-1]))
-    return result
-
-
 def scaling_layers(scaling: str) -> Sequence[keras.layers.Layer]:
     """Keras layers that do what `preprocess_input` of a backbone's module does."""
     if scaling == "tf":
@@ -277,35 +237,3 @@ class _Flip(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-
-def _find(data: Any, pattern: Sequence[int | None]) -> tuple[Any, Any]:
-    """Where `pattern` (None matches any byte) first stands in `data`, and whether it does."""
-    length = tf.shape(data)[0]
-    padded = tf.pad(data, ((0, len(pattern)),), constant_values=-1)
-    match = tf.fill((length,), True)
-    for offset, byte in enumerate(pattern):
-        if byte is not None:
-            match &= padded[offset : offset + length] == byte
-    return tf.cast(tf.argmax(tf.concat([match, [False]], axis=0)), tf.int32), tf.reduce_any(match)
-
-
-def _byte(data: Any, at: Any) -> Any:
-    padded = tf.concat([data, [0]], axis=0)
-    return tf.gather(padded, tf.clip_by_value(at, 0, tf.shape(data)[0]))
-
-
-def _number(data: Any, at: Any, *, width: int, little: Any) -> Any:
-    total = tf.zeros_like(at)
-    for place in range(width):
-        step = tf.where(little, width - 1 - place, place)
-        total = total * 256 + _byte(data, at + step)
-    return total
-
-
-def _is_any(value: Any, options: Sequence[int]) -> Any:
-    return tf.reduce_any(value == tf.constant(options))
-
-
-def _reverse(picture: Any, *, axis: int, when: Any) -> Any:
-    return tf.cond(when, lambda: tf.reverse(picture, [axis]), lambda: picture)

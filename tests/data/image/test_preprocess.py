@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from kzoo.data.image.preprocess import RESIZES, ImagePreprocessor, Resize, orientation, upright
+from kzoo.data.image.orientation import orientation, upright
+from kzoo.data.image.preprocess import RESIZES, ImagePreprocessor, Resize
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (10, 14, 3), np.uint8)

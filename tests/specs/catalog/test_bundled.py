@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 import kzoo
 from kzoo.core.storage import NANO
 from kzoo.data.splits import exclude, read
-from kzoo.models.backbones import build
+from kzoo.models.construction import build
 from kzoo.models.weights import WeightsError
 from kzoo.setup.auto_model import choose_model, guess_modality
 from kzoo.setup.prepare import source_of

@@ -1,0 +1,89 @@
+"""The prepared data as the training loop takes it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from kzoo.data.examples import Examples
+from kzoo.data.file_changes import verify
+from kzoo.data.modalities import MODALITIES
+from kzoo.data.own_augmentation import OwnAugmentation, own_of
+from kzoo.data.seams import Preprocessor
+from kzoo.data.targets import weigh_classes
+from kzoo.setup.monitor_choice import monitor_of
+from kzoo.setup.prepare import Prepared
+from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.training.feed import Feed, Split
+
+
+def make_feed(
+    prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
+) -> tuple[Feed, tuple[list[float], list[float]] | None]:
+    """The data as the loop takes it; and mean and deviation of the targets, where it sees them standardised."""
+    examples = train_split, held = prepared.splits.train, prepared.splits.validation
+    kind, outputs, scale = prepared.kind, len(prepared.splits.labels), None
+    if kind.standardises:
+        mean, deviation = train_split.targets.mean(axis=0), train_split.targets.std(axis=0) + 1e-12
+        scale = (mean.tolist(), deviation.tolist())
+
+    def dense(examples: Examples) -> np.ndarray:
+        rows = kind.as_rows(examples.targets, outputs)
+        return ((rows - scale[0]) / scale[1]).astype(np.float32) if scale else rows
+
+    weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
+    targets, own = (dense(train_split), dense(held)), own_of(prepared.options)
+    feed = feed_of(prepared.preprocessor, examples, targets, kind=kind, seed=seed, mixable=mixable, own=own)
+    monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
+    return dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor), scale
+
+
+def feed_of(
+    preprocessor: Preprocessor,
+    examples: Sequence[Examples],
+    targets: Sequence[np.ndarray],
+    *,
+    kind: TaskKind,
+    seed: int,
+    mixable: bool | None = None,
+    own: OwnAugmentation | None = None,
+) -> Feed:
+    """Examples to train and to choose on, read by a preprocessor, as the loop takes them.
+
+    Args:
+        preprocessor: of the backbone.
+        examples: of training and of validation.
+        targets: of both, float32 (N, outputs).
+        kind: of the task.
+        seed: of the run; the same seed gives the same versions, whatever the preprocessor.
+        mixable: whether examples may be mixed; None: as the kind says.
+        own: an augmentation of the user's.
+    """
+    modality = MODALITIES[preprocessor.modality]
+    train, held = (
+        modality.reader(
+            each.columns[modality.name],
+            preprocessor,
+            digests=each.digests,
+            seed=seed,
+            mixable=kind.has_labels if mixable is None else mixable,
+            own=own,
+        )
+        for each in examples
+    )
+    parts = (
+        Split(reader.load, reader.finish, each.digests, rows, partial(verify, each), groups=each.groups)
+        for reader, each, rows in zip((train, held), examples, targets, strict=True)
+    )
+    return Feed(
+        *parts,
+        key=train.key,
+        mixes=train.mixes,
+        class_weights=None,
+        kind=kind,
+        seed=seed,
+    )
