@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kzoo.specs.registry import get_card, list_models, register
     from kzoo.specs.schedule import Schedule
     from kzoo.specs.task import Classification, MultiLabel, Regression
+    from kzoo.task_kinds.kind_registry import register_task_kind
     from kzoo.training.losses import register_loss
 
 __version__ = "0.1.0"
@@ -76,6 +77,7 @@ _PUBLIC = {
     "register_objective": "kzoo.pretraining.objectives.objective_registry",
     "register_recipe": "kzoo.specs.recipes",
     "register_source": "kzoo.data.sources.forms",
+    "register_task_kind": "kzoo.task_kinds.kind_registry",
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
     "verify": "kzoo.results.verify",
@@ -118,6 +120,7 @@ __all__ = [
     "register_objective",
     "register_recipe",
     "register_source",
+    "register_task_kind",
     "soup",
     "stages",
     "verify",

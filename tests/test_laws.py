@@ -212,6 +212,76 @@ def test_a_modality_is_one_row(path: Path):
     assert [node.lineno for node in ast.walk(tree) if asks_for_a_modality(node)] == []
 
 
+KINDS = ("classification", "multi_label", "regression")
+OTHER_KINDS = {
+    "of heads, an argument of kzoo.Head": ("models.assembly", "models.heads", "setup.arguments", "specs.head"),
+    "of front ends, a field of cards and of saved models": ("data.audio.preprocess", "data.audio.spectrogram"),
+    "of WebP images, a byte of their headers": ("data.image.graph_headers",),
+    "of leftovers, a part of their file names": ("core.leftovers", "core.storage"),
+}
+"""Modules that compare something else which is called kind, by what it is of."""
+
+
+def asks_for_a_kind(node: ast.AST) -> bool:
+    """Whether a comparison, a table or a pattern tells kinds of task apart by their names."""
+    if isinstance(node, ast.Dict):
+        return len({key.value for key in node.keys if isinstance(key, ast.Constant)} & set(KINDS)) > 1
+    if not isinstance(node, ast.Compare | ast.Match | ast.Call):
+        return False
+    if isinstance(node, ast.Match):
+        return any(strings_in(case.pattern) & set(KINDS) for case in node.cases)
+    if isinstance(node, ast.Call):
+        tasks = {"Classification", "MultiLabel", "Regression"}
+        inside = {getattr(each, "id", getattr(each, "attr", "")) for each in ast.walk(node)}
+        return getattr(node.func, "id", "") == "isinstance" and bool(inside & tasks)
+    return bool(strings_in(node) & set(KINDS))
+
+
+def compares_a_kind(node: ast.AST) -> bool:
+    """Whether something that is called kind, but NumPy's of a dtype, is compared with strings."""
+    if not isinstance(node, ast.Compare):
+        return False
+    sides = [node.left, *node.comparators]
+    called = [
+        each
+        for each in sides
+        if getattr(each, "id", "") == "kind"
+        or (isinstance(each, ast.Attribute) and each.attr == "kind" and getattr(each.value, "attr", "") != "dtype")
+        or (isinstance(each, ast.Subscript) and strings_in(each.slice) == {"kind"})
+    ]
+    return bool(called) and any(strings_in(each) for each in sides if each not in called)
+
+
+def strings_in(tree: ast.AST) -> set[str]:
+    return {each.value for each in ast.walk(tree) if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+
+
+@pytest.mark.parametrize(
+    ("code", "asks"),
+    [
+        ("task.kind == 'classification'", True),
+        ("kind in ('multi_label', 'count')", True),
+        ("record['kind'] != 'count'", True),
+        ("{'classification': 1, 'regression': 2}", True),
+        ("isinstance(task, kzoo.Regression)", True),
+        ("targets.dtype.kind in 'iu'", False),
+        ("first.kind != second.kind", False),
+        ("kind.exclusive == True", False),
+    ],
+)
+def test_what_asks_for_a_kind_is_found(code: str, asks: bool):
+    nodes = list(ast.walk(ast.parse(code)))
+    assert any(asks_for_a_kind(node) or compares_a_kind(node) for node in nodes) == asks
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room_of(module_of(p)) != "task_kinds"], ids=module_of)
+def test_a_kind_of_task_is_one_row(path: Path):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    assert [node.lineno for node in nodes if asks_for_a_kind(node)] == []
+    others = {f"kzoo.{name}" for names in OTHER_KINDS.values() for name in names}
+    assert any(map(compares_a_kind, nodes)) == (module_of(path) in others)
+
+
 def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
     code = (
         "import sys, kzoo; kzoo.list_models('resnet*'); kzoo.Phase('head'); dir(kzoo); "
@@ -238,7 +308,7 @@ PUBLIC = [
     *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
     *("lp_ft", "plan", "pretrain", "register", "register_head", "register_loss"),
     *("register_metric", "register_modality", "register_objective", "register_recipe", "register_source"),
-    *("soup", "stages", "verify"),
+    *("register_task_kind", "soup", "stages", "verify"),
 ]
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+from typing import Any
+
+from kzoo.specs.task import Task
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
@@ -25,5 +30,56 @@ def get_task_kind(name: str) -> TaskKind:
         False
     """
     if name not in TASK_KINDS:
-        raise ValueError(f"A kind of task must be one of {', '.join(TASK_KINDS)}. Got {name!r}.")
+        raise ValueError(
+            f"A kind of task must be one of {', '.join(TASK_KINDS)}, or registered with "
+            f"kzoo.register_task_kind. Got {name!r}."
+        )
     return TASK_KINDS[name]
+
+
+def register_task_kind(task: type[Task], *, like: str, **parts: Any) -> TaskKind:
+    """Adds a kind of task, for all verbs: what a user passes is an instance of `task`.
+
+    A saved model of this kind is loaded where the kind is registered again.
+
+    Args:
+        task: a subclass of a task, with a `kind` of its own and no further fields.
+        like: the kind that it is as, but for `parts`: ``"classification"``, ``"multi_label"`` or ``"regression"``, or
+            one that was registered.
+        **parts: fields of `kzoo.task_kinds.task_kind.TaskKind`, which says what each takes and gives; as ``loss`` and
+            ``example_losses`` (of logits), ``output_layer`` and ``outputs_of`` (from logits to outputs), ``encode``,
+            ``metrics`` and ``plot``.
+
+    Returns:
+        The kind.
+
+    Raises:
+        ValueError: a kind of that name is there, or `like` is none.
+        TypeError: `task` is no subclass of a task, or there is no such part; the message names the nearest.
+
+    Example:
+        >>> from kzoo.specs.task import Regression
+        >>> class Ranking(Regression):
+        ...     kind = "ranking"
+        >>> register_task_kind(Ranking, like="regression", exampel_scores=None)
+        Traceback (most recent call last):
+        ...
+        TypeError: A kind of task has no part 'exampel_scores'. Did you mean 'example_scores'?
+        >>> register_task_kind(Ranking, like="regression", targets_as="standardised ranks")
+        TaskKind('ranking')
+        >>> TASK_KINDS.pop("ranking").targets_as
+        'standardised ranks'
+    """
+    if not (isinstance(task, type) and issubclass(task, Task)):
+        raise TypeError(f"A kind of task needs a subclass of a task, as kzoo.Regression. Got {task!r}.")
+    if not task.kind or task.kind in TASK_KINDS:
+        raise ValueError(
+            f"{task.__name__}.kind must be a new name. Got {task.kind!r}, and there is {', '.join(TASK_KINDS)}."
+        )
+    known = {each.name for each in dataclasses.fields(TaskKind)} - {"task"}
+    for name in parts:
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            raise TypeError(f"A kind of task has no part {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+    TASK_KINDS[task.kind] = dataclasses.replace(get_task_kind(like), task=task, **parts)
+    return TASK_KINDS[task.kind]
