@@ -169,6 +169,7 @@ def test_foreign_folders_are_refused(tmp_path):
         kzoo.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_evaluate_other_data(adapted, folder, tmp_path):
     again = adapted.evaluate(folder)
     assert again["accuracy"] == adapted.evaluate()["accuracy"]
@@ -196,6 +197,7 @@ def test_what_it_was_trained_on_is_not_measured(adapted, folder, tmp_path):
         adapted.evaluate(tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_a_loaded_model_finds_its_test_split_again(module_backbone, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder.parent)
     first = kzoo.adapt(module_backbone, folder.name, schedule="linear_probe")
@@ -204,6 +206,7 @@ def test_a_loaded_model_finds_its_test_split_again(module_backbone, folder, tmp_
     assert np.array_equal(kzoo.load(saved).evaluate().outputs, first.evaluate().outputs)
 
 
+@pytest.mark.slow
 def test_a_loaded_model_notices_that_its_data_has_changed(module_backbone, folder, tmp_path):
     import shutil
 
@@ -245,6 +248,7 @@ def test_every_recipe_runs(module_backbone, arrays, schedule, monkeypatch):
     assert adapted.evaluate()["accuracy"] > 0.8  # of 3 classes
 
 
+@pytest.mark.slow
 def test_multi_label(module_backbone, arrays):
     x, y = arrays
     targets = np.stack([y == 0, y != 2], axis=1).astype(int)
@@ -253,6 +257,7 @@ def test_multi_label(module_backbone, arrays):
     assert adapted.predict(x[:1]).labels == [("red", "not blue")]
 
 
+@pytest.mark.slow
 def test_regression_gives_values_in_their_own_units(module_backbone, arrays):
     x, y = arrays
     adapted = kzoo.adapt(module_backbone, kzoo.Regression((x, 1000.0 + 100 * y)), schedule=QUICK)
@@ -271,6 +276,7 @@ def test_a_head_with_a_hidden_layer_is_trained_by_steps(module_backbone, arrays)
     assert adapted.embedding.output_shape == (None, 24)
 
 
+@pytest.mark.slow
 def test_class_weights_move_the_answers(module_backbone, arrays):
     x, y = arrays
     task = kzoo.Classification((np.zeros_like(x) + np.arange(60, dtype=np.uint8)[:, None, None, None], y))

@@ -138,6 +138,7 @@ def test_predict_fails_where_nothing_can_be_read(capsys, saved, tmp_path):
     assert "no image could be read" in err
 
 
+@pytest.mark.slow
 def test_export(capsys, saved):
     code, out, _ = run(capsys, "export", saved / "saved", saved / "served", "--json")
     assert code == 0

@@ -220,6 +220,7 @@ def test_a_teacher_of_logits_is_adapted_and_knows_the_labels(teacher, student, a
         kzoo.distill(teacher, student, other)
 
 
+@pytest.mark.slow
 def test_unlabelled_data_is_read_from_whatever_holds_it(folder, tmp_path, text_task):
     found, audit = read_unlabelled(folder, "image")
     assert len(found) == 30

@@ -360,6 +360,7 @@ def test_weights_of_one_size_are_not_for_another(vit):
     assert resolve(f"hub:{vit[0]}", weights=None, cards=cards()).build((64, 64, 3)).input_shape == (None, 64, 64, 3)
 
 
+@pytest.mark.slow
 def test_a_preset_is_adapted_saved_and_opened_again(vit, arrays, tmp_path):
     task = kzoo.Classification(arrays)
     adapted = kzoo.adapt(vit[0], task, schedule="linear_probe")

@@ -162,8 +162,8 @@ def restore(values: Mapping[str, Any]) -> Tokenizer:
 def _config(value: Any, name: str) -> dict[str, Any]:
     """The configuration of a tokenizer of KerasHub's: plain values, and no path to a vocabulary."""
     found = checked(value, dict.fromkeys(("module", "class_name", "config", "registered_name"), anything), name=name)
-    package, _, kind = str(found.get("registered_name")).partition(">")
-    named = kind == found.get("class_name") and re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", kind)
+    package, _, class_name = str(found.get("registered_name")).partition(">")
+    named = class_name == found.get("class_name") and re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", class_name)
     if package != "keras_hub" or not named:
         raise ValueError(
             f"{name} must be of a tokenizer of KerasHub's. Got {str(found.get('registered_name'))[:100]!r}."

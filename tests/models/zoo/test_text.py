@@ -87,6 +87,7 @@ def test_it_learns_and_comes_back(adapted, tmp_path):
     np.testing.assert_array_equal(again.predict(texts).outputs, adapted.predict(texts).outputs)
 
 
+@pytest.mark.slow
 def test_it_is_served_without_tf_text(adapted, tmp_path):
     served = tf.saved_model.load(str(adapted.export(tmp_path / "served")))
     texts = ["a lovely film", "很差, a film"]
@@ -98,6 +99,7 @@ def test_it_is_served_without_tf_text(adapted, tmp_path):
     assert not {name for name in operations if "Wordpiece" in name or "Normalize" in name or "Tokenize" in name}
 
 
+@pytest.mark.slow
 def test_frozen_blocks_run_once(folder, text_task):
     schedule = kzoo.Phase("last:1", epochs=2, learning_rate=1e-3, batch_size=16)
     adapted = kzoo.adapt(f"hf_dir:{folder}", text_task, schedule=schedule)

@@ -57,6 +57,7 @@ def test_what_a_concatenation_joins_is_taken_apart_unless_it_has_a_layer_in_comm
     assert find_strands([added]) == [(added,)]
 
 
+@pytest.mark.slow
 def test_only_the_member_that_is_new_is_computed(members, arrays, cache, read, trunks):
     task = kzoo.Classification(arrays)
     kzoo.adapt(kzoo.Fusion(members[:2]), task, schedule=HEAD)

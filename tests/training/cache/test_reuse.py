@@ -31,6 +31,7 @@ def test_another_split_computes_only_what_is_missing(adapt, computed, arrays):
     assert sum(map(len, computed)) == len(wanted - known) > 0
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_computed_again(adapt, computed, cache):
     first = adapt()
     count = len(computed)
@@ -54,6 +55,7 @@ def test_other_weights_are_not_served_from_the_store(adapt, backbone, computed):
     assert losses(first) != losses(other)
 
 
+@pytest.mark.slow
 def test_mixing_is_held_and_comes_back(adapt, computed, tmp_path, monkeypatch):
     first = adapt(schedule=TUNE)
     count = len(computed)
@@ -64,6 +66,7 @@ def test_mixing_is_held_and_comes_back(adapt, computed, tmp_path, monkeypatch):
     assert len(computed) == 2 * count
 
 
+@pytest.mark.slow
 def test_how_a_view_is_mixed_does_not_follow_from_what_was_known(adapt, tmp_path, monkeypatch):
     both = adapt(schedule=TUNE)
     monkeypatch.setenv("KZOO_CACHE", str(tmp_path / "another"))
