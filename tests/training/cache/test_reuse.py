@@ -1,6 +1,7 @@
 """What is known is not computed again, and never taken for something else."""
 
 import numpy as np
+import pytest
 
 import kzoo
 
