@@ -10,6 +10,7 @@ SOURCES = Path(kzoo.__file__).parent
 TESTS = Path(__file__).parent
 
 ELSEWHERE = {
+    "by pyright: it is a name in annotations": ("test_laws", ["core/tensors"]),
     "by the preprocessor, which turns images upright": ("data/image/test_preprocess", ["data/image/orientation"]),
     "by the backbones that it makes": ("models/test_backbones", ["models/construction"]),
     "by the views that epochs see": ("training/test_views", ["setup/feeds"]),

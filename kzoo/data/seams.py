@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import open_file
 from kzoo.specs.card import BackboneSpec
@@ -44,11 +45,11 @@ class Preprocessor(Protocol):
         """Shape, without the batch, and dtype of what `fit` gives."""
         ...
 
-    def fit(self, examples: Any, /) -> Any:
+    def fit(self, examples: Tensor, /) -> Tensor:
         """A batch of checked examples, (B, ...), to the form that `fitted` says, (B, *fitted.shape)."""
         ...
 
-    def scale(self, fitted: Any, /) -> Any:
+    def scale(self, fitted: Tensor, /) -> Tensor:
         """What `fit` gave, (B, *fitted.shape), as the network takes it, (B, *shape); tensors or Keras tensors."""
         ...
 
@@ -60,7 +61,7 @@ class Preprocessor(Protocol):
 class Reader(Protocol):
     """A column whose examples are read and augmented by index, inside of tf.data."""
 
-    def load(self, index: Any, augmentation: str, numbers: Any, /) -> Any:
+    def load(self, index: Tensor, augmentation: str, numbers: Tensor, /) -> Tensor:
         """Views of one example, (V, *fitted.shape).
 
         Args:
@@ -70,7 +71,9 @@ class Reader(Protocol):
         """
         ...
 
-    def finish(self, fitted: Any, targets: Any, augmentation: str, /, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+    def finish(
+        self, fitted: Tensor, targets: Tensor, augmentation: str, /, *, numbers: Tensor, turn: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """A batch of `load`, (B, V, *fitted.shape), as the network takes it, (B * V, *shape); and its targets.
 
         Args:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
+
 
 def marks(digests: Sequence[str], count: int) -> Any:
     """A number for each example, int32 (N,), that follows from its content; without digests, its index."""
@@ -24,7 +26,7 @@ def first(seed: int) -> Any:
     return tf.constant(np.int64(seed * 7919).astype(np.int32))
 
 
-def seeds_of(seed: int, numbers: Any, mark: Any) -> Any:
+def seeds_of(seed: int, numbers: Tensor, mark: Tensor) -> Tensor:
     """A seed, int32 (2,), for each version of one example.
 
     Args:
@@ -35,7 +37,7 @@ def seeds_of(seed: int, numbers: Any, mark: Any) -> Any:
     return [tf.stack([first(seed) + tf.cast(number, tf.int32), mark]) for number in items(numbers)]
 
 
-def items(numbers: Any) -> Sequence[Any]:
+def items(numbers: Tensor) -> Sequence[Any]:
     """Numbers one by one, of a tensor or a sequence."""
     return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
 

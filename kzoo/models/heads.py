@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.specs.head import Head
 
 Builder = Callable[[Any, int], Any]
@@ -43,7 +44,7 @@ def register_head(name: str, builder: Builder) -> None:
     HEADS[name] = builder
 
 
-def build_head(head: Head, features: Any, *, outputs: int, levels: Any = None) -> Any:
+def build_head(head: Head, features: Tensor, *, outputs: int, levels: Any = None) -> Tensor:
     """Logits (B, outputs), float32, from the backbone's output (B, h, w, C), (B, t, C) or (B, C).
 
     With `levels`, (B, channels), the means of what is below the output, the head sees these as well.
@@ -77,12 +78,12 @@ class Standardize(keras.layers.Layer):
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.deviation = self.add_weight(name="deviation", shape=shape, initializer="ones", trainable=False)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """(B, C) to (B, C)."""
         return (inputs - self.mean) / self.deviation
 
 
-def pool(features: Any, pooling: str, *, name: str = "head") -> Any:
+def pool(features: Tensor, pooling: str, *, name: str = "head") -> Tensor:
     """The embedding (B, C), or (B, 2C) with ``"concat"``, of a backbone's output."""
     rank = len(features.shape)
     if rank == 2:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from kzoo.core.graph.keras_internals import public_attributes_of
+from kzoo.core.tensors import Tensor
 
 _POOL: dict[str, dict[tuple[int, ...], Any]] = {}
 """Parts of the network made last that nobody has taken, so that a model of many parts makes its network once."""
@@ -38,7 +39,7 @@ class HubLayer(keras.layers.Layer):
         if not self.inner.built:
             self.inner.build(input_shape)
 
-    def call(self, inputs: Any, position_embeddings: Any = None, **options: Any) -> Any:
+    def call(self, inputs: Tensor, position_embeddings: Any = None, **options: Any) -> Tensor:
         """Outputs of the layer; `position_embeddings` are tensors that DINOv3's layers take."""
         if position_embeddings is not None:
             options["position_embeddings"] = position_embeddings

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 
@@ -18,7 +19,7 @@ class SliceFeatures(keras.layers.Layer):
         super().__init__(**options)
         self.start, self.stop = start, stop
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         return inputs[:, self.start : self.stop]
 
@@ -46,7 +47,7 @@ class MeanOfProbabilities(keras.layers.Layer):
         super().__init__(**{"dtype": "float32", **options})
         self.temperatures, self.kind = list(temperatures), kind
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """A list of (B, K) to (B, K)."""
         scaled = [logits / temperature for logits, temperature in zip(inputs, self.temperatures, strict=False)]
         return get_task_kind(self.kind).mean_of(scaled)

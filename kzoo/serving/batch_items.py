@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
+
 AT_ONCE = 4
 """Items of a batch that are decoded at the same time; each may need as much memory as the limits allow."""
 
@@ -16,7 +18,7 @@ DAMAGED = "damaged"
 Read = Callable[[Any], tuple[Any, Any]]
 
 
-def read_items(strings: Any, *, read: Read, spec: tf.TensorSpec) -> tuple[Any, Any]:
+def read_items(strings: Tensor, *, read: Read, spec: tf.TensorSpec) -> tuple[Tensor, Tensor]:
     """The results of `read` for the good items of a batch, and the reason against each other item.
 
     Args:
@@ -30,7 +32,7 @@ def read_items(strings: Any, *, read: Read, spec: tf.TensorSpec) -> tuple[Any, A
     """
     count = tf.size(strings)
 
-    def one(place: Any, encoded: Any) -> Any:
+    def one(place: Any, encoded: Tensor) -> Tensor:
         features, reason = read(encoded)
         return place, tf.ensure_shape(tf.cast(features, spec.dtype), spec.shape), reason
 
@@ -57,7 +59,7 @@ def reader(read: Read, spec: tf.TensorSpec) -> Callable[[Any], tuple[Any, Any]]:
     return function.get_concrete_function()
 
 
-def spread(outputs: Any, errors: Any) -> Any:
+def spread(outputs: Tensor, errors: Any) -> Tensor:
     """Outputs of the good items, float (M, K), as those of all, float (B, K): NaN where an item is bad.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.serving.batch_items import Read, reader, spread
 from kzoo.task_kinds.kind_registry import get_task_kind
 
@@ -72,18 +73,18 @@ def batch_functions(
         kind: kind of the task.
     """
 
-    def answer(inputs: Any) -> dict[str, Any]:
+    def answer(inputs: Tensor) -> dict[str, Any]:
         features, errors = read(inputs)
         return {**named(spread(call(features)[0], errors), labels, kind=kind), "errors": errors}
 
-    def embed(inputs: Any) -> dict[str, Any]:
+    def embed(inputs: Tensor) -> dict[str, Any]:
         features, errors = read(inputs)
         return {"features": spread(call(features)[1], errors), "errors": errors}
 
     return answer, embed
 
 
-def named(outputs: Any, labels: Sequence[str], *, kind: str) -> dict[str, Any]:
+def named(outputs: Tensor, labels: Sequence[str], *, kind: str) -> dict[str, Any]:
     """Outputs (B, K) as a signature gives them: labels and probabilities, or values; no label where one is NaN."""
     return get_task_kind(kind).serve(outputs, labels)
 
@@ -96,7 +97,7 @@ def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Any], An
     widths = [each[-1] for each in model.output_shape]
 
     @tf.function(input_signature=[tf.TensorSpec((None, *fitted.shape), fitted.dtype)], autograph=False)
-    def call(inputs: Any) -> Any:
+    def call(inputs: Tensor) -> Tensor:
         return tf.cond(
             tf.shape(inputs)[0] > 0,
             lambda: tuple(model(inputs, training=False)),

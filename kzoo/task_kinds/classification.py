@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from kzoo.core.raw_targets import class_name, natural_order
 from kzoo.core.score_figures import matrix
 from kzoo.core.tables import Table
+from kzoo.core.tensors import Tensor
 from kzoo.specs.phases import SMOOTHING
 from kzoo.specs.task import Classification, Task, refuse_numbers
 from kzoo.task_kinds.encoded_targets import EncodedTargets
@@ -79,7 +80,7 @@ def sample(outputs: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([eye, eye]), answers / answers.sum(axis=1, keepdims=True)
 
 
-def distance(teacher: Any, logits: Any, temperature: float) -> Any:
+def distance(teacher: Tensor, logits: Tensor, temperature: float) -> Tensor:
     """T^2 KL(softmax(teacher / T) || softmax(logits / T)), (B,)."""
     wanted, found = ops.log_softmax(teacher / temperature), ops.log_softmax(logits / temperature)
     return temperature**2 * ops.sum(ops.exp(wanted) * (wanted - found), axis=-1)
@@ -130,7 +131,7 @@ def mean_of(logits: Sequence[Any]) -> Any:
     return ops.logsumexp(ops.log_softmax(ops.stack(logits), axis=-1), axis=0) - ops.log(float(len(logits)))
 
 
-def serve(outputs: Any, labels: Sequence[str]) -> dict[str, Any]:
+def serve(outputs: Tensor, labels: Sequence[str]) -> dict[str, Any]:
     """The name of the most probable class, string (B,), and the probabilities; no name where one is NaN."""
     found = tf.gather(tf.constant(list(labels)), tf.argmax(outputs, axis=1))
     bad = tf.reduce_any(tf.math.is_nan(outputs), axis=1)

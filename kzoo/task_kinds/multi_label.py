@@ -15,6 +15,7 @@ from sklearn.metrics import precision_recall_fscore_support
 from kzoo.core.raw_targets import natural_order, numbers_of
 from kzoo.core.score_figures import label_scores
 from kzoo.core.tables import Table
+from kzoo.core.tensors import Tensor
 from kzoo.specs.task import MultiLabel, Task
 from kzoo.task_kinds.encoded_targets import EncodedTargets, encode_rows
 from kzoo.task_kinds.linear_solvers import one_vs_rest
@@ -93,7 +94,7 @@ def sample(outputs: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([eye, 1 - eye]), answers
 
 
-def distance(teacher: Any, logits: Any, temperature: float) -> Any:
+def distance(teacher: Tensor, logits: Tensor, temperature: float) -> Tensor:
     """T^2 KL(sigmoid(teacher / T) || sigmoid(logits / T)) of yes and no, the mean over the labels, (B,)."""
     # Yes and no of each label are a pair of classes: half of their logits' difference each.
     teacher, logits = (ops.stack([x / 2, -x / 2], axis=-1) for x in (teacher, logits))
@@ -144,7 +145,7 @@ def mean_of(logits: Sequence[Any]) -> Any:
     return yes - no
 
 
-def serve(outputs: Any, labels: Sequence[str]) -> dict[str, Any]:
+def serve(outputs: Tensor, labels: Sequence[str]) -> dict[str, Any]:
     """The names of the labels of 0.5 or more, joined by commas, string (B,), and the probabilities."""
     on = outputs >= 0.5
     kept = tf.ragged.boolean_mask(tf.broadcast_to(tf.constant(list(labels)), tf.shape(on)), on)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.task_kinds.task_kind import TaskKind
 
 PARALLEL = os.cpu_count() or 1
@@ -47,7 +48,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def beside(self, targets: Any, indices: Any, augmentation: str, turn: Any) -> Any:
+    def beside(self, targets: Tensor, indices: Tensor, augmentation: str, turn: Tensor) -> Tensor:
         """Targets (B, outputs) of some examples and, beside them, what a teacher says of a version of each."""
         if augmentation not in self.taught:
             return targets
@@ -58,7 +59,7 @@ class Split:
 
 
 @contextlib.contextmanager
-def verified(split: Split, indices: Any) -> Iterator[None]:
+def verified(split: Split, indices: Tensor) -> Iterator[None]:
     """While examples of a split are read; also what TensorFlow raises of a file that is gone is told by `verify`."""
     try:
         yield
@@ -95,7 +96,7 @@ class Feed:
     loss: Any = None
     monitor: Callable[[np.ndarray, np.ndarray], float] | None = None
 
-    def weights(self, targets: Any) -> Any:
+    def weights(self, targets: Tensor) -> Tensor:
         """Weight of each example, float32 (B,), of its targets (B, outputs)."""
         if self.class_weights is None:
             return tf.ones(tf.shape(targets)[0])
@@ -112,7 +113,7 @@ def ordered(size: int, seed: int, epoch: Any) -> Any:
     return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=pair)
 
 
-def read(split: Split, indices: Any, augmentation: str, numbers: Sequence[int], *, batch: int) -> tf.data.Dataset:
+def read(split: Split, indices: Tensor, augmentation: str, numbers: Sequence[int], *, batch: int) -> tf.data.Dataset:
     """Batches of what the model takes and of targets, (B * V, ...): all versions of an example, then of the next.
 
     Args:
@@ -124,10 +125,10 @@ def read(split: Split, indices: Any, augmentation: str, numbers: Sequence[int], 
     """
     targets = tf.constant(split.targets)
 
-    def load(index: Any) -> Any:
+    def load(index: Tensor) -> Tensor:
         return split.load(index, augmentation, list(numbers)), tf.gather(targets, index)
 
-    def finish(turn: Any, batched: Any) -> Any:
+    def finish(turn: Tensor, batched: Any) -> Tensor:
         versions, wanted = batched
         return split.finish(versions, wanted, augmentation, numbers=list(numbers), turn=turn)
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
 
@@ -114,7 +115,7 @@ def _attempt(loss: keras.losses.Loss, targets: np.ndarray) -> tuple[Any, Any]:
     """The loss of logits of 0, and its gradient by them, in a graph, as `fit` computes them."""
     weights = tf.ones(len(targets))
 
-    def run(logits: Any) -> tuple[Any, Any]:
+    def run(logits: Tensor) -> tuple[Tensor, Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(logits)
             value = loss(targets, logits, sample_weight=weights)
@@ -168,7 +169,7 @@ class CallableLoss(keras.losses.Loss):
         super().__init__(name=re.sub(r"\W", "", known))
         self.function = function
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss (B,) of truth and logits (B, outputs)."""
         return self.function(y_true, y_pred)
 
@@ -190,7 +191,7 @@ class Distillation(keras.losses.Loss):
         super().__init__(**options)
         self.kind, self.temperature, self.alpha = kind, temperature, alpha
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss (B,) of targets and a teacher's logits side by side (B, 2 * outputs), and logits (B, outputs)."""
         outputs, kind = y_pred.shape[-1], get_task_kind(self.kind)
         targets, teacher = y_true[:, :outputs], y_true[:, outputs:]

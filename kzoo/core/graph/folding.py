@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kzoo.core.tensors import Tensor
+
 INLINE_BYTES = 512 << 20
 """Most bytes of folded kernels that become constants of a graph, whose file cannot exceed 2 GB (Protocol Buffers)."""
 
@@ -59,7 +61,7 @@ class FoldedBatchNorm(keras.Layer):
         # A function, not the layer: Keras would track it, and a SavedModel would hold its weights as well.
         self.shape_of = lambda shape: convolution.compute_output_shape(shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """As the two layers would, one after the other."""
         kernel, shift = folded(self.convolution, self.norm) if self.folded is None else self.folded
         outputs = self.apply(inputs, keras.ops.convert_to_tensor(kernel))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.seams import Preprocessor
 from kzoo.data.seeds import items, version_key
 from kzoo.specs.phases import OWN
@@ -35,7 +36,7 @@ class ArrayReader:
     mixable: bool = True
     own: Any = None
 
-    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+    def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Views of one example, (V, *fitted.shape)."""
         example = tf.gather(self._examples, index)
         if augmentation == "none":
@@ -46,7 +47,9 @@ class ArrayReader:
             f"There is no augmentation {augmentation!r} of arrays: pass 'none', a Keras layer, or a callable."
         )
 
-    def finish(self, fitted: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+    def finish(
+        self, fitted: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """A batch of `load`, (B, V, ...), as the network takes it, (B * V, ...), and its targets."""
         targets = tf.repeat(targets, fitted.shape[1], axis=0)
         return self.preprocessor.scale(tf.reshape(fitted, (-1, *fitted.shape[2:]))), targets

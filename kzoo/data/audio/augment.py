@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
+
+from kzoo.core.tensors import Tensor
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ SOUND_PRESETS = {
 }
 
 
-def augment_sound(wave: Any, *, samples: int, preset: SoundPreset, seed: Any) -> Any:
+def augment_sound(wave: Tensor, *, samples: int, preset: SoundPreset, seed: Tensor) -> Tensor:
     """A window (samples,) of a waveform (T,) that is moved, louder or quieter, and noisy."""
     seeds = tf.unstack(tf.random.split(seed, 2))
     drawn = tf.random.stateless_uniform((3,), seeds[0])
@@ -52,7 +53,7 @@ def augment_sound(wave: Any, *, samples: int, preset: SoundPreset, seed: Any) ->
     return tf.ensure_shape((window + noise) * gain, (samples,))
 
 
-def hide(features: Any, *, preset: SoundPreset, seed: Any) -> Any:
+def hide(features: Tensor, *, preset: SoundPreset, seed: Tensor) -> Tensor:
     """Features (steps, bands) of which stretches and bands have the least value."""
     drawn = tf.random.stateless_uniform((preset.masks, 2, 2), seed + 1)
     kept = tf.ones_like(features, dtype=tf.bool)

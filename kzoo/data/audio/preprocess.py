@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.figures import PictureAxes
+from kzoo.core.tensors import Tensor
 from kzoo.data.audio.augment import SOUND_PRESETS, augment_sound, hide
 from kzoo.data.audio.column import RATES, SHORTEST, SILENT, seconds_of
 from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeatures, middle, resample
@@ -101,7 +102,7 @@ class AudioPreprocessor:
         seen = f", as images of {self.edge} x {self.edge} pixels" if self.edge else ""
         return f"recordings of {self.samples / self.front.rate:.2f} s at {self.front.rate:,} Hz{seen}"
 
-    def read(self, encoded: Any) -> tuple[Any, Any]:
+    def read(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Features, float32 (steps, values), of a wav file of 16 bits (scalar string), and an empty string.
 
         Of a file that cannot be used: zeros, and the reason, as `kzoo.data.audio.column.trouble` gives it. A file that
@@ -115,7 +116,7 @@ class AudioPreprocessor:
         features = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(shape))
         return tf.ensure_shape(features, shape), reason
 
-    def decode(self, encoded: Any) -> Any:
+    def decode(self, encoded: Tensor) -> Tensor:
         """The middle of a wav file of 16 bits (scalar string) at the front end's rate, one channel: float32 (T,)."""
         wave, rate = tf.audio.decode_wav(encoded)
         wave = tf.reduce_mean(wave, axis=1)
@@ -124,13 +125,13 @@ class AudioPreprocessor:
         start = tf.maximum(tf.shape(wave)[0] - most, 0) // 2
         return resample(wave[start : start + most], rate=rate, wanted=self.front.rate)
 
-    def fit(self, waves: Any) -> Any:
+    def fit(self, waves: Tensor) -> Tensor:
         """Features, float32 (B, steps, values), of waveforms (B, T) in [-1, 1], or without the batch."""
         batch = waves if len(waves.shape) == 2 else waves[None]
         features = self.front.features(middle(batch, self.samples))
         return features if len(waves.shape) == 2 else features[0]
 
-    def scale(self, features: Any) -> Any:
+    def scale(self, features: Tensor) -> Tensor:
         """Features as the backbone takes them; tensors or Keras tensors."""
         if self.edge:
             features = SpectrogramImage(edge=self.edge, channels=self.channels, name="picture")(features)
@@ -144,7 +145,7 @@ class AudioPreprocessor:
         return waves, self.scale(WaveformFeatures(samples=self.samples, front=asdict(self.front), name="listen")(waves))
 
 
-def _trouble(encoded: Any) -> Any:
+def _trouble(encoded: Tensor) -> Tensor:
     """Why a wav file (scalar string) cannot be used, scalar string; see `kzoo.data.audio.column.trouble`."""
     wave, rate = tf.audio.decode_wav(encoded)
     samples = tf.shape(wave)[0]
@@ -204,7 +205,7 @@ class AudioReader:
     mixable: bool = True
     own: Any = None
 
-    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+    def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Images.load`."""
         wave = self.preprocessor.decode(self._files.read(index))
         if augmentation == "none":
@@ -223,7 +224,9 @@ class AudioReader:
             [hide(one, preset=preset, seed=seed) for one, seed in zip(tf.unstack(heard), seeds, strict=True)]
         )
 
-    def finish(self, features: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+    def finish(
+        self, features: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """A batch of `load`, (B, V, ...), as the backbone takes it, (B * V, ...), and its targets."""
         targets = tf.repeat(targets, features.shape[1], axis=0)
         return self.preprocessor.scale(tf.reshape(features, (-1, *features.shape[2:]))), targets

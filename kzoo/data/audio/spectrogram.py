@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
+
 KINDS = ("log_mel", "whisper", "waveform")
 RANGE = 80.0
 """dB below the loudest that a log-mel spectrogram shows."""
@@ -71,7 +73,7 @@ class FrontEnd:
         places = {f: (band + 0.5) / self.mels for f, band in bands.items()}
         return [(place, f"{f:,}") for f, place in places.items() if 0 <= place <= 1]
 
-    def features(self, waves: Any) -> Any:
+    def features(self, waves: Tensor) -> Tensor:
         """Features, float32 (B, steps, values), of waveforms, float32 (B, samples) in [-1, 1]."""
         if self.kind == "waveform":
             return waves[..., None]
@@ -124,7 +126,7 @@ class WaveformFeatures(keras.layers.Layer):
         super().__init__(**options)
         self.samples, self.front = samples, FrontEnd(**front)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         return self.front.features(middle(inputs, self.samples))
 
@@ -148,7 +150,7 @@ class SpectrogramImage(keras.layers.Layer):
         super().__init__(**options)
         self.edge, self.channels = edge, channels
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         layers = [inputs]
         while len(layers) < self.channels:
@@ -168,14 +170,14 @@ class SpectrogramImage(keras.layers.Layer):
         return {**super().get_config(), "edge": self.edge, "channels": self.channels}
 
 
-def slope(features: Any) -> Any:
+def slope(features: Tensor) -> Tensor:
     """How features (B, steps, ...) change in time, by a regression over five steps (HTK Book, section 5.9)."""
     padded = keras.ops.pad(features, ((0, 0), (2, 2), (0, 0)), mode="symmetric")
     steps = features.shape[1]
     return sum(n * (padded[:, 2 + n : 2 + n + steps] - padded[:, 2 - n : 2 - n + steps]) for n in (1, 2)) / 10.0
 
 
-def middle(waves: Any, samples: int) -> Any:
+def middle(waves: Tensor, samples: int) -> Tensor:
     """Waveforms (B, T) as (B, samples): the middle of longer ones, shorter ones with silence on both sides."""
     length = tf.shape(waves)[1]
     start = tf.maximum((length - samples) // 2, 0)
@@ -185,7 +187,7 @@ def middle(waves: Any, samples: int) -> Any:
     return tf.ensure_shape(tf.pad(waves, tf.stack([tf.zeros(2, tf.int32), padding])), (None, samples))
 
 
-def resample(wave: Any, *, rate: Any, wanted: int) -> Any:
+def resample(wave: Tensor, *, rate: Any, wanted: int) -> Tensor:
     """A waveform (T,) of one sample rate at another, by its Fourier transform (as `scipy.signal.resample`)."""
 
     def change() -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.image.preprocess import ImagePreprocessor, divide
 
 
@@ -41,7 +42,7 @@ PRESETS = {
 }
 
 
-def augment_views(picture: Any, *, preset: ImagePreset, preprocessor: ImagePreprocessor, seeds: Any) -> Any:
+def augment_views(picture: Tensor, *, preset: ImagePreset, preprocessor: ImagePreprocessor, seeds: Tensor) -> Tensor:
     """Versions of one image, cropped, resized, mirrored and recoloured, each from a seed of its own.
 
     All are cut from the image in one operation, which resizes and mirrors as well.
@@ -66,7 +67,7 @@ def augment_views(picture: Any, *, preset: ImagePreset, preprocessor: ImagePrepr
     return tf.clip_by_value(views, 0.0, 255.0)
 
 
-def shrink(picture: Any, edge: int) -> Any:
+def shrink(picture: Tensor, edge: int) -> Tensor:
     """An image (H, W, C) as float32, its sides divided by the integer that brings the shorter near 1.4 * `edge`.
 
     Each pixel is the mean of those it stands for, so that sampling a crop at single points does not alias.
@@ -79,7 +80,7 @@ def shrink(picture: Any, edge: int) -> Any:
     return tf.cond(factor > 1, lambda: divide(picture[None], tf.stack([factor, factor]))[0], lambda: picture)
 
 
-def _crop(seed: Any, preset: ImagePreset, height: Any, width: Any) -> Any:
+def _crop(seed: Tensor, preset: ImagePreset, height: Any, width: Any) -> Tensor:
     """A box (top, left, bottom, right) in shares of the image; left and right are swapped to mirror."""
     drawn = tf.random.stateless_uniform((5,), seed)
     area = height * width * (preset.area + (1 - preset.area) * drawn[0])
@@ -90,7 +91,7 @@ def _crop(seed: Any, preset: ImagePreset, height: Any, width: Any) -> Any:
     return tf.where(drawn[4] < 0.5, tf.stack([top, left, bottom, right]), tf.stack([top, right, bottom, left]))
 
 
-def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, Any]:
+def mix(pictures: Tensor, targets: Tensor, *, share: float, seed: Tensor) -> tuple[Tensor, Tensor]:
     """A batch mixed with itself in another order, by MixUp or CutMix, or left alone.
 
     Args:
@@ -117,7 +118,7 @@ def mix(pictures: Any, targets: Any, *, share: float, seed: Any) -> tuple[Any, A
     return tf.cond(lot < share / 2, mixup, lambda: tf.cond(lot < share, cutmix, lambda: (pictures, targets)))
 
 
-def _box(edge: Any, seed: Any) -> tuple[Any, Any]:
+def _box(edge: Any, seed: Tensor) -> tuple[Tensor, Tensor]:
     """A random square as a mask (1, S, S, 1), and the share of the image outside of it."""
     drawn = tf.random.stateless_uniform((3,), seed)
     side = tf.sqrt(drawn[0]) * tf.cast(edge, tf.float32)
@@ -129,12 +130,12 @@ def _box(edge: Any, seed: Any) -> tuple[Any, Any]:
     return mask, 1 - tf.reduce_mean(tf.cast(mask, tf.float32))
 
 
-def _saturate(picture: Any, factor: Any) -> Any:
+def _saturate(picture: Tensor, factor: Any) -> Tensor:
     grey = tf.reduce_mean(picture, axis=-1, keepdims=True)
     return grey + (picture - grey) * factor
 
 
-def _recolour(picture: Any, seed: Any, preset: ImagePreset) -> Any:
+def _recolour(picture: Tensor, seed: Tensor, preset: ImagePreset) -> Tensor:
     """One image (S, S, C) in other light and colours."""
     seeds = tf.unstack(tf.random.split(seed, 3 + preset.operations))
     if preset.jitter:
@@ -147,7 +148,7 @@ def _recolour(picture: Any, seed: Any, preset: ImagePreset) -> Any:
     return picture
 
 
-def _operate(picture: Any, seed: Any) -> Any:
+def _operate(picture: Tensor, seed: Tensor) -> Tensor:
     """One of `OPERATIONS`, at a strength drawn from [0, 1)."""
     seeds = tf.unstack(tf.random.split(seed, 2))
     strength = tf.random.stateless_uniform((), seeds[0])
@@ -157,7 +158,7 @@ def _operate(picture: Any, seed: Any) -> Any:
     return changed
 
 
-def _stretch(picture: Any, strength: Any) -> Any:
+def _stretch(picture: Tensor, strength: Tensor) -> Tensor:
     """Autocontrast, blended with the image."""
     low = tf.reduce_min(picture, axis=(0, 1), keepdims=True)
     high = tf.reduce_max(picture, axis=(0, 1), keepdims=True)
@@ -165,24 +166,24 @@ def _stretch(picture: Any, strength: Any) -> Any:
     return picture + strength * (full - picture)
 
 
-def _posterize(picture: Any, strength: Any) -> Any:
+def _posterize(picture: Tensor, strength: Tensor) -> Tensor:
     step = tf.pow(2.0, tf.floor(1 + 4 * strength))
     return tf.floor(picture / step) * step
 
 
-def _solarize(picture: Any, strength: Any) -> Any:
+def _solarize(picture: Tensor, strength: Tensor) -> Tensor:
     return tf.where(picture < 255.0 * (1 - 0.5 * strength), picture, 255.0 - picture)
 
 
-def _gamma(picture: Any, strength: Any) -> Any:
+def _gamma(picture: Tensor, strength: Tensor) -> Tensor:
     return 255.0 * tf.pow(tf.maximum(picture, 0.0) / 255.0, tf.pow(2.0, 2 * strength - 1))
 
 
-def _colour(picture: Any, strength: Any) -> Any:
+def _colour(picture: Tensor, strength: Tensor) -> Tensor:
     return _saturate(picture, 1.8 * strength + 0.1)
 
 
-def _contrast(picture: Any, strength: Any) -> Any:
+def _contrast(picture: Tensor, strength: Tensor) -> Tensor:
     return tf.image.adjust_contrast(picture, 1.8 * strength + 0.1)
 
 

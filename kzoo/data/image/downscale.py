@@ -6,11 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
+
 LARGE = 4_000_000
 """Pixels of an image, with the bars that it gets, above which it is reduced before anything else."""
 
 
-def reduce_large(image: Any, *, size: int, resize: str) -> Any:
+def reduce_large(image: Tensor, *, size: int, resize: str) -> Tensor:
     """An image, uint8 (H, W, C), as it is, or, above `LARGE` pixels, with sides divided by whole numbers.
 
     Each pixel is then the mean of those it stands for. At least twice the detail that the result shows is left.
@@ -30,7 +32,7 @@ def reduce_large(image: Any, *, size: int, resize: str) -> Any:
     return tf.ensure_shape(reduced, (None, None, image.shape[-1]))
 
 
-def _means(image: Any, factors: Any) -> Any:
+def _means(image: Tensor, factors: Any) -> Tensor:
     """Means of blocks of so many rows and columns; what is left over is dropped, half of it on each side."""
     height, width, channels = tf.shape(image)[0], tf.shape(image)[1], image.shape[-1]
     rows, columns = height // factors[0], width // factors[1]
@@ -38,7 +40,7 @@ def _means(image: Any, factors: Any) -> Any:
     # Of very many rows that become one, some are enough.
     stride = tf.maximum(factors[0] * width // LARGE, 1)
 
-    def row(number: Any) -> Any:
+    def row(number: Tensor) -> Tensor:
         start = top + number * factors[0]
         part = image[start : start + factors[0] : stride, left : left + columns * factors[1]]
         means = tf.reduce_mean(tf.cast(part, tf.float32), axis=0)

@@ -6,12 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.image import headers
 
 _PNG, _GIF, _BMP, _WEBP, _JPEG = range(5)
 
 
-def trouble(encoded: Any) -> Any:
+def trouble(encoded: Tensor) -> Tensor:
     """Why an encoded image (scalar string) cannot be used, as far as its header tells, scalar string; empty if it can.
 
     Nothing of the size that the header claims is allocated. A JPEG that is cut off within its header raises.
@@ -51,7 +52,7 @@ def trouble(encoded: Any) -> Any:
     return tf.gather(tf.stack([tf.convert_to_tensor(reason) for _, reason in reasons]), first)
 
 
-def _kinds(encoded: Any) -> Any:
+def _kinds(encoded: Tensor) -> Tensor:
     """Which kind of image it is, bool (5,)."""
 
     def begins(text: bytes, at: int = 0) -> Any:
@@ -62,12 +63,12 @@ def _kinds(encoded: Any) -> Any:
     return tf.stack([begins(b"\x89PNG\r\n\x1a\n"), gif, begins(b"BM"), webp, begins(b"\xff\xd8")])
 
 
-def _jpeg(encoded: Any) -> Any:
+def _jpeg(encoded: Tensor) -> Tensor:
     height, width, channels = tf.unstack(tf.image.extract_jpeg_shape(encoded, output_type=tf.int64))
     return tf.stack([width, height, channels, 0])
 
 
-def _webp(head: Any) -> Any:
+def _webp(head: Tensor) -> Tensor:
     """Sizes of the three kinds of WebP (RFC 9649, section 2)."""
     bits = _little(head, 21, width=4)
     lossless = tf.stack([1 + bits % (1 << 14), 1 + bits // (1 << 14) % (1 << 14)])
@@ -78,7 +79,7 @@ def _webp(head: Any) -> Any:
     return tf.concat([size, tf.zeros(2, tf.int64)], axis=0)
 
 
-def _gif(encoded: Any, head: Any) -> Any:
+def _gif(encoded: Tensor, head: Tensor) -> Tensor:
     """The greatest width and height of header and frames, and the pixels of all frames; see `headers`."""
     length = tf.cast(tf.strings.length(encoded), tf.int64)
 
@@ -114,20 +115,20 @@ def _table(flags: Any) -> Any:
     return tf.where(flags >= 0x80, 3 * tf.bitwise.left_shift(tf.constant(2, tf.int64), flags % 8), 0)
 
 
-def _bytes(encoded: Any, start: Any, *, width: int) -> Any:
+def _bytes(encoded: Tensor, start: Any, *, width: int) -> Tensor:
     """So many bytes from `start`, int64 (width,), with zeros where there are none."""
     part = tf.strings.join([tf.strings.substr(encoded, start, width), b"\0" * width])
     return tf.cast(tf.io.decode_raw(tf.strings.substr(part, 0, width), tf.uint8), tf.int64)
 
 
-def _little(data: Any, at: int, *, width: int) -> Any:
+def _little(data: Tensor, at: int, *, width: int) -> Tensor:
     return sum(data[at + place] * (1 << 8 * place) for place in range(width))
 
 
-def _big(data: Any, at: int) -> Any:
+def _big(data: Tensor, at: int) -> Tensor:
     return sum(data[at + place] * (1 << 8 * (3 - place)) for place in range(4))
 
 
-def _signed(data: Any, at: int) -> Any:
+def _signed(data: Tensor, at: int) -> Tensor:
     value = _little(data, at, width=4)
     return tf.where(value >= 1 << 31, value - (1 << 32), value)

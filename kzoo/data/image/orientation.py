@@ -7,11 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
+
 _ORIENTATION_TAG = 0x0112
 _EXIF_REACH = 1 << 16
 
 
-def orientation(encoded: Any) -> Any:
+def orientation(encoded: Tensor) -> Tensor:
     """EXIF orientation, int32 in 1..8, of a JPEG (scalar string); 1 where it says none.
 
     Reads its first 64 KiB (Exif 2.32, section 4.6.4).
@@ -22,7 +24,7 @@ def orientation(encoded: Any) -> Any:
     return tf.cond(has_header, lambda: _orientation(head), lambda: 1)
 
 
-def _orientation(head: Any) -> Any:
+def _orientation(head: Tensor) -> Tensor:
     data = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int32)
     start, found = _find(data, (0xFF, 0xE1, None, None, *b"Exif\0\0"))
     tiff = start + 10
@@ -36,7 +38,7 @@ def _orientation(head: Any) -> Any:
     return tf.where(found & (value >= 1) & (value <= 8), value, 1)
 
 
-def upright(picture: Any, orientation: Any) -> Any:
+def upright(picture: Tensor, orientation: Tensor) -> Tensor:
     """An image (H, W, C) turned and mirrored as its EXIF orientation asks."""
 
     def turn() -> Any:
@@ -49,7 +51,7 @@ def upright(picture: Any, orientation: Any) -> Any:
     return result
 
 
-def _find(data: Any, pattern: Sequence[int | None]) -> tuple[Any, Any]:
+def _find(data: Tensor, pattern: Sequence[int | None]) -> tuple[Tensor, Tensor]:
     """Where `pattern` (None matches any byte) first stands in `data`, and whether it does."""
     length = tf.shape(data)[0]
     padded = tf.pad(data, ((0, len(pattern)),), constant_values=-1)
@@ -60,12 +62,12 @@ def _find(data: Any, pattern: Sequence[int | None]) -> tuple[Any, Any]:
     return tf.cast(tf.argmax(tf.concat([match, [False]], axis=0)), tf.int32), tf.reduce_any(match)
 
 
-def _byte(data: Any, at: Any) -> Any:
+def _byte(data: Tensor, at: Any) -> Tensor:
     padded = tf.concat([data, [0]], axis=0)
     return tf.gather(padded, tf.clip_by_value(at, 0, tf.shape(data)[0]))
 
 
-def _number(data: Any, at: Any, *, width: int, little: Any) -> Any:
+def _number(data: Tensor, at: Any, *, width: int, little: Any) -> Tensor:
     total = tf.zeros_like(at)
     for place in range(width):
         step = tf.where(little, width - 1 - place, place)
@@ -77,5 +79,5 @@ def _is_any(value: Any, options: Sequence[int]) -> Any:
     return tf.reduce_any(value == tf.constant(options))
 
 
-def _reverse(picture: Any, *, axis: int, when: Any) -> Any:
+def _reverse(picture: Tensor, *, axis: int, when: Any) -> Tensor:
     return tf.cond(when, lambda: tf.reverse(picture, [axis]), lambda: picture)

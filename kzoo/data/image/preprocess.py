@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.image.downscale import reduce_large
 from kzoo.data.image.graph_headers import trouble
 from kzoo.data.image.orientation import orientation, upright
@@ -53,7 +54,7 @@ class ImagePreprocessor:
         if self.resize not in RESIZES:
             raise ValueError(f"resize must be one of {', '.join(RESIZES)}. Got {self.resize!r}.")
 
-    def read(self, encoded: Any) -> tuple[Any, Any]:
+    def read(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels float32 (size, size, channels) in 0..255 of an encoded image (scalar string), and an empty string.
 
         Of an image whose header says that it cannot be used: zeros, and the reason, as
@@ -63,7 +64,7 @@ class ImagePreprocessor:
         pixels = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(self.shape))
         return tf.ensure_shape(pixels, self.shape), reason
 
-    def decode(self, encoded: Any) -> Any:
+    def decode(self, encoded: Tensor) -> Tensor:
         """uint8 (H, W, channels) of one encoded image (scalar string): the first frame, upright by its EXIF tag.
 
         Sides of large images are divided on the way, see `kzoo.data.image.downscale`.
@@ -85,7 +86,7 @@ class ImagePreprocessor:
         picture.set_shape((None, None, 3))
         return self.colour(reduce_large(picture, size=self.size, resize=self.resize))
 
-    def fit(self, pictures: Any) -> Any:
+    def fit(self, pictures: Tensor) -> Tensor:
         """float32 (..., size, size, channels) in 0..255 of pixels (..., H, W, 1 or channels) in 0..255.
 
         Sides are first divided by whole numbers, each pixel the mean of those it stands for, then taken to their size
@@ -100,12 +101,12 @@ class ImagePreprocessor:
         batch.set_shape((None, self.size, self.size, batch.shape[-1]))
         return batch if len(pictures.shape) == 4 else batch[0]
 
-    def _resized(self, batch: Any, shape: Any) -> Any:
+    def _resized(self, batch: Tensor, shape: Any) -> Tensor:
         factors = tf.maximum(shape // self.size, 1)
         batch = tf.cond(tf.reduce_max(factors) > 1, lambda: divide(batch, factors), lambda: batch)
         return tf.image.resize(batch, (self.size, self.size))
 
-    def _framed(self, pictures: Any) -> Any:
+    def _framed(self, pictures: Tensor) -> Tensor:
         """The part of images (B, H, W, C) that is resized: a square, unless it is squashed."""
         shape = tf.shape(pictures)
         height, width = shape[1], shape[2]
@@ -117,7 +118,7 @@ class ImagePreprocessor:
             return tf.image.pad_to_bounding_box(pictures, (edge - height) // 2, (edge - width) // 2, edge, edge)
         return pictures
 
-    def colour(self, pictures: Any) -> Any:
+    def colour(self, pictures: Tensor) -> Tensor:
         """Grey pixels (..., H, W, 1) as RGB, or RGB as grey, where the backbone takes the other."""
         if pictures.shape[-1] == 1 and self.channels == 3:
             return tf.image.grayscale_to_rgb(pictures)
@@ -152,7 +153,7 @@ class ImagePreprocessor:
         pixels = keras.Input((None, None, self.channels), name="image")
         return pixels, self.scale(Resize(**dataclasses.asdict(self), name="resize", dtype="float32")(pixels))
 
-    def scale(self, pictures: Any) -> Any:
+    def scale(self, pictures: Tensor) -> Tensor:
         """Pixels in 0..255 (B, size, size, channels) in the backbone's own scaling; tensors or Keras tensors."""
         for layer in scaling_layers(self.scaling):
             pictures = layer(pictures)
@@ -179,7 +180,7 @@ class Resize(keras.layers.Layer):
         super().__init__(**options)
         self.preprocessor = ImagePreprocessor(size, scaling, resize, channels)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See `Preprocessor.fit`."""
         return self.preprocessor.fit(inputs)
 
@@ -193,7 +194,7 @@ class Resize(keras.layers.Layer):
         return super().get_config() | dataclasses.asdict(self.preprocessor)
 
 
-def divide(pictures: Any, factors: Any) -> Any:
+def divide(pictures: Tensor, factors: Any) -> Tensor:
     """Images (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
 
     Args:
@@ -232,7 +233,7 @@ def scaling_layers(scaling: str) -> Sequence[keras.layers.Layer]:
 class _Flip(keras.layers.Layer):
     """Reverses the channels, RGB to BGR."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return keras.ops.flip(inputs, axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.file_column import FileColumn
 from kzoo.data.image.augment import PRESETS, augment_views, mix
 from kzoo.data.image.preprocess import ImagePreprocessor
@@ -37,7 +38,7 @@ class ImageReader:
     mixable: bool = True
     own: Any = None
 
-    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+    def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one image, float32 (V, S, S, C) in 0..255.
 
         Args:
@@ -55,7 +56,9 @@ class ImageReader:
         preset = PRESETS[augmentation]
         return augment_views(picture, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
 
-    def finish(self, pictures: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+    def finish(
+        self, pictures: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """A batch of `load` as the backbone takes it, (B * V, S, S, C), and its targets, mixed where the preset does.
 
         Args:
@@ -90,12 +93,12 @@ class ImageReader:
         """An image as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
         return self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
 
-    def _decode(self, index: Any) -> Any:
+    def _decode(self, index: Tensor) -> Tensor:
         if self.column.dtype != object:
             return self.preprocessor.colour(tf.gather(self._pixels, index))
         return self.preprocessor.decode(self._files.read(index))
 
-    def _lot(self, turn: Any, number: Any) -> Any:
+    def _lot(self, turn: Tensor, number: Tensor) -> Tensor:
         return tf.stack([first(self.seed) + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
 
     @cached_property

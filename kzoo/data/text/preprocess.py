@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.data.text.cleaning import clean
 from kzoo.data.text.tokenizers import Tokenizer, find_tokenizer, restore
@@ -72,7 +73,7 @@ class TextPreprocessor:
     def __str__(self) -> str:
         return f"texts of {self.size} tokens"
 
-    def tokenize(self, texts: Any) -> Any:
+    def tokenize(self, texts: Tensor) -> Tensor:
         """Token ids, int32 (B, size), of texts, string (B,); what ends a text is kept when it is cut."""
         ids = self.tokenizer.ids(texts)
         lengths = tf.minimum(tf.cast(ids.row_lengths(), tf.int32), self.size)
@@ -82,15 +83,15 @@ class TextPreprocessor:
         ends = tf.one_hot(lengths - 1, self.size, on_value=True, off_value=False)
         return tf.where(ends & (lengths > 0)[:, None], self.tokenizer.last, dense)
 
-    def fit(self, texts: Any) -> Any:
+    def fit(self, texts: Tensor) -> Tensor:
         """See `tokenize`."""
         return self.tokenize(texts)
 
-    def clean(self, texts: Any) -> tuple[Any, Any]:
+    def clean(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """See `kzoo.data.text.cleaning.clean`."""
         return clean(texts)
 
-    def scale(self, ids: Any) -> Any:
+    def scale(self, ids: Tensor) -> Tensor:
         """Ids are what the network takes."""
         return ids
 
@@ -160,20 +161,22 @@ class TextReader:
     mixable: bool = True
     own: Any = None
 
-    def load(self, index: Any, augmentation: str, numbers: Any) -> Any:
+    def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Images.load`."""
         if augmentation == "none":
             return tf.gather(self._ids, index)[None]
         return self.preprocessor.tokenize(self.versions(index, augmentation, numbers))
 
-    def versions(self, index: Any, augmentation: str, numbers: Any) -> Any:
+    def versions(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one text, string (V,)."""
         if augmentation == OWN:
             return tf.stack([self.own(tf.gather(self._texts, index)) for _ in items(numbers)])
         text, seeds = tf.gather(self._texts, index), seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         return tf.stack([augment_text(text, preset=TEXT_PRESETS[augmentation], seed=seed) for seed in seeds])
 
-    def finish(self, ids: Any, targets: Any, augmentation: str, *, numbers: Any, turn: Any) -> tuple[Any, Any]:
+    def finish(
+        self, ids: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """A batch of `load`, (B, V, size), as the backbone takes it, (B * V, size), and its targets."""
         # Ragged ids lose the number of views from their static shape.
         targets = tf.repeat(targets, tf.shape(ids)[1], axis=0)
@@ -231,7 +234,7 @@ TEXT_PRESETS = {
 }
 
 
-def augment_text(text: Any, *, preset: TextPreset, seed: Any) -> Any:
+def augment_text(text: Any, *, preset: TextPreset, seed: Tensor) -> Tensor:
     """A text (scalar string) with words left out and swapped; one word at least stays.
 
     KerasHub's layers for this draw from generators whose state does not come back (0.32).

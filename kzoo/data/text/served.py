@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.joint import JointTextPreprocessor
 from kzoo.data.seams import ServedInput
 from kzoo.data.text.preprocess import TextPreprocessor
@@ -22,7 +23,7 @@ SAMPLE_TEXTS = [
 def serve_texts(preprocessor: TextPreprocessor | JointTextPreprocessor) -> ServedInput:
     """Texts, string (B,); ``tokens``: token ids, int32 (B, size), for servers that lack a tokenizer's operations."""
 
-    def read(texts: Any) -> tuple[Any, Any]:
+    def read(texts: Tensor) -> tuple[Tensor, Tensor]:
         cleaned, errors = preprocessor.clean(texts)
         return preprocessor.fit(tf.boolean_mask(cleaned, errors == "")), errors
 

@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from kzoo.core.storage import NANO
+from kzoo.core.tensors import Tensor
 from kzoo.data.text.wordpiece import Vocabulary
 from kzoo.data.text.words import split_words
 from kzoo.specs.checked_json import Check, anything, checked, flag, many, maybe, record, text, whole
@@ -46,7 +47,7 @@ class HashingTokenizer:
         """Number of ids."""
         return self.buckets
 
-    def ids(self, texts: Any) -> Any:
+    def ids(self, texts: Tensor) -> Tensor:
         """Ragged int32 (B, None) of texts, string (B,)."""
         words = split_words(texts)
         parts = [words] if 1 in self.ngrams else []
@@ -65,7 +66,7 @@ class HashingTokenizer:
         found = parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
         return tf.cast(tf.strings.to_hash_bucket_fast(found, self.buckets - 1), tf.int32) + 1
 
-    def unknown(self, ids: Any) -> Any:
+    def unknown(self, ids: Tensor) -> Tensor:
         """Share of tokens that are not known: none, where each word has a hash."""
         return tf.zeros(tf.shape(ids.row_lengths())[0])
 
@@ -111,7 +112,7 @@ class Subwords:
             lower=lower,
         )
 
-    def ids(self, texts: Any) -> Any:
+    def ids(self, texts: Tensor) -> Tensor:
         """Ragged int32 (B, None) of texts, string (B,), with what begins and ends each."""
         texts = tf.strings.lower(texts, encoding="utf-8") if self.lower else texts
         found = tf.cast(_subwords(json.dumps(self.config), tuple(self.files.items()))(texts), tf.int32)
@@ -134,7 +135,7 @@ class Subwords:
         tokenizer = _tokenizer(json.dumps(self.config), tuple(self.files.items()))
         return {number: str(tokenizer.id_to_token(number)) for number in range(tokenizer.vocabulary_size())}
 
-    def unknown(self, ids: Any) -> Any:
+    def unknown(self, ids: Tensor) -> Tensor:
         """Share of a text's tokens, float32 (B,), that the vocabulary does not know."""
         if self.unk is None:
             return tf.zeros(tf.shape(ids.row_lengths())[0])

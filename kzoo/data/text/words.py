@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from kzoo.core.tensors import Tensor
 
 _ALONE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{P}\p{S}]"
 """Characters that are tokens by themselves: those of scripts that put no spaces, and punctuation."""
@@ -19,14 +20,14 @@ _SIMPLE = 0x2000
 """Code points below it lose their accents; above it are hardly any."""
 
 
-def split_words(texts: Any, *, lower: bool = True) -> Any:
+def split_words(texts: Tensor, *, lower: bool = True) -> Tensor:
     """Ragged words, string (B, None): cut at spaces; punctuation and spaceless characters stand alone."""
     lowered = tf.strings.lower(texts, encoding="utf-8") if lower else texts
     spaced = tf.strings.regex_replace(tf.strings.regex_replace(lowered, _ALONE, r" \0 "), _SPACES, " ")
     return tf.strings.split(spaced)
 
 
-def simplify(texts: Any) -> Any:
+def simplify(texts: Tensor) -> Tensor:
     """Texts in lower case without accents, as the uncased BERT has them."""
     codes = tf.strings.unicode_decode(tf.strings.lower(texts, encoding="utf-8"), "UTF-8")
     flat = codes.flat_values

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.models.keras_hub import clone, load, rewire
 
 L = keras.layers
@@ -32,7 +33,7 @@ def keyword_cnn(input_shape: tuple[int, int], *, width: int, blocks: int) -> ker
     return keras.Model(features, x, name="keyword_cnn")
 
 
-def _normal(x: Any, name: str) -> Any:
+def _normal(x: Tensor, name: str) -> Tensor:
     return L.ReLU(name=f"{name}_relu")(L.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x))
 
 
@@ -47,7 +48,7 @@ def whisper(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -
     return whisper_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
 
 
-def whisper_encoder(features: Any, original: Any) -> keras.Model:
+def whisper_encoder(features: Tensor, original: Any) -> keras.Model:
     """The encoder of a Whisper of KerasHub's on log-mel features (B, steps, mels), its states averaged over time."""
     states = rewire(original, {"encoder_features": features}, output="encoder_sequence_output")
     return keras.Model(features, L.GlobalAveragePooling1D(name="pooled")(states), name="whisper")
@@ -64,7 +65,7 @@ def moonshine(input_shape: tuple[int, int], *, preset: str, weights: Any = None)
     return moonshine_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
 
 
-def moonshine_encoder(waves: Any, original: Any) -> keras.Model:
+def moonshine_encoder(waves: Tensor, original: Any) -> keras.Model:
     """The encoder of a Moonshine of KerasHub's on waveforms (B, samples, 1), its states averaged over time."""
     names = ("conv1", "tanh_after_conv1", "group_norm", "conv2", "gelu_after_conv2", "conv3", "gelu_after_conv3")
     pairs, x = [], waves
@@ -100,7 +101,7 @@ class RotaryBlock(keras.layers.Layer):
         self.rotary.build((input_shape[1],))
         self.block.build(input_shape)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """See the class."""
         positions = keras.ops.arange(inputs.shape[1], dtype="int32")
         return self.block(inputs, rotary_embedding=self.rotary(positions), training=training)

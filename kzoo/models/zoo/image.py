@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
+
+from kzoo.core.tensors import Tensor
 
 L = keras.layers
 _LEAST = 32
@@ -40,17 +41,17 @@ def compact_cnn(
     return keras.Model(pictures, _convolve(x, width, 1, name="top"), name="compact_cnn")
 
 
-def _convolve(x: Any, channels: int, size: int, *, name: str, strides: int = 1, active: bool = True) -> Any:
+def _convolve(x: Tensor, channels: int, size: int, *, name: str, strides: int = 1, active: bool = True) -> Tensor:
     x = L.Conv2D(channels, size, strides=strides, padding="same", use_bias=False, name=name)(x)
     return _normal(x, name, active=active)
 
 
-def _normal(x: Any, name: str, *, active: bool = True) -> Any:
+def _normal(x: Tensor, name: str, *, active: bool = True) -> Tensor:
     x = L.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
     return L.ReLU(name=f"{name}_relu")(x) if active else x
 
 
-def _plain(x: Any, channels: int, strides: int, name: str) -> Any:
+def _plain(x: Tensor, channels: int, strides: int, name: str) -> Tensor:
     y = _convolve(x, channels, 3, strides=strides, name=f"{name}_first")
     y = _convolve(y, channels, 3, active=False, name=f"{name}_second")
     if strides == 1:
@@ -58,7 +59,7 @@ def _plain(x: Any, channels: int, strides: int, name: str) -> Any:
     return L.ReLU(name=f"{name}_relu")(y)
 
 
-def _inverted(x: Any, channels: int, strides: int, expansion: int, name: str) -> Any:
+def _inverted(x: Tensor, channels: int, strides: int, expansion: int, name: str) -> Tensor:
     y = _convolve(x, expansion * x.shape[-1], 1, name=f"{name}_expand")
     y = L.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False, name=f"{name}_depthwise")(y)
     y = _convolve(_normal(y, f"{name}_depthwise"), channels, 1, active=False, name=f"{name}_project")

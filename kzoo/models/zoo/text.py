@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kzoo.core.graph.walking import makers
+from kzoo.core.tensors import Tensor
 from kzoo.models.keras_hub import load, rewire
 
 ops = keras.ops
@@ -72,7 +73,9 @@ def encoder(
     return text_encoder(ids, original, pad=_padding(preset), pooling=pooling, exact_gelu=exact_gelu)
 
 
-def text_encoder(ids: Any, original: Any, *, pad: int, pooling: str = "mean", exact_gelu: bool = False) -> keras.Model:
+def text_encoder(
+    ids: Tensor, original: Any, *, pad: int, pooling: str = "mean", exact_gelu: bool = False
+) -> keras.Model:
     """A functional model of token ids like a text backbone of KerasHub's, with its weights.
 
     Args:
@@ -118,11 +121,11 @@ class PaddingMask(keras.layers.Layer):
         super().__init__(**options)
         self.pad = pad
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         return ops.cast(ops.not_equal(inputs, self.pad), "int32")
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Tensor) -> Tensor:
         """(B, T), int32."""
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
@@ -139,7 +142,7 @@ class NgramHashes(keras.layers.Layer):
         super().__init__(**options)
         self.length, self.buckets = length, buckets
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         ids = ops.cast(inputs, "int64")
         found, whole = ids, ids > 0
@@ -148,7 +151,7 @@ class NgramHashes(keras.layers.Layer):
             found, whole = ops.mod(found * FACTOR + later, PRIME), whole & (later > 0)
         return ops.where(whole, ops.cast(ops.mod(found, self.buckets - 1) + 1, "int32"), 0)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Tensor) -> Tensor:
         """(B, T), int32."""
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
@@ -161,11 +164,11 @@ class NgramHashes(keras.layers.Layer):
 class SegmentIds(keras.layers.Layer):
     """The segment of each token where there is one segment: zeros like the ids (B, T)."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         return ops.zeros_like(inputs)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Tensor) -> Tensor:
         """(B, T), int32."""
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
@@ -183,7 +186,7 @@ class MaskedMean(keras.layers.Layer):
         super().__init__(**options)
         self.power = power
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         states, mask = inputs
         weights = ops.expand_dims(ops.cast(mask, states.dtype), -1)
@@ -202,7 +205,7 @@ class MaskedMean(keras.layers.Layer):
 class FirstToken(keras.layers.Layer):
     """The state (B, C) of the first token of (B, T, C)."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         return inputs[:, 0]
 

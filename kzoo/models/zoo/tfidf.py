@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
+
 ops = keras.ops
 
 
@@ -47,13 +49,13 @@ class TfidfEmbedding(keras.layers.Layer):
         self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer="uniform")
         self.idf = self.add_weight(name="idf", shape=(self.buckets,), initializer="ones", trainable=False)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         ids = ops.cast(inputs, "int32")
         weights = ops.cast(self.weights_of(ids), self.compute_dtype)
         return ops.matmul(weights[:, None], ops.take(self.embeddings, ids, axis=0))[:, 0]
 
-    def weights_of(self, ids: Any) -> Any:
+    def weights_of(self, ids: Tensor) -> Tensor:
         """The weight of each token, float32 (B, T): of c equal ones each has its c-th part."""
         counts = _counts(ids, self.buckets)
         values = ops.where(ids > 0, (1 + ops.log(counts)) * ops.take(self.idf, ids), 0.0)
@@ -72,7 +74,7 @@ class TfidfEmbedding(keras.layers.Layer):
         return {**super().get_config(), "buckets": self.buckets, "width": self.width}
 
 
-def _counts(ids: Any, buckets: int) -> Any:
+def _counts(ids: Tensor, buckets: int) -> Tensor:
     """How often each id stands in its row, float32 (B, T)."""
     rows = tf.range(tf.shape(ids)[0], dtype=tf.int64)[:, None]
     keys = tf.cast(ids, tf.int64) + buckets * rows

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective, centred, frame, paint
 
 
@@ -16,7 +17,7 @@ class Autoencoder(Objective):
     name, paper = "autoencoder", "https://doi.org/10.1145/1390156.1390294"
     modalities = ("image", "audio")
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Damaged examples, each in one of the ways of `DAMAGES`; and what they were, in [-1, 1]."""
         rank, count = len(examples.shape), tf.shape(examples)[0]
         pictures = examples if rank == 4 else 255.0 * examples[..., None]
@@ -29,12 +30,12 @@ class Autoencoder(Objective):
         """An image in [-1, 1]."""
         return keras.Model(body.inputs, paint(body.features, frame(body.inputs), name="painted"))
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """(B,)."""
         return keras.ops.mean((wanted - found) ** 2, axis=(1, 2, 3))
 
 
-def damage(picture: Any, seed: Any) -> Any:
+def damage(picture: Tensor, seed: Tensor) -> Tensor:
     """One image (H, W, C) in 0..255, damaged in a way and to a degree that the seed, int32 (2,), draws."""
     seeds = tf.unstack(tf.random.split(seed, 3))
     which = tf.random.stateless_uniform((), seeds[0], 0, len(DAMAGES), dtype=tf.int32)
@@ -45,19 +46,19 @@ def damage(picture: Any, seed: Any) -> Any:
     return changed
 
 
-def noisy(picture: Any, degree: Any, seed: Any) -> Any:
+def noisy(picture: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
     """Gaussian noise, of a deviation of up to 100."""
     return picture + 100.0 * degree * tf.random.stateless_normal(tf.shape(picture), seed)
 
 
-def blurred(picture: Any, degree: Any, seed: Any) -> Any:
+def blurred(picture: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
     """A coarser image, enlarged again: up to eight times."""
     size = tf.shape(picture)[:2]
     small = tf.maximum(tf.cast(tf.cast(size, tf.float32) / (1.0 + 7.0 * degree), tf.int32), 1)
     return tf.image.resize(tf.image.resize(picture, small, antialias=True), size)
 
 
-def erased(picture: Any, degree: Any, seed: Any) -> Any:
+def erased(picture: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
     """A box of up to half of the image is grey."""
     shape = tf.cast(tf.shape(picture), tf.float32)
     sides = tf.sqrt(0.5 * degree) * shape[:2]
@@ -69,7 +70,7 @@ def erased(picture: Any, degree: Any, seed: Any) -> Any:
     return tf.where(inside[..., None], 127.5, picture)
 
 
-def compressed(picture: Any, degree: Any, seed: Any) -> Any:
+def compressed(picture: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
     """The artefacts of JPEG at a low quality, down to 3."""
     quality = tf.cast(tf.round(30.0 - 27.0 * degree), tf.int32)
     pixels = tf.cast(tf.clip_by_value(picture, 0.0, 255.0), tf.uint8)

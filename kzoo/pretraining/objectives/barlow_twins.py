@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, TwoViews, project
 
 OFF_DIAGONAL = 5e-3
@@ -24,7 +25,7 @@ class BarlowTwins(TwoViews):
         """A projection, (2B, 512)."""
         return keras.Model(body.inputs, project(body.pooled, hidden=512, width=512))
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """A scalar, divided by the number of features."""
         ops, width = keras.ops, found.shape[-1]
         pairs = ops.reshape(found, (-1, 2, width))

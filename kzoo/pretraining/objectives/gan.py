@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective
 
 NOISE = 64
@@ -25,7 +26,7 @@ class Adversarial(Objective):
     name, paper = "gan", "https://arxiv.org/abs/1511.06434"
     modalities = ("image",)
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Real images, and the noise that as many are made of; and that the former are real."""
         count = tf.shape(examples)[0]
         return (examples, tf.random.stateless_normal(tf.stack([count, NOISE]), seed)), tf.ones((count, 1))
@@ -36,7 +37,7 @@ class Adversarial(Objective):
         judge = keras.Model(body.inputs, keras.layers.Dense(1, dtype="float32", name="real")(x))
         return AdversarialModel(judge, generator(body.inputs.shape[1:]))
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """(B,): the discriminator's, of what is real (1) or made (0), and logits."""
         return keras.losses.binary_crossentropy(0.9 * wanted, found, from_logits=True)
 
@@ -74,11 +75,11 @@ class AdversarialModel(keras.Model):
         self.optimizers = [keras.mixed_precision.LossScaleOptimizer(optimizer) if half else optimizer]
         self.optimizers[0].build(maker.trainable_variables)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """The discriminator's logits of real images (B, H, W, C), which noise (B, NOISE) comes with."""
         return self.judge(inputs[0], training=training)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def train_step(self, data: Tensor) -> dict[str, Any]:
         """A step of the discriminator, then one of the generator."""
         (real, noise), ones = data
         made = self.maker(noise, training=True)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective, centred, frame, paint
 
 SHARE = 0.6
@@ -22,7 +23,7 @@ class Masked(Objective):
     name, paper = "masked", "https://arxiv.org/abs/2111.09886"
     modalities = ("image", "audio")
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Examples whose hidden patches are grey; what they were, in [-1, 1], beside it what is hidden."""
         rank = len(examples.shape)
         hidden = hide(tf.shape(examples)[0], examples.shape[1], examples.shape[2], seed)
@@ -34,7 +35,7 @@ class Masked(Objective):
         """An image in [-1, 1]."""
         return keras.Model(body.inputs, paint(body.features, frame(body.inputs), name="painted"))
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """(B,), each the mean over its own hidden patches."""
         ops = keras.ops
         picture, hidden = wanted[..., :-1], wanted[..., -1:]
@@ -42,7 +43,7 @@ class Masked(Objective):
         return total / ops.maximum(ops.sum(hidden, axis=(1, 2, 3)) * found.shape[-1], 1.0)
 
 
-def hide(count: Any, height: int, width: int, seed: Any) -> Any:
+def hide(count: Any, height: int, width: int, seed: Tensor) -> Tensor:
     """Which pixels are hidden, bool (count, height, width, 1): as many patches in each example."""
     side = max(-(-max(height, width) // PATCHES), 4)
     rows, columns = -(-height // side), -(-width // side)

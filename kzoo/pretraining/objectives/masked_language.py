@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective
 
 SHARE = 0.15
@@ -23,7 +24,7 @@ class MaskedLanguage(Objective):
     name, paper = "masked_language", "https://arxiv.org/abs/1810.04805"
     modalities, augmentation = ("text",), "none"
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Texts without some tokens, and the places of these; and what they were, or -1 where there were none.
 
         Of an encoder, of what is asked for, 8 of 10 are the token for that, one is another, one is what it was.
@@ -63,7 +64,7 @@ class MaskedLanguage(Objective):
         logits = keras.layers.Dense(self.vocabulary, dtype="float32", name="language")(x)
         return keras.Model({"tokens": body.inputs, "places": places}, logits)
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """A scalar, over all tokens that are asked for."""
         ops = keras.ops
         there, index = ops.cast(wanted >= 0, "float32"), ops.cast(ops.maximum(wanted, 0), "int32")
@@ -79,7 +80,7 @@ class MaskedLanguage(Objective):
 class GatherTokens(keras.layers.Layer):
     """The states (B, K, C) of (B, T, C) at places (B, K)."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         states, places = inputs
         return keras.ops.take_along_axis(states, places[..., None], axis=1)

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import keras
 
+from kzoo.core.tensors import Tensor
+
 
 @dataclass(frozen=True)
 class BackboneGraph:
@@ -50,7 +52,7 @@ class Objective:
     augmentation: ClassVar[str] = "light"
     labelled: ClassVar[bool] = False
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs and targets of the network, made by tf.data; the same for the same seed.
 
         Args:
@@ -64,7 +66,7 @@ class Objective:
         """From what `ask` gives to what `loss` judges."""
         raise NotImplementedError
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """How far off the answers are, a scalar or one number an example."""
         raise NotImplementedError
 
@@ -76,18 +78,18 @@ class TwoViews(Objective):
     views: ClassVar[int] = 2
     augmentation: ClassVar[str] = "strong"
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """All views; a target that nobody looks at."""
         return examples, keras.ops.zeros((keras.ops.shape(examples)[0], 1))
 
 
-def centred(examples: Any, modality_rank: int) -> Any:
+def centred(examples: Tensor, modality_rank: int) -> Tensor:
     """Pixels in 0..255 (rank 4), or features of sound in 0..1 (rank 3, with an axis of channels added), in [-1, 1]."""
     examples = keras.ops.cast(examples, "float32")
     return examples / 127.5 - 1.0 if modality_rank == 4 else 2.0 * examples[..., None] - 1.0
 
 
-def paint(features: Any, shape: tuple[int, int, int], *, name: str) -> Any:
+def paint(features: Tensor, shape: tuple[int, int, int], *, name: str) -> Tensor:
     """An image (B, H, W, C), float32, of a map (B, h, w, width), by one hidden layer and a shuffle of pixels.
 
     Each place of the map paints its own patch, as in SimMIM (arXiv:2111.09886): a light decoder leaves the work to the
@@ -112,7 +114,7 @@ class PatchesToImage(keras.layers.Layer):
         super().__init__(**options)
         self.rows, self.columns, self.picture = rows, columns, tuple(shape)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
         ops, (height, width, channels) = keras.ops, self.picture
         down, across = inputs.shape[1], inputs.shape[2]
@@ -133,7 +135,7 @@ def project(pooled: Any, *, hidden: int, width: int) -> Any:
     return keras.layers.Dense(width, dtype="float32", name="projection")(x)
 
 
-def frame(inputs: Any) -> tuple[int, int, int]:
+def frame(inputs: Tensor) -> tuple[int, int, int]:
     """The shape of an image, or of the features of sound as one of one channel."""
     height, width, channels = (*inputs.shape[1:], 1)[:3]
     return height, width, channels

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, TwoViews, project
 
 TEMPERATURE = 0.2
@@ -20,7 +21,7 @@ class SimCLR(TwoViews):
         """A projection, (2B, 128)."""
         return keras.Model(body.inputs, project(body.pooled, hidden=512, width=128))
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """(2B,)."""
         ops = keras.ops
         unit = found / (ops.norm(found, axis=1, keepdims=True) + 1e-12)

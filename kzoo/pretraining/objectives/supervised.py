@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective
 
 SMOOTHING = 0.1
@@ -16,7 +17,7 @@ class Supervised(Objective):
 
     name, paper, labelled = "supervised", "https://arxiv.org/abs/1411.1792", True
 
-    def ask(self, examples: Any, targets: Any, seed: Any) -> tuple[Any, Any]:
+    def ask(self, examples: Tensor, targets: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
         """The examples, and their one-hot labels."""
         return examples, targets
 
@@ -25,7 +26,7 @@ class Supervised(Objective):
         x = keras.layers.Dropout(0.2, name="drop")(body.pooled)
         return keras.Model(body.inputs, keras.layers.Dense(self.outputs, dtype="float32", name="logits")(x))
 
-    def loss(self, wanted: Any, found: Any) -> Any:
+    def loss(self, wanted: Tensor, found: Any) -> Tensor:
         """(B,)."""
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
         return loss.call(wanted, found)
