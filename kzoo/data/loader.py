@@ -15,6 +15,7 @@ from kzoo.data.examples import CheckedColumn
 from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.pipelines import PARALLEL, untuned
+from kzoo.data.seams import Preprocessor
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Loader:
         preprocessor: the backbone's.
     """
 
-    preprocessor: Any
+    preprocessor: Preprocessor
 
     def load(self, column: np.ndarray) -> tuple[np.ndarray, Mapping[int, str]]:
         """Examples as the backbone takes them, (M, ...), for the M that can be read; and reasons against the others.
@@ -83,7 +84,8 @@ class Loader:
         return self._fits[spec](batch)
 
     def _stack(self, features: list[np.ndarray]) -> np.ndarray:
-        return np.stack(features) if features else np.zeros((0, *self.preprocessor.fitted.shape), np.float32)
+        shape: Any = self.preprocessor.fitted.shape
+        return np.stack(features) if features else np.zeros((0, *shape), np.float32)
 
     @cached_property
     def _fits(self) -> dict[tf.TensorSpec, Any]:
@@ -106,7 +108,7 @@ class Loader:
         return _traced(self.preprocessor.scale, tf.TensorSpec((None, *fitted.shape), fitted.dtype))
 
 
-def batches(column: np.ndarray, *, preprocessor: Any, batch_size: int = 64) -> tf.data.Dataset:
+def batches(column: np.ndarray, *, preprocessor: Preprocessor, batch_size: int = 64) -> tf.data.Dataset:
     """Batches of a column, in its order, as the backbone takes them: (B, S, S, C) float32, or (B, T) int32."""
     reader = MODALITIES[preprocessor.modality].reader(column, preprocessor)
     dataset = tf.data.Dataset.range(len(column)).map(

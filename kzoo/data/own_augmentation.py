@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.data.seams import Modality
+from kzoo.data.seams import Modality, Preprocessor
 from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.specs.training_options import TrainingOptions, name_of
 
@@ -88,7 +88,7 @@ def own_augmentation(function: Any) -> OwnAugmentation:
     return OwnAugmentation(function, name_of(function), _key_of(function))
 
 
-def check_own(own: OwnAugmentation, modality: Modality, column: np.ndarray, preprocessor: Any) -> None:
+def check_own(own: OwnAugmentation, modality: Modality, column: np.ndarray, preprocessor: Preprocessor) -> None:
     """Tries an augmentation on the first example.
 
     Raises:

@@ -13,6 +13,7 @@ import numpy as np
 from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.data.examples import Splits
+from kzoo.data.seams import Preprocessor
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
 from kzoo.setup.feeds import feed_of
@@ -34,7 +35,7 @@ class Teacher:
     """A model from its scaled input to what is learned from it, (B, values), and how raw examples become its input."""
 
     model: keras.Model
-    preprocessor: Any
+    preprocessor: Preprocessor
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def parts_of(network: keras.Model) -> dict[tuple[int, ...], Any]:
     return found
 
 
-def inner_layers(layer: Any) -> list[Any]:
+def inner_layers(layer: keras.Layer) -> list[Any]:
     """The layers that are attributes of a layer, or in a list that is."""
     values = [value if isinstance(value, list | tuple) else (value,) for value in public_attributes_of(layer).values()]
     found = {id(each): each for value in values for each in value if isinstance(each, keras.Layer)}

@@ -68,10 +68,10 @@ def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str
     network = describe(original)
     places = {layer.name: (number,) for number, layer in enumerate(original.layers)}
 
-    def renew(layer: Any) -> Any:
+    def renew(layer: keras.Layer) -> Any:
         return HubLayer(network, places[layer.name], name=layer.name) if _is_hubs(layer) else clone(layer)
 
-    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
+    def call(layer: keras.Layer, *arguments: Any, **options: Any) -> Any:
         if isinstance(layer, HubLayer) and _opens(layer.inner):
             before = public_attributes_of(layer.inner)
             try:
@@ -101,7 +101,7 @@ def _rewired(
         return replay(part, inputs, renew=renew, call=call)[0]
 
 
-def clone(layer: Any, *, exact_gelu: bool = False) -> Any:
+def clone(layer: keras.Layer, *, exact_gelu: bool = False) -> Any:
     """A new layer like another, but for an approximated GELU where the exact one is asked for."""
     config = layer.get_config()
     if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
@@ -109,7 +109,7 @@ def clone(layer: Any, *, exact_gelu: bool = False) -> Any:
     return layer.__class__.from_config(config)
 
 
-def _is_hubs(layer: Any) -> bool:
+def _is_hubs(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras_hub")
 
 
@@ -146,7 +146,7 @@ def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
     return call
 
 
-def _opens(layer: Any) -> bool:
+def _opens(layer: keras.Layer) -> bool:
     """Whether a layer has a list of blocks, layers that have several layers with weights themselves."""
     lists = [value for value in public_attributes_of(layer).values() if isinstance(value, list | tuple)]
     found = [each for value in lists for each in value if isinstance(each, keras.Layer)]

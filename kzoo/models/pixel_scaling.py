@@ -54,7 +54,7 @@ def weighted(model: keras.Model) -> list[Any]:
     return [operation for operation in flat_operations(model) if getattr(operation, "weights", ())]
 
 
-def _look(layer: Any) -> tuple[Any, ...]:
+def _look(layer: keras.Layer) -> tuple[Any, ...]:
     return (type(layer).__name__, *(tuple(weight.shape) for weight in layer.weights))
 
 

@@ -62,12 +62,12 @@ def cut_into_stages(model: keras.Model) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def weights_of(operation: Any) -> Sequence[Any]:
+def weights_of(operation: keras.Operation) -> Sequence[Any]:
     """The weights of a layer; none of an operation that is not a layer."""
     return getattr(operation, "weights", ())
 
 
-def flops(operation: Any) -> float:
+def flops(operation: keras.Operation) -> float:
     """Multiply-adds, times two, of an operation on one example; what has no kernel counts as nothing."""
     total = 0.0
     for weight in weights_of(operation):
@@ -98,7 +98,7 @@ def _borders(operations: Sequence[Any]) -> list[int]:
     return _with_weights(operations, sorted(set(borders)))
 
 
-def _is_block(operation: Any) -> bool:
+def _is_block(operation: keras.Operation) -> bool:
     """Whether an operation has layers with weights inside of it, as a transformer's block has."""
     parts = attributes_of(getattr(operation, "inner", operation))
     return sum(isinstance(inner, keras.Layer) and bool(inner.weights) for inner in parts.values()) > 1
@@ -168,7 +168,7 @@ def _size(tensors: Sequence[Any]) -> int:
     return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
 
-def _inputs(operation: Any) -> list[Any]:
+def _inputs(operation: keras.Operation) -> list[Any]:
     return [] if isinstance(operation, keras.layers.InputLayer) else _tensors(operation.input)
 
 

@@ -43,7 +43,7 @@ def _is_map(tensor: Any) -> bool:
     return len(tensor.shape) == 4 and tensor.shape[1:3] != (1, 1)
 
 
-def _is_nonlinear(operation: Any) -> bool:
+def _is_nonlinear(operation: keras.Operation) -> bool:
     kinds = (keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.PReLU, keras.layers.ELU, keras.layers.Multiply)
     return isinstance(operation, kinds) or getattr(operation, "activation", keras.activations.linear) not in (
         None,

@@ -150,5 +150,5 @@ def _below_top(model: keras.Model, output: Any) -> Any:
     return output
 
 
-def _activation(layer: Any) -> str:
+def _activation(layer: keras.Layer) -> str:
     return getattr(getattr(layer, "activation", None), "__name__", "")

@@ -15,7 +15,7 @@ from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.data.examples import Audit, Examples
 from kzoo.data.loader import batches
 from kzoo.data.modalities import modality_for
-from kzoo.data.seams import Modality
+from kzoo.data.seams import Modality, Preprocessor
 from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import read
 from kzoo.models.backbones import Source
@@ -107,11 +107,11 @@ class Probe:
     """
 
     call: Any
-    preprocessor: Any
+    preprocessor: Preprocessor
     parts: Sequence[tuple[np.ndarray, np.ndarray]]
 
     @classmethod
-    def of(cls, task: Any, backbone: keras.Model, preprocessor: Any, modality: Modality, *, seen: Seen) -> Any:
+    def of(cls, task: Any, backbone: keras.Model, preprocessor: Preprocessor, modality: Modality, *, seen: Seen) -> Any:
         """What measures a backbone, on nothing that its weights have `seen`; without a task, nothing."""
         if task is None:
             return dict

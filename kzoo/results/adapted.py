@@ -21,6 +21,7 @@ from kzoo.core.tables import Table
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.file_changes import reading
 from kzoo.data.loader import Loader, batches
+from kzoo.data.seams import Preprocessor
 from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation, measure
 from kzoo.evaluation.user_metrics import UserMetric, resolve_metrics
@@ -75,7 +76,7 @@ class Adapted:
     kind: str
     labels: Sequence[str]
     head: Head
-    preprocessor: Any
+    preprocessor: Preprocessor
     network: keras.Model
     features: str
     scale: tuple[Sequence[float], Sequence[float]] | None

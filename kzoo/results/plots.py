@@ -11,6 +11,7 @@ from kzoo.core import figures
 from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.own_augmentation import check_own, own_augmentation
+from kzoo.data.seams import Preprocessor
 from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.task_kinds.kind_registry import get_task_kind
 
@@ -18,7 +19,7 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 def show(
     examples: Examples,
     titles: Sequence[str],
-    preprocessor: Any,
+    preprocessor: Preprocessor,
     *,
     augmentation: Any = "none",
     seed: int = 0,

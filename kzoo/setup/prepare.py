@@ -15,6 +15,7 @@ import tensorflow as tf
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import modality_for
 from kzoo.data.own_augmentation import check_own, own_of, with_own_augmentation
+from kzoo.data.seams import Preprocessor
 from kzoo.data.splits import read
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
@@ -75,7 +76,7 @@ class Prepared:
     source: Source | FusedSource
     splits: Splits
     head: Head
-    preprocessor: Any
+    preprocessor: Preprocessor
     assembled: Assembled
     schedule: Schedule
     options: TrainingOptions

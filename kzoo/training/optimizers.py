@@ -69,7 +69,7 @@ class _Grouped(keras.optimizers.Optimizer):
         """
         self._factors, self._decays = dict(factors), dict(decays)
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """One step of one variable, at its own rate."""
         path = variable_path(self, variable)
         rate = learning_rate * self._factors.get(path, 1.0)
@@ -103,7 +103,7 @@ class _StepsOfEach(keras.optimizers.Optimizer):
         super().build(var_list)
         self._steps = [self.add_variable((), dtype="float32", name="steps") for _ in var_list]
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """One step of one variable, corrected by how many it has made."""
         steps = self._steps[variable_index(self, variable)]
         self._own = keras.ops.cast(steps, "float32")
@@ -130,7 +130,7 @@ class GroupedNadam(_Grouped, _StepsOfEach, keras.optimizers.Nadam):
         super().build(var_list)
         self._products = [self.add_variable((), initializer="ones", name="product") for _ in var_list]
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
         """One step of one variable, with a course of the momentum of its own."""
         index = variable_index(self, variable)
         step = keras.ops.cast(self._steps[index], "float32") + 1.0

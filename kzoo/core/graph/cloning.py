@@ -47,7 +47,7 @@ def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
         prefix: another for each model of a graph, so that two of one architecture do not clash.
     """
 
-    def renamed(layer: Any) -> Any:
+    def renamed(layer: keras.Layer) -> Any:
         config = layer.get_config()
         return layer.__class__.from_config({**config, "name": f"{prefix}.{config['name']}"})
 
@@ -68,7 +68,7 @@ def replay(
     copies: dict[int, Any] = {}
     results: dict[int, Any] = {}
 
-    def copy(operation: Any) -> Any:
+    def copy(operation: keras.Operation) -> Any:
         if id(operation) not in copies:
             copies[id(operation)] = renew(operation)
         return copies[id(operation)]

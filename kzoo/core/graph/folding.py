@@ -36,7 +36,7 @@ def fold(model: keras.Model, *, live: bool = False) -> keras.Model:
     inline = sum(4 * int(np.prod(convolution.kernel.shape)) for convolution, _ in pairs.values()) <= INLINE_BYTES
     norms = {id(norm) for _, norm in pairs.values()}
 
-    def replace(layer: Any) -> Any:
+    def replace(layer: keras.Layer) -> Any:
         if id(layer) in pairs:
             return FoldedBatchNorm(*pairs[id(layer)], live=live or not inline)
         return PassThrough(None if id(layer) in norms else layer) if isinstance(layer, keras.Layer) else layer
@@ -88,7 +88,7 @@ def folded(convolution: Any, norm: Any) -> tuple[Any, Any]:
     return kernel * ops.reshape(scale, shape), shift
 
 
-def _application(layer: Any) -> Callable[[Any, Any], Any]:
+def _application(layer: keras.Layer) -> Callable[[Any, Any], Any]:
     """What a layer does with its inputs and a kernel, without keeping the layer."""
     if isinstance(layer, keras.layers.Dense):
         return keras.ops.matmul
@@ -166,7 +166,7 @@ def _names(history: Any) -> Iterator[str]:
                 yield from _names(each)
 
 
-def _is_foldable(operation: Any) -> bool:
+def _is_foldable(operation: keras.Operation) -> bool:
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Dense)
     return (
         type(operation) in kinds

@@ -29,7 +29,7 @@ def inputs_of(tensor: Any) -> list[Any]:
     return list(history.operation._inbound_nodes[history.node_index].input_tensors)
 
 
-def attributes_of(layer: Any) -> dict[str, Any]:
+def attributes_of(layer: keras.Layer) -> dict[str, Any]:
     """The attributes of a layer by name, the layers in it among them (``Layer.__dict__``).
 
     What is written to this dict is the layer's, without the checks of Keras, which locks a layer that is built.
@@ -37,12 +37,12 @@ def attributes_of(layer: Any) -> dict[str, Any]:
     return vars(layer)
 
 
-def public_attributes_of(layer: Any) -> dict[str, Any]:
+def public_attributes_of(layer: keras.Layer) -> dict[str, Any]:
     """A copy of `attributes_of` without those of Keras's own, whose names begin with an underscore."""
     return {name: value for name, value in attributes_of(layer).items() if not name.startswith("_")}
 
 
-def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
+def variable_index(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> int:
     """Number of a variable among those that an optimizer was built for (``Optimizer._get_variable_index``).
 
     Args:
@@ -52,7 +52,7 @@ def variable_index(optimizer: keras.optimizers.Optimizer, variable: Any) -> int:
     return optimizer._get_variable_index(variable)
 
 
-def variable_path(optimizer: keras.optimizers.Optimizer, variable: Any) -> str:
+def variable_path(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> str:
     """Path of the Keras variable that `update_step` gets as another object (``Optimizer._trainable_variables``)."""
     return optimizer._trainable_variables[variable_index(optimizer, variable)].path
 

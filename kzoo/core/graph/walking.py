@@ -30,7 +30,7 @@ def layers_of(model: keras.Model) -> list[Any]:
     return [model, *model.layers, *inner]
 
 
-def within(layer: Any) -> Iterator[Any]:
+def within(layer: keras.Layer) -> Iterator[Any]:
     """A layer and all layers inside of it; an operation that is not a layer, alone."""
     yield layer
     seen = {id(layer)}
@@ -43,7 +43,7 @@ def within(layer: Any) -> Iterator[Any]:
                 yield value
 
 
-def _children(layer: Any) -> list[keras.Layer]:
+def _children(layer: keras.Layer) -> list[keras.Layer]:
     values: list[Any] = list(layer.layers) if isinstance(layer, keras.Model) else list(attributes_of(layer).values())
     found: list[keras.Layer] = []
     for value in values:
