@@ -42,7 +42,7 @@ def tune(**options):
     return kzoo.Schedule((kzoo.LinearProbe(), kzoo.Phase("last:1", **options)))
 
 def say(adapted):
-    scores = [phase.scores for phase in adapted.record.phases]
+    scores = [dict(phase.scores) for phase in adapted.record.phases]
     places = [phase.activations for phase in adapted.record.phases]
     print(json.dumps({"scores": scores, "computed": computed, "places": places}))
 """
@@ -157,8 +157,11 @@ phase = adapted.record.phases[1]
 print(json.dumps({"growth": peak[0] - start, "held": held, "place": phase.activations, "views": phase.views}))
 """
 
-SLACK = 200
-"""MB for a batch of 64 examples (45 MB), which is there up to four times on its way to the disk and from it."""
+SLACK = 400
+"""MB for a batch of 64 examples (45 MB), which is there several times on its way to the disk and from it.
+
+Measured: under 200 on a processor with AVX-512, 290 to 380 on one without, in the same commits. More than 600 are held.
+"""
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux")
