@@ -25,6 +25,7 @@ from kzoo.pretraining.objectives.objective_registry import OBJECTIVES
 from kzoo.specs import registry
 from kzoo.specs.catalog.modality import MODALITY_SPECS
 from kzoo.specs.recipes import RECIPES
+from kzoo.task_kinds.kind_registry import TASK_KINDS
 from kzoo.training.losses import LOSSES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -154,7 +155,18 @@ def write_image(path: Path, rng: np.random.Generator, colour: int) -> None:
 @pytest.fixture
 def registries() -> Iterator[None]:
     """What a page registers is gone after it."""
-    rows = [registry._REGISTRY, RECIPES, HEADS, LOSSES, METRICS, OBJECTIVES, SOURCES, MODALITIES, MODALITY_SPECS]
+    rows = [
+        registry._REGISTRY,
+        RECIPES,
+        HEADS,
+        LOSSES,
+        METRICS,
+        OBJECTIVES,
+        SOURCES,
+        MODALITIES,
+        MODALITY_SPECS,
+        TASK_KINDS,
+    ]
     copies = [each.copy() for each in rows]
     yield
     for each, copy in zip(rows, copies, strict=True):
