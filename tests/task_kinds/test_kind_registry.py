@@ -222,6 +222,7 @@ def test_models_are_compared_by_what_is_best_for_the_truth_itself(kind):
         assert kind.log_loss(outputs, truth, 1e9) == pytest.approx(kind.guess_loss(OUTPUTS), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_kind_that_a_user_adds_goes_through_all_verbs(backbone, tmp_path):
     rng = np.random.default_rng(0)
     counts = rng.poisson(4, 60)
