@@ -17,7 +17,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from kzoo.task_kinds.task_kind import Fit, TaskKind
+from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.sparse.sparse_features import BLOCKS, SparseDesign, design_of
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -173,36 +173,29 @@ class _Trials:
     folds: Sequence[tuple[np.ndarray, np.ndarray]]
     kind: TaskKind
     blocks: str
-    _ready: list[tuple[Fit, csr_matrix, SparseTexts, csr_matrix, SparseTexts]] = field(default_factory=list)
+    _ready: list[Callable[[float], tuple[np.ndarray, np.ndarray]]] = field(default_factory=list)
     _losses: dict[float, float] = field(default_factory=dict)
 
     def loss(self, strength: float) -> float:
         """The mean loss of all held-out examples, by their weights."""
         if strength not in self._losses:
-            self._ready = self._ready or [self._prepared(*fold) for fold in self.folds]
-            losses, weights = zip(*(self._measured(*each, strength) for each in self._ready), strict=True)
+            self._ready = self._ready or [self._trial(*fold) for fold in self.folds]
+            losses, weights = zip(*(measure(strength) for measure in self._ready), strict=True)
             self._losses[strength] = float(np.average(np.concatenate(losses), weights=np.concatenate(weights)))
         return self._losses[strength]
 
-    def _prepared(
-        self, rows: np.ndarray, held: np.ndarray
-    ) -> tuple[Fit, csr_matrix, SparseTexts, csr_matrix, SparseTexts]:
+    def _trial(self, rows: np.ndarray, held: np.ndarray) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
+        """From a strength to the losses and weights of one fold's held-out examples; features are computed once."""
         learned, asked = self.texts.take(rows), self.texts.take(held)
         design = design_of(learned.terms, self.blocks)
+        features, others = design(learned.terms), design(asked.terms)
         fit = self.kind.probe(learned.targets.shape[1])
-        return fit, design(learned.terms), learned, design(asked.terms), asked
 
-    def _measured(
-        self,
-        fit: Fit,
-        features: csr_matrix,
-        learned: SparseTexts,
-        others: csr_matrix,
-        asked: SparseTexts,
-        strength: float,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        kernel, bias = fit(features, learned.targets, learned.weights, strength, ROUGH)
-        return self.kind.example_losses(others @ kernel + bias, asked.targets), asked.weights
+        def measure(strength: float) -> tuple[np.ndarray, np.ndarray]:
+            kernel, bias = fit(features, learned.targets, learned.weights, strength, ROUGH)
+            return self.kind.example_losses(others @ kernel + bias, asked.targets), asked.weights
+
+        return measure
 
 
 def _folds(texts: SparseTexts, kind: TaskKind) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -211,10 +204,9 @@ def _folds(texts: SparseTexts, kind: TaskKind) -> list[tuple[np.ndarray, np.ndar
     parts = len(set(texts.groups)) if grouped else size
     classes = texts.targets.argmax(axis=1) if kind.exclusive else np.zeros(size, int)
     smallest = int(np.unique(classes, return_counts=True)[1].min())
-    count = min(FOLDS, parts, max(smallest, LEAST))
     if parts < LEAST or smallest < LEAST:
         return []
-    options = {"n_splits": count, "shuffle": True, "random_state": 0}
+    options = {"n_splits": min(FOLDS, parts, smallest), "shuffle": True, "random_state": 0}
     if kind.exclusive:
         splitter = StratifiedGroupKFold(**options) if grouped else StratifiedKFold(**options)
     else:
