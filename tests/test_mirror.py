@@ -97,7 +97,6 @@ ELSEWHERE = {
     ),
     "by predictions of adapted models": ("test_adaptation", ["setup/plan", "setup/stage_table"]),
     "by the result that it describes": ("setup/test_result", ["results/record"]),
-    "by the backbones that are bundled": ("specs/catalog/test_bundled", ["setup/auto_model"]),
     "by the cards, all of the catalog": (
         "specs/catalog/test_keras_applications",
         ["specs/catalog/hub_presets", "specs/catalog/keras_cv", "specs/catalog/modality"],

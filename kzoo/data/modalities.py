@@ -29,6 +29,7 @@ from kzoo.data.joint import restore_texts
 from kzoo.data.seams import Modality
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
 from kzoo.data.text.preprocess import TextReader, fit_texts, text_shape
+from kzoo.data.text.scripts import script_shares
 from kzoo.data.text.served import sample_texts, serve_texts
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
@@ -102,6 +103,7 @@ MODALITIES = {
             sample=sample_texts,
             looks=lambda value: isinstance(value, str),
             lines=True,
+            scripts=script_shares,
             views_augmentation="medium",
         ),
         Modality(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -152,6 +152,8 @@ class Modality:
         looks: whether a value in memory looks like one.
         lines: whether a line of a text file is one.
         mixes: whether an augmentation may mix two examples.
+        scripts: from the values of a column to the share of each script that they are written in; None where a card's
+            scripts say nothing of it.
         views_augmentation: what an objective that compares views draws them with, and no other draws any; None: what
             the objective asks for.
     """
@@ -178,6 +180,7 @@ class Modality:
     wide: bool = False
     presets: bool = False
     mixes: bool = False
+    scripts: Callable[[Iterable[object]], Mapping[str, float]] | None = None
     views_augmentation: str | None = None
 
     @property

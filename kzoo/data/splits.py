@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzoo.data.examples import WARNING, Audit, Examples, Splits
+from kzoo.data.examples import WARNING, Audit, Examples, RawData, Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
@@ -26,7 +26,14 @@ NO_SPLIT = {
 """What a reader is told where nothing is held out."""
 
 
-def read(task: Task, modality: str = "image", *, seen: Seen | None = None, needed: Sequence[str] = NEEDED) -> Splits:
+def read(
+    task: Task,
+    modality: str = "image",
+    *,
+    seen: Seen | None = None,
+    needed: Sequence[str] = NEEDED,
+    raw: RawData | None = None,
+) -> Splits:
     """Reads, checks, encodes and splits the data of a task.
 
     Dirty examples are set aside, with a name and a reason each; ``strict=True`` raises instead. Copies of one
@@ -38,11 +45,12 @@ def read(task: Task, modality: str = "image", *, seen: Seen | None = None, neede
         modality: of its inputs.
         seen: what the start weights have seen; such examples keep the side that they had, see `divide`.
         needed: the splits that must not be empty.
+        raw: what `read_source` gave, where the data has been read already.
 
     Raises:
         ValueError: a split that is needed is empty, or `strict` and something is wrong, or a class cannot be learned.
     """
-    raw = read_source(task, MODALITIES[modality])
+    raw = raw or read_source(task, MODALITIES[modality])
     splits = dict(raw.splits)
     learned = splits["train"] if "train" in splits else splits["all"]
     labels = make_labels(learned.targets, task=task, known=raw.labels)

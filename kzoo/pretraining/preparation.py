@@ -19,7 +19,7 @@ from kzoo.pretraining.precision import find_precision
 from kzoo.pretraining.pretraining_options import PretrainingOptions
 from kzoo.pretraining.steps import StepSchedule, questions
 from kzoo.setup.arguments import as_size, check_input
-from kzoo.setup.auto_model import choose_model
+from kzoo.setup.auto_model import choose_model, guess_modality
 from kzoo.setup.feeds import feed_of
 from kzoo.setup.model import FusedSource
 from kzoo.setup.prepare import source_of
@@ -114,7 +114,8 @@ def prepare_pretraining(
     """Finds the model and reads the data; the arguments are those of `kzoo.pretrain`."""
     chosen, size = get_strategy(strategy), as_size(size)
     if isinstance(model, str) and model == "auto":
-        model, _ = choose_model(data if isinstance(data, Task) else Regression(data), size=size)
+        task = data if isinstance(data, Task) else Regression(data)
+        model, _ = choose_model(guess_modality(task), size=size)
     source = source_of(model, weights=weights, scaling=scaling)
     found = read_material(options.kind, source, data)
     modality = MODALITIES[found.modality]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from kzoo.data.modalities import MODALITIES, named_modalities
 from kzoo.data.sources.forms import find_source, known_suffixes
 from kzoo.models.weights import WeightsError, find_weights
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.catalog.hub_text import find_package
 from kzoo.specs.catalog.modality import MODALITY_SPECS
@@ -24,19 +25,55 @@ FALLBACK = "image"
 TABLES = "text"
 """The modality of a folder of tables."""
 
+FEW_LETTERS = 0.2
+"""The share of letters in scripts that a backbone was not trained on, up to which it counts as trained on the texts."""
 
-def choose_model(task: Task, *, size: int | None, modality: str | None = None) -> tuple[str, str]:
-    """The name of a backbone for a task, and what a reader should know of the choice.
 
-    A good small one where its weights are there or can be fetched, else the one of that modality that comes with kzoo.
+def choose_model(modality: str, column: np.ndarray | None = None, *, size: int | None) -> tuple[str, str]:
+    """The name of a backbone, and a note on why it was chosen.
+
+    A good small one whose weights are there or can be fetched; else the one that comes with kzoo. For texts each must
+    have been trained on their scripts; where neither was, one that needs no pretraining.
+
+    Args:
+        modality: name of a modality.
+        column: its training examples, as they came; None: unknown.
+        size: of the input; None: the backbone's own.
     """
-    modality = modality or guess_modality(task)
-    first, bundled = MODALITY_SPECS[modality].first_model, NANO.get(modality)
+    spec, bundled = MODALITY_SPECS[modality], NANO.get(modality)
     if not bundled:
         raise ValueError(f"model='auto' has no model for {MODALITIES[modality].noun}s: name one, or pass it.")
-    if not first:
-        return bundled, f"model='auto' chose {bundled}, which is bundled with kzoo"
-    card = get_card(first)
+    scripts = MODALITIES[modality].scripts
+    shares = scripts(column) if scripts and column is not None else {}
+    reasons: list[str] = []
+    if spec.first_model:
+        card = get_card(spec.first_model)
+        missing = unread_scripts(card, shares) or _unavailable(card, size=size)
+        if not missing:
+            return card.name, f"model='auto' chose {card.name}"
+        reasons.append(missing)
+    if missing := unread_scripts(get_card(bundled), shares):
+        reasons.append(missing)
+        return spec.untrained_model, f"model='auto' chose {spec.untrained_model}: {'; '.join(reasons)}"
+    return bundled, ": ".join([f"model='auto' chose {bundled}, which is bundled with kzoo", *reasons])
+
+
+def unread_scripts(card: BackboneSpec, shares: Mapping[str, float]) -> str:
+    """A sentence on the scripts that a card's weights were not trained on, if many letters are in them; else "".
+
+    Args:
+        card: the card.
+        shares: of letters in each script, see `kzoo.data.text.scripts.script_shares`.
+    """
+    others = {script: share for script, share in shares.items() if script not in card.scripts}
+    if not card.scripts or sum(others.values()) <= FEW_LETTERS:
+        return ""
+    found = ", ".join(f"{share:.0%} {script}" for script, share in list(others.items())[:3])
+    return f"{card.name} was trained on {', '.join(card.scripts)}, and the texts have {found}"
+
+
+def _unavailable(card: BackboneSpec, *, size: int | None) -> str:
+    """Why a card's weights cannot be had, or ""."""
     try:
         if card.weights:
             find_weights(card, size=size or card.size)
@@ -44,10 +81,8 @@ def choose_model(task: Task, *, size: int | None, modality: str | None = None) -
             find_package(card)
             import keras_hub  # noqa: F401
     except (WeightsError, ImportError) as error:
-        why = str(error).splitlines()[0]
-        reason = f"{card.name} is not available ({why[:160]})"
-        return bundled, f"model='auto' chose {bundled}, which is bundled with kzoo: {reason}"
-    return card.name, f"model='auto' chose {card.name}"
+        return f"{card.name} is not available ({str(error).splitlines()[0][:160]})"
+    return ""
 
 
 def guess_modality(task: Task) -> str:

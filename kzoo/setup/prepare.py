@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from kzoo.data.examples import Splits
-from kzoo.data.modalities import modality_for
+from kzoo.data.examples import WARNING, Splits
+from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.own_augmentation import check_own, own_of, with_own_augmentation
-from kzoo.data.seams import Preprocessor
+from kzoo.data.seams import Modality, Preprocessor
+from kzoo.data.sources.reading import read_source
 from kzoo.data.splits import read
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
@@ -35,7 +37,7 @@ from kzoo.setup.arguments import (
     notes_on_mixing,
     without_presets,
 )
-from kzoo.setup.auto_model import choose_model
+from kzoo.setup.auto_model import choose_model, guess_modality, unread_scripts
 from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
 from kzoo.setup.monitor_choice import check_monitor
@@ -121,15 +123,23 @@ def prepare(
     kind = get_task_kind(task.kind)
     size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None
-    automatic = isinstance(model, str) and model == "auto"
-    model, choice = choose_model(task, size=size, modality=known) if automatic else (model, "")
+    raw, choice = None, ""
+    if isinstance(model, str) and model == "auto":
+        guessed = known or guess_modality(task)
+        # Read once: what the model is chosen by is split afterwards.
+        if splits is None:
+            raw = read_source(task, MODALITIES[guessed])
+            examples = next(iter(raw.splits.values()))
+        else:
+            examples = splits.train
+        model, choice = choose_model(guessed, examples.columns[guessed], size=size)
     source = source_of(model, weights=weights, scaling=scaling)
     modality = modality_for(source.card, task, known=known)
     check_input(modality, size=size, resize=resize)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
     seen = source.seen | (seen or Seen())
-    splits = splits or read(task, modality.name, seen=seen)
+    splits = splits or read(task, modality.name, seen=seen, raw=raw)
     head = asked.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
     fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
@@ -137,7 +147,7 @@ def prepare(
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)
-    notes = [*splits.audit.notes, *([choice] if choice else []), *source.notes, *notes]
+    notes = [*splits.audit.notes, *([choice] if choice else _scripts(source, modality, column)), *source.notes, *notes]
     if seed is not None:
         keras.utils.set_random_seed(seed)
     source = source.for_outputs(len(splits.labels))
@@ -157,6 +167,14 @@ def prepare(
     notes += notes_on_mixing(picked, modality, kind=kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
+
+
+def _scripts(source: Source | FusedSource, modality: Modality, column: np.ndarray) -> list[str]:
+    """A warning where the backbone was hardly trained on the scripts of the data; else nothing."""
+    if modality.scripts is None or source.weights_name is None:
+        return []
+    unread = unread_scripts(source.card, modality.scripts(column))
+    return [f"{WARNING}: {unread}; its features may say little about them"] if unread else []
 
 
 def _resolved(options: TrainingOptions, *, kind: TaskKind, outputs: int) -> TrainingOptions:

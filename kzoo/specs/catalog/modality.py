@@ -19,6 +19,7 @@ class ModalitySpec:
         start_augmentation: what ``schedule="auto"`` trains random weights with.
         student_augmentation: what a student imitates its teacher with.
         first_model: what ``model="auto"`` takes if its weights are available; "": the bundled one.
+        untrained_model: what it takes where neither was trained on the scripts of the data; "": the bundled one.
     """
 
     name: str
@@ -28,13 +29,20 @@ class ModalitySpec:
     start_augmentation: str = "none"
     student_augmentation: str = "light"
     first_model: str = ""
+    untrained_model: str = ""
 
 
 MODALITY_SPECS = {
     each.name: each
     for each in (
         ModalitySpec(name="image", unit="pixels", square=True, first_model="mobilenet_v2_100"),
-        ModalitySpec(name="text", unit="tokens", student_augmentation="none", first_model="minilm_l6"),
+        ModalitySpec(
+            name="text",
+            unit="tokens",
+            student_augmentation="none",
+            first_model="minilm_l6",
+            untrained_model="ngrams",
+        ),
         ModalitySpec(name="audio", unit="samples", size_is_input=False, start_augmentation="light"),
     )
 }

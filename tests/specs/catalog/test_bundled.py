@@ -11,8 +11,7 @@ import kzoo
 from kzoo.core.storage import NANO
 from kzoo.data.splits import exclude, read
 from kzoo.models.construction import build
-from kzoo.models.weights import WeightsError
-from kzoo.setup.auto_model import choose_model, guess_modality
+from kzoo.setup.auto_model import guess_modality
 from kzoo.setup.prepare import source_of
 from kzoo.specs.catalog.bundled import NANO_CATALOG
 from kzoo.specs.records.seen import NEW
@@ -83,46 +82,6 @@ def test_texts_are_read_in_two_languages_without_an_extra(tmp_path):
     assert answers == [b"bad", b"good"]
     again = kzoo.load(adapted.save(tmp_path / "saved"))
     np.testing.assert_array_equal(again.predict(good).outputs, adapted.predict(good).outputs)
-
-
-def test_auto_is_what_comes_with_kzoo_where_nothing_can_be_fetched(monkeypatch, folder):
-    def unreachable(card, *, size):
-        raise WeightsError("no network")
-
-    monkeypatch.setattr("kzoo.setup.auto_model.find_weights", unreachable)
-    plan = kzoo.plan("auto", folder, size=32)
-    assert "kzoo_nano_image" in str(plan)
-    assert "no network" in str(plan)
-    monkeypatch.setattr("kzoo.setup.auto_model.find_package", lambda card: unreachable(card, size=0))
-    assert choose_model(kzoo.Classification("x.csv", text="review"), size=None)[0] == "kzoo_nano_text"
-    assert choose_model(kzoo.Classification("x", audio=True), size=None)[0] == "kzoo_nano_audio"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "modality"),
-    [
-        ("a/b.png", b"", "image"),
-        ("a/b.wav", b"", "audio"),
-        ("a/b.txt", b"", "text"),
-        ("a/train.tsv", b"a film\t1\n", "text"),
-    ],
-)
-def test_what_a_folder_holds_says_what_it_is(name, content, modality, tmp_path):
-    (tmp_path / name).parent.mkdir()
-    (tmp_path / name).write_bytes(content)
-    assert guess_modality(kzoo.Classification(tmp_path / "a")) == modality
-
-
-def test_what_a_table_or_arrays_hold_says_what_they_are(tmp_path):
-    import pandas
-
-    (tmp_path / "a.csv").write_text("label,review\n1,x\n", encoding="utf-8")
-    assert guess_modality(kzoo.Classification(tmp_path / "a.csv")) == "text"
-    (tmp_path / "a.jsonl").write_text('{"image": "x.png", "label": 1}\n', encoding="utf-8")
-    assert guess_modality(kzoo.Classification(tmp_path / "a.jsonl")) == "image"
-    assert guess_modality(kzoo.Classification(pandas.DataFrame({"sentence": ["x"], "label": [1]}))) == "text"
-    assert guess_modality(kzoo.Classification((["a film", "b"], [0, 1]))) == "text"
-    assert guess_modality(kzoo.Classification((["a.wav", "b.wav"], [0, 1]))) == "audio"
     assert guess_modality(kzoo.Classification((np.zeros((2, 8, 8, 3), np.uint8), [0, 1]))) == "image"
     assert guess_modality(kzoo.Classification({"train": (["a film"], [0])})) == "text"
 
