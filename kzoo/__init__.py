@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import wrapt
 
@@ -132,7 +133,7 @@ _REGISTERING = (
     "kzoo.data.image.preprocess",
     "kzoo.models.zoo.audio",
     "kzoo.models.heads",
-    "kzoo.models.hub_layers",
+    "kzoo.models.hub.hub_layers",
     "kzoo.models.side_by_side",
     "kzoo.models.zoo.text",
     "kzoo.models.zoo.tfidf",
@@ -146,7 +147,7 @@ _REGISTERING = (
 _waiting = {"keras", "tensorflow"}
 
 
-def _register(module: Any) -> None:
+def _register(module: ModuleType) -> None:
     """Makes kzoo's classes known to Keras, once Keras and TensorFlow are both imported, so that files load.
 
     TensorFlow imports Keras before it is whole itself (2.21), and kzoo's modules need both.
@@ -161,7 +162,7 @@ for _name in ("keras", "tensorflow"):
     wrapt.register_post_import_hook(_register, _name)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Imports a public name when it is first used, so that `import kzoo` does not import TensorFlow."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'kzoo' has no attribute {name!r}")

@@ -11,14 +11,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kzoo.core.graph.folding import fold
 from kzoo.core.keywords import suggests_names
+from kzoo.core.tensors import Tensor
 from kzoo.core.verbosity import verbosity
 from kzoo.results.adapted import Adapted
-from kzoo.setup.arguments import check_callbacks
+from kzoo.setup.arguments import AnyMetric, check_callbacks
 from kzoo.setup.feeds import make_feed
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
-from kzoo.setup.prepare import Prepared, prepare
+from kzoo.setup.prepare import ModelLike, Prepared, prepare
 from kzoo.setup.result import conclude
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
@@ -29,18 +29,18 @@ from kzoo.training.loop import train
 
 @suggests_names
 def plan(
-    model: Any,
-    task: Any,
+    model: ModelLike,
+    task: object,
     *,
     schedule: str | Schedule | Phase | Sequence[Phase] = "auto",
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     optimizer: str | keras.optimizers.Optimizer | None = None,
-    loss: str | keras.losses.Loss | Callable[..., Any] | None = None,
-    metrics: Any = (),
+    loss: str | keras.losses.Loss | Callable[..., Tensor] | None = None,
+    metrics: AnyMetric | Sequence[AnyMetric] = (),
     monitor: str | Callable[..., float] | None = None,
-    augmentation: str | keras.layers.Layer | Callable[..., Any] | None = None,
+    augmentation: str | keras.layers.Layer | Callable[..., object] | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
@@ -72,18 +72,18 @@ def plan(
 
 @suggests_names
 def adapt(
-    model: Any,
-    task: Any,
+    model: ModelLike,
+    task: object,
     *,
     schedule: str | Schedule | Phase | Sequence[Phase] = "auto",
     epochs: int | None = None,
     batch_size: int | None = None,
     learning_rate: float | None = None,
     optimizer: str | keras.optimizers.Optimizer | None = None,
-    loss: str | keras.losses.Loss | Callable[..., Any] | None = None,
-    metrics: Any = (),
+    loss: str | keras.losses.Loss | Callable[..., Tensor] | None = None,
+    metrics: AnyMetric | Sequence[AnyMetric] = (),
     monitor: str | Callable[..., float] | None = None,
-    augmentation: str | keras.layers.Layer | Callable[..., Any] | None = None,
+    augmentation: str | keras.layers.Layer | Callable[..., object] | None = None,
     weights: str | Path | None = "auto",
     head: Head | None = None,
     size: int | None = None,
@@ -183,7 +183,6 @@ def adapt(
                 cuts=prepared.assembled.cuts,
                 feed=feed,
                 schedule=prepared.schedule,
-                fold=fold,
                 strategy=prepared.strategy,
                 callbacks=called,
                 precision=precision,

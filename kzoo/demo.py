@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -71,7 +70,7 @@ class Demo:
     def __str__(self) -> str:
         return self.text
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The figures as plain values, for JSON."""
         names = ("transferred", "scratch", "exported", "answers", "texts")
         return {name: getattr(self, name) for name in names}
@@ -121,7 +120,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     return Demo(transferred["accuracy"], scratch["accuracy"], answers, texts, str(exported), text)
 
 
-def _few(pictures: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, Any]:
+def _few(pictures: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """`LABELLED` examples a class to train on, as many to choose by, and the rest to test on."""
     order = np.random.default_rng(seed).permutation(len(digits))
     ranks = np.zeros(len(digits), int)

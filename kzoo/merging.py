@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from kzoo.core.graph.cloning import graft, set_weights
+from kzoo.core.tensors import Tensor
 from kzoo.data.joint import join, scaled
 from kzoo.evaluation.calibration import fit_temperature
 from kzoo.models.side_by_side import MeanOfProbabilities, SliceFeatures
@@ -17,6 +17,7 @@ from kzoo.results.adapted import Adapted
 from kzoo.results.interpolation import merit_of, recorded, with_weights
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
+from kzoo.specs.records.origin_record import MergeRecord
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 
@@ -72,7 +73,8 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
         scale=None,
         start=None,
     )
-    return recorded(whole, members, how="ensemble", temperatures=temperatures)
+    merged = MergeRecord(how="ensemble", members=_names(members), temperatures=temperatures)
+    return recorded(whole, members, merged)
 
 
 def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
@@ -121,7 +123,8 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
             if (tried := merit_of(found)) >= reached:
                 chosen, reached = [*chosen, number], tried
     mix(chosen)
-    return recorded(found, [members[number] for number in chosen], how=f"{how} soup", of=sorted(chosen))
+    mixed = [members[number] for number in chosen]
+    return recorded(found, mixed, MergeRecord(how=f"{how} soup", members=_names(mixed), of=sorted(chosen)))
 
 
 def _check_alike(members: Sequence[Adapted]) -> None:
@@ -143,11 +146,15 @@ def _check_alike(members: Sequence[Adapted]) -> None:
             )
 
 
+def _names(members: Sequence[Adapted]) -> list[str]:
+    return [member.card.name for member in members]
+
+
 def _data_of(member: Adapted) -> tuple[str, str | None]:
     return member.record.fingerprint, member.record.validation_fingerprint
 
 
-def _values(member: Adapted) -> Any:
+def _values(member: Adapted) -> Tensor:
     """Logits; or values in their own units, where each member standardised them by itself."""
     logits = member.network.output
     return member.finish(logits) if get_task_kind(member.kind).standardises else logits

@@ -17,6 +17,7 @@ from kzoo.evaluation.calibration import fit_temperature, merit
 from kzoo.results import interpolation
 from kzoo.setup.prepare import source_of
 from kzoo.specs.records.evaluation_record import EvaluationRecord
+from kzoo.specs.records.origin_record import MergeRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import Seen
 
@@ -332,13 +333,13 @@ def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew(run_re
         Member(SimpleNamespace(name=name), Seen.of(trained=[16 * digit]), record)
         for name, digit in (("one", "1"), ("two", "2"))
     ]
-    found = interpolation.recorded(members[0], members, how="soup").record
+    found = interpolation.recorded(members[0], members, MergeRecord(how="soup", members=["one", "two"])).record
     assert found.seen == Seen.of(trained=[16 * "1", 16 * "2"])
     assert [(phase.groups, phase.views) for phase in found.phases] == [(("one",), 1), (("two",), 1)]
     assert (found.test, found.merged.members) == (MEASURED, ("one", "two"))
     assert record.test != MEASURED
     untested = dataclasses.replace(members[0], record=dataclasses.replace(record, test=None))
-    assert interpolation.recorded(members[0], [untested], how="soup").record.test is None
+    assert interpolation.recorded(members[0], [untested], MergeRecord(how="soup", members=["one"])).record.test is None
 
 
 REFUSED = {

@@ -10,7 +10,7 @@ SOURCES = Path(kzoo.__file__).parent
 TESTS = Path(__file__).parent
 
 ELSEWHERE = {
-    "by pyright: it is a name in annotations": ("test_laws", ["core/tensors"]),
+    "by pyright: its names stand in annotations": ("test_laws", ["core/tensors", "models/backbone_source"]),
     "by the preprocessor, which turns images upright": ("data/image/test_preprocess", ["data/image/orientation"]),
     "by the backbones that it makes": ("models/test_backbones", ["models/construction"]),
     "by the views that epochs see": ("training/test_views", ["setup/feeds"]),
@@ -23,7 +23,7 @@ ELSEWHERE = {
             *("data/audio/augment", "data/audio/preprocess"),
             *(
                 "data/pipelines",
-                "models/keras_hub",
+                "models/hub/rewiring",
                 "models/zoo/audio",
                 "results/neighbors",
             ),
@@ -70,7 +70,10 @@ ELSEWHERE = {
         "test_merging",
         ["evaluation/calibration", "models/side_by_side", "results/interpolation"],
     ),
-    "by the backbones that are made of it": ("models/test_hub_backbones", ["models/hub_layers"]),
+    "by the backbones that are made of it": (
+        "models/hub/test_hub_encoders",
+        ["models/hub/hub_images", "models/hub/hub_layers"],
+    ),
     "by hostile archives": ("models/files/test_keras_archive", ["models/files/configs"]),
     "by the models that users bring": ("models/test_backbones", ["models/user_models"]),
     "by pretraining runs": (

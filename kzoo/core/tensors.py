@@ -1,5 +1,6 @@
-"""A name for tensors, which neither Keras nor TensorFlow types."""
+"""Names for what Keras and TensorFlow pass on without a type: tensors, shapes, configurations, logs."""
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 Tensor: TypeAlias = Any
@@ -7,3 +8,12 @@ Tensor: TypeAlias = Any
 
 TensorFlow 2.21 ships no types for its operations and Keras 3.15 none for its own, so nothing narrower can be checked.
 """
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""The shape of one tensor, as Keras gives it to `build` and `compute_output_shape`; None is an unknown size."""
+
+Config: TypeAlias = dict[str, Any]
+"""What `get_config` returns and `from_config` takes: a value of any type for each argument, by its name."""
+
+Logs: TypeAlias = Mapping[str, float]
+"""Losses and metrics by name, as Keras gives them to a callback."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.keywords import suggests_names
 from kzoo.distillation.features import imitate_features
 from kzoo.distillation.student_data import DistillationData, lesson_of, splits_for
 from kzoo.distillation.teacher import Teacher, listen, task_of, train_taught
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained
 from kzoo.setup.feeds import make_feed
-from kzoo.setup.prepare import Prepared, prepare, source_of
+from kzoo.setup.prepare import ModelLike, Prepared, prepare, source_of
 from kzoo.setup.result import conclude
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
@@ -31,10 +33,11 @@ from kzoo.training.losses import Distillation
 TARGETS = ("logits", "features", "both")
 
 
+@suggests_names
 def distill(
-    teacher: Any,
-    student: Any,
-    data: Any = None,
+    teacher: ModelLike,
+    student: ModelLike,
+    data: object = None,
     *,
     target: str = "logits",
     temperature: float = 2.0,
@@ -88,16 +91,16 @@ def distill(
     _check(teacher, data, target=target, temperature=temperature, alpha=alpha)
     options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
     student, known = _student(student, weights=weights, scaling=scaling)
-    teacher = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
-    seen = teacher.seen | known
-    if target == "features":
-        lesson = lesson_of(teacher, data, seen=seen, seed=seed)
-        return imitate_features(teacher, student, lesson, schedule=schedule, weights=weights, **options)
-    splits, labelled = splits_for(teacher, data, seen=seen)
-    task = data if isinstance(data, Task) else task_of(teacher)
+    guide = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")
+    seen = guide.seen | known
+    if target == "features" or not isinstance(guide, Adapted):
+        lesson = lesson_of(guide, data, seen=seen, seed=seed)
+        return imitate_features(guide, student, lesson, schedule=schedule, weights=weights, **options)
+    splits, labelled = splits_for(guide, data, seen=seen)
+    task = data if isinstance(data, Task) else task_of(guide)
     if target == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
-        student = imitate_features(teacher, student, lesson, schedule="auto", weights=weights, **options)
+        student = imitate_features(guide, student, lesson, schedule="auto", weights=weights, **options)
         if student.record.stopped:
             return student
         weights = "auto"
@@ -109,20 +112,22 @@ def distill(
         head=head,
         splits=splits,
         recipe=_recipe,
-        seen=teacher.seen,
+        seen=guide.seen,
         **options,
     )
     share = alpha if labelled else 0.0
-    how = DistillationRecord(teacher=teacher.card.name, target=target, temperature=temperature, alpha=share)
-    return _imitate_logits(teacher, prepared, how, seed=seed)
+    how = DistillationRecord(teacher=guide.card.name, target=target, temperature=temperature, alpha=share)
+    return _imitate_logits(guide, prepared, how, seed=seed)
 
 
-def _check(teacher: Any, data: Any, *, target: str, temperature: float, alpha: float) -> None:
+def _check(teacher: ModelLike, data: object, *, target: str, temperature: float, alpha: float) -> None:
     """Raises for a teacher that cannot teach what is asked, and for numbers out of their range."""
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}. Got {target!r}.")
-    if temperature <= 0 or not 0 <= alpha <= 1:
-        raise ValueError(f"temperature must be in (0, inf), alpha in [0, 1]. Got {temperature} and {alpha}.")
+    if not isinstance(temperature, int | float) or not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be a float in (0, inf). Got {temperature!r}.")
+    if not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
+        raise ValueError(f"alpha must be a float in [0, 1]. Got {alpha!r}.")
     if not isinstance(teacher, Adapted) and (target != "features" or data is None):
         raise TypeError(
             f"A teacher of logits, or of its own data, is what kzoo.adapt returned. Got {type(teacher).__name__}: pass "
@@ -130,7 +135,7 @@ def _check(teacher: Any, data: Any, *, target: str, temperature: float, alpha: f
         )
 
 
-def _student(student: Any, *, weights: str | Path | None, scaling: str | None) -> tuple[Any, Seen]:
+def _student(student: ModelLike, *, weights: str | Path | None, scaling: str | None) -> tuple[ModelLike, Seen]:
     """The student's source, or ``"auto"``, and what its start weights have seen."""
     if not isinstance(student, str) or student != "auto":
         source = source_of(student, weights=weights, scaling=scaling)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.distillation.student_data import DistillationData
 from kzoo.distillation.teacher import Teacher, TeacherOutputs, listen, train_taught
-from kzoo.models.backbones import Source
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.heads import pool
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained, own_card
 from kzoo.setup.feeds import feed_of
-from kzoo.setup.model import FusedSource
-from kzoo.setup.prepare import Prepared, prepare
+from kzoo.setup.prepare import ModelLike, Prepared, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
@@ -34,14 +33,16 @@ from kzoo.training.losses import Distillation
 
 
 def imitate_features(
-    teacher: Adapted | Source | FusedSource,
-    student: Any,
+    teacher: Adapted | BackboneSource,
+    student: ModelLike,
     lesson: DistillationData,
     *,
     schedule: str | Schedule | Phase,
     weights: str | Path | None,
     seed: int,
-    **options: Any,
+    size: int | None = None,
+    resize: str | None = None,
+    strategy: str | tf.distribute.Strategy = "auto",
 ) -> Pretrained:
     """The student's backbone, trained to have the teacher's features; see `kzoo.distillation.distill.distill`."""
     started = time.perf_counter()
@@ -57,7 +58,9 @@ def imitate_features(
         splits=dataclasses.replace(splits, labels=[f"feature {number}" for number in range(width)]),
         recipe=imitate,
         seed=seed,
-        **options,
+        size=size,
+        resize=resize,
+        strategy=strategy,
     )
     if not all(phase.takes_steps for phase in prepared.schedule.phases):
         raise ValueError("A schedule for features must take gradient steps: leave kzoo.LinearProbe() out.")
@@ -102,13 +105,13 @@ def _backbone_of(prepared: Prepared, record: PretrainedRecord) -> Pretrained:
     return Pretrained(own, backbone, record)
 
 
-def _teacher_of_features(teacher: Adapted | Source | FusedSource, lesson: DistillationData) -> Teacher:
+def _teacher_of_features(teacher: Adapted | BackboneSource, lesson: DistillationData) -> Teacher:
     if isinstance(teacher, Adapted):
         return Teacher(teacher.embedding, teacher.preprocessor)
     modality = modality_for(teacher.card, lesson.task)
     column = lesson.train.columns[modality.name]
-    options: dict[str, Any] = {"size": None, "resize": "crop", "channels": teacher.channels}
-    preprocessor, _ = MODALITIES[modality.name].fit(teacher.card, column, **options)
+    fit = MODALITIES[modality.name].fit
+    preprocessor, _ = fit(teacher.card, column, size=None, resize="crop", channels=teacher.channels)
     teacher.check(preprocessor.size)
     backbone = teacher.build(preprocessor.shape)
     return Teacher(keras.Model(backbone.input, pool(backbone.output, "avg", name="teacher")), preprocessor)

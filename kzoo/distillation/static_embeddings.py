@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +19,7 @@ from kzoo.data.text.wordpiece import SPECIAL, read_vocabulary
 from kzoo.models.stages import cut_into_stages
 from kzoo.models.zoo.text import ngram_bag
 from kzoo.results.pretrained import Pretrained
-from kzoo.setup.prepare import source_of
+from kzoo.setup.prepare import ModelLike, source_of
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 
@@ -30,7 +29,9 @@ RARE = 1e-3
 """Tokens that are more frequent than this count for less (the a of smooth inverse frequency)."""
 
 
-def distill_static(model: Any = "minilm_l6", *, width: int = 256, weights: str | Path | None = "auto") -> Pretrained:
+def distill_static(
+    model: ModelLike = "minilm_l6", *, width: int = 256, weights: str | Path | None = "auto"
+) -> Pretrained:
     """A text backbone that looks words up, distilled from an encoder: far faster, and in need of no extra.
 
     Each entry of the vocabulary goes through the encoder once, by itself. Its vector is the mean of its states after

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,8 @@ from kzoo.data.modalities import modality_for
 from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import exclude, read
 from kzoo.distillation.teacher import task_of
-from kzoo.models.backbones import Source
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.results.adapted import Adapted
-from kzoo.setup.model import FusedSource
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.kind_registry import get_task_kind
@@ -39,7 +37,7 @@ class DistillationData:
         return Seen.of(unlabelled=self.train.digests, chosen=self.held.digests)
 
 
-def splits_for(teacher: Adapted, data: Any, *, seen: Seen) -> tuple[Splits, bool]:
+def splits_for(teacher: Adapted, data: object, *, seen: Seen) -> tuple[Splits, bool]:
     """What the student learns from, is selected on and measured on; and whether it has labels.
 
     Nothing that was `seen` by the teacher or by the student's start weights is tested on.
@@ -57,7 +55,7 @@ def splits_for(teacher: Adapted, data: Any, *, seen: Seen) -> tuple[Splits, bool
     return _unlabelled_splits(teacher, data, seen=seen), False
 
 
-def _unlabelled_splits(teacher: Adapted, data: Any, *, seen: Seen) -> Splits:
+def _unlabelled_splits(teacher: Adapted, data: object, *, seen: Seen) -> Splits:
     """Unlabelled examples to learn from, and the teacher's own splits to be selected and measured on."""
     try:
         own = exclude(teacher.splits(), seen)
@@ -81,7 +79,7 @@ def _unlabelled_splits(teacher: Adapted, data: Any, *, seen: Seen) -> Splits:
     return dataclasses.replace(own, train=train_part, audit=Audit(audit.set_aside, notes))
 
 
-def lesson_of(teacher: Adapted | Source | FusedSource, data: Any, *, seen: Seen, seed: int) -> DistillationData:
+def lesson_of(teacher: Adapted | BackboneSource, data: object, *, seen: Seen, seed: int) -> DistillationData:
     """What a student imitates its teacher on.
 
     Args:
@@ -106,7 +104,7 @@ def lesson_of(teacher: Adapted | Source | FusedSource, data: Any, *, seen: Seen,
     return DistillationData(kept, held, Regression(data))
 
 
-def _modality_of(teacher: Adapted | Source | FusedSource, task: Task | None) -> str:
+def _modality_of(teacher: Adapted | BackboneSource, task: Task | None) -> str:
     if isinstance(teacher, Adapted):
         return teacher.preprocessor.modality
     return modality_for(teacher.card, task).name if task else teacher.card.modality

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -24,7 +23,7 @@ from kzoo.specs.task import Task
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache.activations import Activations
 from kzoo.training.feed import Feed
-from kzoo.training.loop import train
+from kzoo.training.loop import PhaseResult, train
 
 MOST_VIEWS = 8
 """Views of each example that a teacher sees, unless a phase asks for a number: it runs once for each."""
@@ -84,7 +83,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
 
 def train_taught(
     prepared: Prepared, feed: Feed, taught: dict[str, np.ndarray], loss: keras.losses.Loss
-) -> Sequence[Any]:
+) -> Sequence[PhaseResult]:
     """Runs the schedule of what was prepared, with what a teacher says of each version beside the targets.
 
     Args:
@@ -111,7 +110,6 @@ def train_taught(
         cuts=prepared.assembled.cuts,
         feed=feed,
         schedule=Schedule(tuple(map(within, prepared.schedule.phases)), name=prepared.schedule.name),
-        fold=fold,
         strategy=prepared.strategy,
     )
 

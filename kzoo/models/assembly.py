@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.models.heads import build_head
 from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
 from kzoo.models.taps import find_taps
@@ -28,10 +28,10 @@ class Assembled:
     """
 
     model: keras.Model
-    groups: Mapping[str, tuple[Any, ...]]
-    cuts: Mapping[str, tuple[Any, ...]]
+    groups: Mapping[str, tuple[keras.Operation, ...]]
+    cuts: Mapping[str, tuple[Tensor, ...]]
     features: str
-    sparse: Any = None
+    sparse: TfidfEmbedding | None = None
 
 
 def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequence[Stage] | None = None) -> Assembled:
@@ -62,7 +62,7 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequenc
     return Assembled(model, groups, cuts, last.name, sparse)
 
 
-def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[str, list[Any]]]:
+def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Tensor | None, dict[str, list[keras.Operation]]]:
     """Means of all taps side by side, (B, channels), or None; and the layers that make them, by stage.
 
     Those of a stage are joined to those of all below it, so that one tensor carries them across each cut.
@@ -87,7 +87,7 @@ def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Any, dict[s
     return levels, layers
 
 
-def _head_cut(model: keras.Model, below: set[int]) -> tuple[Any, ...]:
+def _head_cut(model: keras.Model, below: set[int]) -> tuple[Tensor, ...]:
     """The tensors that enter the first operation of the head that learns or draws at random: above its pooling."""
     operations = list(model.operations)
     for position, operation in enumerate(operations):

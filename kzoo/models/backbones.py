@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -14,7 +13,7 @@ from kzoo.core.storage import NANO
 from kzoo.models.construction import build
 from kzoo.models.files.keras_archive import open_archive
 from kzoo.models.files.presets import check_preset
-from kzoo.models.hub_backbones import card_of_instance, card_of_preset, is_hub_backbone
+from kzoo.models.hub.hub_encoders import card_of_instance, card_of_preset, is_hub_backbone
 from kzoo.models.pixel_scaling import (
     begins_like,
     candidates,
@@ -126,7 +125,7 @@ def own_source(card: BackboneSpec, model: keras.Model, *, weights: str | Path | 
 
 
 def resolve(
-    model: Any, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec], scaling: str | None = None
+    model: object, *, weights: str | Path | None, cards: Mapping[str, BackboneSpec], scaling: str | None = None
 ) -> Source:
     """Finds out what a user means by `model`.
 

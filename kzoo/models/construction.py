@@ -7,12 +7,12 @@ import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from kzoo.core.storage import NANO
+from kzoo.core.tensors import Config
 from kzoo.models.user_models import as_backbone
 from kzoo.models.weights import find_weights, is_published, load_weights
 from kzoo.specs.card import BackboneSpec
@@ -35,7 +35,7 @@ def build(spec: BackboneSpec, *, shape: Sequence[int], weights: str | Path | Non
     path = find_weights(spec, size=shape[0]) if weights == "imagenet" else None if weights in MADE else weights
     path = NANO / spec.inside if weights == "inside" else path
     constructor = _resolve(spec.constructor)
-    arguments: dict[str, Any] = {"input_shape": tuple(shape), **spec.arguments}
+    arguments: Config = {"input_shape": tuple(shape), **spec.arguments}
     if "weights" in inspect.signature(constructor).parameters:
         arguments["weights"] = "preset" if weights == "preset" else None
     with warnings.catch_warnings():

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
 
 WIDTH, HEADS = 256, 4
 """Of the projections of a gated or an attending fusion."""
 
 
-def fuse(embeddings: Sequence[Any], how: str) -> Any:
+def fuse(embeddings: Sequence[Tensor], how: str) -> Tensor:
     """One embedding (B, C) of several (B, C_i), Keras tensors; see `kzoo.specs.fusion.Fusion`."""
     layers = keras.layers
     if how == "concat":
@@ -38,7 +38,7 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
         backbone: the members' layers, named ``MEMBER.LAYER``, what scales and pools for them likewise, and the rest.
         members: by name.
     """
-    parts: list[tuple[int, str, list[Any]]] = []
+    parts: list[tuple[int, str, list[keras.Operation]]] = []
     others = list(backbone.operations)
     for name, member in members.items():
         stages = cut_into_stages(member)
@@ -46,7 +46,7 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
         places = {f"{name}.{layer.name}": place for place, stage in enumerate(stages) for layer in stage.layers}
         # What scales an image is of the lowest stage, what pools a map of the highest.
         last = max(place for place, operation in enumerate(own) if operation.name in places)
-        inside: list[list[Any]] = [[] for _ in stages]
+        inside: list[list[keras.Operation]] = [[] for _ in stages]
         for place, operation in enumerate(own):
             inside[places.get(operation.name, len(stages) - 1 if place > last else 0)].append(operation)
         others = [operation for operation in others if operation not in own]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Shape, Tensor
 from kzoo.specs.head import Head
 
-Builder = Callable[[Any, int], Any]
+Builder = Callable[[Tensor, int], Tensor]
 
 HEADS: dict[str, Builder] = {}
 """Heads besides ``"mlp"``, by name. `register_head` adds one."""
@@ -44,7 +43,7 @@ def register_head(name: str, builder: Builder) -> None:
     HEADS[name] = builder
 
 
-def build_head(head: Head, features: Tensor, *, outputs: int, levels: Any = None) -> Tensor:
+def build_head(head: Head, features: Tensor, *, outputs: int, levels: Tensor | None = None) -> Tensor:
     """Logits (B, outputs), float32, from the backbone's output (B, h, w, C), (B, t, C) or (B, C).
 
     With `levels`, (B, channels), the means of what is below the output, the head sees these as well.
@@ -72,7 +71,7 @@ class Standardize(keras.layers.Layer):
     On features that are not centred, dropout is mostly noise, and all weights of a head pull one way.
     """
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes mean 0 and deviation 1, which no gradient changes."""
         shape = (input_shape[-1],)
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import keras
 
@@ -49,12 +48,12 @@ def begins_like(model: keras.Model, other: keras.Model) -> bool:
     return bool(theirs) and ours[: len(theirs)] == theirs
 
 
-def weighted(model: keras.Model) -> list[Any]:
+def weighted(model: keras.Model) -> list[keras.Layer]:
     """The layers that have weights, those of models within it in their place."""
     return [operation for operation in flat_operations(model) if getattr(operation, "weights", ())]
 
 
-def _look(layer: keras.Layer) -> tuple[Any, ...]:
+def _look(layer: keras.Layer) -> tuple[str | tuple[int, ...], ...]:
     return (type(layer).__name__, *(tuple(weight.shape) for weight in layer.weights))
 
 

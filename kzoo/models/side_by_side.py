@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Config, Shape, Tensor
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 
@@ -15,7 +14,7 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 class SliceFeatures(keras.layers.Layer):
     """Some of the numbers of each example: (B, N) to (B, stop - start)."""
 
-    def __init__(self, start: int, stop: int, **options: Any) -> None:
+    def __init__(self, start: int, stop: int, **options: object) -> None:
         super().__init__(**options)
         self.start, self.stop = start, stop
 
@@ -23,11 +22,11 @@ class SliceFeatures(keras.layers.Layer):
         """See the class."""
         return inputs[:, self.start : self.stop]
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, stop - start)."""
         return (input_shape[0], self.stop - self.start)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "start": self.start, "stop": self.stop}
 
@@ -43,7 +42,7 @@ class MeanOfProbabilities(keras.layers.Layer):
         kind: of the task, which says how the mean is taken.
     """
 
-    def __init__(self, temperatures: Sequence[float], kind: str, **options: Any) -> None:
+    def __init__(self, temperatures: Sequence[float], kind: str, **options: object) -> None:
         super().__init__(**{"dtype": "float32", **options})
         self.temperatures, self.kind = list(temperatures), kind
 
@@ -52,10 +51,10 @@ class MeanOfProbabilities(keras.layers.Layer):
         scaled = [logits / temperature for logits, temperature in zip(inputs, self.temperatures, strict=False)]
         return get_task_kind(self.kind).mean_of(scaled)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(B, K)."""
         return input_shape[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "temperatures": self.temperatures, "kind": self.kind}

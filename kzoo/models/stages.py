@@ -18,11 +18,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.keras_internals import attributes_of
+from kzoo.core.tensors import Tensor
 
 SHRINKS = 2 / 3
 LOOK_BACK = 8
@@ -40,8 +40,8 @@ class Stage:
     """
 
     name: str
-    layers: tuple[Any, ...]
-    cut: tuple[Any, ...]
+    layers: tuple[keras.Operation, ...]
+    cut: tuple[Tensor, ...]
 
     @property
     def parameters(self) -> int:
@@ -62,7 +62,7 @@ def cut_into_stages(model: keras.Model) -> tuple[Stage, ...]:
     return tuple(stages)
 
 
-def weights_of(operation: keras.Operation) -> Sequence[Any]:
+def weights_of(operation: keras.Operation) -> Sequence[keras.Variable]:
     """The weights of a layer; none of an operation that is not a layer."""
     return getattr(operation, "weights", ())
 
@@ -77,13 +77,13 @@ def flops(operation: keras.Operation) -> float:
     return total
 
 
-def _is_plain(operations: Sequence[Any]) -> bool:
+def _is_plain(operations: Sequence[keras.Operation]) -> bool:
     """Whether each tensor used is made by the first call of an operation, so that the graph can be read off them."""
     made = {id(tensor) for operation in operations for tensor in _tensors(operation.output)}
     return all(id(tensor) in made for operation in operations for tensor in _inputs(operation))
 
 
-def _borders(operations: Sequence[Any]) -> list[int]:
+def _borders(operations: Sequence[keras.Operation]) -> list[int]:
     heights = _heights(operations)
     borders = [0]
     current = heights[0]
@@ -104,7 +104,7 @@ def _is_block(operation: keras.Operation) -> bool:
     return sum(isinstance(inner, keras.Layer) and bool(inner.weights) for inner in parts.values()) > 1
 
 
-def _heights(operations: Sequence[Any]) -> list[int]:
+def _heights(operations: Sequence[keras.Operation]) -> list[int]:
     """Height of each operation: the largest among its own and its descendants'."""
     users: dict[int, list[int]] = {}
     for position, operation in enumerate(operations):
@@ -119,7 +119,7 @@ def _heights(operations: Sequence[Any]) -> list[int]:
     return heights
 
 
-def _narrowest(operations: Sequence[Any], position: int, lowest: int) -> int:
+def _narrowest(operations: Sequence[keras.Operation], position: int, lowest: int) -> int:
     """The nearest narrowest place around `position`, with weights below it and its first weights above it."""
     weighted = [place for place, operation in enumerate(operations) if weights_of(operation)]
     first = next((place for place in weighted if place >= lowest), position)
@@ -134,7 +134,7 @@ def _narrowest(operations: Sequence[Any], position: int, lowest: int) -> int:
     return best
 
 
-def _with_weights(operations: Sequence[Any], borders: Sequence[int]) -> list[int]:
+def _with_weights(operations: Sequence[keras.Operation], borders: Sequence[int]) -> list[int]:
     """Borders such that each part has weights: a part without joins its lower neighbour, the first its upper.
 
     A border that something without a batch crosses is none.
@@ -148,15 +148,15 @@ def _with_weights(operations: Sequence[Any], borders: Sequence[int]) -> list[int
     return [0, *(start for start in kept[1:] if _has_batch(crossing(operations, start)))]
 
 
-def _has_batch(tensors: Sequence[Any]) -> bool:
+def _has_batch(tensors: Sequence[Tensor]) -> bool:
     """Whether all have a first axis for examples: others, as rotary positions, cannot be kept for each example."""
     return all(len(tensor.shape) and tensor.shape[0] is None for tensor in tensors)
 
 
-def crossing(operations: Sequence[Any], position: int) -> tuple[Any, ...]:
+def crossing(operations: Sequence[keras.Operation], position: int) -> tuple[Tensor, ...]:
     """Tensors made before `position` and used at it or after it, or that are the model's output."""
     made = {id(tensor): tensor for operation in operations[:position] for tensor in _tensors(operation.output)}
-    crossing: dict[int, Any] = {}
+    crossing: dict[int, Tensor] = {}
     for operation in operations[position:]:
         for tensor in _inputs(operation):
             if id(tensor) in made:
@@ -164,13 +164,13 @@ def crossing(operations: Sequence[Any], position: int) -> tuple[Any, ...]:
     return tuple(crossing.values())
 
 
-def _size(tensors: Sequence[Any]) -> int:
+def _size(tensors: Sequence[Tensor]) -> int:
     return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
 
-def _inputs(operation: keras.Operation) -> list[Any]:
+def _inputs(operation: keras.Operation) -> list[Tensor]:
     return [] if isinstance(operation, keras.layers.InputLayer) else _tensors(operation.input)
 
 
-def _tensors(nested: Any) -> list[Any]:
+def _tensors(nested: Tensor) -> list[Tensor]:
     return keras.tree.flatten(nested)

@@ -6,20 +6,20 @@ A linear head on many layers makes better use of a frozen backbone than one on t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.walking import makers
+from kzoo.core.tensors import Tensor
 
 MOST = 3.0
 """Channels of all taps together, as a multiple of the backbone's own; beyond it, taps are thinned out evenly."""
 
 
-def find_taps(backbone: keras.Model) -> list[Any]:
+def find_taps(backbone: keras.Model) -> list[Tensor]:
     """Tensors (B, h, w, C) that a convolution or dense layer mixes right after something nonlinear, in graph order."""
     made_by = makers(backbone)
-    found: dict[int, Any] = {}
+    found: dict[int, Tensor] = {}
     for operation in backbone.operations:
         if isinstance(operation, keras.layers.Conv2D | keras.layers.Dense):
             tensor = operation.input
@@ -30,7 +30,7 @@ def find_taps(backbone: keras.Model) -> list[Any]:
     return _thinned(list(found.values()), most=MOST * backbone.output_shape[-1])
 
 
-def _thinned(tensors: Sequence[Any], *, most: float) -> list[Any]:
+def _thinned(tensors: Sequence[Tensor], *, most: float) -> list[Tensor]:
     """All tensors, or each second, third ... from the last one back, so that they have at most so many channels."""
     for step in range(1, len(tensors) + 1):
         kept = tensors[::-1][::step]
@@ -39,7 +39,7 @@ def _thinned(tensors: Sequence[Any], *, most: float) -> list[Any]:
     return []
 
 
-def _is_map(tensor: Any) -> bool:
+def _is_map(tensor: Tensor) -> bool:
     return len(tensor.shape) == 4 and tensor.shape[1:3] != (1, 1)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import h5py
 import keras
 
 from kzoo.core.graph.cloning import clone, finalize, set_weights
 from kzoo.core.graph.walking import makers
+from kzoo.core.tensors import Tensor
 from kzoo.models.files.arrays import check_h5
 from kzoo.models.weights import WeightsError, load_weights
 from kzoo.specs.card import BackboneSpec
@@ -113,7 +113,7 @@ def card_of_weights(path: str | Path, cards: Iterable[BackboneSpec]) -> Backbone
 def _count(path: str | Path) -> int:
     sizes: list[int] = []
 
-    def visit(name: str, node: Any) -> None:
+    def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and not name.startswith("optimizer"):
             sizes.append(math.prod(node.shape))
 
@@ -126,7 +126,7 @@ def _count(path: str | Path) -> int:
     return sum(sizes)
 
 
-def _below_top(model: keras.Model, output: Any) -> Any:
+def _below_top(model: keras.Model, output: Tensor) -> Tensor:
     """The features under a classifying top, or the output itself.
 
     A top is a dense layer or a 1x1 convolution with a softmax or sigmoid, in it or after it, and the dropout below.
@@ -135,7 +135,9 @@ def _below_top(model: keras.Model, output: Any) -> Any:
     passed = (keras.layers.Softmax, keras.layers.Activation, keras.layers.Flatten, keras.layers.Reshape)
     tensor, classifies = output, False
     while len(output.shape) == 2:
-        maker: Any = made_by.get(id(tensor))
+        maker = made_by.get(id(tensor))
+        if maker is None:
+            break
         classifies |= isinstance(maker, keras.layers.Softmax) or _activation(maker) in ("softmax", "sigmoid")
         if isinstance(maker, keras.layers.Dense | keras.layers.Conv2D) and classifies:
             if getattr(maker, "kernel_size", (1, 1)) != (1, 1):

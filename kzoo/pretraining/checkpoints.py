@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from kzoo.core.storage import (
     BROKEN,
@@ -20,6 +22,9 @@ from kzoo.core.storage import (
     write_checksums,
     write_json,
 )
+
+PlainValues: TypeAlias = dict[str, Any]
+"""Settings or the state of a run by name: numbers, strings, and lists and dicts of them, as JSON has them."""
 
 STATE, VARIABLES = "state.json", "variables.npz"
 
@@ -34,9 +39,9 @@ class Checkpoints:
     """
 
     directory: Path
-    run: Mapping[str, Any]
+    run: PlainValues
 
-    def save(self, variables: Sequence[Any], state: Mapping[str, Any]) -> None:
+    def save(self, variables: Sequence[keras.Variable | tf.Variable], state: PlainValues) -> None:
         """Replaces what is there by the values of variables, in their order, and a state of plain values."""
         arrays = [np.asarray(variable) for variable in variables]
         with atomic_directory(self.directory) as aside:
@@ -44,7 +49,7 @@ class Checkpoints:
             write_json(aside / STATE, {"run": self._run(), "state": dict(state)})
             write_checksums(aside)
 
-    def load(self, variables: Sequence[Any]) -> dict[str, Any] | None:
+    def load(self, variables: Sequence[keras.Variable | tf.Variable]) -> PlainValues | None:
         """Gives variables the values of the checkpoint, and returns its state; None where there is none.
 
         Raises:
@@ -71,11 +76,11 @@ class Checkpoints:
             variable.assign(array)
         return found["state"]
 
-    def _run(self) -> Any:
+    def _run(self) -> PlainValues:
         return json.loads(json.dumps(self.run))
 
 
-def _read_state(path: Path) -> dict[str, Any]:
+def _read_state(path: Path) -> dict[str, PlainValues]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {"run": dict(found["run"]), "state": dict(found["state"])}

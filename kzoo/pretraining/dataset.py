@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from kzoo.core.graph.calling import compiled, forward_batches
+from kzoo.core.tensors import Tensor
 from kzoo.data.examples import Audit, Examples
 from kzoo.data.loader import batches
 from kzoo.data.modalities import modality_for
 from kzoo.data.seams import Modality, Preprocessor
 from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.data.splits import read
-from kzoo.models.backbones import Source
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.heads import pool
 from kzoo.pretraining.objectives.objective import Objective
-from kzoo.setup.model import FusedSource
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.task_kinds.classification import CLASSIFICATION
@@ -62,7 +61,7 @@ class PretrainingData:
         return found.hexdigest()
 
 
-def read_material(objective: type[Objective], source: Source | FusedSource, data: Any) -> PretrainingData:
+def read_material(objective: type[Objective], source: BackboneSource, data: object) -> PretrainingData:
     """What an objective learns from: unlabelled data, or the training split of a task.
 
     Args:
@@ -106,12 +105,14 @@ class Probe:
         parts: columns and one-hot targets of training and of validation.
     """
 
-    call: Any
+    call: Callable[..., list[Tensor]]
     preprocessor: Preprocessor
     parts: Sequence[tuple[np.ndarray, np.ndarray]]
 
     @classmethod
-    def of(cls, task: Any, backbone: keras.Model, preprocessor: Preprocessor, modality: Modality, *, seen: Seen) -> Any:
+    def of(
+        cls, task: object, backbone: keras.Model, preprocessor: Preprocessor, modality: Modality, *, seen: Seen
+    ) -> Callable[[], dict[str, float]]:
         """What measures a backbone, on nothing that its weights have `seen`; without a task, nothing."""
         if task is None:
             return dict

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
+
+from kzoo.core.tensors import Logs
 
 
 class Averages(keras.callbacks.Callback):
@@ -22,19 +23,19 @@ class Averages(keras.callbacks.Callback):
         momentum: in [0, 1); in step t at most (1 + t) / (10 + t), so that the start is soon forgotten.
     """
 
-    def __init__(self, variables: Sequence[Any], momentum: float) -> None:
+    def __init__(self, variables: Sequence[keras.Variable], momentum: float) -> None:
         super().__init__()
         self.variables, self.momentum = list(variables), momentum
         self.means = [tf.Variable(variable.numpy(), trainable=False) for variable in self.variables]
         self.count = tf.Variable(tf.zeros(()), trainable=False)
         self._step = tf.function(self._move)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Moves the averages on by a step."""
         self._step()
 
     @property
-    def state(self) -> list[Any]:
+    def state(self) -> list[tf.Variable]:
         """All that the next step follows from."""
         return [*self.means, self.count]
 

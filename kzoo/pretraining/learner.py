@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kzoo.data.seams import Preprocessor
-from kzoo.models.backbones import Source
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.heads import pool
 from kzoo.models.zoo.text import find_states
 from kzoo.pretraining.objectives.objective import BackboneGraph
 from kzoo.pretraining.precision import policy
 from kzoo.pretraining.preparation import PreparedPretraining
 from kzoo.pretraining.steps import trained
-from kzoo.setup.model import FusedSource
 from kzoo.training.freezing import batch_norms, set_trainable
 
 
@@ -33,9 +31,9 @@ class Learner:
 
     backbone: keras.Model
     model: keras.Model
-    norms: Sequence[Any]
+    norms: Sequence[keras.layers.BatchNormalization]
 
-    def finished(self, source: Source | FusedSource, *, shape: Sequence[int]) -> keras.Model:
+    def finished(self, source: BackboneSource, *, shape: Sequence[int]) -> keras.Model:
         """The backbone as it is kept: in full precision, and for one device.
 
         Args:

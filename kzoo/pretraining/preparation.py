@@ -6,23 +6,22 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality, Preprocessor
-from kzoo.models.backbones import Source
+from kzoo.models.backbone_source import BackboneSource
+from kzoo.pretraining.checkpoints import PlainValues
 from kzoo.pretraining.dataset import PretrainingData, read_material
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.precision import find_precision
 from kzoo.pretraining.pretraining_options import PretrainingOptions
 from kzoo.pretraining.steps import StepSchedule, questions
-from kzoo.setup.arguments import as_size, check_input
+from kzoo.setup.arguments import as_size, check_resize
 from kzoo.setup.auto_model import choose_model, guess_modality
 from kzoo.setup.feeds import feed_of
-from kzoo.setup.model import FusedSource
-from kzoo.setup.prepare import source_of
+from kzoo.setup.prepare import ModelLike, source_of
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.regression import REGRESSION
@@ -46,7 +45,7 @@ class PreparedPretraining:
         strategy: where it runs.
     """
 
-    source: Source | FusedSource
+    source: BackboneSource
     data: PretrainingData
     modality: Modality
     preprocessor: Preprocessor
@@ -65,8 +64,8 @@ class PreparedPretraining:
     def feed(self) -> Feed:
         """The examples, and the targets that they are asked about."""
         examples, targets = self.data.examples, self.data.targets
-        options: dict[str, Any] = {"kind": REGRESSION, "seed": self.course.seed, "mixable": False}
-        return feed_of(self.preprocessor, (examples, examples), (targets, targets), **options)
+        parts, both = (examples, examples), (targets, targets)
+        return feed_of(self.preprocessor, parts, both, kind=REGRESSION, seed=self.course.seed, mixable=False)
 
     def questions(self, start: int) -> tf.data.Dataset:
         """What the network is asked from step `start` on, see `kzoo.pretraining.steps.questions`."""
@@ -79,7 +78,7 @@ class PreparedPretraining:
             start=start,
         )
 
-    def describe(self, *, start: str, probe: bool) -> dict[str, Any]:
+    def describe(self, *, start: str, probe: bool) -> PlainValues:
         """All that tells this run from another one, as a checkpoint keeps it.
 
         Args:
@@ -101,8 +100,8 @@ class PreparedPretraining:
 
 
 def prepare_pretraining(
-    model: Any,
-    data: Any,
+    model: ModelLike,
+    data: object,
     *,
     options: PretrainingOptions,
     weights: str | Path | None,
@@ -119,16 +118,16 @@ def prepare_pretraining(
     source = source_of(model, weights=weights, scaling=scaling)
     found = read_material(options.kind, source, data)
     modality = MODALITIES[found.modality]
-    check_input(modality, size=size, resize=resize)
-    fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
-    preprocessor, _ = modality.fit(source.card, found.examples.columns[modality.name], **fitted)
+    check_resize(modality, resize)
+    column = found.examples.columns[modality.name]
+    preprocessor, _ = modality.fit(source.card, column, size=size, resize=resize or "crop", channels=source.channels)
     source.check(preprocessor.size)
     return PreparedPretraining(
         source=source,
         data=found,
         modality=modality,
         preprocessor=preprocessor,
-        objective=options.kind(outputs=found.targets.shape[1], **_vocabulary(preprocessor)),
+        objective=_objective(options.kind, preprocessor, outputs=found.targets.shape[1]),
         course=StepSchedule(
             steps=options.steps,
             every=options.every,
@@ -143,14 +142,14 @@ def prepare_pretraining(
     )
 
 
-def _rate(source: Source | FusedSource) -> float:
+def _rate(source: BackboneSource) -> float:
     """The peak rate of a backbone: its card's own, else 1e-3, or a third of that for weights that are there."""
     return source.card.rate or 1e-3 / (3 if source.weights_name else 1)
 
 
-def _vocabulary(preprocessor: Preprocessor) -> dict[str, Any]:
-    """What an objective has to know of a tokenizer."""
+def _objective(kind: type[Objective], preprocessor: Preprocessor, *, outputs: int) -> Objective:
+    """The objective, with the vocabulary of the preprocessor's tokenizer, if there is one."""
     tokenizer = getattr(preprocessor, "tokenizer", None)
     if tokenizer is None:
-        return {}
-    return {"vocabulary": tokenizer.size, "mask": tokenizer.mask, "pad": tokenizer.pad}
+        return kind(outputs=outputs)
+    return kind(outputs=outputs, vocabulary=tokenizer.size, mask=tokenizer.mask, pad=tokenizer.pad)

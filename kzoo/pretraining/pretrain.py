@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kzoo.core.keywords import suggests_names
 from kzoo.models.backbones import OWN
 from kzoo.models.weights import digest_of
-from kzoo.pretraining.checkpoints import Checkpoints
+from kzoo.pretraining.checkpoints import Checkpoints, PlainValues
 from kzoo.pretraining.dataset import Probe
 from kzoo.pretraining.learner import build_learner
 from kzoo.pretraining.preparation import PreparedPretraining, prepare_pretraining
 from kzoo.pretraining.pretraining_options import PretrainingOptions
 from kzoo.pretraining.steps import StepRun
 from kzoo.results.pretrained import Pretrained, own_card
+from kzoo.setup.prepare import ModelLike
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 
 
+@suggests_names
 def pretrain(
-    model: Any,
-    data: Any,
+    model: ModelLike,
+    data: object,
     *,
     objective: str,
     steps: int = 1_000,
     batch_size: int = 64,
     learning_rate: float | None = None,
     augmentation: str | None = None,
-    probe: Any = None,
+    probe: object = None,
     eval_every: int | None = None,
     checkpoint_dir: str | Path | None = None,
     weights: str | Path | None = OWN,
@@ -115,7 +117,7 @@ def pretrain(
 def _conclude(
     prepared: PreparedPretraining,
     backbone: keras.Model,
-    run: dict[str, Any],
+    run: PlainValues,
     *,
     rows: list[dict[str, float]],
     seconds: float,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kzoo.data.seams import Modality
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.objectives.objective_registry import find_objective
-from kzoo.specs.phases import AUGMENTATIONS
+from kzoo.specs.phases import AUGMENTATIONS, check_step_value
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class PretrainingOptions:
         >>> PretrainingOptions("simclr", ema=1.0)
         Traceback (most recent call last):
         ...
-        ValueError: ema must be in [0, 1). Got 1.0.
+        ValueError: ema must be a float in [0, 1). Got 1.0.
     """
 
     objective: str
@@ -40,17 +40,15 @@ class PretrainingOptions:
         kind = self.kind
         if self.augmentation not in (None, *AUGMENTATIONS):
             raise ValueError(f"augmentation must be one of {', '.join(AUGMENTATIONS)}. Got {self.augmentation!r}.")
-        for name in ("steps", "batch_size", "eval_every"):
-            count = getattr(self, name)
-            if count is not None and count < 1:
-                raise ValueError(f"{name} must be in [1, inf). Got {count}.")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be in (0, inf). Got {self.learning_rate}.")
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"ema must be in [0, 1). Got {self.ema}.")
+        for name in ("steps", "batch_size", "eval_every", "learning_rate"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_step_value(name, value))
+        if isinstance(self.ema, bool) or not isinstance(self.ema, int | float) or not 0 <= self.ema < 1:
+            raise ValueError(f"ema must be a float in [0, 1). Got {self.ema!r}.")
         if kind.views > 1 and self.augmentation == "none":
             raise ValueError(
-                f"objective={self.objective!r} compares versions of one example: choose another augmentation."
+                f"objective={self.objective!r} compares augmented views of one example. Pass another augmentation "
+                "than 'none'."
             )
 
     @property

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.progress import ProgressBar
-from kzoo.pretraining.checkpoints import Checkpoints
+from kzoo.core.tensors import Logs, Tensor
+from kzoo.pretraining.checkpoints import Checkpoints, PlainValues
 from kzoo.pretraining.ema import Averages
 from kzoo.training.feed import PARALLEL, Split, ordered, untuned
 
@@ -53,7 +53,13 @@ class StepSchedule:
 
 
 def questions(
-    split: Split, ask: Callable[..., Any], *, course: StepSchedule, views: int, augmentation: str, start: int
+    split: Split,
+    ask: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
+    *,
+    course: StepSchedule,
+    views: int,
+    augmentation: str,
+    start: int,
 ) -> tf.data.Dataset:
     """What a network takes and what is wanted of it, from step `start` on, without end.
 
@@ -71,13 +77,13 @@ def questions(
     each = size // batch
     targets = tf.constant(split.targets)
 
-    def epoch(number: Any) -> tf.data.Dataset:
+    def epoch(number: Tensor) -> tf.data.Dataset:
         numbers = tf.cast(number, tf.int32) * views + tf.range(views)
 
-        def load(index: Any) -> Any:
+        def load(index: Tensor) -> tuple[Tensor, Tensor]:
             return split.load(index, augmentation, numbers), tf.gather(targets, index)
 
-        def pose(turn: Any, loaded: Any) -> Any:
+        def pose(turn: Tensor, loaded: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             examples, wanted = loaded
             examples = tf.reshape(examples, (-1, *examples.shape[2:]))
             seed = tf.stack([course.seed, tf.cast(number * each + turn, tf.int32)])
@@ -106,7 +112,7 @@ class StepRun:
     """
 
     learner: keras.Model
-    kept: Sequence[Any]
+    kept: Sequence[keras.Variable]
     data: Callable[[int], tf.data.Dataset]
     course: StepSchedule
     look: Callable[[], dict[str, float]]
@@ -153,7 +159,7 @@ class StepRun:
         self._averages.keep()
         return rows, before + time.perf_counter() - started
 
-    def ended(self, rows: Sequence[dict[str, float]]) -> dict[str, Any]:
+    def ended(self, rows: Sequence[dict[str, float]]) -> PlainValues:
         """How many steps were done, of the logs of the run, and how it was stopped, if it was."""
         return {"steps": rows[-1]["step"], **({"stopped": self.stopped} if self.stopped else {})}
 
@@ -190,14 +196,14 @@ class StepRun:
     def _stop(self, done: int) -> None:
         self.stopped = f"by Ctrl-C after step {done} of {self.course.steps}"
 
-    def _variables(self) -> list[Any]:
+    def _variables(self) -> list[keras.Variable | tf.Variable]:
         """All that the run's next step follows from."""
         optimizers = [self.learner.optimizer, *getattr(self.learner, "optimizers", ())]
         others = [variable for each in optimizers for variable in each.variables]
         return [*self.learner.variables, *others, *self._averages.state]
 
 
-def trained(learner: keras.Model) -> Sequence[Any]:
+def trained(learner: keras.Model) -> Sequence[keras.Variable]:
     """The variables that a learner's optimizer changes: of two that train against each other, those of the judge."""
     return getattr(learner, "judge", learner).trainable_variables
 
@@ -213,7 +219,7 @@ class _Bar(keras.callbacks.Callback):
         super().__init__()
         self.bar, self.steps, self.logs = bar, 0, {}
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """A step further."""
         self.steps, self.logs = self.steps + 1, logs or {}
         self.bar.update(1)

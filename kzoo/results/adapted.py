@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import keras
 import numpy as np
@@ -18,6 +18,7 @@ from kzoo.core.graph.calling import compiled, forward, forward_batches
 from kzoo.core.graph.folding import fold
 from kzoo.core.graph.walking import layers_of
 from kzoo.core.tables import Table
+from kzoo.core.tensors import Tensor
 from kzoo.data.examples import WARNING, Audit, Examples, Splits
 from kzoo.data.file_changes import reading
 from kzoo.data.loader import Loader, batches
@@ -42,9 +43,14 @@ from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import Scale
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
+
+Call: TypeAlias = Callable[..., list[Tensor]]
+"""A compiled model: takes a batch of each input, and returns a list of outputs."""
 
 BATCH = 8
 """Examples that the network takes at once, always: the last batch is padded, so an answer does not depend on others.
@@ -79,7 +85,7 @@ class Adapted:
     preprocessor: Preprocessor
     network: keras.Model
     features: str
-    scale: tuple[Sequence[float], Sequence[float]] | None
+    scale: Scale | None
     record: RunRecord
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
@@ -112,14 +118,14 @@ class Adapted:
         )
 
     @cached_property
-    def _call(self) -> Any:
+    def _call(self) -> Call:
         # Folded in each call: someone may have changed the network's weights.
         network = fold(self.network, live=True)
         # With its last layer: what a softmax gives for an example depends on how many there are (TensorFlow 2.21).
         return compiled(keras.Model(network.input, self.finish(network.output)))
 
     @cached_property
-    def _embed(self) -> Any:
+    def _embed(self) -> Call:
         return compiled(fold(self.embedding, live=True))
 
     @property
@@ -130,11 +136,11 @@ class Adapted:
         phases = enumerate(self.record.phases, start=1)
         return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase.history])
 
-    def finish(self, logits: Any) -> Any:
+    def finish(self, logits: Tensor) -> Tensor:
         """Probabilities, or values, of logits (B, outputs)."""
         return get_task_kind(self.kind).output_layer(self.scale)(logits)
 
-    def evaluate(self, data: Any = None, *, metrics: Any = None) -> Evaluation:
+    def evaluate(self, data: object = None, *, metrics: object = None) -> Evaluation:
         """Measures on the test split, or on other labelled data.
 
         Args:
@@ -178,7 +184,7 @@ class Adapted:
         found.__dict__["_call"] = self._call  # compiled already
         return found
 
-    def predict(self, inputs: Any) -> Predictions:
+    def predict(self, inputs: object) -> Predictions:
         """Answers for one or several images, texts or recordings; what cannot be read is named, and stops nothing.
 
         Args:
@@ -192,7 +198,7 @@ class Adapted:
         small = thumbnails_of(asked.column, self.preprocessor.modality)
         return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind, small)
 
-    def embed(self, inputs: Any) -> np.ndarray:
+    def embed(self, inputs: object) -> np.ndarray:
         """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.
 
         Args:
@@ -200,7 +206,7 @@ class Adapted:
         """
         return self._ask_embeddings(inputs).rows
 
-    def neighbors(self, inputs: Any, k: int = 5, *, among: Any = None) -> Neighbors:
+    def neighbors(self, inputs: object, k: int = 5, *, among: object = None) -> Neighbors:
         """The labelled examples that lie nearest to some inputs, by the cosine of their embeddings.
 
         Args:
@@ -270,7 +276,7 @@ class Adapted:
             examples=pick_examples(self._splits_at_hand(), self.preprocessor.modality),
         )
 
-    def _raw_embeddings(self, inputs: Any) -> np.ndarray:
+    def _raw_embeddings(self, inputs: object) -> np.ndarray:
         return self._ask(inputs, self._embed, np.asarray, width=self.embedding.output_shape[-1]).rows
 
     def _splits_at_hand(self) -> Splits | None:
@@ -300,11 +306,13 @@ class Adapted:
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
         return figures.curves([row for phase in self.record.phases for row in phase.history])
 
-    def plot_batch(self, *, augmentation: Any = "none", count: int = 12) -> Any:
+    def plot_batch(
+        self, *, augmentation: str | keras.layers.Layer | Callable[..., object] = "none", count: int = 12
+    ) -> Figure:
         """Training images as the network gets them, as a matplotlib figure (extra ``viz``).
 
         Args:
@@ -321,14 +329,14 @@ class Adapted:
         titles = title_targets(self.kind, chosen.targets, labels=self.labels)
         return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record.seed)
 
-    def plot_mistakes(self, *, count: int = 8) -> Any:
+    def plot_mistakes(self, *, count: int = 8) -> Figure:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
         test = self.splits().test
         rows = self.evaluate().worst(count).rows
         chosen = test.take([list(test.names).index(row[0]) for row in rows])
         return show(chosen, [f"{row[1]}, predicted as\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
 
-    def _features(self) -> Any:
+    def _features(self) -> Tensor:
         return self.network.get_layer(self.features).output
 
     def outputs(self, examples: Examples) -> np.ndarray:
@@ -343,10 +351,12 @@ class Adapted:
     def _embeddings(self, column: np.ndarray) -> np.ndarray:
         return normalize(self._run(self._embed, column))
 
-    def _ask_embeddings(self, inputs: Any) -> InputAnswers:
+    def _ask_embeddings(self, inputs: object) -> InputAnswers:
         return self._ask(inputs, self._embed, normalize, width=self.embedding.output_shape[-1])
 
-    def _ask(self, inputs: Any, call: Any, finish: Any, *, width: int) -> InputAnswers:
+    def _ask(
+        self, inputs: object, call: Call, finish: Callable[[np.ndarray], np.ndarray], *, width: int
+    ) -> InputAnswers:
         """Answers for what a user has at hand, bit for bit those of `_run`: in batches of the same size."""
 
         def answer(examples: np.ndarray) -> np.ndarray:
@@ -358,7 +368,7 @@ class Adapted:
     def _loader(self) -> Loader:
         return Loader(self.preprocessor)
 
-    def _run(self, call: Any, column: np.ndarray) -> np.ndarray:
+    def _run(self, call: Call, column: np.ndarray) -> np.ndarray:
         scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
         return forward_batches(call, ((batch,) for batch in scaled), batch_size=BATCH)
 
@@ -366,7 +376,7 @@ class Adapted:
     def _train_embeddings(self) -> np.ndarray:
         return self._embeddings(self.splits().train.columns[self.preprocessor.modality])
 
-    def _labelled(self, data: Any, *, seen: Seen) -> tuple[Examples, Audit]:
+    def _labelled(self, data: object, *, seen: Seen) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
         task = data if isinstance(data, Task) else task_like(self.record.task, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from kzoo.core.graph.folding import fold
+from kzoo.core.tensors import Tensor
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor
 from kzoo.results.export_check import LiveModel, wanted
@@ -25,13 +25,13 @@ def export(
     *,
     network: keras.Model,
     embedding: keras.Model,
-    finish: Callable[[Any], Any],
+    finish: Callable[[Tensor], Tensor],
     preprocessor: Preprocessor,
     labels: Sequence[str],
     kind: str,
     description: str,
     live: LiveModel,
-    examples: Sequence[Any],
+    examples: Sequence[object],
 ) -> Path:
     """Writes the next version of a SavedModel below `directory`, for TensorFlow Serving or plain TensorFlow.
 
@@ -80,7 +80,7 @@ def export(
     )
 
 
-def _answer(joint: keras.Model, finish: Callable[[Any], Any], preprocessor: Preprocessor) -> keras.Model:
+def _answer(joint: keras.Model, finish: Callable[[Tensor], Tensor], preprocessor: Preprocessor) -> keras.Model:
     """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings."""
     fitted = preprocessor.fitted
     inputs = keras.Input(fitted.shape, dtype=fitted.dtype.name, name="fitted")

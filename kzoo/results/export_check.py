@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from kzoo.data.examples import Examples, Splits
 from kzoo.results.predictions import Predictions
 from kzoo.serving.saved_model import TOLERANCE
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import ServedAnswers
 
 MOST_EXAMPLES = 16
 """Examples that an export is compared on."""
@@ -31,21 +31,21 @@ class LiveModel:
         labels: names of the outputs.
     """
 
-    predict: Callable[[Any], Predictions]
-    embed: Callable[[Any], np.ndarray]
+    predict: Callable[[object], Predictions]
+    embed: Callable[[object], np.ndarray]
     kind: str
     labels: Sequence[str]
 
-    def answers(self, inputs: Any) -> dict[str, Any]:
+    def answers(self, inputs: object) -> ServedAnswers:
         """What a signature must answer for inputs, as `kzoo.serving.saved_model` compares it."""
         return get_task_kind(self.kind).served(self.predict(inputs).outputs, self.labels, TOLERANCE)
 
-    def features(self, inputs: Any) -> dict[str, Any]:
+    def features(self, inputs: object) -> ServedAnswers:
         """What the signature ``features`` must answer."""
         return {"features": self.embed(inputs)}
 
 
-def pick_examples(splits: Splits | None, modality: str) -> list[Any]:
+def pick_examples(splits: Splits | None, modality: str) -> list[object]:
     """Some examples of the first split of test, validation and train that has any, of all classes; or none.
 
     Args:
@@ -68,7 +68,7 @@ def _spread(examples: Examples) -> Examples:
     return examples.take(np.unique(places))
 
 
-def wanted(live: LiveModel, asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def wanted(live: LiveModel, asked: Mapping[str, object]) -> dict[str, ServedAnswers]:
     """What each signature must answer, by name.
 
     Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -47,7 +46,7 @@ class InputAnswers:
 
 
 def ask(
-    modality: str, inputs: Any, *, load: Load, answer: Callable[[np.ndarray], np.ndarray], width: int
+    modality: str, inputs: object, *, load: Load, answer: Callable[[np.ndarray], np.ndarray], width: int
 ) -> InputAnswers:
     """Opens inputs of any form that a modality has, and answers them.
 

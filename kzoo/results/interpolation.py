@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from operator import or_
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +14,17 @@ from kzoo.core.graph.cloning import clone, set_weights
 from kzoo.evaluation.calibration import merit
 from kzoo.specs.records.origin_record import MergeRecord
 
+if TYPE_CHECKING:
+    from kzoo.results.adapted import Adapted
+
 ALPHAS = tuple(np.linspace(0, 1, 11).round(2).tolist())
 """Shares of the tuned weights that `interpolate` tries."""
 
 
-def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
+def interpolate(adapted: Adapted, *, alpha: float | str = "auto") -> Adapted:
     """Weights between those before fine-tuning and those after it; see `kzoo.results.adapted.Adapted.interpolate`."""
-    if adapted.start is None:
+    start = adapted.start
+    if start is None:
         raise ValueError(
             "There is nothing to interpolate: only a model that was fine-tuned from a probe in this process has both "
             "states (a saved one keeps the last)."
@@ -32,7 +36,7 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
     found = with_weights(adapted, tuned)
 
     def go(share: float) -> None:
-        mixed = [(1 - share) * a + share * b for a, b in zip(adapted.start, tuned, strict=True)]
+        mixed = [(1 - share) * a + share * b for a, b in zip(start, tuned, strict=True)]
         set_weights(found.network, mixed)
 
     def rank(share: float) -> tuple[tuple[float, float], float]:
@@ -42,31 +46,30 @@ def interpolate(adapted: Any, *, alpha: float | str = "auto") -> Any:
 
     best = max(ALPHAS, key=rank) if alpha == "auto" else float(alpha)
     go(best)
-    return recorded(found, [adapted], how="interpolation", alpha=best)
+    merged = MergeRecord(how="interpolation", members=[adapted.card.name], alpha=best)
+    return recorded(found, [adapted], merged)
 
 
-def with_weights(adapted: Any, weights: Sequence[np.ndarray]) -> Any:
+def with_weights(adapted: Adapted, weights: Sequence[np.ndarray]) -> Adapted:
     """The same model with other weights; the one that is given stays as it is."""
     return dataclasses.replace(adapted, network=clone(adapted.network, weights=weights), start=None)
 
 
-def recorded(adapted: Any, members: Sequence[Any], *, how: str, **merged: Any) -> Any:
+def recorded(adapted: Adapted, members: Sequence[Adapted], merged: MergeRecord) -> Adapted:
     """The model with a record of what it was made of, measured where its members were.
 
     Args:
         adapted: the model.
         members: what it was made of.
-        how: and how.
-        **merged: other fields of a `MergeRecord`.
+        merged: how it was made, with the names of the members.
     """
-    names = [member.card.name for member in members]
     kept = (member.record.phases[member.record.kept] for member in members)
     record = dataclasses.replace(
         members[0].record,
-        schedule=how,
-        phases=[dataclasses.replace(phase, groups=[name]) for phase, name in zip(kept, names, strict=True)],
+        schedule=merged.how,
+        phases=[dataclasses.replace(phase, groups=[name]) for phase, name in zip(kept, merged.members, strict=True)],
         kept=0,
-        merged=MergeRecord(how=how, members=names, **merged),
+        merged=merged,
         seen=functools.reduce(or_, (member.seen for member in members)),
         test=None,
     )
@@ -74,7 +77,7 @@ def recorded(adapted: Any, members: Sequence[Any], *, how: str, **merged: Any) -
     return found.measured() if members[0].record.test else found
 
 
-def merit_of(adapted: Any) -> tuple[float, float]:
+def merit_of(adapted: Adapted) -> tuple[float, float]:
     """Accuracy, and the loss below 0, on validation.
 
     Raises:

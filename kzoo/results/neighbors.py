@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from kzoo.core.tables import Table
+from kzoo.data.examples import Examples
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,7 +60,14 @@ def normalize(embeddings: np.ndarray) -> np.ndarray:
 
 
 def search(
-    asked: np.ndarray, known: np.ndarray, *, names: Sequence[str], of: Any, titles: Sequence[str], k: int, noun: str
+    asked: np.ndarray,
+    known: np.ndarray,
+    *,
+    names: Sequence[str],
+    of: Examples,
+    titles: Sequence[str],
+    k: int,
+    noun: str,
 ) -> Neighbors:
     """The nearest of `known`, exactly, by the cosine of their angle.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from kzoo.core import figures
@@ -15,15 +16,18 @@ from kzoo.data.seams import Preprocessor
 from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.task_kinds.kind_registry import get_task_kind
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def show(
     examples: Examples,
     titles: Sequence[str],
     preprocessor: Preprocessor,
     *,
-    augmentation: Any = "none",
+    augmentation: str | keras.layers.Layer | Callable[..., object] = "none",
     seed: int = 0,
-) -> Any:
+) -> Figure:
     """Images, or spectrograms with their axes, as a matplotlib figure.
 
     Args:
@@ -41,9 +45,10 @@ def show(
     if not len(examples):
         return figures.grid(np.zeros((0, 1, 1, 3)), [])
     modality = MODALITIES[preprocessor.modality]
-    column, name, own = examples.columns[modality.name], augmentation, None
+    column = examples.columns[modality.name]
     if isinstance(augmentation, str):
         check_augmentation(augmentation)
+        name, own = augmentation, None
     else:
         name, own = OWN, own_augmentation(augmentation)
         check_own(own, modality, column, preprocessor)
@@ -52,7 +57,7 @@ def show(
     return figures.grid(pictures, titles, axes=getattr(preprocessor, "axes", None))
 
 
-def title_targets(kind: str, targets: Any, *, labels: Sequence[str]) -> list[str]:
+def title_targets(kind: str, targets: np.ndarray, *, labels: Sequence[str]) -> list[str]:
     """Targets as text, one line each."""
     names = get_task_kind(kind).name_targets(targets, labels)
     return [name if isinstance(name, str) else ", ".join(name) for name in names]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from kzoo.core.tables import LARGEST, Table
 from kzoo.results.thumbnails import Thumbnails
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import Label
 
 MOST = 10
 """Outputs that a table shows in a column each."""
@@ -32,7 +33,7 @@ class Prediction:
     """
 
     name: str
-    label: Any
+    label: Label | None
     outputs: Mapping[str, float]
     error: str | None = None
 
@@ -60,7 +61,7 @@ class Predictions:
     """
 
     names: Sequence[str]
-    labels: Sequence[Any]
+    labels: Sequence[Label | None]
     outputs: np.ndarray
     columns: Sequence[str]
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -112,7 +113,7 @@ class Predictions:
         """
         import pandas
 
-        values: dict[str, Any] = {"name": list(self.names)}
+        values: dict[str, Sequence[str] | np.ndarray | pandas.Series] = {"name": list(self.names)}
         kind = get_task_kind(self.kind)
         if kind.has_labels:
             values["label"] = pandas.Series(list(self.labels), dtype=object)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -23,6 +23,9 @@ from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.seen import Seen, remember
 from kzoo.specs.registry import refuse_taken, register
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 OPEN = "kzoo.results.pretrained.open_backbone"
 """The constructor of registered backbones."""
@@ -77,7 +80,7 @@ class Pretrained:
         del fields["name"], fields["constructor"]
         return register(name, OPEN, **fields)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """Loss and probe over the steps of its pretraining, as a matplotlib figure (extra ``viz``).
 
         Raises:
@@ -175,5 +178,5 @@ def describe(card: BackboneSpec, record: PretrainedRecord) -> str:
     return "\n".join([f"# {card.name}", "", use, "", "| | |", "|---|---|", *lines, *table, ""])
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)[:80]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from kzoo.data.examples import Splits
 from kzoo.data.splits import read
@@ -33,7 +32,7 @@ def describe_task(task: Task) -> TaskRecord:
     return TaskRecord(**values)
 
 
-def task_like(record: TaskRecord, data: Any, *, kind: str) -> Task:
+def task_like(record: TaskRecord, data: object, *, kind: str) -> Task:
     """The task of a record, with other data."""
     values = {**record.as_plain(), "data": data}
     for part in ("validation", "test"):

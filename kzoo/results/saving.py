@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
@@ -30,6 +29,9 @@ from kzoo.specs.registry import cards
 from kzoo.specs.saved_card import present_card, restore_card
 from kzoo.task_kinds.kind_registry import get_task_kind
 
+Fields: TypeAlias = dict[str, Any]
+"""The fields of an `Adapted`, or of a `Pretrained`, by name: each has a type of its own."""
+
 FORMAT = 2
 """Of what is written. Format 1, of kzoo 0.1, is read too: its constructors had other names."""
 CARD = "card.json"
@@ -39,9 +41,7 @@ LARGEST = 1 << 28
 """Bytes of a card. That of a million examples has 30 MB."""
 
 
-def write(
-    directory: str | Path, *, network: keras.Model, values: Mapping[str, Any], description: str | None = None
-) -> Path:
+def write(directory: str | Path, *, network: keras.Model, values: Fields, description: str | None = None) -> Path:
     """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``; what `write` left there before is replaced.
 
     Args:
@@ -76,7 +76,7 @@ def refuse_foreign(directory: str | Path) -> Path:
     return directory
 
 
-def read(directory: str | Path) -> dict[str, Any]:
+def read(directory: str | Path) -> Fields:
     """The fields of an `Adapted`, or of a `Pretrained`, that `write` wrote. No code runs that is in the files.
 
     Raises:
@@ -103,7 +103,7 @@ def read(directory: str | Path) -> dict[str, Any]:
         raise DamagedError(f"{directory / NETWORK} is damaged: {error!r}. Save or copy it again.") from error
 
 
-def _restored(values: dict[str, Any]) -> dict[str, Any]:
+def _restored(values: Fields) -> Fields:
     """The fields of an `Adapted`, or of a `Pretrained`, of what a file holds, each of them checked."""
     form = values.pop("format", None)
     if form not in (1, FORMAT):
@@ -125,7 +125,7 @@ def _restored(values: dict[str, Any]) -> dict[str, Any]:
     return checked(values, fields, name=CARD, needed=tuple(fields))
 
 
-def _head(value: Any, name: str) -> Head:
+def _head(value: object, name: str) -> Head:
     fields: dict[str, Check] = {
         **{field: text(100) for field in ("pooling", "levels", "kind")},
         "hidden": whole(0, 1 << 20),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ class Thumbnails:
     """
 
     column: np.ndarray
-    make: Callable[[Any], bytes | None]
+    make: Callable[[object], bytes | None]
 
     def __call__(self, index: int) -> bytes | None:
         """That of the value with this index."""

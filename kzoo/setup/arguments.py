@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -23,24 +24,34 @@ from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch
 from kzoo.training.user_callbacks import refuse_callbacks
 
-
-def as_size(size: Any) -> Any:
-    """The side of a square, for a pair of two equal ints, as ``(224, 224)``; anything else as it is."""
-    is_square = isinstance(size, tuple | list) and len(size) == 2 and size[0] == size[1]
-    return size[0] if is_square else size
+AnyMetric: TypeAlias = str | keras.metrics.Metric | Callable[[np.ndarray, np.ndarray], float]
+"""A Keras metric, the name of one or of a registered one, or a callable of truth and outputs, (N, outputs) each."""
 
 
-def check_input(modality: Modality, *, size: Any, resize: str | None) -> None:
-    """Raises where the input's size, or how it is resized, is not what the modality has.
+def as_size(size: object) -> int | None:
+    """The size of an input as an int; also of a square, given as ``(224, 224)``. None stays None.
+
+    Raises:
+        ValueError: the size is no int, or not that of a square.
+    """
+    side = size
+    if isinstance(size, tuple | list) and len(size) == 2 and size[0] == size[1]:
+        side = size[0]
+    if side is None:
+        return None
+    if isinstance(side, bool) or not isinstance(side, int | np.integer):
+        hint = f"Inputs are square: pass size={side[0]!r}." if isinstance(side, tuple | list) and side else ""
+        raise ValueError(f"size must be an int, or None. Got {side!r}. {hint}".rstrip())
+    return int(side)
+
+
+def check_resize(modality: Modality, resize: str | None) -> None:
+    """Raises ValueError where the modality is not resized, or not in this way.
 
     Args:
         modality: of the data.
-        size: an int, or None.
         resize: a name, or None where nothing was asked for.
     """
-    if size is not None and (isinstance(size, bool) or not isinstance(size, int | np.integer)):
-        hint = f"Inputs are square: pass size={size[0]!r}." if isinstance(size, tuple | list) and size else ""
-        raise ValueError(f"size must be an int, or None. Got {size!r}. {hint}".rstrip())
     if resize is not None and not modality.spec.square:
         raise ValueError(f"resize is for images; the data are {modality.noun}s. Got {resize!r}: leave it out.")
     if resize is not None and resize not in RESIZES:
@@ -82,7 +93,11 @@ def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
 
 
 def check_callbacks(
-    callbacks: Any, schedule: Schedule, *, kind: TaskKind, monitored: bool = False
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback],
+    schedule: Schedule,
+    *,
+    kind: TaskKind,
+    monitored: bool = False,
 ) -> list[keras.callbacks.Callback]:
     """One or several callbacks of the user as a list.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -122,7 +121,7 @@ def _of_names(columns: Sequence[str]) -> str:
     return FALLBACK
 
 
-def _of_values(values: Any) -> str:
+def _of_values(values: Sequence[object] | np.ndarray) -> str:
     first = values[0] if len(values) else None
     suffix = Path(first).suffix.lower() if isinstance(first, str) and len(first) < 300 else ""
     for each in MODALITIES.values():

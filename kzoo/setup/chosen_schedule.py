@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, LinearProbe, Phase
@@ -36,15 +35,16 @@ def choose_schedule(
     return wanted, wanted if asked else wanted.with_batches_of(replicas)
 
 
-def _given(schedule: Any) -> Schedule | None:
+def _given(schedule: object) -> Schedule | None:
     """A schedule of the user's own; None for the name of one."""
     if isinstance(schedule, Schedule):
         return schedule
     phases = list(schedule) if isinstance(schedule, list | tuple) else [schedule]
-    return Schedule(phases) if phases and all(isinstance(each, Phase | LinearProbe) for each in phases) else None
+    found = [each for each in phases if isinstance(each, Phase | LinearProbe)]
+    return Schedule(found) if found and len(found) == len(phases) else None
 
 
-def _named(schedule: Any, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
+def _named(schedule: object, head: Head, recipe: Callable[[], Schedule]) -> Schedule:
     if not isinstance(schedule, str) or schedule not in ("auto", *RECIPES):
         raise ValueError(
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a "

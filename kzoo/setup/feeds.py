@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -17,13 +16,13 @@ from kzoo.data.seams import Preprocessor
 from kzoo.data.targets import weigh_classes
 from kzoo.setup.monitor_choice import monitor_of
 from kzoo.setup.prepare import Prepared
-from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.task_kinds.task_kind import Scale, TaskKind
 from kzoo.training.feed import Feed, Split
 
 
 def make_feed(
-    prepared: Prepared, class_weight: Any, seed: int, *, mixable: bool | None = None
-) -> tuple[Feed, tuple[list[float], list[float]] | None]:
+    prepared: Prepared, class_weight: str | Mapping[str, float] | None, seed: int, *, mixable: bool | None = None
+) -> tuple[Feed, Scale | None]:
     """The data as the loop takes it; and mean and deviation of the targets, where it sees them standardised."""
     examples = train_split, held = prepared.splits.train, prepared.splits.validation
     kind, outputs, scale = prepared.kind, len(prepared.splits.labels), None

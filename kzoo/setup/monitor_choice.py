@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
 import numpy as np
 
 from kzoo.evaluation.user_metrics import METRICS
-from kzoo.task_kinds.task_kind import Score, TaskKind
+from kzoo.task_kinds.task_kind import Scale, Score, TaskKind
 from kzoo.training.losses import score
 
 
-def check_monitor(monitor: Any, *, kind: TaskKind) -> None:
+def check_monitor(monitor: str | Score | None, *, kind: TaskKind) -> None:
     """Raises where a monitor is unknown, or not for this kind of task.
 
     Args:
@@ -37,7 +36,7 @@ def check_monitor(monitor: Any, *, kind: TaskKind) -> None:
         )
 
 
-def monitor_of(monitor: Any, *, kind: TaskKind, scale: Any) -> Score | None:
+def monitor_of(monitor: str | Score | None, *, kind: TaskKind, scale: Scale | None) -> Score | None:
     """A function of targets and logits, (N, outputs) each, of which the highest value is kept; None for None.
 
     Args:
@@ -49,9 +48,10 @@ def monitor_of(monitor: Any, *, kind: TaskKind, scale: Any) -> Score | None:
         return None
     if monitor == "loss":
         return lambda targets, logits: -score(kind, logits, targets)["val_loss"]
-    found = monitor
     if isinstance(monitor, str):
         found = METRICS[monitor].function if monitor in METRICS else kind.monitors[monitor]
+    else:
+        found = monitor
 
     def in_units(values: np.ndarray) -> np.ndarray:
         if scale is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +33,7 @@ def with_described_optimizer(options: TrainingOptions) -> TrainingOptions:
     return dataclasses.replace(options, optimizer=describe_optimizer(options.optimizer))
 
 
-def describe_optimizer(optimizer: Any) -> OptimizerChoice:
+def describe_optimizer(optimizer: object) -> OptimizerChoice:
     """An optimizer as plain values.
 
     Args:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.cloning import graft
 from kzoo.core.graph.walking import layers_of
 from kzoo.data.image.preprocess import scaling_layers
-from kzoo.data.modalities import MODALITIES, shape_of
+from kzoo.data.modalities import shape_of
 from kzoo.models.assembly import assemble
 from kzoo.models.heads import pool
-from kzoo.setup.arguments import check_head, check_input
-from kzoo.setup.prepare import source_of
+from kzoo.setup.arguments import as_size, check_head
+from kzoo.setup.prepare import ModelLike, source_of
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.records.seen import remember
 
 
 def create_model(
-    name: Any,
+    name: ModelLike,
     *,
     weights: str | Path | None = "auto",
     num_classes: int | None = None,
@@ -69,9 +68,9 @@ def create_model(
         raise ValueError("head= needs num_classes=, the number of its outputs. Got none.")
     source = source_of(name, weights=weights, scaling=scaling)
     card = source.card
-    check_input(MODALITIES[card.modality], size=size, resize=None)
-    source.check(size or card.size)
-    shape = shape_of(card, size or card.size, channels=source.channels)
+    side = as_size(size) or card.size
+    source.check(side)
+    shape = shape_of(card, side, channels=source.channels)
     backbone = _scaled(source.build(shape), scaling=card.scaling, name=scope_of(card.name))
     if num_classes:
         asked = (head or Head()).for_examples(0)

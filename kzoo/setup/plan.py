@@ -6,9 +6,8 @@ import contextlib
 import dataclasses
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -59,7 +58,7 @@ class Plan:
         """The splits; of many labels, those with the most training examples."""
         return self.splits.folded(by="train", every="plan.splits", noun="labels", totals=1)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The plan as plain values, for JSON."""
         return {
             "title": self.title,
@@ -84,7 +83,7 @@ def random_state_kept() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
-def lay_out(prepared: Prepared, *, class_weight: Any = None) -> Plan:
+def lay_out(prepared: Prepared, *, class_weight: str | Mapping[str, float] | None = None) -> Plan:
     """The plan of what was prepared.
 
     Args:
@@ -141,7 +140,9 @@ def _hold(phase: AnyPhase, assembled: Assembled, splits: Splits, available: Cach
     return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
 
 
-def _row(phase: AnyPhase, holding: CachePlan, batch: int, assembled: Assembled, splits: Splits) -> tuple[Any, ...]:
+def _row(
+    phase: AnyPhase, holding: CachePlan, batch: int, assembled: Assembled, splits: Splits
+) -> tuple[str | float | None, ...]:
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)

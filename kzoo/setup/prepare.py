@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -21,18 +21,20 @@ from kzoo.data.sources.reading import read_source
 from kzoo.data.splits import read
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
 from kzoo.models.files.presets import is_preset
 from kzoo.models.pixel_scaling import check_scaling
 from kzoo.models.weights import digest_of
+from kzoo.models.zoo.tfidf import TfidfEmbedding
 from kzoo.results.adapted import Adapted
 from kzoo.results.loading import load
 from kzoo.results.pretrained import Pretrained, seen_by
 from kzoo.setup.arguments import (
     as_size,
     check_head,
-    check_input,
     check_phase,
+    check_resize,
     notes_on_batches,
     notes_on_mixing,
     without_presets,
@@ -42,6 +44,7 @@ from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
 from kzoo.setup.monitor_choice import check_monitor
 from kzoo.setup.optimizer_choice import with_described_optimizer
+from kzoo.specs.card import BackboneSpec
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head
 from kzoo.specs.recipes import auto
@@ -54,6 +57,9 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.losses import resolve_loss
 from kzoo.training.strategies import get_strategy
+
+ModelLike: TypeAlias = str | Path | BackboneSpec | keras.Model | Adapted | Pretrained | Fusion | BackboneSource
+"""Whatever stands for a backbone, as the argument ``model`` of `kzoo.adapt`."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Prepared:
     """
 
     task: Task
-    source: Source | FusedSource
+    source: BackboneSource
     splits: Splits
     head: Head
     preprocessor: Preprocessor
@@ -87,7 +93,7 @@ class Prepared:
     seen: Seen
 
     @property
-    def sparse(self) -> Any:
+    def sparse(self) -> TfidfEmbedding | None:
         """The layer in whose table a linear probe is solved, where its weights are random; else None."""
         return self.assembled.sparse if self.source.weights_name is None else None
 
@@ -98,8 +104,8 @@ class Prepared:
 
 
 def prepare(
-    model: Any,
-    task: Any,
+    model: ModelLike,
+    task: object,
     *,
     options: TrainingOptions,
     weights: str | Path | None,
@@ -135,15 +141,15 @@ def prepare(
         model, choice = choose_model(guessed, examples.columns[guessed], size=size)
     source = source_of(model, weights=weights, scaling=scaling)
     modality = modality_for(source.card, task, known=known)
-    check_input(modality, size=size, resize=resize)
+    check_resize(modality, resize)
     chosen = get_strategy(strategy)
     source.check(size or source.card.size)
     seen = source.seen | (seen or Seen())
     splits = splits or read(task, modality.name, seen=seen, raw=raw)
     head = asked.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
-    fitted: dict[str, Any] = {"size": size, "resize": resize or "crop", "channels": source.channels}
-    preprocessor, notes = modality.fit(source.card, column, **fitted)
+    resize = resize or "crop"
+    preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)
@@ -169,7 +175,7 @@ def prepare(
     return Prepared(task, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
 
 
-def _scripts(source: Source | FusedSource, modality: Modality, column: np.ndarray) -> list[str]:
+def _scripts(source: BackboneSource, modality: Modality, column: np.ndarray) -> list[str]:
     """A warning where the backbone was hardly trained on the scripts of the data; else nothing."""
     if modality.scripts is None or source.weights_name is None:
         return []
@@ -185,7 +191,7 @@ def _resolved(options: TrainingOptions, *, kind: TaskKind, outputs: int) -> Trai
     return dataclasses.replace(options, loss=loss, metrics=metrics)
 
 
-def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = None) -> Source | FusedSource:
+def source_of(model: ModelLike, *, weights: str | Path | None, scaling: str | None = None) -> BackboneSource:
     """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
 
     Args: as of `kzoo.adapt`; ``model`` may also be what this returned.
@@ -215,7 +221,7 @@ def source_of(model: Any, *, weights: str | Path | None, scaling: str | None = N
     return source
 
 
-def _member(model: Any, *, weights: str | Path | None) -> Source:
+def _member(model: ModelLike, *, weights: str | Path | None) -> Source:
     source = source_of(model, weights=weights)
     if not isinstance(source, Source):
         raise TypeError("A member of a fusion must be one backbone. Got a fusion: list all members in one fusion.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
@@ -13,6 +12,7 @@ from kzoo.setup.prepare import Prepared
 from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.run_record import RunRecord
+from kzoo.task_kinds.task_kind import Scale
 from kzoo.training.loop import PhaseResult
 from kzoo.training.selection import phase_to_keep
 
@@ -21,7 +21,7 @@ def conclude(
     prepared: Prepared,
     results: Sequence[PhaseResult],
     *,
-    scale: Any,
+    scale: Scale | None,
     seed: int,
     distilled: DistillationRecord | None = None,
 ) -> Adapted:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kzoo.core.tables import Table
 from kzoo.data.modalities import shape_of
 from kzoo.models.stages import flops
 from kzoo.setup.arguments import as_size
-from kzoo.setup.prepare import source_of
+from kzoo.setup.prepare import ModelLike, source_of
 
 
-def stages(model: Any, *, size: int | None = None) -> Table:
+def stages(model: ModelLike, *, size: int | None = None) -> Table:
     """The groups of a backbone that schedules speak of, besides ``head``.
 
     Args:
@@ -22,7 +20,7 @@ def stages(model: Any, *, size: int | None = None) -> Table:
         One row a stage: layers, parameters, share of the multiply-adds, and the shape that enters it.
     """
     source = source_of(model, weights=None)
-    side: int = as_size(size) or source.card.size
+    side = as_size(size) or source.card.size
     shape = shape_of(source.card, side, channels=source.channels)
     backbone = source.build(shape)
     found = source.stages(backbone)

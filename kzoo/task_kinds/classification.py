@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -23,12 +22,12 @@ from kzoo.task_kinds.linear_solvers import multinomial
 from kzoo.task_kinds.monitors import accuracy_of_classes, auc, balanced_accuracy_of_classes, macro_f1_of_classes
 from kzoo.task_kinds.score_tables import label_table
 from kzoo.task_kinds.statistics import classification_metrics
-from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.task_kinds.task_kind import ServedAnswers, TaskKind
 
 ops = keras.ops
 
 
-def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> list[str]:
+def make_labels(targets: Sequence[object], given: Sequence[str], task: Task) -> list[str]:
     """Those that were given, or the names that the targets are, in their natural order.
 
     Raises:
@@ -47,7 +46,7 @@ def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> lis
     return labels
 
 
-def encode(targets: Sequence[Any], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
+def encode(targets: Sequence[object], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
     """The number of each target's class."""
     index = {label: number for number, label in enumerate(labels)}
     digits = {str(number): number for number in range(len(labels))}
@@ -126,19 +125,19 @@ def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> T
     return label_table(precision_recall_fscore_support(truth, predicted, labels=classes, zero_division=0), labels)
 
 
-def mean_of(logits: Sequence[Any]) -> Any:
+def mean_of(logits: Sequence[Tensor]) -> Tensor:
     """Logits of the mean probabilities, (B, K)."""
     return ops.logsumexp(ops.log_softmax(ops.stack(logits), axis=-1), axis=0) - ops.log(float(len(logits)))
 
 
-def serve(outputs: Tensor, labels: Sequence[str]) -> dict[str, Any]:
+def serve(outputs: Tensor, labels: Sequence[str]) -> dict[str, Tensor]:
     """The name of the most probable class, string (B,), and the probabilities; no name where one is NaN."""
     found = tf.gather(tf.constant(list(labels)), tf.argmax(outputs, axis=1))
     bad = tf.reduce_any(tf.math.is_nan(outputs), axis=1)
     return {"labels": tf.where(bad, "", found), "probabilities": outputs}
 
 
-def served(outputs: np.ndarray, labels: Sequence[str], tolerance: float) -> dict[str, Any]:
+def served(outputs: np.ndarray, labels: Sequence[str], tolerance: float) -> ServedAnswers:
     """The probabilities, and by row the names of the classes that are as good as most probable."""
     near = outputs >= outputs.max(axis=1, keepdims=True) - 2 * tolerance
     names = [{labels[place] for place in np.flatnonzero(row).tolist()} for row in near]

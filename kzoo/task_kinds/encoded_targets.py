@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +22,7 @@ class EncodedTargets:
 
 
 def encode_rows(
-    targets: Sequence[Any], outputs: int, read: Callable[[Any], Sequence[float] | np.ndarray | str]
+    targets: Sequence[object], outputs: int, read: Callable[[object], Sequence[float] | np.ndarray | str]
 ) -> EncodedTargets:
     """A row of numbers for each target.
 

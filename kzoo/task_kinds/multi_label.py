@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -22,12 +21,12 @@ from kzoo.task_kinds.linear_solvers import one_vs_rest
 from kzoo.task_kinds.monitors import accuracy_of_labels, auc, balanced_accuracy_of_labels, macro_f1_of_labels
 from kzoo.task_kinds.score_tables import label_table
 from kzoo.task_kinds.statistics import multi_label_metrics
-from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.task_kinds.task_kind import ServedAnswers, TaskKind
 
 ops = keras.ops
 
 
-def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> list[str]:
+def make_labels(targets: Sequence[object], given: Sequence[str], task: Task) -> list[str]:
     """Those that were given, or the names that occur, in their natural order; of zeros and ones their positions.
 
     Raises:
@@ -39,7 +38,7 @@ def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> lis
     return labels
 
 
-def _labels_of(targets: Sequence[Any], task: Task) -> list[str]:
+def _labels_of(targets: Sequence[object], task: Task) -> list[str]:
     found: set[str] = set()
     for target in targets:
         names = _names(target, task)
@@ -49,7 +48,7 @@ def _labels_of(targets: Sequence[Any], task: Task) -> list[str]:
     return sorted(found, key=natural_order)
 
 
-def _names(target: Any, task: Task) -> list[str] | None:
+def _names(target: object, task: Task) -> list[str] | None:
     """The labels of one example as names, or None where they are not given by name."""
     if isinstance(target, bytes):
         target = target.decode("utf-8", errors="replace")
@@ -62,11 +61,11 @@ def _names(target: Any, task: Task) -> list[str] | None:
     return None
 
 
-def encode(targets: Sequence[Any], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
+def encode(targets: Sequence[object], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
     """A 1 for each label that a target has, else a 0."""
     index = {label: number for number, label in enumerate(labels)}
 
-    def read(target: Any) -> Sequence[float] | np.ndarray | str:
+    def read(target: object) -> Sequence[float] | np.ndarray | str:
         if (names := _names(target, task)) is not None:
             unknown = [name for name in names if name not in index]
             row = np.zeros(len(labels), np.float32)
@@ -138,21 +137,21 @@ def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> T
     return label_table(scores, labels)
 
 
-def mean_of(logits: Sequence[Any]) -> Any:
+def mean_of(logits: Sequence[Tensor]) -> Tensor:
     """Logits of the mean probabilities, (B, K)."""
     stack = ops.stack(logits)
     yes, no = (ops.logsumexp(ops.log_sigmoid(sign * stack), axis=0) for sign in (1.0, -1.0))
     return yes - no
 
 
-def serve(outputs: Tensor, labels: Sequence[str]) -> dict[str, Any]:
+def serve(outputs: Tensor, labels: Sequence[str]) -> dict[str, Tensor]:
     """The names of the labels of 0.5 or more, joined by commas, string (B,), and the probabilities."""
     on = outputs >= 0.5
     kept = tf.ragged.boolean_mask(tf.broadcast_to(tf.constant(list(labels)), tf.shape(on)), on)
     return {"labels": tf.strings.reduce_join(kept, axis=1, separator=","), "probabilities": outputs}
 
 
-def served(outputs: np.ndarray, labels: Sequence[str], tolerance: float) -> dict[str, Any]:
+def served(outputs: np.ndarray, labels: Sequence[str], tolerance: float) -> ServedAnswers:
     """The probabilities, and by row each list of names that labels as good as at 0.5 allow."""
     rows = []
     for row in outputs:

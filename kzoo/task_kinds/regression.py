@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,10 +14,10 @@ from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.encoded_targets import EncodedTargets, encode_rows
 from kzoo.task_kinds.linear_solvers import ridge
 from kzoo.task_kinds.statistics import regression_metrics
-from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.task_kinds.task_kind import Scale, TaskKind
 
 
-def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> list[str]:
+def make_labels(targets: Sequence[object], given: Sequence[str], task: Task) -> list[str]:
     """Those that were given, where there are as many as values; else ``value``, or ``value 0``, ``value 1``...
 
     Raises:
@@ -32,17 +31,17 @@ def make_labels(targets: Sequence[Any], given: Sequence[str], task: Task) -> lis
     return ["value"] if len(rows[0]) == 1 else [f"value {index}" for index in range(len(rows[0]))]
 
 
-def _what_it_holds(targets: Sequence[Any], task: Task) -> str:
+def _what_it_holds(targets: Sequence[object], task: Task) -> str:
     """What stands where numbers are wanted."""
     where = f"column {task.label!r}" if isinstance(task.label, str) else "the data"
     texts = [each for each in targets if isinstance(each, str | bytes) and each.strip()]
     return f"{where} holds text, as {texts[0]!r}" if texts else f"{where} holds none"
 
 
-def encode(targets: Sequence[Any], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
+def encode(targets: Sequence[object], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:
     """The values of each target."""
 
-    def read(target: Any) -> list[float] | str:
+    def read(target: object) -> list[float] | str:
         numbers = numbers_of(target)
         if not numbers:
             return "no target"
@@ -85,7 +84,7 @@ def by_label(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> T
     return Table(("value", "mean absolute error"), rows)
 
 
-def output_layer(scale: tuple[Sequence[float], Sequence[float]] | None) -> keras.layers.Layer:
+def output_layer(scale: Scale | None) -> keras.layers.Layer:
     """Standardised values to values."""
     mean, deviation = scale or ((0.0,), (1.0,))
     return keras.layers.Rescaling(list(deviation), offset=list(mean), name="values", dtype="float32")

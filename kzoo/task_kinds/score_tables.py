@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from kzoo.core.tables import Table
 
 
-def label_table(scores: Sequence[Any], labels: Sequence[str]) -> Table:
+def label_table(scores: Sequence[np.ndarray], labels: Sequence[str]) -> Table:
     """Precision, recall, F1 and number of examples of each label.
 
     Args:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import keras
 import numpy as np
 
 from kzoo.core.intervals import Metric
 from kzoo.core.tables import Table
+from kzoo.core.tensors import Tensor
 from kzoo.specs.task import Task
 from kzoo.task_kinds.encoded_targets import EncodedTargets
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, float, float], tuple[np.ndarray, np.ndarray]]
 """From features (N, C), targets (N, outputs), weights (N,), an inverse penalty and a tolerance to kernel (C, outputs)
@@ -20,6 +24,16 @@ and bias (outputs,). Called again with another penalty, it goes on from the last
 
 Score = Callable[[np.ndarray, np.ndarray], float]
 """From rows of truth and of outputs, (N, outputs) each, to a number; higher is better."""
+
+
+Scale: TypeAlias = tuple[Sequence[float], Sequence[float]]
+"""Mean and standard deviation of targets, (outputs,) each."""
+
+Label: TypeAlias = str | tuple[str, ...]
+"""The name of a target: a label, or values as text; a tuple of labels where there may be several."""
+
+ServedAnswers: TypeAlias = dict[str, np.ndarray | Sequence[set[str]]]
+"""What a served model may answer, by name: numbers (B, ...), or for each example the set of texts that are right."""
 
 
 class Metrics(Protocol):
@@ -106,15 +120,15 @@ class TaskKind:
     metric_names: Sequence[str]
     monitors: Mapping[str, Score]
 
-    make_labels: Callable[[Sequence[Any], Sequence[str], Task], list[str]]
-    encode: Callable[[Sequence[Any], Sequence[str], Task, bool], EncodedTargets]
-    name_targets: Callable[[np.ndarray, Sequence[str]], Sequence[Any]]
+    make_labels: Callable[[Sequence[object], Sequence[str], Task], list[str]]
+    encode: Callable[[Sequence[object], Sequence[str], Task, bool], EncodedTargets]
+    name_targets: Callable[[np.ndarray, Sequence[str]], Sequence[Label]]
     as_rows: Callable[[np.ndarray, int], np.ndarray]
     sample: Callable[[int], tuple[np.ndarray, np.ndarray]]
     outputs_of: Callable[[np.ndarray], np.ndarray]
 
     loss: Callable[[float], keras.losses.Loss]
-    distance: Callable[[Any, Any, float], Any]
+    distance: Callable[[Tensor, Tensor, float], Tensor]
     example_losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
     example_hits: Callable[[np.ndarray, np.ndarray], np.ndarray | None]
     constant_logits: Callable[[np.ndarray, int], np.ndarray]
@@ -128,13 +142,13 @@ class TaskKind:
     by_label: Callable[[np.ndarray, np.ndarray, Sequence[str]], Table]
     label_counts: Callable[[np.ndarray, int], np.ndarray] | None
     confusion: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
-    plot: Callable[[np.ndarray, np.ndarray, Sequence[str]], Any]
+    plot: Callable[[np.ndarray, np.ndarray, Sequence[str]], Figure]
     log_loss: Callable[[np.ndarray, np.ndarray, float], float] | None
     targets_of: Callable[[np.ndarray], np.ndarray]
-    mean_of: Callable[[Sequence[Any]], Any]
-    output_layer: Callable[[tuple[Sequence[float], Sequence[float]] | None], keras.layers.Layer]
-    serve: Callable[[Any, Sequence[str]], dict[str, Any]]
-    served: Callable[[np.ndarray, Sequence[str], float], dict[str, Any]]
+    mean_of: Callable[[Sequence[Tensor]], Tensor]
+    output_layer: Callable[[Scale | None], keras.layers.Layer]
+    serve: Callable[[Tensor, Sequence[str]], dict[str, Tensor]]
+    served: Callable[[np.ndarray, Sequence[str], float], ServedAnswers]
     merit: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 
     @property

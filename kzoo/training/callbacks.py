@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import keras
 import numpy as np
 
 from kzoo.core.progress import ProgressBar
+from kzoo.core.tensors import Logs
 from kzoo.specs.phases import Phase
 from kzoo.training.optimizers import rate_at
 from kzoo.training.selection import WeightsState, beats, epoch_to_keep
@@ -31,13 +32,13 @@ class Rate(_OnModel):
         super().__init__()
         self.phase, self.steps, self.step, self.rate = phase, steps, 0, 0.0
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Sets the rate of this step."""
         self.rate = rate_at(self.step, phase=self.phase, steps=self.steps)
         self.trained.optimizer.learning_rate = self.rate
         self.step += 1
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Adds the rate to the logs."""
         if logs is not None:
             logs["learning_rate"] = self.rate
@@ -59,10 +60,10 @@ class KeepBest(_OnModel):
         self.measure, self.limit, self.patience = measure, limit, patience
         self.best: tuple[WeightsState, list[np.ndarray]] | None = None
         self.last: tuple[WeightsState, list[np.ndarray]] | None = None
-        self.history: list[dict[str, Any]] = []
+        self.history: list[dict[str, float]] = []
         self.waited = 0
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measures, adds to the logs, remembers."""
         logs = logs if logs is not None else {}
         state, trained = self.measure(), float(logs.get("loss", 0.0))
@@ -108,7 +109,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.bar, self.size, self.epochs = bar, size, epochs
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """An epoch further, with its scores."""
         shown = [f"{name} {value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"]
         self.bar.report(", ".join([f"epoch {epoch + 1} of {self.epochs}", *shown]))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -37,11 +37,11 @@ class Split:
         groups: what each example belongs to, or none.
     """
 
-    load: Callable[[Any, str, Any], Any]
-    finish: Callable[..., tuple[Any, Any]]
+    load: Callable[[Tensor, str, Tensor], Tensor]
+    finish: Callable[..., tuple[Tensor, Tensor]]
     digests: Sequence[str]
     targets: np.ndarray
-    verify: Callable[[Any], None] = lambda indices: None
+    verify: Callable[[Iterable[int]], None] = lambda indices: None
     taught: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: Sequence[str] = ()
 
@@ -59,7 +59,7 @@ class Split:
 
 
 @contextlib.contextmanager
-def verified(split: Split, indices: Tensor) -> Iterator[None]:
+def verified(split: Split, indices: Iterable[int]) -> Iterator[None]:
     """While examples of a split are read; also what TensorFlow raises of a file that is gone is told by `verify`."""
     try:
         yield
@@ -88,12 +88,12 @@ class Feed:
 
     train: Split
     held: Split
-    key: Callable[[str], Mapping[str, Any]]
+    key: Callable[[str], Mapping[str, object]]
     mixes: Callable[[str], bool]
     class_weights: np.ndarray | None
     kind: TaskKind
     seed: int
-    loss: Any = None
+    loss: keras.losses.Loss | None = None
     monitor: Callable[[np.ndarray, np.ndarray], float] | None = None
 
     def weights(self, targets: Tensor) -> Tensor:
@@ -102,12 +102,12 @@ class Feed:
             return tf.ones(tf.shape(targets)[0])
         return tf.linalg.matvec(targets, self.class_weights)
 
-    def order(self, epoch: Any) -> Any:
+    def order(self, epoch: Tensor) -> Tensor:
         """The order of the training examples in an epoch, int64 (N,)."""
         return ordered(len(self.train), self.seed, epoch)
 
 
-def ordered(size: int, seed: int, epoch: Any) -> Any:
+def ordered(size: int, seed: int, epoch: Tensor) -> Tensor:
     """The order of `size` examples in an epoch, int64 (size,), that follows from the seed of the run."""
     pair = tf.stack([seed, tf.cast(epoch, tf.int32)])
     return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=pair)
@@ -125,10 +125,10 @@ def read(split: Split, indices: Tensor, augmentation: str, numbers: Sequence[int
     """
     targets = tf.constant(split.targets)
 
-    def load(index: Tensor) -> Tensor:
+    def load(index: Tensor) -> tuple[Tensor, Tensor]:
         return split.load(index, augmentation, list(numbers)), tf.gather(targets, index)
 
-    def finish(turn: Tensor, batched: Any) -> Tensor:
+    def finish(turn: Tensor, batched: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         versions, wanted = batched
         return split.finish(versions, wanted, augmentation, numbers=list(numbers), turn=turn)
 

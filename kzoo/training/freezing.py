@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.walking import within
 
+Groups = Mapping[str, Sequence[keras.Operation]]
+"""Layers and other operations by group, from input to head."""
 
-def set_trainable(groups: Mapping[str, Sequence[Any]], trained: Iterable[str], *, batch_norm: bool) -> None:
+
+def set_trainable(groups: Groups, trained: Iterable[str], *, batch_norm: bool) -> None:
     """Sets every layer's flag: on in the groups of `trained`, off elsewhere; BatchNorm on only if `batch_norm`.
 
     A frozen BatchNorm runs with its moving statistics and keeps them; a call argument would not (Keras 3.15). The
@@ -23,7 +25,7 @@ def set_trainable(groups: Mapping[str, Sequence[Any]], trained: Iterable[str], *
                 _set(operation, name in trained, batch_norm=batch_norm)
 
 
-def batch_norms(operations: Iterable[Any]) -> list[Any]:
+def batch_norms(operations: Iterable[keras.Operation]) -> list[keras.layers.BatchNormalization]:
     """The BatchNormalization layers among operations, and inside them."""
     layers = [each for operation in operations if isinstance(operation, keras.Layer) for each in within(operation)]
     return [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
+from kzoo.core.tensors import Tensor
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
-from kzoo.training.freezing import set_trainable
+from kzoo.training.freezing import Groups, set_trainable
 from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
-from kzoo.training.phase import PhaseOutcome, fit_tail, solve_head, solve_sparse_head
+from kzoo.training.phase import PhaseOutcome, SparseTable, fit_tail, solve_head, solve_sparse_head
 from kzoo.training.runtime import LOG
 from kzoo.training.selection import WeightsState, phase_to_keep
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
-
-Groups = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class PhaseResult:
     scores: Mapping[str, float]
     diverged: str
     stopped: str
-    history: list[dict[str, Any]]
+    history: list[dict[str, float]]
     seconds: float
     trunk_seconds: float
     weights: list[np.ndarray] = field(repr=False)
@@ -68,14 +67,13 @@ def train(
     model: keras.Model,
     *,
     groups: Groups,
-    cuts: Groups,
+    cuts: Mapping[str, Sequence[Tensor]],
     feed: Feed,
     schedule: Schedule,
-    fold: Callable[..., keras.Model],
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     precision: str | None = None,
-    sparse: Any = None,
+    sparse: SparseTable | None = None,
 ) -> list[PhaseResult]:
     """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
 
@@ -87,7 +85,6 @@ def train(
         cuts: the tensors that enter each group.
         feed: the data.
         schedule: the phases.
-        fold: see `kzoo.core.graph.folding.fold`.
         strategy: where it runs; the model was built in its scope.
         callbacks: Keras callbacks; all phases that take gradient steps are one run to them, see `UserCallbacks`.
         precision: dtype policy in which gradient steps compute; None: that of each layer. ``"float32"``: activations
@@ -166,7 +163,7 @@ class _Loop:
     users: UserCallbacks
     precision: str | None
 
-    def run(self, phases: Sequence[AnyPhase], *, label: str, sparse: Any = None) -> PhaseResult:
+    def run(self, phases: Sequence[AnyPhase], *, label: str, sparse: SparseTable | None = None) -> PhaseResult:
         """Trains the first of the phases that are still to come; with `sparse`, a probe, in that layer's table."""
         phase, feed, started = phases[0], self.activations.feed, time.perf_counter()
         before = self.model.get_weights()
@@ -202,7 +199,7 @@ class _Loop:
             weights=self.model.get_weights(),
         )
 
-    def _train(self, phase: AnyPhase, bar: ProgressBar, sparse: Any) -> PhaseOutcome:
+    def _train(self, phase: AnyPhase, bar: ProgressBar, sparse: SparseTable | None) -> PhaseOutcome:
         if not isinstance(phase, Phase):
             bar.state("fitting the linear probe")
             head = self.groups["head"]
@@ -228,9 +225,9 @@ class _Loop:
 class _Optimizers:
     """One optimizer of each kind, made while nothing is frozen, so that its state outlives every phase."""
 
-    def __init__(self, variables: Sequence[Any], strategy: tf.distribute.Strategy) -> None:
+    def __init__(self, variables: Sequence[keras.Variable], strategy: tf.distribute.Strategy) -> None:
         self.variables, self.strategy = variables, strategy
-        self.made: dict[tuple[str, Any], keras.optimizers.Optimizer] = {}
+        self.made: dict[tuple[str, object], keras.optimizers.Optimizer] = {}
 
     def get(self, phase: Phase, groups: Groups) -> keras.optimizers.Optimizer:
         """The optimizer of a phase, with its rate for each group."""

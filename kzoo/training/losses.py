@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -30,11 +31,14 @@ def build_loss(kind: TaskKind, *, label_smoothing: float | str = 0.0) -> keras.l
     return kind.loss(kind.smoothing if isinstance(label_smoothing, str) else label_smoothing)
 
 
-LOSSES: dict[str, Any] = {}
+AnyLoss: TypeAlias = keras.losses.Loss | Callable[[Tensor, Tensor], Tensor]
+"""A Keras loss, or a callable of truth and logits, (B, outputs) each, that returns a loss for each example, (B,)."""
+
+LOSSES: dict[str, AnyLoss] = {}
 """Losses that `register_loss` added, by name."""
 
 
-def register_loss(name: str, loss: Any) -> None:
+def register_loss(name: str, loss: AnyLoss) -> None:
     """Makes ``loss=name`` train with `loss`, wherever a loss is asked for.
 
     Args:
@@ -69,7 +73,7 @@ def _is_named_by_keras(name: str) -> bool:
         return False
 
 
-def resolve_loss(loss: Any, *, kind: TaskKind, outputs: int) -> keras.losses.Loss:
+def resolve_loss(loss: str | AnyLoss, *, kind: TaskKind, outputs: int) -> keras.losses.Loss:
     """A loss of the user's, tried on a few zeros.
 
     Args:
@@ -111,7 +115,7 @@ def resolve_loss(loss: Any, *, kind: TaskKind, outputs: int) -> keras.losses.Los
     return wrapped
 
 
-def _attempt(loss: keras.losses.Loss, targets: np.ndarray) -> tuple[Any, Any]:
+def _attempt(loss: keras.losses.Loss, targets: np.ndarray) -> tuple[Tensor, Tensor]:
     """The loss of logits of 0, and its gradient by them, in a graph, as `fit` computes them."""
     weights = tf.ones(len(targets))
 
@@ -124,7 +128,7 @@ def _attempt(loss: keras.losses.Loss, targets: np.ndarray) -> tuple[Any, Any]:
     return tf.function(run, autograph=False)(tf.zeros_like(targets))
 
 
-def _wants_probabilities(loss: Any) -> bool:
+def _wants_probabilities(loss: AnyLoss) -> bool:
     """Whether a Keras loss, as an object or a function, takes its input for probabilities."""
     if isinstance(loss, _OF_PROBABILITIES):
         return True
@@ -140,7 +144,7 @@ def _wants_probabilities(loss: Any) -> bool:
 _OF_PROBABILITIES = (keras.losses.KLDivergence, keras.losses.Dice, keras.losses.Tversky)
 
 
-def _named_loss(name: str) -> Any:
+def _named_loss(name: str) -> AnyLoss:
     """The loss of a name, on logits where it can choose."""
     if name in LOSSES:
         return LOSSES[name]
@@ -163,7 +167,7 @@ def _named_loss(name: str) -> Any:
 class CallableLoss(keras.losses.Loss):
     """The loss that a callable gives for each example, (B,); it has the callable's name, or the one it goes by."""
 
-    def __init__(self, function: Any, *, name: Any = None) -> None:
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], *, name: object = None) -> None:
         known = name if isinstance(name, str) else getattr(function, "__name__", type(function).__name__)
         # TensorFlow takes no other letters, as those of "<lambda>", in the name of a loss.
         super().__init__(name=re.sub(r"\W", "", known))
@@ -187,7 +191,7 @@ class Distillation(keras.losses.Loss):
         alpha: weight of the loss on the labels, in [0, 1]; the loss on the teacher's logits has the rest.
     """
 
-    def __init__(self, kind: str, *, temperature: float = 2.0, alpha: float = 0.1, **options: Any) -> None:
+    def __init__(self, kind: str, *, temperature: float = 2.0, alpha: float = 0.1, **options: object) -> None:
         super().__init__(**options)
         self.kind, self.temperature, self.alpha = kind, temperature, alpha
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.keras_internals import momentum_product, variable_index, variable_path
 from kzoo.core.graph.walking import within
+from kzoo.core.tensors import Config, Tensor
 from kzoo.specs.group_patterns import depths_of
 from kzoo.specs.phases import Phase
+from kzoo.training.freezing import Groups
 
 
 def build_optimizer(
-    name: str, variables: Sequence[Any], options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()
+    name: str, variables: Sequence[keras.Variable], options: Mapping[str, object] | Sequence[tuple[str, object]] = ()
 ) -> keras.optimizers.Optimizer:
     """An optimizer that knows all variables that any phase will train, so that its state survives every phase.
 
@@ -51,11 +52,11 @@ class _Grouped(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: Any,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
         *,
         factors: Mapping[str, float] | None = None,
         decays: Mapping[str, float] | None = None,
-        **options: Any,
+        **options: object,
     ) -> None:
         super().__init__(learning_rate, **options)
         self.set_groups(factors or {}, decays=decays or {})
@@ -69,7 +70,7 @@ class _Grouped(keras.optimizers.Optimizer):
         """
         self._factors, self._decays = dict(factors), dict(decays)
 
-    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         """One step of one variable, at its own rate."""
         path = variable_path(self, variable)
         rate = learning_rate * self._factors.get(path, 1.0)
@@ -77,7 +78,7 @@ class _Grouped(keras.optimizers.Optimizer):
             self.assign_sub(variable, keras.ops.cast(variable * rate * self._decays[path], variable.dtype))
         super().update_step(gradient, variable, rate)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the optimizer."""
         return super().get_config() | {"factors": dict(self._factors), "decays": dict(self._decays)}
 
@@ -89,21 +90,21 @@ class _StepsOfEach(keras.optimizers.Optimizer):
     unfrozen after 1000 steps start at zero, and its steps would be up to 5 times too long.
     """
 
-    _own: Any = None
+    _own: Tensor | None = None
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Tensor:
         """Steps made before: within `update_step` those of the variable, else those of the optimizer."""
         return super().iterations if self._own is None else self._own
 
-    def build(self, var_list: Sequence[Any]) -> None:
+    def build(self, var_list: Sequence[keras.Variable]) -> None:
         """Makes the moments, and a count of steps, float32 (), for each variable."""
         if self.built:
             return
         super().build(var_list)
         self._steps = [self.add_variable((), dtype="float32", name="steps") for _ in var_list]
 
-    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         """One step of one variable, corrected by how many it has made."""
         steps = self._steps[variable_index(self, variable)]
         self._own = keras.ops.cast(steps, "float32")
@@ -123,14 +124,14 @@ class GroupedAdam(_Grouped, _StepsOfEach, keras.optimizers.Adam):
 class GroupedNadam(_Grouped, _StepsOfEach, keras.optimizers.Nadam):
     """Nadam with a rate for each group and decoupled decay."""
 
-    def build(self, var_list: Sequence[Any]) -> None:
+    def build(self, var_list: Sequence[keras.Variable]) -> None:
         """Makes the moments, and the product of the momenta so far, float32 (), for each variable."""
         if self.built:
             return
         super().build(var_list)
         self._products = [self.add_variable((), initializer="ones", name="product") for _ in var_list]
 
-    def update_step(self, gradient: Any, variable: keras.Variable, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
         """One step of one variable, with a course of the momentum of its own."""
         index = variable_index(self, variable)
         step = keras.ops.cast(self._steps[index], "float32") + 1.0
@@ -189,11 +190,11 @@ _CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {
 }
 """By name in a phase. AdamW is Adam with a weight decay, which is the phase's."""
 
-DEFAULTS: dict[str, dict[str, Any]] = {"sgd": {"momentum": 0.9, "nesterov": True}}
+DEFAULTS: dict[str, Config] = {"sgd": {"momentum": 0.9, "nesterov": True}}
 """What a name stands for, where that is not Keras's own."""
 
 
-def rates_of(groups: Mapping[str, Sequence[Any]], decay: float) -> dict[str, float]:
+def rates_of(groups: Groups, decay: float) -> dict[str, float]:
     """The share of the rate of each variable, by its path: `decay` for each group between it and the head.
 
     Args:
@@ -209,7 +210,7 @@ def rates_of(groups: Mapping[str, Sequence[Any]], decay: float) -> dict[str, flo
     }
 
 
-def kernels_of(groups: Mapping[str, Sequence[Any]]) -> list[str]:
+def kernels_of(groups: Groups) -> list[str]:
     """Paths of the kernels: the weights of layers, but for biases, normalization, and tables of embeddings."""
     layers = [layer for operations in groups.values() for operation in operations for layer in within(operation)]
     # A layer comes before those inside of it: the last one to claim a variable is its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -19,13 +19,27 @@ from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
 from kzoo.training.feed import Feed, Split, read
-from kzoo.training.linear_probe import solve
+from kzoo.training.linear_probe import ProbeSolution, solve
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
 from kzoo.training.sparse.sparse_features import BLOCKS, count_terms
-from kzoo.training.sparse.sparse_probe import SparseTexts, solve_sparse
+from kzoo.training.sparse.sparse_probe import SparseSolution, SparseTexts, solve_sparse
 from kzoo.training.strategies import whole_batch
+
+
+class SparseTable(Protocol):
+    """A layer from token ids (B, T) to TF-IDF times a table, as `kzoo.models.zoo.tfidf.TfidfEmbedding` is."""
+
+    buckets: int
+    """Rows of the table."""
+
+    width: int
+    """Columns of the table."""
+
+    def set_weights(self, weights: list[np.ndarray], /) -> None:
+        """Sets the table, float32 (buckets, width), and the inverse document frequencies, float32 (buckets,)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,12 +56,12 @@ class PhaseOutcome:
 
     state: WeightsState | None
     scores: Mapping[str, float]
-    history: list[dict[str, Any]]
+    history: list[dict[str, float]]
     diverged: str = ""
     stopped: bool = False
 
 
-def solve_head(phase: LinearProbe, head: Sequence[Any], activations: Activations) -> PhaseOutcome:
+def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations: Activations) -> PhaseOutcome:
     """Solves a linear head on cached features and puts it in."""
     layers = _linear_layers(head)
     feed = activations.feed
@@ -62,7 +76,9 @@ def solve_head(phase: LinearProbe, head: Sequence[Any], activations: Activations
     return _solved(solution, logits, feed, {"C": solution.strength})
 
 
-def solve_sparse_head(phase: LinearProbe, sparse: Any, head: Sequence[Any], feed: Feed) -> PhaseOutcome:
+def solve_sparse_head(
+    phase: LinearProbe, sparse: SparseTable, head: Sequence[keras.Operation], feed: Feed
+) -> PhaseOutcome:
     """Solves a linear model of token ids and puts it in: into a table of embeddings, whose first columns are logits.
 
     Args:
@@ -88,7 +104,7 @@ def solve_sparse_head(phase: LinearProbe, sparse: Any, head: Sequence[Any], feed
     return _solved(solution, logits, feed, {"C": solution.strength, "words": words, "pieces": pieces})
 
 
-def _linear_layers(head: Sequence[Any]) -> list[Any]:
+def _linear_layers(head: Sequence[keras.Operation]) -> list[keras.layers.Layer]:
     """The layers with weights of a linear head: the one that standardises, and the dense one."""
     layers = [layer for layer in head if getattr(layer, "weights", ())]
     if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
@@ -96,7 +112,9 @@ def _linear_layers(head: Sequence[Any]) -> list[Any]:
     return layers
 
 
-def _solved(solution: Any, logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, Any]) -> PhaseOutcome:
+def _solved(
+    solution: ProbeSolution | SparseSolution, logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, float]
+) -> PhaseOutcome:
     """What a probe came to, of its logits on validation, if there are any, and of what was chosen."""
     if logits is None:
         state = unmeasured([solution.kernel, solution.bias])
@@ -198,7 +216,7 @@ def computing_in(model: keras.Model, precision: str | None) -> Iterator[None]:
             layer.dtype_policy = policy
 
 
-def _divergence(phase: Phase, last: Mapping[str, Any], *, kept: bool) -> str:
+def _divergence(phase: Phase, last: Mapping[str, float], *, kept: bool) -> str:
     """How a phase ended, of the logs of its last epoch, and what to do."""
     losses = f"loss {last['loss']:.3g}"
     if "val_loss" in last:

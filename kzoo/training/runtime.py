@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.graph.calling import compiled
+from kzoo.core.tensors import Tensor
 
 TOLERANCE = 1e-4
 """Largest difference from the Keras model that is accepted, relative to the largest output."""
@@ -53,12 +53,12 @@ class Runtime:
     call: Call
     halve: Callable[[], Call] | None = None
 
-    def __call__(self, *inputs: Any) -> list[np.ndarray]:
+    def __call__(self, *inputs: Tensor) -> list[np.ndarray]:
         """The outputs for some inputs."""
         return self.call(*inputs)
 
 
-def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], sample: Sequence[Any]) -> Runtime:
+def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], sample: Sequence[Tensor]) -> Runtime:
     """The model's outputs by the fastest runtime that agrees with Keras on a sample.
 
     OpenVINO in float32 (extra ``openvino``; on CPU), else the folded model as a TensorFlow graph, else the model
@@ -100,7 +100,7 @@ def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], s
     return best
 
 
-def _seconds(call: Call, sample: Sequence[Any]) -> float:
+def _seconds(call: Call, sample: Sequence[Tensor]) -> float:
     """The least of three times."""
     times = []
     for _ in range(3):
@@ -139,7 +139,7 @@ def has_bfloat16() -> bool:
     return any(FLAGS & set(line.split()) for line in lines if line.startswith("flags"))
 
 
-def in_bfloat16(exact: Runtime, *, sample: Sequence[Any]) -> Runtime:
+def in_bfloat16(exact: Runtime, *, sample: Sequence[Tensor]) -> Runtime:
     """A runtime in bfloat16, where on a sample its outputs are finite and nearly those of an exact one.
 
     Args:
@@ -210,7 +210,7 @@ def graph_call(model: keras.Model) -> Call:
 def _in_parts(call: Call, *, size: int) -> Call:
     """A call that takes a large batch a few examples at a time: their activations stay in the processor's cache."""
 
-    def whole(*inputs: Any) -> list[np.ndarray]:
+    def whole(*inputs: Tensor) -> list[np.ndarray]:
         arrays = [np.asarray(each) for each in inputs]
         starts = range(0, len(arrays[0]), size)
         parts = [call(*(array[start : start + size] for array in arrays)) for start in starts]

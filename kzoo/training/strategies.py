@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
+import keras
 import tensorflow as tf
 
 NAMES = ("auto", "one", "mirrored")
@@ -55,7 +55,9 @@ def whole_batch(batch_size: int, examples: int, strategy: tf.distribute.Strategy
     return batch
 
 
-def refuse_unsynchronized(batch_norms: Sequence[Any], strategy: tf.distribute.Strategy) -> None:
+def refuse_unsynchronized(
+    batch_norms: Sequence[keras.layers.BatchNormalization], strategy: tf.distribute.Strategy
+) -> None:
     """Raises where BatchNorm would train on several replicas without sharing its statistics.
 
     Keras 3.15 then keeps the moving statistics of one replica, and a reloaded model differs from the live one.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import keras
 from keras.callbacks import Callback
 
+from kzoo.core.tensors import Logs
 from kzoo.task_kinds.task_kind import TaskKind
 
 DIRECTIONS = {
@@ -100,7 +100,7 @@ class _OneRun(Callback):
         # Keras waits for the logs of each step where a callback asks for them, and else need not.
         self.async_safe = not any(_sees_steps(each) for each in callbacks)
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: keras.Model) -> None:
         super().set_model(model)
         for each in self.callbacks:
             if self.begun and isinstance(each, keras.callbacks.TensorBoard):
@@ -109,19 +109,19 @@ class _OneRun(Callback):
             else:
                 each.set_model(model)
 
-    def set_params(self, params: Any) -> None:
+    def set_params(self, params: Mapping[str, int | None]) -> None:
         super().set_params(params)
         for each in self.callbacks:
             each.set_params({**params, "epochs": self.epochs})
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self.here = 0
         if not self.begun:
             self.begun = True
             for each in self.callbacks:
                 each.on_train_begin(logs)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         self.done += self.here
 
     def finish(self) -> None:
@@ -129,21 +129,21 @@ class _OneRun(Callback):
         for each in self.callbacks if self.begun else ():
             each.on_train_end(self.logs)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         for each in self.callbacks:
             each.on_epoch_begin(self.done + epoch, logs)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         # With what kzoo measured, which Keras's logs at the end of training are without.
         self.here, self.logs = epoch + 1, logs
         for each in self.callbacks:
             each.on_epoch_end(self.done + epoch, logs)
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         for each in self.callbacks:
             each.on_train_batch_begin(batch, logs)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         for each in self.callbacks:
             each.on_train_batch_end(batch, logs)
 

@@ -204,12 +204,21 @@ def test_numbers_are_distilled_on_the_scale_of_the_task(student, arrays, make_ba
     [
         ({"target": "soul"}, "target must be"),
         ({"temperature": 0.0}, "temperature must be"),
-        ({"alpha": 2.0}, "alpha in"),
+        ({"temperature": "2"}, "temperature must be a float"),
+        ({"alpha": "0.1"}, "alpha must be a float"),
+        ({"alpha": 2.0}, "alpha must be"),
     ],
 )
 def test_what_makes_no_sense_is_refused(teacher, student, arguments, error):
     with pytest.raises(ValueError, match=error):
         kzoo.distill(teacher, student, **arguments)
+
+
+def test_an_argument_that_distill_does_not_have_is_named():
+    with pytest.raises(TypeError, match=r"distill\(\) has no argument 'epochs'\. The arguments are: teacher, student"):
+        kzoo.distill("teacher", "student", epochs="x")
+    with pytest.raises(TypeError, match=r"has no argument 'temprature'\. Did you mean 'temperature'\?"):
+        kzoo.distill("teacher", "student", temprature=3.0)
 
 
 def test_a_teacher_of_logits_is_adapted_and_knows_the_labels(teacher, student, arrays):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kzoo.core.graph.folding import fold
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.task_kinds.classification import CLASSIFICATION
@@ -73,7 +72,6 @@ def run(*phases, class_weights=None, held=32, callbacks=(), **options):
         cuts={"stage1": [inputs], "head": [x]},
         feed=feed,
         schedule=Schedule(phases),
-        fold=fold,
         strategy=get_strategy("one"),
         callbacks=callbacks,
     )

@@ -78,7 +78,7 @@ def _datasets(root: h5py.File, name: str) -> Iterator[tuple[str, h5py.Dataset]]:
             path = f"{place}/{key}"[:200]
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise ValueError(f"{name}: {path} is a link to another place or file. It is refused.")
-            node: Any = group[key]
+            node = group[key]
             address = h5py.h5o.get_info(node.id).addr
             if address in seen:
                 continue

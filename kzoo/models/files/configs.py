@@ -8,11 +8,11 @@ import math
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.walking import operations_of
+from kzoo.core.tensors import Shape
 from kzoo.specs.checked_json import MEGABYTE
 
 LARGEST = 64 * MEGABYTE
@@ -57,7 +57,7 @@ _FILE_FIELDS = frozenset(
 """Fields in which some layer takes the path of a file for its content."""
 
 
-def check_config(config: Any) -> None:
+def check_config(config: object) -> None:
     """Raises ValueError where a serialized Keras object names anything but layers and what belongs to them.
 
     What may be named: public classes and activations of Keras, layers of keras-cv and KerasHub, and what this process
@@ -83,7 +83,7 @@ def check_config(config: Any) -> None:
             raise ValueError(f"A configuration has at most {MOST_OBJECTS:,} objects. This one has more.")
 
 
-def class_of(config: Any) -> type:
+def class_of(config: object) -> type:
     """The class that Keras would make an instance of.
 
     Raises:
@@ -123,7 +123,9 @@ def at_most(parameters: int) -> Iterator[None]:
     with _LOCK:
         original, mine, left = keras.Layer.add_weight, threading.get_ident(), parameters
 
-        def counted(self: Any, shape: Any = None, *arguments: Any, **options: Any) -> Any:
+        def counted(
+            self: keras.Layer, shape: int | Shape | None = None, *arguments: object, **options: object
+        ) -> keras.Variable:
             nonlocal left
             if threading.get_ident() == mine:
                 sides = (shape,) if isinstance(shape, int) else tuple(shape or ())
@@ -161,7 +163,7 @@ def check_outputs(model: keras.Model) -> None:
                 )
 
 
-def _check_object(config: Mapping[str, Any]) -> None:
+def _check_object(config: Mapping[str, object]) -> None:
     name, inner = config["class_name"], config.get("config")
     if name == "function":
         _check_function(config)
@@ -179,7 +181,7 @@ def _check_object(config: Mapping[str, Any]) -> None:
             _check_filters(inner)
 
 
-def _check_function(config: Mapping[str, Any]) -> None:
+def _check_function(config: Mapping[str, object]) -> None:
     name, module = config.get("config"), config.get("module")
     if isinstance(name, str):
         if keras.saving.get_registered_object(name) is not None:
@@ -193,26 +195,27 @@ def _check_function(config: Mapping[str, Any]) -> None:
     )
 
 
-def _check_fields(config: Mapping[str, Any]) -> None:
+def _check_fields(config: Mapping[str, object]) -> None:
     if config.get("safe_mode", True) is not True:
         raise ValueError("The file turns Keras's safe mode off. kzoo does not open it.")
     for field in _FILE_FIELDS & set(config):
-        if isinstance(config[field], str):
-            raise ValueError(f"The file has a layer that reads {field}={config[field][:100]!r} from a path: refused.")
+        if isinstance(path := config[field], str):
+            raise ValueError(f"The file has a layer that reads {field}={path[:100]!r} from a path: refused.")
 
 
-def _check_filters(config: Mapping[str, Any]) -> None:
+def _check_filters(config: Mapping[str, object]) -> None:
     sizes = [config.get("fft_length", 2048), config.get("num_mel_bins", 128)]
-    if not all(isinstance(size, int) for size in sizes) or math.prod(sizes) > LARGEST_FILTERS:
+    whole = [size for size in sizes if isinstance(size, int)]
+    if whole != sizes or math.prod(whole) > LARGEST_FILTERS:
         raise ValueError(f"fft_length x num_mel_bins must be at most {LARGEST_FILTERS:,}. Got {sizes}.")
 
 
-def _public(name: str, modules: tuple[str, ...]) -> Any:
+def _public(name: str, modules: tuple[str, ...]) -> object:
     """The object that one of some modules of Keras has under a public name, or None."""
     if name.startswith("_") or not name.isidentifier():
         return None
     for module in modules:
-        place: Any = keras
+        place: object = keras
         for part in module.split(".")[1:]:
             place = getattr(place, part)
         if hasattr(place, name):
@@ -220,7 +223,7 @@ def _public(name: str, modules: tuple[str, ...]) -> Any:
     return None
 
 
-def _import_package(module: Any, registered: Any) -> None:
+def _import_package(module: object, registered: object) -> None:
     for package in _PACKAGES:
         if str(module).split(".")[0] == package or str(registered).startswith(f"{package}>"):
             try:

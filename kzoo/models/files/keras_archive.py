@@ -7,7 +7,6 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -101,7 +100,7 @@ def _check_members(archive: zipfile.ZipFile, stored: int) -> dict[str, zipfile.Z
     return members
 
 
-def _has_assets(config: Any) -> bool:
+def _has_assets(config: object) -> bool:
     todo = [config]
     while todo:
         value = todo.pop()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
+from kzoo.core.tensors import Config
 from kzoo.models.files.arrays import check_h5, check_safetensors
 from kzoo.models.files.configs import LARGEST, check_config, class_of
 from kzoo.specs.checked_json import MEGABYTE, read_json
@@ -70,7 +70,7 @@ def _check_links(folder: Path) -> None:
                 raise ValueError(f"{path} must be a plain file.")
 
 
-def _check_plain(config: dict[str, Any], tokenizer: Any) -> None:
+def _check_plain(config: Config, tokenizer: object) -> None:
     """Reads a folder in Hugging Face's form."""
     if "auto_map" in config or (isinstance(tokenizer, dict) and "auto_map" in tokenizer):
         raise ValueError("The model needs code of its own (auto_map), which kzoo does not run.")
@@ -83,7 +83,7 @@ def _check_plain(config: dict[str, Any], tokenizer: Any) -> None:
         raise ValueError(f"The model needs code of its own ({', '.join(wrong)}), which kzoo does not run.")
 
 
-def _check_hub(config: dict[str, Any], read: dict[str, Any]) -> None:
+def _check_hub(config: Config, read: Config) -> None:
     """Of a folder in KerasHub's form, its configuration and what else is read of it."""
     import keras_hub
 
@@ -101,7 +101,7 @@ def _check_hub(config: dict[str, Any], read: dict[str, Any]) -> None:
             raise ValueError(f"num_layers must be an int in [1, {DEEPEST}]. Got {str(depth)[:50]}.")
 
 
-def _count(folder: Path, read: dict[str, Any]) -> int:
+def _count(folder: Path, read: Config) -> int:
     """The number of weights in all of a folder's files of weights."""
     shards = {_SAFE, _H5}
     for index in (_INDEX, _SHARDS):
@@ -121,7 +121,7 @@ def _count(folder: Path, read: dict[str, Any]) -> int:
     return sum(counts)
 
 
-def _named(index: Any, name: str) -> set[str]:
+def _named(index: object, name: str) -> set[str]:
     """The files of an index: plain names of files in the same folder."""
     values = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(values, dict):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
-from kzoo.core.tensors import Tensor
-from kzoo.models.keras_hub import clone, load, rewire
+from kzoo.core.tensors import Config, Shape, Tensor
+from kzoo.models.hub.rewiring import clone, load, rewire
 
 L = keras.layers
 
@@ -37,7 +35,7 @@ def _normal(x: Tensor, name: str) -> Tensor:
     return L.ReLU(name=f"{name}_relu")(L.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x))
 
 
-def whisper(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -> keras.Model:
+def whisper(input_shape: tuple[int, int], *, preset: str, weights: str | None = None) -> keras.Model:
     """The encoder of a Whisper of KerasHub's (arXiv:2212.04356), its states averaged over time.
 
     Args:
@@ -48,13 +46,13 @@ def whisper(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -
     return whisper_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
 
 
-def whisper_encoder(features: Tensor, original: Any) -> keras.Model:
+def whisper_encoder(features: Tensor, original: keras.Model) -> keras.Model:
     """The encoder of a Whisper of KerasHub's on log-mel features (B, steps, mels), its states averaged over time."""
     states = rewire(original, {"encoder_features": features}, output="encoder_sequence_output")
     return keras.Model(features, L.GlobalAveragePooling1D(name="pooled")(states), name="whisper")
 
 
-def moonshine(input_shape: tuple[int, int], *, preset: str, weights: Any = None) -> keras.Model:
+def moonshine(input_shape: tuple[int, int], *, preset: str, weights: str | None = None) -> keras.Model:
     """The encoder of a Moonshine of KerasHub's (arXiv:2410.15608), its states averaged over time.
 
     Args:
@@ -65,7 +63,7 @@ def moonshine(input_shape: tuple[int, int], *, preset: str, weights: Any = None)
     return moonshine_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
 
 
-def moonshine_encoder(waves: Tensor, original: Any) -> keras.Model:
+def moonshine_encoder(waves: Tensor, original: keras.Model) -> keras.Model:
     """The encoder of a Moonshine of KerasHub's on waveforms (B, samples, 1), its states averaged over time."""
     names = ("conv1", "tanh_after_conv1", "group_norm", "conv2", "gelu_after_conv2", "conv3", "gelu_after_conv3")
     pairs, x = [], waves
@@ -92,11 +90,11 @@ class RotaryBlock(keras.layers.Layer):
     Positions have no batch: a model that is cut between two blocks could not take them as an input.
     """
 
-    def __init__(self, block: keras.layers.Layer, rotary: keras.layers.Layer, **options: Any) -> None:
+    def __init__(self, block: keras.layers.Layer, rotary: keras.layers.Layer, **options: object) -> None:
         super().__init__(**options)
         self.block, self.rotary = block, rotary
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes the weights of both."""
         self.rotary.build((input_shape[1],))
         self.block.build(input_shape)
@@ -106,11 +104,11 @@ class RotaryBlock(keras.layers.Layer):
         positions = keras.ops.arange(inputs.shape[1], dtype="int32")
         return self.block(inputs, rotary_embedding=self.rotary(positions), training=training)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, T, C)."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         parts = {"block": self.block, "rotary": self.rotary}
         plain = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
@@ -118,7 +116,7 @@ class RotaryBlock(keras.layers.Layer):
         return super().get_config() | {name: {**part, "build_config": None} for name, part in plain.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> RotaryBlock:
+    def from_config(cls, config: Config) -> RotaryBlock:
         """The layer of a configuration."""
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("block", "rotary")}
         return cls(**{**config, **parts})

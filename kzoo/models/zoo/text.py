@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 
 from kzoo.core.graph.walking import makers
-from kzoo.core.tensors import Tensor
-from kzoo.models.keras_hub import load, rewire
+from kzoo.core.tensors import Config, Shape, Tensor
+from kzoo.models.hub.rewiring import load, rewire
 
 ops = keras.ops
 
@@ -53,7 +53,12 @@ def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: in
 
 
 def encoder(
-    input_shape: tuple[int, ...], *, preset: str, pooling: str = "mean", exact_gelu: bool = False, weights: Any = None
+    input_shape: tuple[int, ...],
+    *,
+    preset: str,
+    pooling: str = "mean",
+    exact_gelu: bool = False,
+    weights: str | None = None,
 ) -> keras.Model:
     """A text encoder of KerasHub's (extra ``text``), whose layers stand in a plain functional model of one input.
 
@@ -74,7 +79,7 @@ def encoder(
 
 
 def text_encoder(
-    ids: Tensor, original: Any, *, pad: int, pooling: str = "mean", exact_gelu: bool = False
+    ids: Tensor, original: keras.Model, *, pad: int, pooling: str = "mean", exact_gelu: bool = False
 ) -> keras.Model:
     """A functional model of token ids like a text backbone of KerasHub's, with its weights.
 
@@ -96,7 +101,7 @@ def text_encoder(
     return keras.Model(ids, features, name="encoder")
 
 
-def find_states(backbone: keras.Model) -> Any:
+def find_states(backbone: keras.Model) -> Tensor | None:
     """The states of tokens, (B, T, C), that an encoder pools; None where embeddings are pooled as they are."""
     made_by = makers(backbone)
     pooling = made_by[id(backbone.output)]
@@ -117,7 +122,7 @@ def _padding(preset: str) -> int:
 class PaddingMask(keras.layers.Layer):
     """1 where there is a token, 0 where there is padding: int32 (B, T) of ids (B, T)."""
 
-    def __init__(self, pad: int, **options: Any) -> None:
+    def __init__(self, pad: int, **options: object) -> None:
         super().__init__(**options)
         self.pad = pad
 
@@ -129,7 +134,7 @@ class PaddingMask(keras.layers.Layer):
         """(B, T), int32."""
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "pad": self.pad}
 
@@ -138,7 +143,7 @@ class PaddingMask(keras.layers.Layer):
 class NgramHashes(keras.layers.Layer):
     """Hashes int32 (B, T) of the runs of some length that begin at each of the ids (B, T); 0 where one is cut off."""
 
-    def __init__(self, length: int, buckets: int, **options: Any) -> None:
+    def __init__(self, length: int, buckets: int, **options: object) -> None:
         super().__init__(**options)
         self.length, self.buckets = length, buckets
 
@@ -155,7 +160,7 @@ class NgramHashes(keras.layers.Layer):
         """(B, T), int32."""
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "length": self.length, "buckets": self.buckets}
 
@@ -182,7 +187,7 @@ class MaskedMean(keras.layers.Layer):
             than a short one, as has one whose counts are normalised to unit length.
     """
 
-    def __init__(self, power: float = 1.0, **options: Any) -> None:
+    def __init__(self, power: float = 1.0, **options: object) -> None:
         super().__init__(**options)
         self.power = power
 
@@ -192,11 +197,11 @@ class MaskedMean(keras.layers.Layer):
         weights = ops.expand_dims(ops.cast(mask, states.dtype), -1)
         return ops.sum(states * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0) ** self.power
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(B, C)."""
         return (input_shape[0][0], input_shape[0][-1])
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "power": self.power}
 
@@ -209,6 +214,6 @@ class FirstToken(keras.layers.Layer):
         """See the class."""
         return inputs[:, 0]
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, C)."""
         return (input_shape[0], input_shape[-1])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Config, Shape, Tensor
 
 ops = keras.ops
 
@@ -39,11 +37,11 @@ class TfidfEmbedding(keras.layers.Layer):
         width: of an embedding.
     """
 
-    def __init__(self, buckets: int, width: int, **options: Any) -> None:
+    def __init__(self, buckets: int, width: int, **options: object) -> None:
         super().__init__(**options)
         self.buckets, self.width = buckets, width
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         """Makes the table, as that of ``keras.layers.Embedding``, and `idf`."""
         shape = (self.buckets, self.width)
         self.embeddings = self.add_weight(name="embeddings", shape=shape, initializer="uniform")
@@ -65,11 +63,11 @@ class TfidfEmbedding(keras.layers.Layer):
         lengths = ops.where(upper, norms[1][:, None], norms[0][:, None])
         return ops.divide_no_nan(values / counts, lengths)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, width)."""
         return (input_shape[0], self.width)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """What the layer is made from."""
         return {**super().get_config(), "buckets": self.buckets, "width": self.width}
 

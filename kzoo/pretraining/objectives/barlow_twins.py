@@ -6,8 +6,6 @@ large batches, which a CPU has not.
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from kzoo.core.tensors import Tensor
@@ -25,7 +23,7 @@ class BarlowTwins(TwoViews):
         """A projection, (2B, 512)."""
         return keras.Model(body.inputs, project(body.pooled, hidden=512, width=512))
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """A scalar, divided by the number of features."""
         ops, width = keras.ops, found.shape[-1]
         pairs = ops.reshape(found, (-1, 2, width))

@@ -5,8 +5,6 @@ The discriminator's features are what is kept.
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -37,12 +35,12 @@ class Adversarial(Objective):
         judge = keras.Model(body.inputs, keras.layers.Dense(1, dtype="float32", name="real")(x))
         return AdversarialModel(judge, generator(body.inputs.shape[1:]))
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """(B,): the discriminator's, of what is real (1) or made (0), and logits."""
         return keras.losses.binary_crossentropy(0.9 * wanted, found, from_logits=True)
 
 
-def generator(shape: Any) -> keras.Model:
+def generator(shape: tuple[int, int, int]) -> keras.Model:
     """From noise (B, NOISE) to images in 0..255."""
     height, width, channels = shape
     x = noise = keras.Input((NOISE,), name="noise")
@@ -79,7 +77,7 @@ class AdversarialModel(keras.Model):
         """The discriminator's logits of real images (B, H, W, C), which noise (B, NOISE) comes with."""
         return self.judge(inputs[0], training=training)
 
-    def train_step(self, data: Tensor) -> dict[str, Any]:
+    def train_step(self, data: Tensor) -> dict[str, Tensor]:
         """A step of the discriminator, then one of the generator."""
         (real, noise), ones = data
         made = self.maker(noise, training=True)

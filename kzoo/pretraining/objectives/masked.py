@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -35,7 +33,7 @@ class Masked(Objective):
         """An image in [-1, 1]."""
         return keras.Model(body.inputs, paint(body.features, frame(body.inputs), name="painted"))
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """(B,), each the mean over its own hidden patches."""
         ops = keras.ops
         picture, hidden = wanted[..., :-1], wanted[..., -1:]
@@ -43,7 +41,7 @@ class Masked(Objective):
         return total / ops.maximum(ops.sum(hidden, axis=(1, 2, 3)) * found.shape[-1], 1.0)
 
 
-def hide(count: Any, height: int, width: int, seed: Tensor) -> Tensor:
+def hide(count: Tensor, height: int, width: int, seed: Tensor) -> Tensor:
     """Which pixels are hidden, bool (count, height, width, 1): as many patches in each example."""
     side = max(-(-max(height, width) // PATCHES), 4)
     rows, columns = -(-height // side), -(-width // side)

@@ -6,12 +6,12 @@ one vector a text says it from that vector, as the bag of words around a word do
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Shape, Tensor
 from kzoo.pretraining.objectives.objective import BackboneGraph, Objective
 
 SHARE = 0.15
@@ -64,7 +64,7 @@ class MaskedLanguage(Objective):
         logits = keras.layers.Dense(self.vocabulary, dtype="float32", name="language")(x)
         return keras.Model({"tokens": body.inputs, "places": places}, logits)
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """A scalar, over all tokens that are asked for."""
         ops = keras.ops
         there, index = ops.cast(wanted >= 0, "float32"), ops.cast(ops.maximum(wanted, 0), "int32")
@@ -85,6 +85,6 @@ class GatherTokens(keras.layers.Layer):
         states, places = inputs
         return keras.ops.take_along_axis(states, places[..., None], axis=1)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(B, K, C)."""
         return (*input_shape[1], input_shape[0][-1])

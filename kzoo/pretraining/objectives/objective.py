@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Shape, Tensor
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class BackboneGraph:
         states: of a text encoder, the states of its tokens, (B, T, width); else None.
     """
 
-    inputs: Any
-    features: Any
-    pooled: Any
-    states: Any = None
+    inputs: Tensor
+    features: Tensor
+    pooled: Tensor
+    states: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Objective:
         """From what `ask` gives to what `loss` judges."""
         raise NotImplementedError
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """How far off the answers are, a scalar or one number an example."""
         raise NotImplementedError
 
@@ -110,7 +110,7 @@ def paint(features: Tensor, shape: tuple[int, int, int], *, name: str) -> Tensor
 class PatchesToImage(keras.layers.Layer):
     """Patches (B, h, w, rows * columns * C) side by side as an image (B, H, W, C); what is beyond it is cut off."""
 
-    def __init__(self, rows: int, columns: int, shape: tuple[int, int, int], **options: Any) -> None:
+    def __init__(self, rows: int, columns: int, shape: tuple[int, int, int], **options: object) -> None:
         super().__init__(**options)
         self.rows, self.columns, self.picture = rows, columns, tuple(shape)
 
@@ -122,12 +122,12 @@ class PatchesToImage(keras.layers.Layer):
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
         return ops.reshape(x, (-1, down * self.rows, across * self.columns, channels))[:, :height, :width]
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, H, W, C)."""
         return (input_shape[0], *self.picture)
 
 
-def project(pooled: Any, *, hidden: int, width: int) -> Any:
+def project(pooled: Tensor, *, hidden: int, width: int) -> Tensor:
     """An MLP on the pooled features, (B, width), which takes up what the loss needs and transfer does not."""
     x = keras.layers.Dense(hidden, use_bias=False, name="projection_hidden")(pooled)
     x = keras.layers.BatchNormalization(momentum=0.9, name="projection_normal")(x)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from kzoo.core.tensors import Tensor
@@ -21,7 +19,7 @@ class SimCLR(TwoViews):
         """A projection, (2B, 128)."""
         return keras.Model(body.inputs, project(body.pooled, hidden=512, width=128))
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """(2B,)."""
         ops = keras.ops
         unit = found / (ops.norm(found, axis=1, keepdims=True) + 1e-12)

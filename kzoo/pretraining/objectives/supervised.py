@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from kzoo.core.tensors import Tensor
@@ -26,7 +24,7 @@ class Supervised(Objective):
         x = keras.layers.Dropout(0.2, name="drop")(body.pooled)
         return keras.Model(body.inputs, keras.layers.Dense(self.outputs, dtype="float32", name="logits")(x))
 
-    def loss(self, wanted: Tensor, found: Any) -> Tensor:
+    def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """(B,)."""
         loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=SMOOTHING)
         return loss.call(wanted, found)

@@ -18,7 +18,7 @@ from kzoo.specs.catalog.hub_text import TEXT_CATALOG
 HUB = "hub:"
 """What the name of a preset of KerasHub's, or of a preset's folder, begins with."""
 
-IMAGE_ENCODER = "kzoo.models.hub_backbones.image_encoder"
+IMAGE_ENCODER = "kzoo.models.hub.hub_images.image_encoder"
 """The constructor of KerasHub's image backbones."""
 
 TEXT_ENCODER = "kzoo.models.zoo.text.encoder"
@@ -222,6 +222,3 @@ _CARDS = [
 
 HUB_CATALOG = {card.name: card for card in _CARDS}
 """Cards by name."""
-
-HUB_PRESETS = {family: tuple(names.split()) for family, names in {**_IMAGES, **_TEXTS, **_RECORDINGS}.items()}
-"""Names of presets by the class of their backbone."""

@@ -6,7 +6,6 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from kzoo.core.graph.cutting import Cut, cut, numbers_at
 from kzoo.core.progress import ProgressBar
+from kzoo.core.tensors import Tensor
 from kzoo.specs.phases import AnyPhase
 from kzoo.training.cache import disk
 from kzoo.training.cache.branches import BranchJoin, find_strands
@@ -45,12 +45,12 @@ class Activations:
     """
 
     model: keras.Model
-    cuts: Mapping[str, Sequence[Any]]
+    cuts: Mapping[str, Sequence[Tensor]]
     feed: Feed
     fold: Callable[..., keras.Model]
     limits: CacheLimits = field(default_factory=find_limits)
     exact: bool = False
-    _strands: dict[str, dict[str, Sequence[Any]]] = field(init=False)
+    _strands: dict[str, dict[str, Sequence[Tensor]]] = field(init=False)
     _joins: dict[str, BranchJoin] = field(init=False)
     _parts: dict[str, Cut] = field(default_factory=dict)
     _rows: dict[tuple[str, str], Rows] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Activations:
         """What `fill` computed of each view of the training split."""
         return self._joined(phase, "train")
 
-    def held_batches(self, phase: AnyPhase) -> Iterator[tuple[Any, ...]]:
+    def held_batches(self, phase: AnyPhase) -> Iterator[tuple[np.ndarray, ...]]:
         """Validation's activations at the cut of a phase, batch by batch, in order."""
         size = len(self.feed.held)
         if not size:
@@ -133,11 +133,11 @@ class Activations:
             return self._pictures(phase, holding.views, batch)
         held, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
 
-        def epoch(number: Any) -> tf.data.Dataset:
+        def epoch(number: Tensor) -> tf.data.Dataset:
             turn = tf.cast(number % holding.views, tf.int32)
 
-            def pick(index: Any) -> Any:
-                takes = [lambda rows=rows: rows.gather(index, targets) for rows in held]
+            def pick(index: Tensor) -> tuple[Tensor, ...]:
+                takes = [lambda rows=rows: (rows.gather(index), rows.targets_of(index, targets)) for rows in held]
                 inputs, wanted = tf.switch_case(turn, takes)
                 weights = self.feed.weights(wanted)
                 wanted = self.feed.train.beside(wanted, index, phase.augmentation, turn)
@@ -153,16 +153,16 @@ class Activations:
         train, targets = self.feed.train, tf.constant(self.feed.train.targets)
         steps = len(train) // batch
 
-        def epoch(number: Any) -> tf.data.Dataset:
+        def epoch(number: Tensor) -> tf.data.Dataset:
             chosen = tf.reshape(number % views, (1,))
 
-            def load(index: Any) -> Any:
+            def load(index: Tensor) -> tuple[Tensor, ...]:
                 return train.load(index, phase.augmentation, chosen), tf.gather(targets, index), index
 
-            def finish(turn: Any, batched: Any) -> Any:
-                versions, wanted, indices = batched
+            def finish(turn: Tensor, batched: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+                loaded, wanted, indices = batched
                 inputs, wanted = train.finish(
-                    versions, wanted, phase.augmentation, numbers=chosen, turn=number * steps + turn
+                    loaded, wanted, phase.augmentation, numbers=chosen, turn=number * steps + turn
                 )
                 weights = self.feed.weights(wanted)
                 return inputs, train.beside(wanted, indices, phase.augmentation, chosen[0]), weights

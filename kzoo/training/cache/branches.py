@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.keras_internals import inputs_of, operation_of
 from kzoo.core.graph.walking import operations_below
+from kzoo.core.tensors import Tensor
 
 
-def find_strands(tensors: Sequence[Any]) -> list[tuple[Any, ...]]:
+def find_strands(tensors: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
     """The tensors that a cut's tensors are made of, together where they follow from a common layer.
 
     What is joined by a `Concatenate` alone is taken apart; the rest stays as it is.
@@ -28,14 +28,14 @@ class BranchJoin:
         tensors: at the cut.
     """
 
-    def __init__(self, strands: Sequence[Sequence[Any]], tensors: Sequence[Any]) -> None:
+    def __init__(self, strands: Sequence[Sequence[Tensor]], tensors: Sequence[Tensor]) -> None:
         leaves = [leaf for strand in strands for leaf in strand]
         self._places = {id(leaf): place for place, leaf in enumerate(leaves)}
         self._tensors = tuple(tensors)
         made = [tensor for tensor in tensors if id(tensor) not in self._places]
         self._model = keras.Model(leaves, made) if made else None
 
-    def __call__(self, values: Sequence[Any]) -> tuple[Any, ...]:
+    def __call__(self, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Tensors (B, ...) of the strands, to tensors at the cut."""
         made = iter(keras.tree.flatten(self._model(list(values))) if self._model else ())
         return tuple(
@@ -43,15 +43,15 @@ class BranchJoin:
         )
 
 
-def _leaves(tensor: Any) -> list[Any]:
+def _leaves(tensor: Tensor) -> list[Tensor]:
     if not isinstance(operation_of(tensor), keras.layers.Concatenate):
         return [tensor]
     found = [leaf for each in inputs_of(tensor) for leaf in _leaves(each)]
     return found if len(_grouped(found)) > 1 else [tensor]
 
 
-def _grouped(leaves: Sequence[Any]) -> list[tuple[Any, ...]]:
-    groups: list[tuple[set[int], list[Any]]] = []
+def _grouped(leaves: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
+    groups: list[tuple[set[int], list[Tensor]]] = []
     for leaf in leaves:
         below, members = operations_below([leaf]), [leaf]
         akin = [group for group in groups if group[0] & below]

@@ -17,6 +17,7 @@ import numpy as np
 from kzoo.core.graph.calling import pack
 from kzoo.core.graph.walking import follow, meet
 from kzoo.core.progress import ProgressBar
+from kzoo.core.tensors import Tensor
 from kzoo.training.cache import disk
 from kzoo.training.cache.budget import CacheRequest, narrow
 from kzoo.training.cache.fingerprint import fingerprint
@@ -47,7 +48,7 @@ class Passes:
     """
 
     model: keras.Model
-    cuts: Mapping[str, Sequence[Any]]
+    cuts: Mapping[str, Sequence[Tensor]]
     feed: Feed
     fold: Callable[..., keras.Model]
     rows: dict[tuple[str, str], Rows]
@@ -93,12 +94,13 @@ class Passes:
         keys = {request: self.key(request) for request in requests}
         digests = self._part(requests[0]).digests
         with contextlib.ExitStack() as locks:
-            blocks: dict[CacheRequest, list[Any]] = {request: [] for request in requests}
+            blocks: dict[CacheRequest, list[disk.Block | MemoryBlock]] = {request: [] for request in requests}
             if use_store:
                 bar.state("checking cache")
                 for shelf in sorted({key for key, _ in keys.values()}):
                     locks.enter_context(disk.shelf_lock(shelf))
-                blocks = {request: disk.find(keys[request][0]) for request in requests}
+                for request in requests:
+                    blocks[request].extend(disk.find(keys[request][0]))
             known = {request: {d for block in blocks[request] for d in block.digests} for request in requests}
             missing = [request for request in requests if not known[request].issuperset(digests)]
             if missing:
@@ -112,7 +114,7 @@ class Passes:
                 self.rows[key] = joined(blocks[request], digests, mapped=mapped, mixed=mixed, key=key[0])
 
     def at_cuts(
-        self, groups: Sequence[str], inputs: Sequence[Any], *, below: str = "", precision: str = "float32"
+        self, groups: Sequence[str], inputs: Sequence[Tensor], *, below: str = "", precision: str = "float32"
     ) -> dict[str, list[np.ndarray]]:
         """Activations at the cuts below `groups`, from the model's input, or from those at the cut of a lower group.
 
@@ -124,7 +126,7 @@ class Passes:
         outputs = iter(runtime(*inputs))
         return {group: [next(outputs) for _ in self.cuts[group]] for group in groups}
 
-    def _runtime(self, groups: Sequence[str], inputs: Sequence[Any], below: str, precision: str) -> Runtime:
+    def _runtime(self, groups: Sequence[str], inputs: Sequence[Tensor], below: str, precision: str) -> Runtime:
         name = (precision, below, *groups)
         if name in self._runtimes:
             return self._runtimes[name]
@@ -156,12 +158,12 @@ class Passes:
         *,
         use_store: bool,
         bar: ProgressBar,
-    ) -> dict[CacheRequest, Any]:
+    ) -> dict[CacheRequest, disk.Block | MemoryBlock]:
         numbers = len({request.number for request in requests})
         bar.state(f"computing {numbers} views" if numbers > 1 else "computing features")
         known = self._part(requests[0]).digests
         digests: list[str] = [known[int(index)] for index in order]
-        writers: dict[CacheRequest, Any] = {request: MemoryBlock(digests) for request in requests}
+        writers: dict[CacheRequest, disk.Writer | MemoryBlock] = {request: MemoryBlock(digests) for request in requests}
         with contextlib.ExitStack() as stack:
             for request in requests if use_store else ():
                 view = f"{request.augmentation} {request.number}"
@@ -197,9 +199,9 @@ class Passes:
             bar.total += len(order) * len(numbers)
             for number, rows in zip(numbers, held, strict=True):
                 for start in range(0, len(order), BATCH):
-                    inputs, targets = rows.gather(order[start : start + BATCH], part.targets)
-                    found = self.at_cuts(wanted, inputs, below=lower, precision=request.precision)
-                    yield number, found, targets.numpy()
+                    chosen = order[start : start + BATCH]
+                    found = self.at_cuts(wanted, rows.gather(chosen), below=lower, precision=request.precision)
+                    yield number, found, rows.targets_of(chosen, part.targets).numpy()
         if not fresh:
             return
         bar.total += len(order) * len(numbers)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from filelock import Timeout
@@ -83,7 +83,7 @@ def find(key: str) -> list[Block]:
 
 
 @contextlib.contextmanager
-def writing(key: str, *, digests: Sequence[str], card: Mapping[str, Any]) -> Iterator[Writer]:
+def writing(key: str, *, digests: Sequence[str], card: Mapping[str, object]) -> Iterator[Writer]:
     """A new block on the shelf of `key`; it is there when the `with` statement ends well, and otherwise never.
 
     Args:
@@ -114,7 +114,7 @@ class Writer:
 
     def __init__(self, directory: Path, target: Path, digests: Sequence[str], files: contextlib.ExitStack) -> None:
         self.directory, self.target, self.digests, self.files = directory, target, digests, files
-        self.open: list[Any] = []
+        self.open: list[BinaryIO] = []
         self.tensors: list[tuple[tuple[int, ...], str]] = []
 
     def append(self, arrays: Sequence[np.ndarray]) -> None:

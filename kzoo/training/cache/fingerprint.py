@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Any
 
 import keras
 import numpy as np
@@ -44,7 +43,7 @@ def _structure(model: keras.Model) -> str:
         return f"{os.getpid()} {id(model.operations[0])} {[operation.name for operation in model.operations]}"
     numbers = {name: f"#{number}" for number, name in enumerate(dict.fromkeys(_names(config)))}
 
-    def plain(value: Any, key: str = "") -> Any:
+    def plain(value: object, key: str = "") -> object:
         if isinstance(value, dict):
             return {each: plain(inner, each if each in _REFERENCES else key) for each, inner in value.items()}
         if isinstance(value, list | tuple):
@@ -58,7 +57,7 @@ _REFERENCES = ("name", "keras_history", "input_layers", "output_layers")
 """Where layers are named in a configuration."""
 
 
-def _names(config: Any) -> Iterator[str]:
+def _names(config: object) -> Iterator[str]:
     """The names of a model and of all layers in it, in the order of its configuration."""
     if isinstance(config, dict):
         if isinstance(config.get("name"), str):

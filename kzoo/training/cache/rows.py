@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.training.cache.branches import BranchJoin
 from kzoo.training.cache.disk import Block, writing
 
@@ -45,19 +45,22 @@ class RowSource:
 
     index: np.ndarray
 
-    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
-        """Activations and targets of some examples, as tensors.
+    def gather(self, examples: Tensor) -> tuple[Tensor, ...]:
+        """Activations of some examples, int64 (B,), as tensors (B, ...), one for each tensor at the cut."""
+        raise NotImplementedError
+
+    def targets_of(self, examples: Tensor, targets: Tensor) -> Tensor:
+        """Targets of some examples, float32 (B, outputs): those that mixing gave, else their rows of `targets`.
 
         Args:
             examples: int64 (B,).
-            targets: float32 (N, outputs), of all examples, unless mixing gave others; None: they are not wanted.
+            targets: float32 (N, outputs), of all examples.
         """
         raise NotImplementedError
 
     def take(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
         """The activations of examples `start` to `stop`, float32 (stop - start, ...), in order."""
-        inputs, _ = self.gather(np.arange(start, min(stop, len(self.index))), None)
-        return tuple(each.numpy() for each in inputs)
+        return tuple(each.numpy() for each in self.gather(np.arange(start, min(stop, len(self.index)))))
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,23 @@ class Rows(RowSource):
         targets: float32 (R, outputs), where mixing changed them; else None.
     """
 
-    parts: tuple[Any, ...]
+    parts: tuple[Tensor | np.ndarray, ...]
     index: np.ndarray
-    targets: Any = None
+    targets: Tensor | np.ndarray | None = None
 
-    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+    def gather(self, examples: Tensor) -> tuple[Tensor, ...]:
         """See `RowSource`."""
-        picked = tf.gather(tf.constant(self.index), examples)
-        inputs = tuple(_wide(_picked(part, picked)) for part in self.parts)
-        if targets is None:
-            return inputs, None
-        return inputs, tf.gather(targets, examples) if self.targets is None else _picked(self.targets, picked)
+        rows = self._rows(examples)
+        return tuple(_wide(_picked(part, rows)) for part in self.parts)
+
+    def targets_of(self, examples: Tensor, targets: Tensor) -> Tensor:
+        """See `RowSource`."""
+        if self.targets is None:
+            return tf.gather(targets, examples)
+        return _picked(self.targets, self._rows(examples))
+
+    def _rows(self, examples: Tensor) -> Tensor:
+        return tf.gather(tf.constant(self.index), examples)
 
 
 @dataclass(frozen=True)
@@ -101,14 +110,16 @@ class BranchRows(RowSource):
         """As of `Rows`, of one of them."""
         return self.strands[0].index
 
-    def gather(self, examples: Any, targets: Any) -> tuple[tuple[Any, ...], Any]:
+    def gather(self, examples: Tensor) -> tuple[Tensor, ...]:
         """See `RowSource`."""
-        found = [rows.gather(examples, targets) for rows in self.strands]
-        inputs = [tensor for tensors, _ in found for tensor in tensors]
-        return self.join(inputs), found[0][1]
+        return self.join([tensor for rows in self.strands for tensor in rows.gather(examples)])
+
+    def targets_of(self, examples: Tensor, targets: Tensor) -> Tensor:
+        """See `RowSource`."""
+        return self.strands[0].targets_of(examples, targets)
 
 
-def _picked(part: Any, rows: Any) -> Any:
+def _picked(part: Tensor | np.ndarray, rows: Tensor) -> Tensor:
     if tf.is_tensor(part):
         return tf.gather(part, rows)
     # Read by NumPy: tf.data copies what its functions capture into memory, mapped tensors too (TensorFlow 2.21).
@@ -145,7 +156,7 @@ def joined(
 
 def _loaded(
     blocks: Sequence[Block | MemoryBlock], found: Sequence[tuple[int, int]]
-) -> tuple[tuple[Any, ...], np.ndarray]:
+) -> tuple[tuple[Tensor, ...], np.ndarray]:
     """The rows that are wanted of each block, one block after the other; and where each example's row is then."""
     order = sorted(range(len(found)), key=found.__getitem__)
     index = np.empty(len(found), np.int64)
@@ -180,5 +191,5 @@ def _places(blocks: Sequence[Block | MemoryBlock]) -> dict[str, tuple[int, int]]
     return {digest: (number, row) for number, block in enumerate(blocks) for row, digest in enumerate(block.digests)}
 
 
-def _wide(tensor: Any) -> Any:
+def _wide(tensor: Tensor) -> Tensor:
     return tf.cast(tensor, tf.float32) if tensor.dtype == tf.float16 else tensor

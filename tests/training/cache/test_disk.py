@@ -122,7 +122,8 @@ def test_two_blocks_join_in_the_order_that_is_asked_for(mapped, wanted):
     np.testing.assert_array_equal(found[0], first)
     np.testing.assert_array_equal(found[1], second)
     np.testing.assert_array_equal(rows.take(1, 2)[0], first[1:2])
-    inputs, targets = rows.gather(np.array([len(digests) - 1, 0]), np.arange(len(digests), dtype=np.float32))
+    chosen = np.array([len(digests) - 1, 0])
+    inputs, targets = rows.gather(chosen), rows.targets_of(chosen, np.arange(len(digests), dtype=np.float32))
     np.testing.assert_array_equal(inputs[0], first[[-1, 0]])
     assert targets.numpy().tolist() == [len(digests) - 1, 0]
 
@@ -157,7 +158,7 @@ def test_the_last_tensor_of_what_was_mixed_is_its_targets():
     write([1, 2, 3])
     rows = joined(disk.find(KEY), ["03", "01"], mapped=False, mixed=True, key=KEY)
     assert len(rows.parts) == 1
-    _, targets = rows.gather(np.array([1, 0]), np.zeros((2, 4), np.float32))
+    targets = rows.targets_of(np.array([1, 0]), np.zeros((2, 4), np.float32))
     np.testing.assert_array_equal(targets, rows_of(["01", "03"])[1])
 
 

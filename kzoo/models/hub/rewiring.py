@@ -6,20 +6,20 @@ import contextlib
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.cloning import replay
 from kzoo.core.graph.keras_internals import attributes_of, public_attributes_of
+from kzoo.core.tensors import Tensor
 from kzoo.models.files.configs import at_most
 from kzoo.models.files.keras_archive import SPARE
 from kzoo.models.files.presets import check_preset
-from kzoo.models.hub_layers import HubLayer, describe, inner_layers
+from kzoo.models.hub.hub_layers import HubLayer, describe, inner_layers
 from kzoo.models.weights import WeightsError
 
 
-def load(preset: str, *, weights: Any, extra: str) -> Any:
+def load(preset: str, *, weights: str | None, extra: str) -> keras.Model:
     """A backbone of KerasHub's.
 
     Args:
@@ -47,7 +47,7 @@ def load(preset: str, *, weights: Any, extra: str) -> Any:
         ) from error
 
 
-def rewire(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "", exact_gelu: bool = False) -> Any:
+def rewire(original: keras.Model, feeds: Mapping[str, Tensor], *, output: str = "", exact_gelu: bool = False) -> Tensor:
     """An output of new layers like those of a model, with their weights, called on other inputs.
 
     Args:
@@ -60,7 +60,7 @@ def rewire(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "",
     return _rewired(original, feeds, output, lambda layer: clone(layer, exact_gelu=exact_gelu), None)
 
 
-def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str = "") -> Any:
+def rewire_parts(original: keras.Model, feeds: Mapping[str, Tensor], *, output: str = "") -> Tensor:
     """As `rewire`, of a network of KerasHub's whose layers can be saved as its parts alone.
 
     A layer that holds a list of blocks is replaced by what it calls, so that each block can be a stage.
@@ -68,10 +68,10 @@ def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str
     network = describe(original)
     places = {layer.name: (number,) for number, layer in enumerate(original.layers)}
 
-    def renew(layer: keras.Layer) -> Any:
+    def renew(layer: keras.Layer) -> keras.Layer:
         return HubLayer(network, places[layer.name], name=layer.name) if _is_hubs(layer) else clone(layer)
 
-    def call(layer: keras.Layer, *arguments: Any, **options: Any) -> Any:
+    def call(layer: keras.Layer, *arguments: Tensor, **options: Tensor) -> Tensor:
         if isinstance(layer, HubLayer) and _opens(layer.inner):
             before = public_attributes_of(layer.inner)
             try:
@@ -86,11 +86,11 @@ def rewire_parts(original: keras.Model, feeds: Mapping[str, Any], *, output: str
 
 def _rewired(
     original: keras.Model,
-    feeds: Mapping[str, Any],
+    feeds: Mapping[str, Tensor],
     output: str,
-    renew: Callable[[Any], Any],
-    call: Callable[..., Any] | None,
-) -> Any:
+    renew: Callable[[keras.Layer], keras.Layer],
+    call: Callable[..., Tensor] | None,
+) -> Tensor:
     asked = original.output[output] if isinstance(original.output, Mapping) else original.output
     named = isinstance(original.input, Mapping)
     part = keras.Model({name: original.input[name] for name in feeds} if named else original.input, asked)
@@ -101,7 +101,7 @@ def _rewired(
         return replay(part, inputs, renew=renew, call=call)[0]
 
 
-def clone(layer: keras.Layer, *, exact_gelu: bool = False) -> Any:
+def clone(layer: keras.Layer, *, exact_gelu: bool = False) -> keras.Layer:
     """A new layer like another, but for an approximated GELU where the exact one is asked for."""
     config = layer.get_config()
     if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
@@ -113,7 +113,7 @@ def _is_hubs(layer: keras.Layer) -> bool:
     return isinstance(layer, keras.Layer) and type(layer).__module__.startswith("keras_hub")
 
 
-def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
+def _opened(layer: HubLayer, original: keras.Layer) -> Callable[..., Tensor]:
     """What calls the layers within a layer, each of which is then one of the graph, with the weights of the original's.
 
     Args:
@@ -121,7 +121,7 @@ def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
         original: the one in the network.
     """
     core, sources = layer.inner, inner_layers(original)
-    news: dict[int, Any] = {}
+    news: dict[int, keras.Layer] = {}
     for number, (mine, source) in enumerate(zip(inner_layers(core), sources, strict=True)):
         name = f"{layer.name}_{source.name}"
         if _is_hubs(source):
@@ -136,7 +136,7 @@ def _opened(layer: HubLayer, original: Any) -> Callable[..., Any]:
         elif isinstance(value, list | tuple):
             attributes_of(core)[name] = [news[id(each)] if isinstance(each, keras.Layer) else each for each in value]
 
-    def call(*arguments: Any, **options: Any) -> Any:
+    def call(*arguments: Tensor, **options: Tensor) -> Tensor:
         result = core.call(*arguments, **options)
         for made, source in zip(fresh, sources, strict=True):
             if made.built:

@@ -1,0 +1,1 @@
+"""KerasHub's networks as backbones of kzoo's: recognised, cut into layers, rewired."""
