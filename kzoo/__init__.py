@@ -10,6 +10,7 @@ import wrapt
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
+    from kzoo.choosing.ranking import rank
     from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
     from kzoo.distillation.distill import distill
@@ -70,6 +71,7 @@ _PUBLIC = {
     "lp_ft": "kzoo.specs.recipes",
     "plan": "kzoo.adaptation",
     "pretrain": "kzoo.pretraining.pretrain",
+    "rank": "kzoo.choosing.ranking",
     "register": "kzoo.specs.registry",
     "register_head": "kzoo.models.heads",
     "register_loss": "kzoo.training.losses",
@@ -113,6 +115,7 @@ __all__ = [
     "lp_ft",
     "plan",
     "pretrain",
+    "rank",
     "register",
     "register_head",
     "register_loss",

@@ -21,7 +21,7 @@ FLOORS = (
     ("results",),
     ("setup",),
     ("adaptation", "pretraining"),
-    ("distillation", "merging", "demo"),
+    ("choosing", "distillation", "merging", "demo"),
     ("", "cli"),
 )
 """Rooms, from the ground floor to the entrances; a room imports from itself and from lower floors."""
@@ -315,7 +315,7 @@ PUBLIC = [
     *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "create_model"),
     *("distill", "distill_static"),
     *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
-    *("lp_ft", "plan", "pretrain", "register", "register_head", "register_loss"),
+    *("lp_ft", "plan", "pretrain", "rank", "register", "register_head", "register_loss"),
     *("register_metric", "register_modality", "register_objective", "register_recipe", "register_source"),
     *("register_task_kind", "soup", "stages", "verify"),
 ]

@@ -58,6 +58,10 @@ ELSEWHERE = {
         "data/text/test_preprocess",
         ["data/text/cleaning", "data/text/column", "data/text/tokenizers", "data/text/words"],
     ),
+    "by the rankings that they are in": (
+        "choosing/test_ranking",
+        [f"choosing/{name}" for name in ("frozen_features", "interval_figure", "rank_record", "scores")],
+    ),
     "by unlabelled teaching and its features": (
         "distillation/test_distill",
         [

@@ -38,6 +38,12 @@ def run_show(options: argparse.Namespace) -> None:
     _print(options, "\n".join(lines) if options.json else "\n".join([*lines, "", str(kzoo.stages(card))]), values)
 
 
+def run_rank(options: argparse.Namespace) -> None:
+    """``kzoo rank``."""
+    ranking = kzoo.rank(_task(options), options.model, strict=options.strict, seed=options.seed)
+    _print(options, ranking, ranking.as_dict())
+
+
 def run_plan(options: argparse.Namespace) -> None:
     """``kzoo plan``."""
     plan = kzoo.plan(options.model, _task(options), **_training(options))

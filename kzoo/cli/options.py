@@ -53,6 +53,12 @@ def _add_catalog(every: Any) -> None:
 
 
 def _add_training(every: Any) -> None:
+    ranking = _command(every, "rank", commands.run_rank, "Rank models on your data, without training them.")
+    _add_data(ranking)
+    text = "a model, or the folder of a saved one; repeat for several; default: those whose weights are on this machine"
+    ranking.add_argument("--model", metavar="MODEL", action="append", help=text)
+    ranking.add_argument("--seed", type=int, default=0, help="of the folds and the bootstrap")
+
     planning = _command(every, "plan", commands.run_plan, "Show what 'adapt' would do, without training.")
     _add_task(planning)
     _add_recipe(planning)
@@ -77,6 +83,10 @@ def _complete_models(prefix: str, **_: Any) -> Sequence[str]:
 
 def _add_task(command: argparse.ArgumentParser) -> None:
     _add_model(command, "name of a model, or path of a .keras or weight file")
+    _add_data(command)
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", help="folder, .csv, .tsv, .jsonl, .parquet, .tfrecord, or tfds:NAME")
     command.add_argument("--task", choices=[kind.replace("_", "-") for kind in TASKS], default="classification")
     command.add_argument("--image", metavar="COLUMN", help="column of the images")

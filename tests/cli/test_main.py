@@ -62,6 +62,17 @@ def test_plan(capsys, folder):
     assert phase["activations"].endswith(" MB in memory")
 
 
+def test_rank(capsys, tmp_path, folder, make_backbone):
+    make_backbone().save(tmp_path / "tiny.keras")
+    models = ("--model", tmp_path / "tiny.keras", "--model", "no_such_model")
+    code, out, _ = run(capsys, "rank", folder, *models)
+    assert code == 0
+    assert "accuracy (probe)" in out
+    assert "no_such_model could not be ranked: Unknown model 'no_such_model'." in out
+    _, out, _ = run(capsys, "rank", folder, *models, "--json")
+    assert json.loads(out)["candidates"][0]["name"].endswith("tiny.keras")
+
+
 def test_adapt_writes_both(saved):
     assert (saved / "saved" / "card.json").is_file()
     assert (saved / "served" / "1" / "saved_model.pb").is_file()
@@ -257,6 +268,7 @@ def test_help_tells_the_exit_codes(capsys):
     [
         "list",
         "show",
+        "rank",
         "plan",
         "adapt",
         "pretrain",

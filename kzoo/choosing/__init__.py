@@ -1,0 +1,1 @@
+"""Choosing a model, and judging what transfer was worth: `rank`, `compare`, `verdict`."""

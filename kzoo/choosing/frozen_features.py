@@ -1,0 +1,66 @@
+"""Frozen features of a candidate, from the activations that `kzoo.adapt` keeps too."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kzoo.core.graph.calling import compiled
+from kzoo.core.graph.folding import fold
+from kzoo.core.progress import ProgressBar
+from kzoo.setup.feeds import make_feed
+from kzoo.setup.prepare import Prepared
+from kzoo.training.cache.activations import Activations
+from kzoo.training.freezing import set_trainable
+
+TIMED = 8
+"""Examples of the batch that is timed."""
+
+
+def frozen_features(prepared: Prepared, *, seed: int, bar: ProgressBar) -> np.ndarray:
+    """What a linear head takes, float32 (N, C): of the training examples, then of the validation examples.
+
+    Args:
+        prepared: a candidate with the schedule of a linear probe.
+        seed: of the run.
+        bar: progress, in examples that are computed.
+
+    Raises:
+        ValueError: the model has no features before it is trained.
+    """
+    if prepared.sparse is not None:
+        raise ValueError(f"{prepared.source.card.name} has no frozen features: it is fitted to the data as a whole")
+    feed, _ = make_feed(prepared, None, seed)
+    (phase,) = prepared.schedule.phases
+    groups = prepared.assembled.groups
+    # What is frozen is part of what the activations are known by.
+    set_trainable(groups, phase.groups(list(groups)), batch_norm=phase.batch_norm)
+    activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold)
+    activations.fill([phase], bar=bar)
+    (train,) = activations.train_rows(phase)[0].take(0, len(feed.train))
+    features = np.concatenate([train, *(batch[0] for batch in activations.held_batches(phase))])
+    if not np.isfinite(features).all():
+        raise ValueError(f"features of {prepared.source.card.name} are not finite")
+    return features
+
+
+def trunk_of(prepared: Prepared) -> keras.Model:
+    """The part of a candidate that is frozen, from its input to its features."""
+    assembled = prepared.assembled
+    return keras.Model(assembled.model.input, list(assembled.cuts["head"]), name="trunk")
+
+
+def milliseconds_of(trunk: keras.Model) -> float:
+    """The time that the trunk takes for an example, in a batch of `TIMED`, in milliseconds: the best of three."""
+    call = compiled(fold(trunk))
+    shapes = [[int(side) if side else 1 for side in tensor.shape[1:]] for tensor in trunk.inputs]
+    inputs = [tf.zeros((TIMED, *shape), tensor.dtype) for shape, tensor in zip(shapes, trunk.inputs, strict=True)]
+    times: list[float] = []
+    for _ in range(4):
+        started = time.perf_counter()
+        call(*inputs)[0].numpy()
+        times.append(time.perf_counter() - started)
+    return 1000 * min(times[1:]) / TIMED
