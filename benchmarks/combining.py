@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from report import answered, parser, run_all
+from report import Job, Result, answered, parser, run_all
 from sets import Split, load
 
 import kzoo
@@ -88,7 +88,7 @@ def main() -> None:
     options = parser(__doc__, methods=METHODS).parse_args()
     jobs = [{"set": "trashnet", "method": method, "seed": seed} for seed in options.seeds for method in options.methods]
 
-    def run(job: dict[str, Any]) -> dict[str, Any]:
+    def run(job: Job) -> Result:
         started = time.perf_counter()
         try:
             found = METHODS[job["method"]](options.data, job["seed"])

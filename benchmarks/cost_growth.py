@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from report import parser, run_all
+from report import Job, Result, parser, run_all
 
 import kzoo
 
@@ -38,7 +38,7 @@ def main() -> None:
     works += [(MIDDLE[0], max(MIDDLE[1], views), views) for views in VIEWS]
     jobs = [dict(zip(("images", "epochs", "views"), work, strict=True)) for work in dict.fromkeys(works)]
 
-    def run(job: dict[str, Any]) -> dict[str, Any]:
+    def run(job: Job) -> Result:
         values = map(str, job.values())
         command = [sys.executable, __file__, str(options.data), "--model", options.model, "--one", *values]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from report import parser, run_all
+from report import Job, Result, parser, run_all
 
 from kzoo.core.graph.folding import fold
 from kzoo.models.construction import build
@@ -42,7 +42,7 @@ def main() -> None:
     made.add_argument("--backbones", nargs="+", default=BACKBONES)
     options = made.parse_args()
 
-    def run(job: dict[str, Any]) -> dict[str, Any]:
+    def run(job: Job) -> Result:
         return measure(job["backbone"], options.size, options.rounds)
 
     jobs = [{"backbone": name} for name in options.backbones]
@@ -50,7 +50,7 @@ def main() -> None:
     run_all("feature_throughput", jobs, run, options=options, arguments=arguments)
 
 
-def measure(name: str, size: int, rounds: int) -> dict[str, Any]:
+def measure(name: str, size: int, rounds: int) -> Result:
     """Images a second of each way, their ratios to `tf.function`, and the machine's bound."""
     model = build(get_card(name), shape=(size, size, 3), weights=None)
     operations = sum(flops(operation) for operation in model.operations)

@@ -13,11 +13,10 @@ import argparse
 import statistics
 import time
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
-from report import parser, run_all
+from report import Job, Result, parser, run_all
 from sets import load
 
 import kzoo
@@ -37,7 +36,7 @@ def main() -> None:
     run_all("frozen_blocks", [{"train": options.train}], partial(run, options), options=options, arguments=arguments)
 
 
-def run(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+def run(options: argparse.Namespace, job: Job) -> Result:
     """Both loops."""
     part = load("sst2", options.data, seed=0).train
     texts, labels = part.inputs[: options.examples], part.labels[: options.examples]

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from report import parser, run_all
+from report import Job, Result, parser, run_all
 from scipy.io import wavfile
 
 import kzoo
 from kzoo.core.graph.calling import forward
-from kzoo.results.adapted import BATCH
+from kzoo.results.inference import BATCH
 
 COUNT = 60
 
@@ -35,7 +35,7 @@ def main() -> None:
     run_all("predict", jobs, partial(run, options.calls), options=options, arguments=arguments)
 
 
-def run(calls: int, job: dict[str, Any]) -> dict[str, Any]:
+def run(calls: int, job: Job) -> Result:
     """Milliseconds on the clock and of the processor, of each call of the network, of `predict` and of `embed`."""
     with tempfile.TemporaryDirectory() as folder:
         inputs = MADE[job["modality"]][1](Path(folder))
@@ -47,7 +47,7 @@ def run(calls: int, job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(name: str, inputs: Sequence[Any], calls: int) -> dict[str, list[tuple[float, float]]]:
+def measure(name: str, inputs: Sequence[object], calls: int) -> dict[str, list[tuple[float, float]]]:
     """Seconds on the clock and of the processor of each call, by way; the first call of each is left out."""
     task = kzoo.Classification((inputs, np.arange(len(inputs)) % 3))
     adapted = kzoo.adapt(name, task, weights=None, schedule="linear_probe")
@@ -55,8 +55,8 @@ def measure(name: str, inputs: Sequence[Any], calls: int) -> dict[str, list[tupl
 
     def network(value: Any) -> tuple[float, float]:
         column[:] = [str(value) if isinstance(value, Path) else value]
-        examples, _ = adapted._loader.load(column)
-        return _timed(lambda: forward(adapted._call, (examples,), batch_size=BATCH))
+        examples, _ = adapted.inference.loader.load(column)
+        return _timed(lambda: forward(adapted.inference.predict, (examples,), batch_size=BATCH))
 
     ways: dict[str, Callable[[Any], Any]] = {"predict": adapted.predict, "embed": adapted.embed}
     found: dict[str, list[tuple[float, float]]] = {"network": [], **{way: [] for way in ways}}

@@ -14,10 +14,9 @@ import dataclasses
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from report import answered, parser, run_all
+from report import Job, Result, answered, parser, run_all
 from sets import cifar10
 
 import kzoo
@@ -44,7 +43,7 @@ def pretrained(data: Path, objective: str) -> kzoo.Pretrained:
     return made
 
 
-def run(data: Path, job: dict[str, Any]) -> dict[str, Any]:
+def run(data: Path, job: Job) -> Result:
     """One objective and number of labels."""
     pictures, labels = read(data)["train"]
     tests = read(data)["test"]

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from report import answered, parser, run_all
+from report import Job, Result, answered, parser, run_all
 from scipy.io import wavfile
 from sets import Split, load, speakers
 from sklearn.linear_model import LogisticRegression
@@ -53,7 +53,7 @@ def main() -> None:
     run_all("recordings", jobs, functools.partial(run, options), options=options, apart=True)
 
 
-def run(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+def run(options: argparse.Namespace, job: Job) -> Result:
     """One method on one set."""
     split = load(job["set"], options.data, seed=job["seed"])
     found = METHODS[job["method"]](split, job)
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
     return {"test_speakers": tested, "validation_speaker": chooses} | found
 
 
-def baseline(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+def baseline(split: Split, job: Job) -> Result:
     """Log-mel features and the better of two classifiers."""
     started = time.perf_counter()
     known = split.train + split.validation
@@ -100,7 +100,7 @@ def log_mel(path: str, *, bands: int = 40, parts: int = 10) -> np.ndarray:
 def adapt(model: str, **options: Any) -> Any:
     """A method: `kzoo.adapt` of a model."""
 
-    def method(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+    def method(split: Split, job: Job) -> Result:
         started = time.perf_counter()
         task = kzoo.Classification(split.data(), audio=True)
         adapted = kzoo.adapt(model, task, seed=job["seed"], **options)
@@ -115,7 +115,7 @@ def adapt(model: str, **options: Any) -> Any:
 def adapt_imagenet(**options: Any) -> Any:
     """A method: `kzoo.adapt` of a backbone for images, whose weights are looked for when it is run."""
 
-    def method(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+    def method(split: Split, job: Job) -> Result:
         weights = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models" / WEIGHTS
         return adapt("mobilenet_v2_035", size=128, weights=str(weights), **options)(split, job)
 

@@ -15,17 +15,26 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import kzoo
 
 PACKAGES = ("keras", "tensorflow", "openvino", "scikit-learn", "numpy")
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
+Job: TypeAlias = dict[str, Any]
+"""What tells a run from the others, as set, method and seed."""
+
+Result: TypeAlias = dict[str, Any]
+"""The raw numbers of a run, by name; lists and dicts of them, as JSON has them."""
+
+Record: TypeAlias = dict[str, Any]
+"""One JSON file: script, job, arguments, the machine it was made on, and the result."""
+
 LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def circumstances() -> dict[str, Any]:
+def circumstances() -> Result:
     """Versions and machine; no name and no path of it."""
     versions = {}
     for name in PACKAGES:
@@ -70,11 +79,11 @@ def parser(
 
 def run_all(
     script: str,
-    jobs: Iterable[dict[str, Any]],
-    run: Callable[[dict[str, Any]], dict[str, Any]],
+    jobs: Iterable[Job],
+    run: Callable[[Job], Result],
     *,
     options: argparse.Namespace,
-    arguments: dict[str, Any] | None = None,
+    arguments: Job | None = None,
     apart: bool = False,
 ) -> None:
     """Runs each job that is not finished, with an empty cache, and writes ``results/SCRIPT/JOB.json`` after each.
@@ -115,7 +124,7 @@ def run_all(
         print(f"{path.name}: {shown}; other processes used {made['others']:.0%} of the machine", flush=True)
 
 
-def write(record: dict[str, Any], path: Path) -> None:
+def write(record: Record, path: Path) -> None:
     """Writes a record, whole or not at all; lists of numbers stay on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, ensure_ascii=False)
@@ -125,18 +134,18 @@ def write(record: dict[str, Any], path: Path) -> None:
     draft.replace(path)
 
 
-def records(script: str, results: Path = RESULTS) -> list[dict[str, Any]]:
+def records(script: str, results: Path = RESULTS) -> list[Record]:
     """All finished runs of a script."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((results / script).glob("*.json"))]
 
 
-def slug(job: dict[str, Any]) -> str:
+def slug(job: Job) -> str:
     """Name of a job's file: ``sst2--minilm_l6-probe--seed0``."""
     parts = [f"{key}{value}" if isinstance(value, int) else str(value) for key, value in job.items()]
     return "--".join(re.sub(r"[^a-zA-Z0-9_%]+", "-", part).strip("-") for part in parts).replace("%", "percent")
 
 
-def answered(truth: Sequence[str], answers: Sequence[Any], classes: Sequence[str]) -> dict[str, Any]:
+def answered(truth: Sequence[str], answers: Sequence[object], classes: Sequence[str]) -> Result:
     """What a model answered on each test example, one character each: the places of the labels in `classes`.
 
     An answer that is no class, as None for what could not be read, is wrong: it is written as "-".
@@ -172,7 +181,7 @@ def _own() -> float:
     return sum(os.times()[:4])
 
 
-def _apart(run: Callable[[dict[str, Any]], dict[str, Any]], job: dict[str, Any]) -> dict[str, Any]:
+def _apart(run: Callable[[Job], Result], job: Job) -> Result:
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         return pool.submit(run, job).result()
 

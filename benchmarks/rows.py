@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
-from estimates import Answers, Estimate, clipped, less, mean, measured, paired, ratio
+from estimates import Estimate, clipped, less, mean, measured, paired, ratio
+from report import Record
+from runs import METHODS, accuracies, answers_of, by_set, order, reached_at
 from sets import FIXED, METRICS, TITLES, kind
 
-Rows = tuple[Sequence[str], list[Sequence[Any]]]
-Records = list[dict[str, Any]]
+Row = Sequence[str | float | None]
+Rows = tuple[Sequence[str], list[Row]]
+Records = list[Record]
 BUSY = 0.1
 """Share of the machine that other processes may use before seconds are marked."""
 
@@ -60,15 +62,15 @@ def time_to_accuracy(found: Records) -> Rows:
         "seeds",
     )
     lines = []
-    for name, methods in _sets(found):
-        best = max(statistics.mean(_accuracies(runs).values()) for runs in methods.values())
+    for name, methods in by_set(found):
+        best = max(statistics.mean(accuracies(runs).values()) for runs in methods.values())
         for method, runs in methods.items():
-            scores = clipped(mean(list(_accuracies(runs).values())), 0.0, 1.0)
+            scores = clipped(mean(list(accuracies(runs).values())), 0.0, 1.0)
             rival = methods.get("guide", {})
-            gain = paired(_accuracies(runs), _accuracies(rival)) if rival and method != "guide" else None
+            gain = paired(accuracies(runs), accuracies(rival)) if rival and method != "guide" else None
             speed = _speed(runs, rival) if rival and method != "guide" else ""
             shown = (_bold(scores, scores.value == best), _signed(gain), _seconds(runs.values()), speed, _seeds(runs))
-            lines.append((TITLES[name], kind(name), _METHODS.get(method, method), *shown))
+            lines.append((TITLES[name], kind(name), METHODS.get(method, method), *shown))
     return columns, lines
 
 
@@ -76,10 +78,10 @@ def time_to_accuracy_seeds(found: Records) -> Rows:
     """One row a set and seed: the guide and kzoo."""
     columns = ("set", "seed", "guide's best", "at, s", "kzoo", "in all, s", "at the guide's best, s", "times as fast")
     lines = []
-    for name, methods in _sets(found):
+    for name, methods in by_set(found):
         ours, theirs = methods.get("kzoo", {}), methods.get("guide", {})
         for seed in sorted(set(ours) & set(theirs)):
-            waited, reached = _reached(theirs[seed], theirs[seed]), _reached(ours[seed], theirs[seed])
+            waited, reached = reached_at(theirs[seed], theirs[seed]), reached_at(ours[seed], theirs[seed])
             figures = (theirs[seed]["result"]["accuracy"], ours[seed]["result"]["accuracy"])
             lines.append(
                 (
@@ -98,9 +100,9 @@ def time_to_accuracy_seeds(found: Records) -> Rows:
 
 def few_shot(found: Records) -> Rows:
     """One row a set, one column a method; only draws that all methods of the set have."""
-    methods = list(dict.fromkeys(record["job"]["method"] for record in sorted(found, key=_order)))
+    methods = list(dict.fromkeys(record["job"]["method"] for record in sorted(found, key=order)))
     lines = []
-    for name, known in _sets(found):
+    for name, known in by_set(found):
         common = sorted(set.intersection(*(set(runs) for runs in known.values())))
         if not common:
             continue
@@ -154,13 +156,13 @@ def plain(found: Records) -> Rows:
     ]
 
 
-def _scored(found: Records, *, rival: str, each: bool = False, metric_column: bool = False) -> list[Sequence[Any]]:
+def _scored(found: Records, *, rival: str, each: bool = False, metric_column: bool = False) -> list[Row]:
     lines = []
-    for name, methods in _sets(found):
+    for name, methods in by_set(found):
         metric = METRICS.get(name, "accuracy")
         fixed = name in FIXED or name.endswith("%")
         answers = {
-            method: {seed: _answers(run["result"]) for seed, run in runs.items()} for method, runs in methods.items()
+            method: {seed: answers_of(run["result"]) for seed, run in runs.items()} for method, runs in methods.items()
         }
         scores = {method: measured(runs, metric, fixed=fixed) for method, runs in answers.items()}
         best = max(score.value for score in scores.values())
@@ -168,40 +170,22 @@ def _scored(found: Records, *, rival: str, each: bool = False, metric_column: bo
             gain = None
             if rival in answers and method != rival:
                 gain = less(answers[method], answers[rival], metric, fixed=fixed)
-            cells: list[Any] = [metric] if metric_column else []
+            cells: list[str] = [metric] if metric_column else []
             cells.append(_bold(scores[method], scores[method].value == best))
             if each:
                 single = [measured({0: run}, metric, fixed=False).value for run in answers[method].values()]
                 cells.append(", ".join(f"{value:.3f}" for value in single))
             used = "development" if name.endswith("%") else kind(name)
             shown = (_signed(gain), _seconds(runs.values()), _seeds(runs))
-            lines.append((TITLES.get(name, name), used, _METHODS.get(method, method), *cells, *shown))
+            lines.append((TITLES.get(name, name), used, METHODS.get(method, method), *cells, *shown))
     return lines
 
 
-def _sets(found: Records) -> list[tuple[str, dict[str, dict[int, dict[str, Any]]]]]:
-    """Runs by set, method and seed; development sets first, methods in the order of `_ORDER`."""
-    nested: dict[str, dict[str, dict[int, dict[str, Any]]]] = {}
-    for record in sorted(found, key=lambda record: (_order(record), record["job"]["seed"])):
-        job = record["job"]
-        nested.setdefault(job["set"], {}).setdefault(job["method"], {})[job["seed"]] = record
-    return sorted(nested.items(), key=lambda item: (kind(item[0]), item[0]))
-
-
-def _order(record: dict[str, Any]) -> tuple[int, str]:
-    method = record["job"]["method"]
-    return (_ORDER.index(method) if method in _ORDER else len(_ORDER), method)
-
-
-def _accuracies(runs: dict[int, dict[str, Any]]) -> dict[int, float]:
-    return {seed: run["result"]["accuracy"] for seed, run in runs.items()}
-
-
-def _speed(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]) -> str:
+def _speed(ours: dict[int, Record], theirs: dict[int, Record]) -> str:
     """How many times as fast ours reaches the guide's best: of each seed, and their geometric mean."""
     seeds = sorted(set(ours) & set(theirs))
-    waits = {seed: _reached(theirs[seed], theirs[seed]) for seed in seeds}
-    times = {seed: _reached(ours[seed], theirs[seed]) for seed in seeds}
+    waits = {seed: reached_at(theirs[seed], theirs[seed]) for seed in seeds}
+    times = {seed: reached_at(ours[seed], theirs[seed]) for seed in seeds}
     if not seeds:
         return ""
     each = ["never" if times[seed] is None else f"{waits[seed] / times[seed]:.1f}" for seed in seeds]
@@ -210,17 +194,7 @@ def _speed(ours: dict[int, dict[str, Any]], theirs: dict[int, dict[str, Any]]) -
     return f"{ratio(times, waits).show('.1f')}: {', '.join(each)}"
 
 
-def _reached(run: dict[str, Any], rival: dict[str, Any]) -> float | None:
-    """Seconds until a run was as good as the best of another."""
-    goal = max(accuracy for _, accuracy in rival["result"]["course"])
-    return next((moment for moment, accuracy in run["result"]["course"] if accuracy >= goal), None)
-
-
-def _answers(result: dict[str, Any]) -> Answers:
-    return Answers(np.array(list(result["truth"])), np.array(list(result["answers"])))
-
-
-def _seconds(found: Iterable[dict[str, Any]]) -> str:
+def _seconds(found: Iterable[Record]) -> str:
     """The mean over runs, marked where the machine was busy."""
     runs = list(found)
     value = statistics.mean(run["result"]["seconds"] for run in runs)
@@ -228,7 +202,7 @@ def _seconds(found: Iterable[dict[str, Any]]) -> str:
     return f"{value:,.1f}{mark}" if value < 100 else f"{value:,.0f}{mark}"
 
 
-def _seeds(runs: dict[int, Any]) -> str:
+def _seeds(runs: dict[int, Record]) -> str:
     return ", ".join(map(str, sorted(runs)))
 
 
@@ -245,18 +219,10 @@ def _signed(estimate: Estimate | None) -> str:
     return "" if estimate is None else estimate.show("+.3f")
 
 
-def _number(value: Any) -> Any:
+def _number(value: str | float) -> str | float:
     return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
 
-_METHODS = {
-    "guide": "Keras guide, the best of its epochs on the test split",
-    "guide, shuffled": "Keras guide, another order in each epoch; the same",
-    "kzoo": "`kzoo.adapt`",
-    "TF-IDF": "the best TF-IDF and logistic regression",
-    "static": "static embeddings of minilm_l6",
-}
-_ORDER = ("guide", "guide, shuffled", "TF-IDF", "scikit-learn", "from the start", "mobilenet_v2_035", "nano, probe")
 _FEW_SHOT = {
     "hymenoptera": "hymenoptera (its images come from ImageNet, on which the teacher was trained)",
     "fsdd": "FSDD, two speakers",

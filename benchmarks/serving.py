@@ -13,12 +13,11 @@ import argparse
 import functools
 import tempfile
 import time
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from report import parser, run_all
+from report import Job, Result, parser, run_all
 
 import kzoo
 
@@ -41,7 +40,7 @@ def main() -> None:
     run_all("serving", jobs, functools.partial(measure, options), options=options, arguments=arguments, apart=True)
 
 
-def measure(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+def measure(options: argparse.Namespace, job: Job) -> Result:
     """Milliseconds of each call."""
     rng = np.random.default_rng(0)
     pixels = rng.uniform(0, 255, (max(job["batch"], 30), SIZE, SIZE, 3)).astype(np.float32)

@@ -50,7 +50,7 @@ class Part:
         labels: one for each.
     """
 
-    inputs: Sequence[Any]
+    inputs: Sequence[object]
     labels: Sequence[str]
 
     def __len__(self) -> int:

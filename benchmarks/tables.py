@@ -13,16 +13,15 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import rows
-from report import RESULTS, records
+from report import RESULTS, Record, records
 
 FILES = (Path(__file__).parent / "README.md", Path(__file__).parents[1] / "README.md")
 BLOCK = re.compile(r"(<!-- table: ([\w ,]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-TABLES: dict[str, Callable[[list[dict[str, Any]]], rows.Rows]] = {
+TABLES: dict[str, Callable[[list[Record]], rows.Rows]] = {
     "texts": rows.texts,
     "recordings": rows.recordings,
     "time_to_accuracy": rows.time_to_accuracy,
@@ -88,13 +87,13 @@ def table(name: str, results: Path) -> str:
     return f"\n{text}\n\n{note}{circumstances(found)}\n\n"
 
 
-def markdown(columns: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
+def markdown(columns: Sequence[str], lines: Sequence[rows.Row]) -> str:
     """A table."""
     cells = [list(columns), ["---"] * len(columns), *([str(cell) for cell in line] for line in lines)]
     return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
-def circumstances(found: Sequence[dict[str, Any]]) -> str:
+def circumstances(found: Sequence[Record]) -> str:
     """Machine and versions, each value that occurs, in one line."""
     made = [record["made"] for record in found]
     parts = ["; ".join(sorted({each["machine"] for each in made}))]

@@ -19,7 +19,7 @@ import functools
 import time
 from typing import Any
 
-from report import answered, parser, run_all
+from report import Job, Result, answered, parser, run_all
 from sets import FIXED, METRICS, Split, load
 from tfidf import best_tfidf
 
@@ -43,13 +43,13 @@ def main() -> None:
     run_all("texts", jobs, functools.partial(run, options), options=options, apart=True)
 
 
-def run(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+def run(options: argparse.Namespace, job: Job) -> Result:
     """One method on one set."""
     split = load(job["set"], options.data, seed=job["seed"])
     return METHODS[job["method"]](split, job)
 
 
-def baseline(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+def baseline(split: Split, job: Job) -> Result:
     """The best TF-IDF by cross-validation."""
     started = time.perf_counter()
     known = split.train + split.validation
@@ -66,7 +66,7 @@ def baseline(split: Split, job: dict[str, Any]) -> dict[str, Any]:
 def adapt(model: Any, **options: Any) -> Any:
     """A method: `kzoo.adapt` of a model."""
 
-    def method(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+    def method(split: Split, job: Job) -> Result:
         started = time.perf_counter()
         adapted = kzoo.adapt(model, kzoo.Classification(split.data()), seed=job["seed"], **options)
         seconds = time.perf_counter() - started
@@ -77,7 +77,7 @@ def adapt(model: Any, **options: Any) -> Any:
     return method
 
 
-def adapt_static(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+def adapt_static(split: Split, job: Job) -> Result:
     """A method: static embeddings, distilled before the clock starts."""
     started = time.perf_counter()
     made = kzoo.distill_static("minilm_l6")
@@ -85,7 +85,7 @@ def adapt_static(split: Split, job: dict[str, Any]) -> dict[str, Any]:
     return {"distillation_seconds": seconds} | adapt(made)(split, job)
 
 
-def adapt_both(split: Split, job: dict[str, Any]) -> dict[str, Any]:
+def adapt_both(split: Split, job: Job) -> Result:
     """A method: two of the models that need nothing downloaded, as one."""
     started = time.perf_counter()
     task = kzoo.Classification(split.data())

@@ -66,7 +66,7 @@ def best_tfidf(texts: Sequence[str], labels: Sequence[str], *, metric: str = "ac
     return Fitted(make_pipeline(vectorizer, regression), chosen, float(np.mean(scores[best])))
 
 
-def score(metric: str, truth: Sequence[Any], answers: Sequence[Any]) -> float:
+def score(metric: str, truth: Sequence[object], answers: Sequence[object]) -> float:
     """Accuracy, or the mean F1 over all classes."""
     if metric == "accuracy":
         return float(accuracy_score(truth, answers))

@@ -24,13 +24,14 @@ import argparse
 import functools
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from report import answered, parser, run_all
+from report import Job, Result, answered, parser, run_all
 from sets import Part, Split, load
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -58,14 +59,14 @@ def main() -> None:
     run_all("time_to_accuracy", jobs, run, options=options, arguments={"epochs": options.epochs}, apart=True)
 
 
-def one(options: argparse.Namespace, job: dict[str, Any]) -> dict[str, Any]:
+def one(options: argparse.Namespace, job: Job) -> Result:
     """One method on one set and seed."""
     split = load(job["set"], options.data, seed=job["seed"])
     keras.utils.set_random_seed(job["seed"])
     return METHODS[job["method"]](split, size=SIZES[job["set"]], seed=job["seed"], epochs=options.epochs)
 
 
-def guide(split: Split, *, size: int, seed: int, epochs: list[int], shuffled: bool = False) -> dict[str, Any]:
+def guide(split: Split, *, size: int, seed: int, epochs: list[int], shuffled: bool = False) -> Result:
     """The guide's loop; after each epoch its seconds, and accuracy on test and validation."""
     order = np.random.RandomState(seed).permutation(len(split.train))
     test = dataset(split.test, size, split.classes).batch(32)
@@ -108,11 +109,11 @@ class Clock(keras.callbacks.Callback):
         self.validation: list[float] = []
         self.lengths: list[float] = []
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Notes when."""
         self.began = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Measures, and moves the start by as long as that took."""
         now = time.perf_counter()
         self.lengths.append(now - self.began)
@@ -123,7 +124,7 @@ class Clock(keras.callbacks.Callback):
         self.started += time.perf_counter() - now
 
 
-def features(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[str, Any]:
+def features(split: Split, *, size: int, seed: int, epochs: list[int]) -> Result:
     """Features of `model.predict`, and a logistic regression."""
     started = time.perf_counter()
     base = backbone(size)
@@ -142,7 +143,7 @@ def features(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[s
     return finished(split, answers, seconds)
 
 
-def adapt(split: Split, *, size: int, seed: int, epochs: list[int]) -> dict[str, Any]:
+def adapt(split: Split, *, size: int, seed: int, epochs: list[int]) -> Result:
     """`kzoo.adapt`; accuracy after the probe and after each epoch, measured when the clock has stopped."""
     watch = Watch()
     task = kzoo.Classification(split.data())
@@ -172,16 +173,16 @@ class Watch(keras.callbacks.Callback):
         self.started = self.began = 0.0
         self.epochs: list[tuple[float, list[np.ndarray]]] = []
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Notes when."""
         self.began = time.perf_counter() - self.started
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Notes when, and the weights."""
         self.epochs.append((time.perf_counter() - self.started, self.model.get_weights()))
 
 
-def finished(split: Split, answers: Any, seconds: float) -> dict[str, Any]:
+def finished(split: Split, answers: Any, seconds: float) -> Result:
     """The result of a method whose last state counts."""
     accuracy = right(split, answers)
     found = {"seconds": seconds, "accuracy": accuracy, "course": [(seconds, accuracy)], "examples": len(split.test)}

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from kzoo.pretraining.objectives.objective_registry import register_objective
     from kzoo.pretraining.pretrain import pretrain
     from kzoo.results.adapted import Adapted
-    from kzoo.results.loading import load
+    from kzoo.results.files.loading import load
+    from kzoo.results.files.verify import verify
     from kzoo.results.predictions import Predictions
     from kzoo.results.pretrained import Pretrained
-    from kzoo.results.verify import verify
     from kzoo.setup.plain_model import create_model
     from kzoo.setup.plan import Plan
     from kzoo.setup.stage_table import stages
@@ -67,7 +67,7 @@ _PUBLIC = {
     "gradual": "kzoo.specs.recipes",
     "linear_probe": "kzoo.specs.recipes",
     "list_models": "kzoo.specs.registry",
-    "load": "kzoo.results.loading",
+    "load": "kzoo.results.files.loading",
     "lp_ft": "kzoo.specs.recipes",
     "plan": "kzoo.adaptation",
     "pretrain": "kzoo.pretraining.pretrain",
@@ -83,7 +83,7 @@ _PUBLIC = {
     "register_task_kind": "kzoo.task_kinds.kind_registry",
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
-    "verify": "kzoo.results.verify",
+    "verify": "kzoo.results.files.verify",
 }
 
 __all__ = [
@@ -169,7 +169,7 @@ def __getattr__(name: str) -> object:
     """Imports a public name when it is first used, so that `import kzoo` does not import TensorFlow."""
     if name not in _PUBLIC:
         raise AttributeError(f"module 'kzoo' has no attribute {name!r}")
-    if not _PUBLIC[name].startswith(("kzoo.specs.", "kzoo.results.verify")):
+    if not _PUBLIC[name].startswith(("kzoo.specs.", "kzoo.results.files.verify")):
         importlib.import_module("kzoo.core.tf_import").import_tensorflow()
     value = getattr(importlib.import_module(_PUBLIC[name]), name)
     globals()[name] = value

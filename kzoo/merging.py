@@ -137,12 +137,12 @@ def _check_alike(members: Sequence[Adapted]) -> None:
     for member in members[1:]:
         if (member.kind, list(member.labels)) != (first.kind, list(first.labels)):
             raise ValueError(
-                f"The members have other tasks: {first.kind} of {first.labels}, {member.kind} of {member.labels}."
+                f"The members have different tasks: {first.kind} of {first.labels}, {member.kind} of {member.labels}."
             )
         if _data_of(member) != _data_of(first):
             raise ValueError(
-                "The members were adapted to other data, or to other splits of it: what one was tested on, the other "
-                "may have been trained on. Adapt all to the same task."
+                "The members were adapted to different data or splits, so a test example of one may be a training "
+                "example of another. Adapt all of them to the same task."
             )
 
 

@@ -147,7 +147,7 @@ def test_saving_twice_replaces_and_never_touches_foreign_folders(adapted, tmp_pa
     adapted.save(tmp_path / "saved")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years")
-    with pytest.raises(FileExistsError, match="choose another directory"):
+    with pytest.raises(FileExistsError, match="Choose another directory"):
         adapted.save(tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "years"
 

@@ -208,7 +208,7 @@ def test_a_soup_has_one_start_and_all_choose_on_the_same(net, members, arrays):
         kzoo.soup([members[0], other])
     parts = {"train": (arrays[0][:40], arrays[1][:40]), "test": (arrays[0][40:], arrays[1][40:])}
     apart = [kzoo.adapt(net, kzoo.Classification(parts, seed=seed), schedule=PHASE) for seed in (0, 1)]
-    with pytest.raises(ValueError, match="other splits"):
+    with pytest.raises(ValueError, match="different data or splits"):
         kzoo.soup(apart)
 
 
@@ -345,7 +345,7 @@ def test_what_is_merged_has_seen_what_any_member_has_and_is_measured_anew(run_re
 REFUSED = {
     "one": (lambda m, t, o: kzoo.ensemble(m[:1]), "Merging needs two or more models. Got 1"),
     "what is no model": (lambda m, t, o: kzoo.ensemble([m[0], "vgg16"]), "Only adapted models can be merged. Got str"),
-    "other data": (lambda m, t, o: kzoo.ensemble([m[0], o]), "other data, or to other splits"),
+    "other data": (lambda m, t, o: kzoo.ensemble([m[0], o]), "different data or splits"),
     "an ensemble again": (
         lambda m, t, o: kzoo.adapt(kzoo.ensemble(m), t, schedule="linear_probe"),
         "cannot be adapted. Adapt one of its members",

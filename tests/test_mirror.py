@@ -53,7 +53,10 @@ ELSEWHERE = {
         "test_fusion",
         ["data/joint", "models/assembly", "models/fusion_layers", "setup/model", "specs/fusion", "specs/head"],
     ),
-    "by `predict`, which reads with it": ("test_adaptation", ["data/loader", "results/inputs"]),
+    "by `predict`, which reads with it": (
+        "test_adaptation",
+        ["data/loader", "results/evaluation", "results/inference", "results/inputs"],
+    ),
     "beside the column and the preprocessor of texts": (
         "data/text/test_preprocess",
         ["data/text/cleaning", "data/text/column", "data/text/tokenizers", "data/text/words"],
@@ -122,7 +125,7 @@ ELSEWHERE = {
             )
         ],
     ),
-    "by hostile folders": ("results/test_saving", ["specs/checked_json", "specs/saved_card"]),
+    "by hostile folders": ("results/files/test_saving", ["specs/checked_json", "specs/saved_card"]),
     "by the blocks that they read": ("training/cache/test_disk", ["training/cache/rows"]),
     "by the passes over data that a run takes": ("training/cache/test_sharing", ["training/cache/compute"]),
     "by what holds of every kind": (

@@ -131,7 +131,7 @@ def test_neighbors_are_the_nearest_and_have_their_labels(adapted, recordings):
     found = model.neighbors(asked, k=3)
     assert len(found) == 3
     train = model.data.train
-    embedded = model._train_embeddings
+    embedded = model.train_embeddings
     angles = model.embed(asked)[:3] @ embedded.T
     np.testing.assert_allclose(found.similarities, -np.sort(-angles, axis=1)[:, :3], atol=1e-5)
     assert found.labels[0] == [model.labels[train.targets[index]] for index in found.indices[0]]

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -42,7 +42,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import sets
 import text as chinese
-from report import parser, run_all
+from report import Job, Result, parser, run_all
 from tfidf import best_tfidf
 
 import kzoo
@@ -54,7 +54,7 @@ SHOTS = 20
 class Set:
     """Examples to draw from, with labels, and examples to measure on; where there are none, those not drawn."""
 
-    inputs: Sequence[Any]
+    inputs: Sequence[object]
     labels: np.ndarray
     others: Sequence[Any] = ()
     other_labels: np.ndarray | None = None
@@ -184,7 +184,7 @@ def scratch(name: str, data: Path, seed: int, size: int | None = None) -> float:
 class Last(keras.callbacks.Callback):
     """Keeps the weights of the last epoch, which no validation chose."""
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Keeps them."""
         self.values = self.model.get_weights()
 
@@ -228,7 +228,7 @@ def main() -> None:
         for seed in options.seeds
     ]
 
-    def run(job: dict[str, Any]) -> dict[str, Any]:
+    def run(job: Job) -> Result:
         started = time.perf_counter()
         accuracy = METHODS[job["method"]][1](job["set"], options.data, job["seed"])
         found = read(job["set"], options.data)

@@ -11,7 +11,7 @@ from typing import Any
 import kzoo
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.core.storage import target_of
-from kzoo.results.verify import Verified, check
+from kzoo.results.files.verify import Verified, check
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.task import TASKS
@@ -52,7 +52,7 @@ def run_plan(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> int:
     """``kzoo adapt``."""
-    from kzoo.results.saving import refuse_foreign
+    from kzoo.results.files.saving import refuse_foreign
 
     # What could not be written should be known before hours of training, not after.
     if options.save is not None:
@@ -81,7 +81,7 @@ def run_adapt(options: argparse.Namespace) -> int:
 
 def run_pretrain(options: argparse.Namespace) -> int:
     """``kzoo pretrain``."""
-    from kzoo.results.saving import refuse_foreign
+    from kzoo.results.files.saving import refuse_foreign
 
     refuse_foreign(options.save)
     made = kzoo.pretrain(
@@ -103,7 +103,7 @@ def run_pretrain(options: argparse.Namespace) -> int:
 
 def run_distill(options: argparse.Namespace) -> int:
     """``kzoo distill``."""
-    from kzoo.results.saving import refuse_foreign
+    from kzoo.results.files.saving import refuse_foreign
 
     refuse_foreign(options.save)
     student = kzoo.distill(

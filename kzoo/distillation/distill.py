@@ -53,16 +53,16 @@ def distill(
 ) -> Adapted | Pretrained:
     """Trains a student to say what a teacher says: a small model of nearly the quality of a large one.
 
-    The teacher sees each version of each example once, before the student trains; what it says is kept like the
-    activations of a frozen trunk, on the disk as well. Both see the same versions (arXiv:2106.05237).
+    The teacher runs once for each view of each example, before the student trains. Its outputs are cached like the
+    activations of a frozen trunk, also on disk. Both see the same views (arXiv:2106.05237).
 
     Args:
         teacher: an `Adapted`, an ensemble and a fusion's among them; for features also anything that `kzoo.adapt` takes
             as its model.
         student: anything that `kzoo.adapt` takes as its model.
         data: None for the teacher's own; a task, with the teacher's labels; or unlabelled examples: a folder of any
-            depth, TFRecords, a table, arrays, a list. With these, choices are made and measured on the teacher's own
-            splits.
+            depth, TFRecords, a table, arrays, a list. With these, the student is selected and measured on the teacher's
+            own splits.
         target: ``"logits"``: the teacher's probabilities at a temperature (arXiv:1503.02531); ``"features"``: the
             backbone's pooled features, by a linear layer from the student's (arXiv:1412.6550); ``"both"``: first the
             features, then the logits.
@@ -85,7 +85,7 @@ def distill(
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
-        TypeError: the teacher has no logits, and is asked for some.
+        TypeError: the teacher has no logits, and `target` needs them.
         KeyboardInterrupt: Ctrl-C before the student was trained for an epoch, or a second one.
     """
     _check(teacher, data, target=target, temperature=temperature, alpha=alpha)
@@ -130,8 +130,8 @@ def _check(teacher: ModelLike, data: object, *, target: str, temperature: float,
         raise ValueError(f"alpha must be a float in [0, 1]. Got {alpha!r}.")
     if not isinstance(teacher, Adapted) and (target != "features" or data is None):
         raise TypeError(
-            f"A teacher of logits, or of its own data, is what kzoo.adapt returned. Got {type(teacher).__name__}: pass "
-            "target='features' and data."
+            f"teacher must be what kzoo.adapt returned. Got {type(teacher).__name__}. Another "
+            "model can teach features: pass target='features' and data."
         )
 
 
@@ -141,7 +141,7 @@ def _student(student: ModelLike, *, weights: str | Path | None, scaling: str | N
         source = source_of(student, weights=weights, scaling=scaling)
         return source, source.seen
     if scaling:
-        raise ValueError(f"scaling is for a model of yours; 'auto' has its own. Got {scaling!r}.")
+        raise ValueError(f"scaling= is for a model of your own. Leave it out for 'auto'. Got {scaling!r}.")
     return student, Seen()
 
 

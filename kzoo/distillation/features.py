@@ -63,7 +63,7 @@ def imitate_features(
         strategy=strategy,
     )
     if not all(phase.takes_steps for phase in prepared.schedule.phases):
-        raise ValueError("A schedule for features must take gradient steps: leave kzoo.LinearProbe() out.")
+        raise ValueError("A schedule for features must take gradient steps. Leave kzoo.LinearProbe() out.")
     taught, feed = _standardised(listen(master, splits, prepared.schedule, seed=seed), prepared, lesson, seed=seed)
     results = train_taught(prepared, feed, taught, Distillation(REGRESSION.name, alpha=0.0))
     # The weights that training left: those of the last phase that kept any.

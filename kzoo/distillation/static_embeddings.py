@@ -58,7 +58,7 @@ def distill_static(
     source = source_of(model, weights=weights)
     tokenizer = find_tokenizer(source.card.reads) if MODALITIES[source.card.modality].lines else None
     if not isinstance(tokenizer, Subwords):
-        raise ValueError(f"Static embeddings are distilled from a text encoder; {source.card.name!r} is none.")
+        raise ValueError(f"Static embeddings are distilled from a text encoder. {source.card.name!r} is not one.")
     if not 1 <= width <= (source.card.width or width):
         raise ValueError(f"width must be in [1, {source.card.width}], the encoder's. Got {width}.")
     entries, ids = read_vocabulary(tokenizer.entries())

@@ -48,7 +48,7 @@ def splits_for(teacher: Adapted, data: object, *, seen: Seen) -> tuple[Splits, b
         splits = read(data, teacher.preprocessor.modality, seen=seen)
         if data.kind != teacher.kind or list(splits.labels) != list(teacher.labels):
             raise ValueError(
-                f"The teacher knows {teacher.kind} of {list(teacher.labels)}; the task has {data.kind} of "
+                f"The teacher was adapted to {teacher.kind} of {list(teacher.labels)}; the task is {data.kind} of "
                 f"{list(splits.labels)}."
             )
         return splits, True
@@ -61,16 +61,19 @@ def _unlabelled_splits(teacher: Adapted, data: object, *, seen: Seen) -> Splits:
         own = exclude(teacher.splits(), seen)
     except ValueError as error:
         raise ValueError(
-            "Unlabelled data teaches; choices are made on the teacher's own splits, and these are gone. Pass a task "
-            f"instead. ({error})"
+            "With unlabelled data, the student is selected and measured on the teacher's own splits, which are not "
+            f"available ({error}). Pass a task instead."
         ) from error
     examples, audit = read_unlabelled(data, teacher.preprocessor.modality)
     known = {*own.validation.digests, *own.test.digests}
     keep = [index for index, digest in enumerate(examples.digests) if digest not in known]
     left = len(examples) - len(keep)
-    notes = [*audit.notes, *([f"{left} examples left out: the teacher was chosen or tested on them"] if left else [])]
+    notes = [
+        *audit.notes,
+        *([f"{left} examples were left out: the teacher was selected or tested on them"] if left else []),
+    ]
     if not keep:
-        raise ValueError("All of the data is in the teacher's validation or test split: bring other data.")
+        raise ValueError("All of the data is in the teacher's validation or test split. Pass other data.")
     examples = examples.take(keep)
     said = teacher.outputs(examples)
     # What the teacher takes them for stands where labels would, for what needs some, like a probe.

@@ -49,15 +49,15 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     """Runs the teacher over all views that a schedule goes through, each once.
 
     Raises:
-        MemoryError: there is no room for what it says.
+        MemoryError: there is no room for its outputs.
         ValueError: a phase smooths labels.
     """
     steps = [phase for phase in schedule.phases if isinstance(phase, Phase)]
     smoothed = [phase.label_smoothing for phase in steps if phase.label_smoothing not in (0, "auto")]
     if smoothed:
         raise ValueError(
-            f"label_smoothing is for labels; a student learns from its teacher's outputs. Got {smoothed[0]}: leave it "
-            "out."
+            f"label_smoothing is for labels; a student learns from its teacher's outputs. Leave it out. "
+            f"Got {smoothed[0]}."
         )
     examples = (splits.train, splits.validation)
     empty = [np.zeros((len(each), 0), np.float32) for each in examples]
@@ -72,7 +72,10 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     with ProgressBar("teacher outputs", unit="example", total=0) as bar:
         for augmentation, phase in phases.items():
             if activations.holding(phase).place == "nowhere":
-                raise MemoryError("The teacher's outputs for all views do not fit: give fewer examples, or views.")
+                raise MemoryError(
+                    "The teacher's outputs for all views fit neither in memory nor on the disk. Pass fewer examples or "
+                    "views."
+                )
             activations.fill([phase], bar=bar)
             rows = activations.train_rows(phase)
             said[augmentation] = np.stack([row.take(0, len(splits.train))[0] for row in rows], axis=1)
@@ -90,10 +93,10 @@ def train_taught(
         prepared: the student.
         feed: its data.
         taught: by name of the augmentation, (N, V, values).
-        loss: of both side by side, and of what the student says.
+        loss: of both side by side, and of the student's logits.
 
     Returns:
-        What each phase came to.
+        The result of each phase.
     """
 
     def within(phase: AnyPhase) -> AnyPhase:

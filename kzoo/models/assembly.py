@@ -93,4 +93,4 @@ def _head_cut(model: keras.Model, below: set[int]) -> tuple[Tensor, ...]:
     for position, operation in enumerate(operations):
         if id(operation) not in below and (weights_of(operation) or hasattr(operation, "seed_generator")):
             return crossing(operations, position)
-    raise ValueError("The head has no layer with weights: there is nothing to train.")
+    raise ValueError("The head has no layer with weights, so there is nothing to train.")

@@ -184,7 +184,7 @@ def refuse_scaling(card: BackboneSpec, scaling: str | None) -> None:
     """Raises ValueError where a card has its own scaling and another one is asked for."""
     if scaling not in (None, card.scaling):
         raise ValueError(
-            f"{card.name!r} takes its pixels scaled as {card.scaling!r}: leave scaling= out. Got {scaling!r}."
+            f"{card.name!r} expects pixels scaled as {card.scaling!r}. Leave scaling= out. Got {scaling!r}."
         )
 
 

@@ -39,7 +39,7 @@ def register_head(name: str, builder: Builder) -> None:
     if not callable(builder):
         raise TypeError(f"A head must be a function of features and the number of outputs. Got {builder!r}.")
     if name == "mlp" or name in HEADS:
-        raise ValueError(f"A head named {name!r} is registered already: choose another name.")
+        raise ValueError(f"A head named {name!r} is registered already. Choose another name.")
     HEADS[name] = builder
 
 
@@ -51,7 +51,7 @@ def build_head(head: Head, features: Tensor, *, outputs: int, levels: Tensor | N
     if head.kind != "mlp":
         if head.kind not in HEADS:
             known = ", ".join(["mlp", *HEADS])
-            raise ValueError(f"Unknown head {head.kind!r}. There are: {known}. kzoo.register_head adds one.")
+            raise ValueError(f"Unknown head {head.kind!r}. The heads are: {known}. kzoo.register_head adds one.")
         return HEADS[head.kind](features, outputs)
     x = pool(features, head.pooling)
     if levels is not None:

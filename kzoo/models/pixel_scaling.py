@@ -59,14 +59,14 @@ def _look(layer: keras.Layer) -> tuple[str | tuple[int, ...], ...]:
 
 def unscaled_note(name: str) -> str:
     """A note on a model that does not say how its pixels are scaled."""
-    return f"Pixels reach {name} in 0..255: pass scaling= if it was trained on others."
+    return f"{name} receives pixels in 0..255. Pass scaling= if it was trained on another range."
 
 
 def recognised_note(card: BackboneSpec) -> str:
     """A note on a model that was recognised as one of the catalog."""
-    return f"Recognised as {card.name}: pixels are scaled as it needs ({card.scaling})."
+    return f"The model was recognised as {card.name}. Its pixels are scaled as {card.scaling!r}."
 
 
 def overruled_note(card: BackboneSpec, scaling: str) -> str:
     """A note on a scaling that differs from the catalog's."""
-    return f"Recognised as {card.name}, published for {card.scaling} pixels: scaling={scaling!r} is taken, as asked."
+    return f"{card.name} expects pixels scaled as {card.scaling!r}. The given scaling={scaling!r} is used."

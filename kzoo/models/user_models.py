@@ -23,11 +23,11 @@ def card_of(model: keras.Model) -> BackboneSpec:
     shape = backbone.input_shape
     if len(shape) != 4 or shape[-1] not in (1, 3):
         raise TypeError(
-            f"An image backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}. For texts, register "
-            "what makes it: kzoo.register(NAME, constructor, modality='text', reads=...)."
+            f"An image backbone takes (B, H, W, 3) or (B, H, W, 1). {model.name!r} takes {shape}. For a text model, "
+            "register its constructor: kzoo.register(NAME, constructor, modality='text', reads=...)."
         )
     if shape[1] != shape[2]:
-        raise TypeError(f"Images are resized to a square: {model.name!r} takes {shape}, which is not square.")
+        raise TypeError(f"Images are resized to squares. {model.name!r} takes {shape}, which is not square.")
     size = shape[1] or 224
     return BackboneSpec(
         name=model.name,
@@ -80,10 +80,10 @@ def as_backbone(model: keras.Model) -> keras.Model:
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     if not hasattr(model, "operations"):
         if isinstance(model, keras.Sequential):
-            raise TypeError(f"{model.name!r} has no input shape yet: build it, beginning with a keras.Input.")
+            raise TypeError(f"{model.name!r} has no input shape yet. Begin the Sequential model with a keras.Input.")
         raise TypeError(
-            f"{model.name!r} is a subclass of keras.Model, whose layers cannot be listed in order: pass a functional "
-            "model, as keras.Model(x, model(x)) with x = keras.Input((224, 224, 3))."
+            f"{model.name!r} is a subclass of keras.Model, so its layers cannot be listed in order. Pass a functional "
+            "model, such as keras.Model(x, model(x)) with x = keras.Input((224, 224, 3))."
         )
     if len(model.inputs) != 1:
         raise TypeError(f"A backbone needs one input. {model.name!r} has {len(model.inputs)}.")
@@ -106,7 +106,7 @@ def card_of_weights(path: str | Path, cards: Iterable[BackboneSpec]) -> Backbone
         return fitting[0]
     names = ", ".join(card.name for card in fitting) or "no model of the catalog"
     raise WeightsError(
-        f"{path} holds {found:,} parameters, which fits {names}: say which, as in kzoo.adapt(NAME, task, weights=PATH)."
+        f"{path} has {found:,} parameters, which fit {names}. Name the model: kzoo.adapt(NAME, task, weights=PATH)."
     )
 
 

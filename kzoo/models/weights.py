@@ -46,15 +46,15 @@ def find_weights(spec: BackboneSpec, *, size: int) -> Path:
     file = spec.weight_file(size)
     if file is None:
         raise WeightsError(
-            f"No ImageNet weights are published for {spec.name!r}: pass weights=None to start from random weights, or "
-            f"weights=PATH. Models that have some: kzoo.list_models(pretrained=True)."
+            f"No ImageNet weights are published for {spec.name!r}. Pass weights=None for random weights, or "
+            f"weights=PATH. kzoo.list_models(pretrained=True) lists the models that have weights."
         )
     path = cache_path(file)
     if not path.exists():
         _download(file, path)
     if file.digest and not is_published(path, file):
         raise WeightsError(
-            f"{path} is not the file that Keras publishes (its hash is not {file.digest}): delete it and fetch it "
+            f"{path} is not the file that Keras publishes (its hash is not {file.digest}). Delete it and download it "
             f"again from {file.url}"
         )
     return path
@@ -81,7 +81,7 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
     if not path.is_file():
         raise WeightsError(f"There is no weight file {path}.")
     if path.suffix not in (".h5", ".npz", ".keras"):
-        raise WeightsError(f"A weight file ends in .h5, .weights.h5, .npz or .keras. Got {path.name}.")
+        raise WeightsError(f"A weight file must end in .h5, .weights.h5, .npz or .keras. Got {path.name}.")
     try:
         if path.suffix == ".npz":
             _load_arrays(model, path)
@@ -109,7 +109,7 @@ def save_arrays(model: keras.Model, path: str | Path) -> None:
         with np.errstate(over="ignore"):
             small.append(weight.astype(np.float16))
         if not np.isfinite(small[-1]).all():
-            raise OverflowError(f"A weight of {model.name} is not a number that float16 has.")
+            raise OverflowError(f"A weight of {model.name} is outside the range of float16.")
     np.savez_compressed(path, *small)
 
 
@@ -143,9 +143,9 @@ def _download(file: WeightFile, path: Path) -> None:
                 out.flush()
                 os.fsync(out.fileno())
             if total and aside.stat().st_size != total:
-                raise OSError(f"{aside.stat().st_size} of {total} bytes came")
+                raise OSError(f"{aside.stat().st_size} of {total} bytes were received")
             if file.digest and not is_published(aside, file):
-                raise OSError(f"something else came: its hash is not {file.digest}")
+                raise OSError(f"the hash of the received file is not {file.digest}")
             aside.chmod(0o644)
             os.replace(aside, path)
     except (OSError, http.client.HTTPException) as error:

@@ -60,18 +60,20 @@ class Checkpoints:
         if not self.directory.exists() or not any(self.directory.iterdir()):
             return None
         if not (self.directory / CHECKSUMS).is_file():
-            raise ValueError(f"{self.directory} holds something else than a checkpoint: choose another directory.")
+            raise ValueError(f"{self.directory} contains files that are not a checkpoint. Choose another directory.")
         verify_checksums(self.directory)
         found = _read_state(self.directory / STATE)
         if found["run"] != self._run():
             differ = [name for name, value in self._run().items() if found["run"].get(name) != value]
             raise ValueError(
-                f"{self.directory} holds a run with other {', '.join(differ) or 'settings'}: choose another directory, "
-                "or delete it."
+                f"{self.directory} contains a run with a different {', '.join(differ) or 'setting'}. Choose another "
+                "directory, or delete it."
             )
         arrays = _read_arrays(self.directory / VARIABLES)
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-            raise ValueError(f"{self.directory} is of another kzoo, whose model is made otherwise: delete it.")
+            raise ValueError(
+                f"{self.directory} was written by another version of kzoo, whose network differs. Delete it."
+            )
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         return found["state"]
@@ -85,7 +87,7 @@ def _read_state(path: Path) -> dict[str, PlainValues]:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {"run": dict(found["run"]), "state": dict(found["state"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to begin anew.") from error
+        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to start again.") from error
 
 
 def _read_arrays(path: Path) -> list[np.ndarray]:
@@ -93,4 +95,4 @@ def _read_arrays(path: Path) -> list[np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return [file[f"arr_{number}"] for number in range(len(file.files))]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, *BROKEN) as error:
-        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to begin anew.") from error
+        raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to start again.") from error

@@ -76,9 +76,7 @@ def read_material(objective: type[Objective], source: BackboneSource, data: obje
     if objective.labelled and task is None:
         task = as_task(data)
     if objective.labelled and task is not None and not get_task_kind(task.kind).exclusive:
-        raise ValueError(
-            f"objective={objective.name!r} needs classes: a kzoo.Classification. Got a task of {task.kind}."
-        )
+        raise ValueError(f"objective={objective.name!r} needs a kzoo.Classification. Got a task of {task.kind}.")
     modality = modality_for(source.card, task).name if task else source.card.modality
     if objective.modalities and modality not in objective.modalities:
         raise ValueError(
@@ -121,7 +119,9 @@ class Probe:
             raise ValueError(f"probe must be a kzoo.Classification. Got a task of {task.kind}.")
         splits = read(task, modality.name, seen=seen, needed=("validation", "train"))
         if not len(splits.validation):
-            raise ValueError("probe is measured on its validation split, and its task has validation=0: give it one.")
+            raise ValueError(
+                "probe is measured on its validation split, but its task has validation=0. Pass a task with one."
+            )
         eye = np.eye(len(splits.labels), dtype=np.float32)
         parts = [(part.columns[modality.name], eye[part.targets]) for part in (splits.train, splits.validation)]
         embedding = keras.Model(backbone.input, pool(backbone.output, "avg", name="probe"))

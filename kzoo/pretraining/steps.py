@@ -28,7 +28,7 @@ class StepSchedule:
 
     Args:
         steps: in all.
-        every: steps after which it is looked at, and a checkpoint is written.
+        every: steps after which the weights are evaluated and a checkpoint is written.
         batch_size: examples a step, over all replicas.
         learning_rate: its peak, after `WARMUP`, before a cosine to 0 (arXiv:1608.03983).
         ema: momentum of the moving average of weights, which is what is kept, see `kzoo.pretraining.ema`; 0: the
@@ -63,14 +63,14 @@ def questions(
 ) -> tf.data.Dataset:
     """What a network takes and what is wanted of it, from step `start` on, without end.
 
-    What a step gets follows from its number, so that a run that is taken up again gets what it would have got.
+    The batch of a step follows from its number, so a resumed run sees the batches that it would have seen.
 
     Args:
         split: the examples.
-        ask: of examples (B * views, ...), targets (B, outputs) and a seed.
-        course: says batch size and seed.
-        views: versions of each example.
-        augmentation: that they are made by.
+        ask: from examples (B * views, ...), targets (B, outputs) and a seed to inputs and targets of the network.
+        course: gives batch size and seed.
+        views: of each example.
+        augmentation: name of the augmentation that makes them.
         start: number of the first step.
     """
     size, batch = len(split), course.batch_size
@@ -103,12 +103,12 @@ class StepRun:
 
     Args:
         learner: a compiled model.
-        kept: the variables that are kept in the end; their averages are.
-        data: of the number of a first step, what it trains on from there.
+        kept: the variables whose averages are the result.
+        data: from the number of a step to the batches from that step on.
         course: how long.
-        look: what is measured of the weights that would be kept: numbers by name.
-        checkpoints: where the run is kept, or None.
-        title: of the bar.
+        look: measures the averaged weights; returns numbers by name.
+        checkpoints: where the run is saved, or None.
+        title: of the progress bar.
     """
 
     learner: keras.Model
@@ -148,7 +148,9 @@ class StepRun:
                 if not count:
                     break
                 if not np.isfinite(logs["loss"]):
-                    raise FloatingPointError(f"The loss is {logs['loss']} after step {done + count}: lower the rate.")
+                    raise FloatingPointError(
+                        f"The loss is {logs['loss']} after step {done + count}. Lower learning_rate."
+                    )
                 done += count
                 rows.append({"step": done, **logs, **self._look(done)})
                 bar.report(", ".join(_shown(name, value) for name, value in rows[-1].items()))

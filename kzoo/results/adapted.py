@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from kzoo.core import figures
-from kzoo.core.graph.calling import compiled, forward, forward_batches
-from kzoo.core.graph.folding import fold
 from kzoo.core.graph.walking import layers_of
 from kzoo.core.tables import Table
 from kzoo.core.tensors import Tensor
-from kzoo.data.examples import WARNING, Audit, Examples, Splits
+from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.file_changes import reading
-from kzoo.data.loader import Loader, batches
 from kzoo.data.seams import Preprocessor
 from kzoo.data.splits import read_labelled
-from kzoo.evaluation.metrics import Evaluation, measure
-from kzoo.evaluation.user_metrics import UserMetric, resolve_metrics
+from kzoo.evaluation.metrics import Evaluation
+from kzoo.evaluation.user_metrics import UserMetric
 from kzoo.models.heads import pool
-from kzoo.results.export import export, model_card
-from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples
-from kzoo.results.inputs import InputAnswers, ask
+from kzoo.results.evaluation import evaluate
+from kzoo.results.export import export_adapted
+from kzoo.results.files.saving import write
+from kzoo.results.inference import Inference
 from kzoo.results.interpolation import interpolate
-from kzoo.results.neighbors import Neighbors, normalize, search
-from kzoo.results.plots import show, title_targets
+from kzoo.results.neighbors import Neighbors, find_neighbors
+from kzoo.results.plots import show_batch, show_mistakes
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
-from kzoo.results.saving import write
 from kzoo.results.thumbnails import thumbnails_of
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
@@ -48,15 +44,6 @@ from kzoo.task_kinds.task_kind import Scale
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
-
-Call: TypeAlias = Callable[..., list[Tensor]]
-"""A compiled model: takes a batch of each input, and returns a list of outputs."""
-
-BATCH = 8
-"""Examples that the network takes at once, always: the last batch is padded, so an answer does not depend on others.
-
-One image costs as much as eight; larger batches are slower on a CPU, whose cache holds no more.
-"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,15 +105,9 @@ class Adapted:
         )
 
     @cached_property
-    def _call(self) -> Call:
-        # Folded in each call: someone may have changed the network's weights.
-        network = fold(self.network, live=True)
-        # With its last layer: what a softmax gives for an example depends on how many there are (TensorFlow 2.21).
-        return compiled(keras.Model(network.input, self.finish(network.output)))
-
-    @cached_property
-    def _embed(self) -> Call:
-        return compiled(fold(self.embedding, live=True))
+    def inference(self) -> Inference:
+        """The compiled network and embedding, and what reads their inputs."""
+        return Inference(self.network, self.embedding, self.finish, self.preprocessor)
 
     @property
     def history(self) -> pandas.DataFrame:
@@ -153,35 +134,13 @@ class Adapted:
             ValueError: there is no test split in this process and the data cannot be read again; or it was adapted
                 with ``test=0``.
         """
-        own = self.metrics
-        if metrics is not None:
-            given = metrics if isinstance(metrics, list | tuple) else [metrics]
-            own = resolve_metrics(given, kind=get_task_kind(self.kind), outputs=len(self.labels))
-        if data is not None:
-            examples, audit = self._labelled(data, seen=self.seen)
-            notes = str(audit).splitlines()
-        else:
-            examples, notes = self.splits().test, []
-            if not len(examples):
-                raise ValueError("There is no test split (test=0): pass labelled data, as evaluate('more/').")
-        notes = [*(note for note in self.record.notes if note.startswith(WARNING)), *notes]
-        return measure(
-            self.kind,
-            self.outputs(examples),
-            examples.targets,
-            labels=self.labels,
-            names=examples.names,
-            notes=notes,
-            groups=examples.groups,
-            metrics=own,
-            thumbnail=thumbnails_of(examples.columns[self.preprocessor.modality], self.preprocessor.modality),
-        )
+        return evaluate(self, data, metrics=metrics)
 
     def measured(self) -> Adapted:
         """The same model, with what it reaches on its test split in its record."""
         record = replace(self.record, test=self.evaluate().record())
         found = replace(self, record=record)
-        found.__dict__["_call"] = self._call  # compiled already
+        found.__dict__["inference"] = self.inference  # compiled already
         return found
 
     def predict(self, inputs: object) -> Predictions:
@@ -192,7 +151,7 @@ class Adapted:
                 0..255, (N, H, W, C) or (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder,
                 encoded bytes, a pair ``(rate, samples)``, or a list of these.
         """
-        asked = self._ask(inputs, self._call, np.asarray, width=len(self.labels))
+        asked = self.inference.ask_outputs(inputs, width=len(self.labels))
         answers = get_task_kind(self.kind).name_targets(asked.rows, self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
         small = thumbnails_of(asked.column, self.preprocessor.modality)
@@ -204,7 +163,7 @@ class Adapted:
         Args:
             inputs: as of `predict`.
         """
-        return self._ask_embeddings(inputs).rows
+        return self.inference.ask_embeddings(inputs).rows
 
     def neighbors(self, inputs: object, k: int = 5, *, among: object = None) -> Neighbors:
         """The labelled examples that lie nearest to some inputs, by the cosine of their embeddings.
@@ -217,17 +176,7 @@ class Adapted:
         Raises:
             ValueError: `k` is larger than what is searched, or there is nothing to search.
         """
-        asked = self._ask_embeddings(inputs)
-        if among is None:
-            known, embedded = self.splits().train, self._train_embeddings
-        else:
-            known, _ = self._labelled(among, seen=Seen())
-            embedded = self._embeddings(known.columns[self.preprocessor.modality])
-        names = [asked.names[index] for index in asked.good]
-        if not names:
-            raise ValueError(f"None of the inputs can be read: {asked.reasons}")
-        titles = title_targets(self.kind, known.targets, labels=self.labels)
-        return search(asked.rows[asked.good], embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)
+        return find_neighbors(self, inputs, k, among=among)
 
     def interpolate(self, alpha: float | str = "auto") -> Adapted:
         """Weights between those before fine-tuning and those after it (WiSE-FT, arXiv:2109.01903): often more robust.
@@ -256,36 +205,7 @@ class Adapted:
             ExportError: what was written does not answer as this model does.
             OSError: the disk is full, or not writable; no version appears.
         """
-        description = model_card(
-            self.card,
-            kind=self.kind,
-            labels=self.labels,
-            preprocessor=self.preprocessor,
-            record=self.record,
-        )
-        return export(
-            directory,
-            network=self.network,
-            embedding=self.embedding,
-            finish=self.finish,
-            preprocessor=self.preprocessor,
-            labels=self.labels,
-            kind=self.kind,
-            description=description,
-            live=LiveModel(self.predict, self._raw_embeddings, self.kind, self.labels),
-            examples=pick_examples(self._splits_at_hand(), self.preprocessor.modality),
-        )
-
-    def _raw_embeddings(self, inputs: object) -> np.ndarray:
-        return self._ask(inputs, self._embed, np.asarray, width=self.embedding.output_shape[-1]).rows
-
-    def _splits_at_hand(self) -> Splits | None:
-        """The splits, where this process has them or a moderate amount of data can be read again."""
-        if self.data is None and sum(self.record.sizes.values()) > MOST_READ:
-            return None
-        with contextlib.suppress(OSError, ValueError, TypeError, ImportError):
-            return self.splits()
-        return None
+        return export_adapted(self, directory)
 
     def save(self, directory: str | Path) -> Path:
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
@@ -324,17 +244,11 @@ class Adapted:
             ValueError: there is no augmentation of that name, or yours fails on these images.
             TypeError: it is none of these.
         """
-        train = self.splits().train
-        chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
-        titles = title_targets(self.kind, chosen.targets, labels=self.labels)
-        return show(chosen, titles, self.preprocessor, augmentation=augmentation, seed=self.record.seed)
+        return show_batch(self, augmentation=augmentation, count=count)
 
     def plot_mistakes(self, *, count: int = 8) -> Figure:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
-        test = self.splits().test
-        rows = self.evaluate().worst(count).rows
-        chosen = test.take([list(test.names).index(row[0]) for row in rows])
-        return show(chosen, [f"{row[1]}, predicted as\n{row[2]} ({row[3]:.0%})" for row in rows], self.preprocessor)
+        return show_mistakes(self, count=count)
 
     def _features(self) -> Tensor:
         return self.network.get_layer(self.features).output
@@ -342,41 +256,14 @@ class Adapted:
     def outputs(self, examples: Examples) -> np.ndarray:
         """Probabilities, or values, float32 (N, outputs), of checked examples."""
         with reading(examples):
-            return self._outputs(examples.columns[self.preprocessor.modality])
-
-    def _outputs(self, column: np.ndarray) -> np.ndarray:
-        """Probabilities, or values, float32 (N, outputs), of an image column, a batch of `BATCH` at a time."""
-        return self._run(self._call, column)
-
-    def _embeddings(self, column: np.ndarray) -> np.ndarray:
-        return normalize(self._run(self._embed, column))
-
-    def _ask_embeddings(self, inputs: object) -> InputAnswers:
-        return self._ask(inputs, self._embed, normalize, width=self.embedding.output_shape[-1])
-
-    def _ask(
-        self, inputs: object, call: Call, finish: Callable[[np.ndarray], np.ndarray], *, width: int
-    ) -> InputAnswers:
-        """Answers for what a user has at hand, bit for bit those of `_run`: in batches of the same size."""
-
-        def answer(examples: np.ndarray) -> np.ndarray:
-            return np.asarray(finish(forward(call, (examples,), batch_size=BATCH)))
-
-        return ask(self.preprocessor.modality, inputs, load=self._loader.load, answer=answer, width=width)
+            return self.inference.outputs(examples.columns[self.preprocessor.modality])
 
     @cached_property
-    def _loader(self) -> Loader:
-        return Loader(self.preprocessor)
+    def train_embeddings(self) -> np.ndarray:
+        """Embeddings of unit length, float32 (N, width), of the training split."""
+        return self.inference.embeddings(self.splits().train.columns[self.preprocessor.modality])
 
-    def _run(self, call: Call, column: np.ndarray) -> np.ndarray:
-        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
-        return forward_batches(call, ((batch,) for batch in scaled), batch_size=BATCH)
-
-    @cached_property
-    def _train_embeddings(self) -> np.ndarray:
-        return self._embeddings(self.splits().train.columns[self.preprocessor.modality])
-
-    def _labelled(self, data: object, *, seen: Seen) -> tuple[Examples, Audit]:
+    def labelled(self, data: object, *, seen: Seen) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
         task = data if isinstance(data, Task) else task_like(self.record.task, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)

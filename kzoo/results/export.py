@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from kzoo.core.graph.folding import fold
 from kzoo.core.tensors import Tensor
+from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor
-from kzoo.results.export_check import LiveModel, wanted
+from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples, wanted
 from kzoo.serving.saved_model import export_version
 from kzoo.serving.signatures import build_signatures
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
+
+if TYPE_CHECKING:
+    from kzoo.results.adapted import Adapted
+
+
+def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
+    """Writes the next version of a model; see `kzoo.results.adapted.Adapted.export`."""
+    description = model_card(
+        adapted.card,
+        kind=adapted.kind,
+        labels=adapted.labels,
+        preprocessor=adapted.preprocessor,
+        record=adapted.record,
+    )
+    return export(
+        directory,
+        network=adapted.network,
+        embedding=adapted.embedding,
+        finish=adapted.finish,
+        preprocessor=adapted.preprocessor,
+        labels=adapted.labels,
+        kind=adapted.kind,
+        description=description,
+        live=LiveModel(adapted.predict, adapted.inference.raw_embeddings, adapted.kind, adapted.labels),
+        examples=pick_examples(_splits_at_hand(adapted), adapted.preprocessor.modality),
+    )
+
+
+def _splits_at_hand(adapted: Adapted) -> Splits | None:
+    """The splits, if this process has them or a moderate amount of data can be read again."""
+    if adapted.data is None and sum(adapted.record.sizes.values()) > MOST_READ:
+        return None
+    with contextlib.suppress(OSError, ValueError, TypeError, ImportError):
+        return adapted.splits()
+    return None
 
 
 def export(

@@ -26,8 +26,8 @@ def interpolate(adapted: Adapted, *, alpha: float | str = "auto") -> Adapted:
     start = adapted.start
     if start is None:
         raise ValueError(
-            "There is nothing to interpolate: only a model that was fine-tuned from a probe in this process has both "
-            "states (a saved one keeps the last)."
+            "There is nothing to interpolate. Only a model that was fine-tuned from a probe in this process has the "
+            "weights from before fine-tuning; a saved model does not keep them."
         )
     if alpha != "auto" and (isinstance(alpha, str) or not 0 <= alpha <= 1):
         raise ValueError(f"alpha must be 'auto' or in [0, 1]. Got {alpha!r}.")
@@ -86,7 +86,7 @@ def merit_of(adapted: Adapted) -> tuple[float, float]:
     held = adapted.splits().validation
     if not len(held):
         raise ValueError(
-            f"Models are compared on validation, and {adapted.card.name} was adapted with validation=0: pass "
-            "interpolate(alpha=NUMBER) or soup(how='uniform'), which compare nothing."
+            f"Models are compared on the validation split, but {adapted.card.name} was adapted with validation=0. Pass "
+            "interpolate(alpha=NUMBER) or soup(how='uniform'), which need no validation split."
         )
     return merit(adapted.outputs(held), held.targets, kind=adapted.kind)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from kzoo.core.tables import Table
 from kzoo.data.examples import Examples
+from kzoo.results.plots import title_targets
+from kzoo.specs.records.seen import Seen
+
+if TYPE_CHECKING:
+    from kzoo.results.adapted import Adapted
 
 
 @dataclass(frozen=True, repr=False)
@@ -53,12 +59,6 @@ class Neighbors:
         return self.table()._repr_html_()
 
 
-def normalize(embeddings: np.ndarray) -> np.ndarray:
-    """Rows of unit length, float32 (N, width); a row of zeros stays one."""
-    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return (embeddings / np.maximum(lengths, 1e-12)).astype(np.float32)
-
-
 def search(
     asked: np.ndarray,
     known: np.ndarray,
@@ -89,3 +89,18 @@ def search(
     found = [[str(of.names[place]) for place in row] for row in indices.tolist()]
     labels = [[titles[int(place)] for place in row] for row in indices.tolist()]
     return Neighbors(list(names), found, labels, (1 - angles).astype(np.float32), indices, noun)
+
+
+def find_neighbors(adapted: Adapted, inputs: object, k: int, *, among: object) -> Neighbors:
+    """The neighbors of some inputs; see `kzoo.results.adapted.Adapted.neighbors`."""
+    asked = adapted.inference.ask_embeddings(inputs)
+    if among is None:
+        known, embedded = adapted.splits().train, adapted.train_embeddings
+    else:
+        known, _ = adapted.labelled(among, seen=Seen())
+        embedded = adapted.inference.embeddings(known.columns[adapted.preprocessor.modality])
+    names = [asked.names[index] for index in asked.good]
+    if not names:
+        raise ValueError(f"None of the inputs can be read: {asked.reasons}")
+    titles = title_targets(adapted.kind, known.targets, labels=adapted.labels)
+    return search(asked.rows[asked.good], embedded, names=names, of=known, titles=titles, k=k, noun=asked.noun)

@@ -19,6 +19,8 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from kzoo.results.adapted import Adapted
+
 
 def show(
     examples: Examples,
@@ -61,3 +63,21 @@ def title_targets(kind: str, targets: np.ndarray, *, labels: Sequence[str]) -> l
     """Targets as text, one line each."""
     names = get_task_kind(kind).name_targets(targets, labels)
     return [name if isinstance(name, str) else ", ".join(name) for name in names]
+
+
+def show_batch(
+    adapted: Adapted, *, augmentation: str | keras.layers.Layer | Callable[..., object], count: int
+) -> Figure:
+    """Some training examples; see `kzoo.results.adapted.Adapted.plot_batch`."""
+    train = adapted.splits().train
+    chosen = train.take(np.linspace(0, len(train) - 1, count).astype(int))
+    titles = title_targets(adapted.kind, chosen.targets, labels=adapted.labels)
+    return show(chosen, titles, adapted.preprocessor, augmentation=augmentation, seed=adapted.record.seed)
+
+
+def show_mistakes(adapted: Adapted, *, count: int) -> Figure:
+    """The worst mistakes on the test split; see `kzoo.results.adapted.Adapted.plot_mistakes`."""
+    test = adapted.splits().test
+    rows = adapted.evaluate().worst(count).rows
+    chosen = test.take([list(test.names).index(row[0]) for row in rows])
+    return show(chosen, [f"{row[1]}, predicted as\n{row[2]} ({row[3]:.0%})" for row in rows], adapted.preprocessor)

@@ -18,7 +18,7 @@ from kzoo.core.graph.walking import layers_of
 from kzoo.core.storage import DamagedError
 from kzoo.core.tables import Table
 from kzoo.models.backbones import Source
-from kzoo.results.saving import read, write
+from kzoo.results.files.saving import read, write
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.seen import Seen, remember
@@ -87,7 +87,7 @@ class Pretrained:
             ValueError: it was not made in steps that were watched.
         """
         if self.record.course is None:
-            raise ValueError(f"{self.card.name} was made by {self.record.objective}: there is no course to show.")
+            raise ValueError(f"{self.card.name} was made by {self.record.objective}, which has no training curve.")
         return figures.course(self.record.course, title=self.card.name)
 
     def summary(self) -> Table:
@@ -132,7 +132,7 @@ def load_pretrained(directory: str | Path) -> Pretrained:
     """
     values = read(directory)
     if "head" in values:
-        raise ValueError(f"{directory} holds an adapted model, not a backbone: adapt kzoo.load({str(directory)!r}).")
+        raise ValueError(f"{directory} contains an adapted model, not a backbone. Adapt kzoo.load({str(directory)!r}).")
     return Pretrained(values["card"], values["network"], values["record"])
 
 

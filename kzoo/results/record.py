@@ -51,12 +51,12 @@ def read_again(record: RunRecord, *, kind: str, modality: str) -> Splits:
     data = record.task.data
     if data is None:
         raise ValueError(
-            "The data was in memory or read by a function, and the test split is not in this process: pass other data."
+            "The test split cannot be read again: the data was in memory or read by a function. Pass other data."
         )
     splits = read(task_like(record.task, data, kind=kind), modality, seen=record.seen_before)
     if splits.fingerprint() != record.fingerprint:
         raise ValueError(f"{data} has changed since training, so its test split is a different one.")
     if not len(splits.test) and (record.seen.sides(splits.train.digests) != TRAINED).any():
         # Without a test split, the training data says whether it is the same.
-        raise ValueError(f"{data} has changed since training: its training split is another one now.")
+        raise ValueError(f"{data} has changed since training, so its training split is a different one.")
     return splits

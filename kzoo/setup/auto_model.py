@@ -41,7 +41,7 @@ def choose_model(modality: str, column: np.ndarray | None = None, *, size: int |
     """
     spec, bundled = MODALITY_SPECS[modality], NANO.get(modality)
     if not bundled:
-        raise ValueError(f"model='auto' has no model for {MODALITIES[modality].noun}s: name one, or pass it.")
+        raise ValueError(f"model='auto' has no model for {MODALITIES[modality].noun}s. Pass a model, or its name.")
     scripts = MODALITIES[modality].scripts
     shares = scripts(column) if scripts and column is not None else {}
     reasons: list[str] = []

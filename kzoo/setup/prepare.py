@@ -28,7 +28,7 @@ from kzoo.models.pixel_scaling import check_scaling
 from kzoo.models.weights import digest_of
 from kzoo.models.zoo.tfidf import TfidfEmbedding
 from kzoo.results.adapted import Adapted
-from kzoo.results.loading import load
+from kzoo.results.files.loading import load
 from kzoo.results.pretrained import Pretrained, seen_by
 from kzoo.setup.arguments import (
     as_size,

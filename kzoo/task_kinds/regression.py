@@ -35,7 +35,7 @@ def _what_it_holds(targets: Sequence[object], task: Task) -> str:
     """What stands where numbers are wanted."""
     where = f"column {task.label!r}" if isinstance(task.label, str) else "the data"
     texts = [each for each in targets if isinstance(each, str | bytes) and each.strip()]
-    return f"{where} holds text, as {texts[0]!r}" if texts else f"{where} holds none"
+    return f"{where} contains text, such as {texts[0]!r}" if texts else f"{where} contains no numbers"
 
 
 def encode(targets: Sequence[object], labels: Sequence[str], task: Task, positions: bool) -> EncodedTargets:

@@ -23,18 +23,17 @@ class Split:
     """Examples that are read by their index, inside of tf.data.
 
     Args:
-        load: of an index, the name of an augmentation and the numbers of some versions (V,), these versions of the
+        load: from an index, the name of an augmentation and the numbers of some views (V,) to these views of the
             example, (V, ...).
-        finish: of a batch of loaded examples (B, V, ...), its targets (B, outputs), the name of an augmentation, the
-            ``numbers`` of the versions and the ``turn`` of the batch: what the model takes, (B * V, ...), and its
-            targets.
-        digests: what each example is known by, its content's hash.
+        finish: from a batch of loaded examples (B, V, ...), its targets (B, outputs), the name of an augmentation, the
+            ``numbers`` of the views and the ``turn`` of the batch to the model's input, (B * V, ...), and its targets.
+        digests: the hash of the content of each example.
         targets: float32 (N, outputs).
-        verify: of some indices: raises where what `load` read is not what `digests` were made of. It is asked after
-            each pass, before anything that was computed is kept.
-        taught: of the name of an augmentation, what a teacher says of each version, float32 (N, V, values): it stands
-            beside the targets then.
-        groups: what each example belongs to, or none.
+        verify: from some indices; raises if `load` read other content than `digests` were made of. It is called
+            after each pass, before anything that was computed is kept.
+        taught: by name of the augmentation, the teacher's outputs for each view, float32 (N, V, values). They stand
+            beside the targets.
+        groups: the group of each example, or none.
     """
 
     load: Callable[[Tensor, str, Tensor], Tensor]
@@ -76,14 +75,15 @@ class Feed:
     Args:
         train: the training split.
         held: the validation split.
-        key: of the name of an augmentation, all that a version of an example follows from, besides its content and
-            its number.
-        mixes: of the name of an augmentation, whether it mixes the examples of a batch.
+        key: from the name of an augmentation to all that a view follows from, besides the example's content and the
+            view's number.
+        mixes: from the name of an augmentation to whether it mixes the examples of a batch.
         class_weights: float32 (outputs,), or None for equal ones.
         kind: of the task.
         seed: of the run.
-        loss: of targets, with what a teacher says beside them, and logits; None: by the kind of the task.
-        monitor: of targets and logits, what validation selects by; None: the rule of `kzoo.training.selection`.
+        loss: of targets, beside which a teacher's outputs may stand, and logits; None: the loss of the task's kind.
+        monitor: from targets and logits to the number that selects, the higher the better; None: the rule of
+            `kzoo.training.selection`.
     """
 
     train: Split
@@ -120,7 +120,7 @@ def read(split: Split, indices: Tensor, augmentation: str, numbers: Sequence[int
         split: the examples.
         indices: which of them, in that order, int64 (M,).
         augmentation: name.
-        numbers: of the versions.
+        numbers: of the views.
         batch: examples a batch.
     """
     targets = tf.constant(split.targets)

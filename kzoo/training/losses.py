@@ -62,7 +62,7 @@ def register_loss(name: str, loss: AnyLoss) -> None:
     if isinstance(loss, type) or not callable(loss):
         raise TypeError(f"A loss must be a Keras loss, or a callable of (truth, outputs). Got {loss!r}.")
     if name in LOSSES or _is_named_by_keras(name):
-        raise ValueError(f"A loss named {name!r} is there already: choose another name.")
+        raise ValueError(f"A loss named {name!r} exists already. Choose another name.")
     LOSSES[name] = loss
 
 
@@ -92,8 +92,8 @@ def resolve_loss(loss: str | AnyLoss, *, kind: TaskKind, outputs: int) -> keras.
     wrapped = found if isinstance(found, keras.losses.Loss) else CallableLoss(found, name=loss)
     if _wants_probabilities(found):
         raise ValueError(
-            f"The loss {wrapped.name!r} wants probabilities; outputs are logits. Pass from_logits=True where it takes "
-            "that, or a callable of your own, as lambda truth, outputs: loss(truth, keras.ops.softmax(outputs))."
+            f"The loss {wrapped.name!r} expects probabilities, but outputs are logits. Pass from_logits=True if it has "
+            "that argument, or a callable, such as lambda truth, outputs: loss(truth, keras.ops.softmax(outputs))."
         )
     try:
         value, slope = _attempt(wrapped, np.eye(outputs, dtype=np.float32)[[0, -1, 0]] * kind.has_labels)
@@ -109,8 +109,8 @@ def resolve_loss(loss: str | AnyLoss, *, kind: TaskKind, outputs: int) -> keras.
         )
     if slope is None:
         raise ValueError(
-            f"The loss {wrapped.name!r} has no gradient by the outputs: write it in TensorFlow or keras.ops, without "
-            "argmax and without NumPy."
+            f"The loss {wrapped.name!r} has no gradient with respect to the outputs. Write it with TensorFlow or "
+            "keras.ops, without argmax and without NumPy."
         )
     return wrapped
 
@@ -152,7 +152,7 @@ def _named_loss(name: str) -> AnyLoss:
         found = keras.losses.get(name)
     except ValueError as error:
         raise ValueError(
-            f"There is no loss {name!r} in keras.losses, nor is one registered with kzoo.register_loss."
+            f"Unknown loss {name!r}. It is neither in keras.losses nor registered with kzoo.register_loss."
         ) from error
     if isinstance(found, keras.losses.Loss):
         logits = {"from_logits": True} if "from_logits" in found.get_config() else {}

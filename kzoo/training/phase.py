@@ -124,7 +124,7 @@ def _solved(
     if state.sound:
         return PhaseOutcome(state, state.scores, history)
     loss = state.scores.get("val_loss", np.nan)
-    lost = f"The solution is far worse than a guess on validation (loss {loss:.3g}): not used."
+    lost = f"The solution is not used: on validation it is far worse than a constant (loss {loss:.3g})."
     return PhaseOutcome(None, state.scores, history, lost)
 
 

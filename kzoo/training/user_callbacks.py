@@ -37,8 +37,8 @@ def refuse_callbacks(
         ValueError: a callback would set the rate or save checkpoints, or it monitors what there is not.
         ImportError: TensorBoard is not installed.
     """
-    rate = "sets the rate, which a phase sets at each step: use Phase(decay=...)"
-    saving = "would save the part that trains: kzoo keeps the best weights, and Adapted.save all of them"
+    rate = "cannot be used: each phase sets the learning rate at each step. Use Phase(decay=...) instead"
+    saving = "would save only the layers that train. kzoo keeps the best weights, and Adapted.save writes them all"
     wrong = {
         keras.callbacks.ReduceLROnPlateau: rate,
         keras.callbacks.LearningRateScheduler: rate,

@@ -164,7 +164,7 @@ def test_a_weight_file_tells_its_model_by_its_parameters(own, tmp_path, trained)
 def test_a_weight_file_of_none_or_two_models_asks_which(tmp_path, names, told):
     make((16, 16, 3)).save_weights(tmp_path / "w.weights.h5")
     cards = {name: BackboneSpec(name, "a.b", parameters=128) for name in names}
-    with pytest.raises(WeightsError, match=f"holds 128 parameters, which fits {told}: say which"):
+    with pytest.raises(WeightsError, match=f"has 128 parameters, which fit {told}. Name the model"):
         resolve(tmp_path / "w.weights.h5", weights="auto", cards=cards)
 
 

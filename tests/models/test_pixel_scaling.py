@@ -38,7 +38,7 @@ def sequence(mobilenet):
     return keras.Sequential([keras.Input((32, 32, 3)), LAYERS.RandomFlip(), mobilenet, LAYERS.GlobalMaxPooling2D()])
 
 
-NOTE = "Recognised as mobilenet_v2_035: pixels are scaled as it needs (tf)."
+NOTE = "The model was recognised as mobilenet_v2_035. Its pixels are scaled as 'tf'."
 
 
 @pytest.mark.parametrize("make", [lambda own: own, pooled, nested, sequence], ids=["plain", "pooled", "nested", "list"])
@@ -81,7 +81,7 @@ def test_an_object_answers_as_its_name_does_bit_for_bit(mobilenet):
 )
 def test_other_families_are_recognised(make, name, scaling):
     model = make(weights=None, include_top=False, input_shape=(224, 224, 3))
-    note = f"Recognised as {name}: pixels are scaled as it needs ({scaling})."
+    note = f"The model was recognised as {name}. Its pixels are scaled as {scaling!r}."
     assert resolve(model, weights="auto", cards=CATALOG).notes == (note,)
 
 
@@ -106,7 +106,7 @@ def own():
 def test_pixels_of_an_unknown_network_are_asked_about():
     asked = resolve(own(), weights="auto", cards=CATALOG)
     assert asked.card.scaling == "none"
-    assert asked.notes == ("Pixels reach own in 0..255: pass scaling= if it was trained on others.",)
+    assert asked.notes == ("own receives pixels in 0..255. Pass scaling= if it was trained on another range.",)
     told = source_of(own(), weights="auto", scaling="torch")
     assert (told.card.scaling, told.notes) == ("torch", ())
 
@@ -120,14 +120,12 @@ def test_the_same_number_of_parameters_is_not_enough():
 def test_what_a_user_says_goes_before_what_is_recognised(mobilenet):
     source = source_of(mobilenet, weights="auto", scaling="unit")
     assert source.card.scaling == "unit"
-    assert source.notes == (
-        "Recognised as mobilenet_v2_035, published for tf pixels: scaling='unit' is taken, as asked.",
-    )
+    assert source.notes == ("mobilenet_v2_035 expects pixels scaled as 'tf'. The given scaling='unit' is used.",)
 
 
 def test_a_card_has_its_own_scaling():
     assert source_of("mobilenet_v2_035", weights=None, scaling="tf").card.scaling == "tf"
-    with pytest.raises(ValueError, match=r"'mobilenet_v2_035' takes its pixels scaled as 'tf': .* Got 'unit'"):
+    with pytest.raises(ValueError, match=r"'mobilenet_v2_035' expects pixels scaled as 'tf'\. .* Got 'unit'"):
         source_of("mobilenet_v2_035", weights=None, scaling="unit")
     with pytest.raises(ValueError, match=r"scaling must be one of .*, or None\. Got 'imagenet'"):
         source_of("mobilenet_v2_035", weights=None, scaling="imagenet")
@@ -137,5 +135,5 @@ def test_a_card_has_its_own_scaling():
 
 def test_members_of_a_fusion_are_recognised(mobilenet):
     fused = source_of(Fusion([mobilenet, own()]), weights="auto")
-    assert fused.notes == (NOTE, "Pixels reach own in 0..255: pass scaling= if it was trained on others.")
+    assert fused.notes == (NOTE, "own receives pixels in 0..255. Pass scaling= if it was trained on another range.")
     assert [member.card.scaling for member in fused.members.values()] == ["tf", "none"]

@@ -159,7 +159,7 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path, monkeypatch):
 
 
 def test_a_card_without_weights_says_so():
-    with pytest.raises(WeightsError, match="No ImageNet weights are published for 'cv_resnet18': pass weights=None"):
+    with pytest.raises(WeightsError, match=r"published for 'cv_resnet18'\. Pass weights=None"):
         find_weights(CATALOG["cv_resnet18"], size=224)
 
 
@@ -167,7 +167,7 @@ def test_a_file_of_another_content_is_refused(home):
     file = CATALOG["vgg16"].weights[0]
     (home / "models").mkdir(parents=True)
     (home / "models" / file.name).write_bytes(b"other")
-    with pytest.raises(WeightsError, match=f"{file.name} is not the file that Keras publishes.*delete it"):
+    with pytest.raises(WeightsError, match=f"{file.name} is not the file that Keras publishes.*Delete it"):
         find_weights(CATALOG["vgg16"], size=224)
     assert not is_published(home / "models" / file.name, file)
 

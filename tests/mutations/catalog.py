@@ -646,7 +646,7 @@ MODELS = [
         "restore_card",
         "isinstance(constructor, str) and constructor not in constructors",
         "False",
-        "tests/results/test_saving.py::test_a_hostile_card_is_refused",
+        "tests/results/files/test_saving.py::test_a_hostile_card_is_refused",
     ),
     Mutation(
         "a network is recognised by its number of parameters alone",

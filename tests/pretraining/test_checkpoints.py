@@ -52,7 +52,7 @@ def test_what_was_saved_is_loaded(kept):
 )
 def test_another_runs_checkpoint_is_not_taken_up(kept, run, named):
     found = variables()
-    with pytest.raises(ValueError, match=f"holds a run with other {named}: choose another directory"):
+    with pytest.raises(ValueError, match=f"contains a run with a different {named}. Choose another directory"):
         Checkpoints(kept.directory, run).load(found)
     assert not any(each.value.any() for each in found)
 
@@ -89,14 +89,14 @@ def test_a_damaged_part_is_named_also_where_its_checksum_fits(kept, name, conten
         kept.load(variables())
     write_checksums(kept.directory)
     found = variables()
-    with pytest.raises(DamagedError, match=f"{path} is damaged: .* Delete {kept.directory} to begin anew"):
+    with pytest.raises(DamagedError, match=f"{path} is damaged: .* Delete {kept.directory} to start again"):
         kept.load(found)
     assert not any(each.value.any() for each in found)
 
 
 def test_variables_of_other_shapes_are_refused_before_one_is_assigned(kept):
     found = [Variable(np.zeros((2, 3))), Variable(np.zeros(5))]
-    with pytest.raises(ValueError, match="whose model is made otherwise"):
+    with pytest.raises(ValueError, match="whose network differs"):
         kept.load(found)
     assert not any(each.value.any() for each in found)
 

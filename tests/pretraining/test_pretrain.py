@@ -105,17 +105,17 @@ def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tm
     for ours, theirs in zip(whole.backbone.get_weights(), again.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert [row["step"] for row in again.record.course] == [0, 2, 4, 6, 7]
-    with pytest.raises(ValueError, match="other learning_rate"):
+    with pytest.raises(ValueError, match="a different learning_rate"):
         kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", learning_rate=0.5, **options)
-    with pytest.raises(ValueError, match="other probe"):
+    with pytest.raises(ValueError, match="a different probe"):
         kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options | {"probe": None})
     moved = net()
     moved.set_weights([weight + 1 for weight in moved.get_weights()])
-    with pytest.raises(ValueError, match="other start"):
+    with pytest.raises(ValueError, match="a different start"):
         kzoo.pretrain(moved, digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("x", encoding="utf-8")
-    with pytest.raises(ValueError, match="something else"):
+    with pytest.raises(ValueError, match="not a checkpoint"):
         kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "other", **options)
 
 

@@ -56,7 +56,7 @@ def test_nothing_is_shown_that_was_not_measured(unmeasured):
     options = {"kind": unmeasured.kind, "labels": unmeasured.labels, "preprocessor": unmeasured.preprocessor}
     card = model_card(unmeasured.card, record=record, **options)
     assert "Not measured: no test split." in card
-    with pytest.raises(ValueError, match=r"There is no test split \(test=0\): pass labelled data"):
+    with pytest.raises(ValueError, match=r"There is no test split \(test=0\)\. Pass labelled data"):
         unmeasured.evaluate()
 
 

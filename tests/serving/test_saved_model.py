@@ -371,15 +371,15 @@ def test_numbers_may_differ_by_a_thousandth(found, same):
 def test_predict_gives_bit_for_bit_what_evaluate_measures(adapted, paths, arrays):
     column = np.empty(len(paths), dtype=object)
     column[:] = [str(path) for path in paths]
-    assert np.array_equal(adapted.predict(paths).outputs, adapted._outputs(column))
-    assert np.array_equal(adapted.predict(paths[3]).outputs[0], adapted._outputs(column)[3])
-    assert np.array_equal(adapted.predict(arrays[0]).outputs, adapted._outputs(arrays[0]))
-    assert np.array_equal(adapted.embed(paths), adapted._embeddings(column))
+    assert np.array_equal(adapted.predict(paths).outputs, adapted.inference.outputs(column))
+    assert np.array_equal(adapted.predict(paths[3]).outputs[0], adapted.inference.outputs(column)[3])
+    assert np.array_equal(adapted.predict(arrays[0]).outputs, adapted.inference.outputs(arrays[0]))
+    assert np.array_equal(adapted.embed(paths), adapted.inference.embeddings(column))
 
 
 def test_the_network_sees_batches_of_one_size(adapted, paths, monkeypatch):
-    call, sizes = adapted._call, []
-    monkeypatch.setitem(adapted.__dict__, "_call", lambda batch: sizes.append(len(batch)) or call(batch))
+    call, sizes = adapted.inference.predict, []
+    monkeypatch.setitem(adapted.inference.__dict__, "predict", lambda batch: sizes.append(len(batch)) or call(batch))
     adapted.predict(paths[0])
     adapted.predict(paths)
     adapted.evaluate()

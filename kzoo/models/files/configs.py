@@ -105,11 +105,11 @@ def class_of(config: object) -> type:
         found = vars(sys.modules[module]).get(name) if module in sys.modules else None
     if not isinstance(found, type) or not issubclass(found, _kinds()):
         raise ValueError(
-            f"The file names {described[:200]!r}, which is no layer that Keras, keras-cv, KerasHub or this process "
+            f"The file names {described[:200]!r}, which is not a layer that Keras, keras-cv, KerasHub or this process "
             "knows. If it is yours, import what registers it with keras.saving.register_keras_serializable first."
         )
     if issubclass(found, tuple(getattr(keras.layers, each) for each in _REFUSED)) or found.__name__ in _CALLING:
-        raise ValueError(f"The file has a {found.__name__}, which runs what the file says. kzoo does not open it.")
+        raise ValueError(f"The file has a {found.__name__}, which runs code from the file. kzoo does not open it.")
     return found
 
 
@@ -190,8 +190,8 @@ def _check_function(config: Mapping[str, object]) -> None:
         if callable(_public(name, modules)):
             return
     raise ValueError(
-        f"The file names the function {str(module)[:100]}.{str(name)[:100]}, which is none of Keras's activations, "
-        "initializers, losses, metrics or operations, and is not registered in this process."
+        f"The file names the function {str(module)[:100]}.{str(name)[:100]}, which is not one of Keras's activations, "
+        "initializers, losses, metrics or operations, and not registered in this process."
     )
 
 

@@ -69,9 +69,9 @@ def check_archive(path: str | Path) -> int:
                 config.pop("compile_config", None)
             check_config(config)
             if not issubclass(class_of(config), keras.Model):
-                raise ValueError(f"It must hold a model. It holds a {config['class_name']}.")
+                raise ValueError(f"It must contain a model. It contains a {config['class_name']}.")
             if any(name.startswith(ASSETS) for name in members) and not _has_assets(config):
-                raise ValueError("It has assets, and no layer that keeps any.")
+                raise ValueError("It has assets, but no layer that uses them.")
             content = io.BytesIO(archive.read(WEIGHTS))
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"It is not a valid .keras file: {str(error)[:200]}") from error

@@ -63,7 +63,9 @@ def _check_links(folder: Path) -> None:
         for name in [*folders, *files]:
             path, count = Path(place, name), count + 1
             if not path.resolve().is_relative_to(root):
-                raise ValueError(f"{path} is a link that leads out of the folder: copy what it leads to instead.")
+                raise ValueError(
+                    f"{path} is a link that leads out of the folder. Copy its target into the folder instead."
+                )
             if count > MOST_FILES:
                 raise ValueError(f"{folder} must have at most {MOST_FILES:,} files. It has more.")
             if name in files and not path.is_file():
@@ -116,7 +118,7 @@ def _count(folder: Path, read: Config) -> int:
     ]
     pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.pkl") for path in folder.glob(pattern)]
     if not counts:
-        came = f" It has {', '.join(sorted(pickles)[:3])}, a pickle, which runs code: convert it." if pickles else ""
+        came = f" It has {', '.join(sorted(pickles)[:3])}, a pickle, which runs code. Convert it." if pickles else ""
         raise ValueError(f"{folder} must have {_SAFE}.{came}")
     return sum(counts)
 

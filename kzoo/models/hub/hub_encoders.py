@@ -68,15 +68,15 @@ def find_encoder(backbone: keras.Model) -> HubEncoder:
     if name in _SOUND:
         return _RECORDINGS
     if (tasks := _other_tasks(backbone)) or name in _GENERATORS:
-        used = f" It is that of KerasHub's {', '.join(tasks)}." if tasks else " It generates."
-        raise TypeError(f"kzoo adapts encoders of images, texts and sound. {name} is none.{used}")
+        used = f" KerasHub uses it for {', '.join(tasks)}." if tasks else " It is a generator."
+        raise TypeError(f"kzoo adapts encoders of images, texts and audio. {name} is not one.{used}")
     inputs = set(backbone.input) if isinstance(backbone.input, Mapping) else {""}
     if "token_ids" in inputs and inputs <= _TEXT_INPUTS:
         return _TEXTS
     shapes = [tensor.shape for tensor in keras.tree.flatten(vision_part(backbone).input)]
     if len(shapes) == 1 and len(shapes[0]) == 4:
         return _IMAGES
-    raise TypeError(f"kzoo adapts encoders of images, texts and sound. {name} takes {', '.join(sorted(inputs))}.")
+    raise TypeError(f"kzoo adapts encoders of images, texts and audio. {name} takes {', '.join(sorted(inputs))}.")
 
 
 def _other_tasks(backbone: keras.Model) -> list[str]:

@@ -42,8 +42,8 @@ def load(preset: str, *, weights: str | None, extra: str) -> keras.Model:
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
         raise WeightsError(
-            f"The preset {preset!r} of KerasHub could not be read or fetched ({reason}). Without a network: bring its "
-            "folder, or one in Hugging Face's form (config.json, model.safetensors, vocabulary)."
+            f"The preset {preset!r} of KerasHub could not be read or fetched ({reason}). Without a network, pass its "
+            "folder, or one in Hugging Face's format (config.json, model.safetensors, vocabulary)."
         ) from error
 
 

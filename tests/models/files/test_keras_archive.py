@@ -139,7 +139,7 @@ MEMBERS = {
     "absolute": ("/tmp/marker", b"x", "'/tmp/marker'"),
     "foreign": ("marker", b"x", "'marker'"),
     "link": (_info("assets/vocabulary", stat.S_IFLNK | 0o777), b"/etc/passwd", "no plain file"),
-    "assets of nobody": ("assets/x", b"x", "no layer that keeps any"),
+    "assets of nobody": ("assets/x", b"x", "no layer that uses them"),
     "bomb": ("assets/x", bytes(80 << 20), "more than 16 times"),
 }
 

@@ -302,7 +302,7 @@ OTHERS = {
 @pytest.mark.parametrize("family", ["GPT2Backbone", "BartBackbone"])
 def test_what_generates_is_no_encoder(family):
     make, task = OTHERS[family]
-    with pytest.raises(TypeError, match=f"kzoo adapts encoders .* {family} is none. It is that of KerasHub's .*{task}"):
+    with pytest.raises(TypeError, match=f"kzoo adapts encoders .* {family} is not one. KerasHub uses it for .*{task}"):
         resolve(make(), weights="auto", cards={})
 
 

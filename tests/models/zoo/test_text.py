@@ -171,8 +171,8 @@ def test_an_adapted_encoder_can_be_distilled(adapted):
 @pytest.mark.parametrize(
     ("model", "width", "message"),
     [
-        ("ngrams", 4, "'ngrams' is none"),
-        ("vgg16", 4, "'vgg16' is none"),
+        ("ngrams", 4, "'ngrams' is not one"),
+        ("vgg16", 4, "'vgg16' is not one"),
         ("folder", 9, r"width must be in \[1, 8\], the encoder's\. Got 9"),
         ("folder", 0, "Got 0"),
     ],
@@ -187,7 +187,7 @@ def test_both_kinds_of_saved_models_are_loaded(static, adapted, text_task, tmp_p
     assert isinstance(again, kzoo.Pretrained)
     np.testing.assert_array_equal(again.backbone.get_weights()[0], static.backbone.get_weights()[0])
     assert isinstance(kzoo.load(adapted.save(tmp_path / "adapted")), kzoo.Adapted)
-    with pytest.raises(ValueError, match="holds an adapted model, not a backbone"):
+    with pytest.raises(ValueError, match="contains an adapted model, not a backbone"):
         load_pretrained(tmp_path / "adapted")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import kzoo
 from kzoo.core.storage import DamagedError, write_checksums
-from kzoo.results.verify import check
+from kzoo.results.files.verify import check
 
 
 def make(directory, names, *, sums="SHA256SUMS"):
@@ -98,7 +98,7 @@ def test_what_has_no_checksums_cannot_be_verified(served, saved):
     ("path", "error", "told"),
     [
         ("nowhere", FileNotFoundError, "There is no directory .*nowhere"),
-        ("empty", ValueError, "empty holds nothing that kzoo wrote"),
+        ("empty", ValueError, "empty contains nothing that kzoo wrote"),
         ("file", FileNotFoundError, "There is no directory .*file"),
     ],
 )

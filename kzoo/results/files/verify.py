@@ -70,8 +70,8 @@ def check(directory: str | Path) -> list[Verified]:
     versions = sorted((int(path.name), path) for path in directory.iterdir() if path.name.isdecimal())
     if not versions:
         raise ValueError(
-            f"{directory} holds nothing that kzoo wrote: neither a saved model ({CHECKSUMS}) nor an exported version "
-            f"({EXPORT_CHECKSUMS}), nor a folder of versions."
+            f"{directory} contains nothing that kzoo wrote: no saved model ({CHECKSUMS}), no exported version "
+            f"({EXPORT_CHECKSUMS}) and no folder of versions."
         )
     return [_check(path, EXPORT_CHECKSUMS, "exported version") for _, path in versions]
 

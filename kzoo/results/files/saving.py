@@ -72,7 +72,7 @@ def refuse_foreign(directory: str | Path) -> Path:
     """The path of a directory; FileExistsError where it holds something else than a saved model."""
     directory = target_of(directory, verb="save")
     if directory.exists() and not (directory / CARD).is_file() and (directory.is_file() or any(directory.iterdir())):
-        raise FileExistsError(f"{directory} holds something else than a saved kzoo model: choose another directory.")
+        raise FileExistsError(f"{directory} contains files that are not a saved kzoo model. Choose another directory.")
     return directory
 
 
@@ -95,7 +95,7 @@ def read(directory: str | Path) -> Fields:
     except DamagedError:
         raise
     except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{directory / CARD} is not a card of kzoo's: {error}") from error
+        raise DamagedError(f"{directory / CARD} is not a valid card: {error}") from error
     _import_source(values["card"])
     try:
         return values | {"network": open_archive(directory / NETWORK)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from kzoo.results.adapted import Adapted
+from kzoo.results.files.saving import read
 from kzoo.results.pretrained import Pretrained
-from kzoo.results.saving import read
 
 
 def load(directory: str | Path) -> Adapted | Pretrained:

@@ -128,7 +128,7 @@ def values(**more):
     return change
 
 
-RECORD = json.loads((Path(__file__).parents[1] / "specs" / "records" / "untyped_records.json").read_text())["run"]
+RECORD = json.loads((Path(__file__).parents[2] / "specs" / "records" / "untyped_records.json").read_text())["run"]
 
 
 def tokenizer(**fields):

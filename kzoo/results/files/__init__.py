@@ -1,0 +1,1 @@
+"""Saved models as files: written, loaded, verified."""

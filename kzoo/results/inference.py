@@ -1,0 +1,103 @@
+"""Inference: a model's outputs and embeddings of columns, and of whatever a user passes to `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import keras
+import numpy as np
+
+from kzoo.core.graph.calling import compiled, forward, forward_batches
+from kzoo.core.graph.folding import fold
+from kzoo.core.tensors import Tensor
+from kzoo.data.loader import Loader, batches
+from kzoo.data.seams import Preprocessor
+from kzoo.results.inputs import InputAnswers, ask
+
+Call: TypeAlias = Callable[..., list[Tensor]]
+"""A compiled model: takes a batch of each input, and returns a list of outputs."""
+
+BATCH = 8
+"""Examples that the network takes at once, always: the last batch is padded, so an answer does not depend on others.
+
+One image costs as much as eight; larger batches are slower on a CPU, whose cache holds no more.
+"""
+
+
+def normalize(embeddings: np.ndarray) -> np.ndarray:
+    """Rows of unit length, float32 (N, width); a row of zeros stays one."""
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return (embeddings / np.maximum(lengths, 1e-12)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A model's outputs and embeddings, each compiled when it is first used.
+
+    Args:
+        network: from scaled inputs to logits (B, outputs).
+        embedding: from scaled inputs to embeddings (B, width).
+        finish: from logits to probabilities, or values.
+        preprocessor: raw inputs to the network's input.
+    """
+
+    network: keras.Model
+    embedding: keras.Model
+    finish: Callable[[Tensor], Tensor]
+    preprocessor: Preprocessor
+
+    @cached_property
+    def predict(self) -> Call:
+        """The compiled network, to probabilities or values."""
+        # Folded in each call: someone may have changed the network's weights.
+        network = fold(self.network, live=True)
+        # With its last layer: what a softmax gives for an example depends on how many there are (TensorFlow 2.21).
+        return compiled(keras.Model(network.input, self.finish(network.output)))
+
+    @cached_property
+    def embed(self) -> Call:
+        """The compiled embedding."""
+        return compiled(fold(self.embedding, live=True))
+
+    @cached_property
+    def loader(self) -> Loader:
+        """Reads inputs as the network takes them."""
+        return Loader(self.preprocessor)
+
+    def outputs(self, column: np.ndarray) -> np.ndarray:
+        """Probabilities, or values, float32 (N, outputs), of a checked column."""
+        return self._run(self.predict, column)
+
+    def embeddings(self, column: np.ndarray) -> np.ndarray:
+        """Embeddings of unit length, float32 (N, width), of a checked column."""
+        return normalize(self._run(self.embed, column))
+
+    def ask_outputs(self, inputs: object, *, width: int) -> InputAnswers:
+        """Probabilities, or values, of whatever a user passes; `width` is the number of outputs."""
+        return self._ask(inputs, self.predict, np.asarray, width=width)
+
+    def raw_embeddings(self, inputs: object) -> np.ndarray:
+        """Embeddings of whatever a user passes, as an exported model returns them: not normalized."""
+        return self.ask_embeddings(inputs, unit=False).rows
+
+    def ask_embeddings(self, inputs: object, *, unit: bool = True) -> InputAnswers:
+        """Embeddings of whatever a user passes, of unit length or as the network gives them."""
+        finish = normalize if unit else np.asarray
+        return self._ask(inputs, self.embed, finish, width=self.embedding.output_shape[-1])
+
+    def _run(self, call: Call, column: np.ndarray) -> np.ndarray:
+        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
+        return forward_batches(call, ((batch,) for batch in scaled), batch_size=BATCH)
+
+    def _ask(
+        self, inputs: object, call: Call, finish: Callable[[np.ndarray], np.ndarray], *, width: int
+    ) -> InputAnswers:
+        """Answers bit for bit those of `_run`: in batches of the same size."""
+
+        def answer(examples: np.ndarray) -> np.ndarray:
+            return np.asarray(finish(forward(call, (examples,), batch_size=BATCH)))
+
+        return ask(self.preprocessor.modality, inputs, load=self.loader.load, answer=answer, width=width)
