@@ -20,7 +20,7 @@ ELSEWHERE = {
     "by whole runs on texts and recordings": (
         "test_modalities",
         [
-            *("data/audio/augment", "data/audio/preprocess"),
+            *("data/audio/augment", "data/audio/preprocess", "data/audio/reader"),
             *(
                 "data/pipelines",
                 "models/hub/rewiring",
@@ -59,7 +59,7 @@ ELSEWHERE = {
     ),
     "beside the column and the preprocessor of texts": (
         "data/text/test_preprocess",
-        ["data/text/cleaning", "data/text/column", "data/text/tokenizers", "data/text/words"],
+        ["data/text/cleaning", "data/text/column", "data/text/subwords", "data/text/tokenizers", "data/text/words"],
     ),
     "by the rankings that they are in": (
         "choosing/test_ranking",

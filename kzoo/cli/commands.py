@@ -6,15 +6,15 @@ import argparse
 import dataclasses
 import json
 import sys
-from typing import Any
 
 import kzoo
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.core.storage import target_of
 from kzoo.results.files.verify import Verified, check
+from kzoo.specs.checked_json import Fields
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.task import TASKS
+from kzoo.specs.task import TASKS, Task
 
 TRAINING = (
     *("schedule", "epochs", "batch_size", "learning_rate", "optimizer", "monitor", "augmentation", "head", "size"),
@@ -199,14 +199,14 @@ def _saved(options: argparse.Namespace) -> kzoo.Adapted:
     return found
 
 
-def _task(options: argparse.Namespace) -> Any:
+def _task(options: argparse.Namespace) -> Task:
     label = options.label[0] if options.label and len(options.label) == 1 else options.label
     names = ("image", "text", "audio", "groups", "validation", "test", "strict")
     values = {name: getattr(options, name) for name in names}
     return TASKS[options.task.replace("-", "_")](options.data, label=label, seed=options.split_seed, **values)
 
 
-def _training(options: argparse.Namespace) -> dict[str, Any]:
+def _training(options: argparse.Namespace) -> Fields:
     return {"weights": _weights(options), **{name: getattr(options, name) for name in TRAINING}}
 
 
@@ -219,10 +219,10 @@ def _code(record: RunRecord | PretrainedRecord) -> int:
     return INTERRUPTED if record.stopped else OK
 
 
-def _shown(record: RunRecord | PretrainedRecord) -> dict[str, Any]:
+def _shown(record: RunRecord | PretrainedRecord) -> Fields:
     """A record without the digests of what was seen."""
     return {name: value for name, value in record.as_plain().items() if name not in ("seen", "seen_before")}
 
 
-def _print(options: argparse.Namespace, shown: Any, values: Any) -> None:
+def _print(options: argparse.Namespace, shown: object, values: object) -> None:
     print(json.dumps(values, indent=2, ensure_ascii=False) if options.json else shown)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import kzoo
 from kzoo.cli import commands
 from kzoo.cli.exit_codes import EXITS
+from kzoo.specs.checked_json import Fields
 from kzoo.specs.task import TASKS
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What `argparse.ArgumentParser.add_subparsers` returns, whose class has no public name (Python 3.11)."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,7 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(every: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+def _command(
+    every: Commands, name: str, run: Callable[[argparse.Namespace], int | None], text: str
+) -> argparse.ArgumentParser:
     command = every.add_parser(
         name, help=text, description=text, epilog=EXITS, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -42,7 +48,7 @@ def _command(every: Any, name: str, run: Any, text: str) -> argparse.ArgumentPar
     return command
 
 
-def _add_catalog(every: Any) -> None:
+def _add_catalog(every: Commands) -> None:
     listing = _command(every, "list", commands.run_list, "List the models whose name matches.")
     listing.add_argument("pattern", nargs="?", default="*", help="shell wildcards, as 'mobilenet*'")
     listing.add_argument("--modality", help="only those of one modality")
@@ -52,7 +58,7 @@ def _add_catalog(every: Any) -> None:
     _add_model(show, "name of a model")
 
 
-def _add_training(every: Any) -> None:
+def _add_training(every: Commands) -> None:
     ranking = _command(every, "rank", commands.run_rank, "Rank models on your data, without training them.")
     _add_data(ranking)
     text = "a model, or the folder of a saved one; repeat for several; default: those whose weights are on this machine"
@@ -76,7 +82,7 @@ def _add_model(command: argparse.ArgumentParser, text: str, name: str = "model")
     model.completer = _complete_models  # type: ignore[attr-defined]  # what argcomplete asks
 
 
-def _complete_models(prefix: str, **_: Any) -> Sequence[str]:
+def _complete_models(prefix: str, **_: object) -> Sequence[str]:
     """Names of models that begin so, for the shell's completion."""
     return kzoo.list_models(f"{prefix}*")
 
@@ -147,7 +153,7 @@ def _split_size(text: str) -> int | float | list[str]:
 
 def _head(text: str) -> kzoo.Head:
     """A head, of its fields as ``key=value,key=value``."""
-    values: dict[str, Any] = {}
+    values: Fields = {}
     for part in text.split(","):
         name, _, value = (word.strip() for word in part.partition("="))
         number = _number(value)
@@ -162,7 +168,7 @@ def _head(text: str) -> kzoo.Head:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _add_pretraining(every: Any) -> None:
+def _add_pretraining(every: Commands) -> None:
     pretraining = _command(every, "pretrain", commands.run_pretrain, "Train a backbone on data without labels.")
     _add_model(pretraining, "name of a model, or path of a .keras or weight file")
     pretraining.add_argument("data", help="folder of any depth, .csv, .tsv, .txt, .tfrecord, or tfds:NAME")
@@ -194,7 +200,7 @@ def _add_pretraining(every: Any) -> None:
     distilling.add_argument("--seed", type=int, default=0)
 
 
-def _add_saved(every: Any) -> None:
+def _add_saved(every: Commands) -> None:
     text = "Measure a saved model on its test split or on other data."
     evaluating = _command(every, "evaluate", commands.run_evaluate, text)
     evaluating.add_argument("saved", help="directory of a saved model")
@@ -209,7 +215,7 @@ def _add_saved(every: Any) -> None:
     exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
 
 
-def _add_upkeep(every: Any) -> None:
+def _add_upkeep(every: Commands) -> None:
     verifying = _command(every, "verify", commands.run_verify, "Verify the checksums of what kzoo wrote.")
     verifying.add_argument("directory", help="a saved model, a checkpoint, an exported version, or several in a folder")
 

@@ -7,9 +7,15 @@ import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
 
 ACROSS = 6
 """Images side by side in a grid."""
@@ -17,6 +23,7 @@ ACROSS = 6
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"
 """Of Okabe and Ito's colours, which differ in lightness too; lines also differ in dashes and markers."""
 
+# matplotlib types its keys one by one (3.10), which a plain dict does not meet.
 STYLE: Any = {
     "figure.dpi": 100,
     "figure.constrained_layout.use": True,
@@ -35,8 +42,8 @@ STYLE: Any = {
     "legend.fontsize": 9,
 }
 
-TRAIN = {"color": BLUE, "linestyle": "-", "marker": "o", "label": "train"}
-VALIDATION = {"color": ORANGE, "linestyle": "--", "marker": "s", "label": "validation"}
+TRAIN: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "o", "label": "train"}
+VALIDATION: dict[str, Any] = {"color": ORANGE, "linestyle": "--", "marker": "s", "label": "validation"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class PictureAxes:
     ticks: Sequence[tuple[float, str]]
 
 
-def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """`draw` in kzoo's style. The figure is closed: a notebook shows a returned figure itself, and not twice.
 
     Raises:
@@ -64,7 +71,7 @@ def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(draw)
-    def drawn(*arguments: Any, **options: Any) -> Any:
+    def drawn(*arguments: P.args, **options: P.kwargs) -> Figure:
         try:
             import matplotlib.pyplot as plt
         except ImportError as error:
@@ -77,7 +84,7 @@ def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
     return drawn
 
 
-def panels(count: int, *, width: float, height: float, across: int) -> tuple[Any, list[Any]]:
+def panels(count: int, *, width: float, height: float, across: int) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels or more, each of some inches, and its axes."""
     import matplotlib.pyplot as plt
 
@@ -88,7 +95,7 @@ def panels(count: int, *, width: float, height: float, across: int) -> tuple[Any
 
 
 @styled
-def curves(history: Sequence[Mapping[str, Any]]) -> Any:
+def curves(history: Sequence[Mapping[str, float]]) -> Figure:
     """Loss and accuracy over the epochs of all phases. A linear probe has no epochs: it is a horizontal line.
 
     With fewer than two epochs there is no curve, and the figure says the numbers in words.
@@ -109,25 +116,25 @@ def curves(history: Sequence[Mapping[str, Any]]) -> Any:
         _mark(axis.axhline, probes, linestyle="-.", label="linear probe, validation")
         starts = [place + 0.5 for place, row in enumerate(epochs) if row["epoch"] == 0 and place]
         _mark(axis.axvline, starts, linestyle=":", linewidth=1, label="next phase")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.locator_params(axis="x", integer=True)
         axis.set(title=title, xlabel="epoch", ylabel=name)
         axis.legend()
     return figure
 
 
-def _mark(draw: Callable[..., Any], values: Sequence[float], *, label: str, **look: Any) -> None:
+def _mark(draw: Callable[..., object], values: Sequence[float], *, label: str, **look: float | str) -> None:
     """Lines with one entry in the legend, from which labels that begin with _ are left out."""
     for number, value in enumerate(values):
         draw(value, color=GREY, label="_" if number else label, **look)
 
 
-def _sentence(row: Mapping[str, Any]) -> str:
+def _sentence(row: Mapping[str, float]) -> str:
     start = f"Epoch {row['epoch'] + 1}" if "loss" in row else "Linear probe (no epochs)"
     names = {"loss": "training loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
     return f"{start}: {', '.join(f'{names[name]} {row[name]:.3f}' for name in names if name in row)}"
 
 
-def _words(lines: Sequence[str]) -> Any:
+def _words(lines: Sequence[str]) -> Figure:
     figure, (axis,) = panels(1, width=6.4, height=0.3 + 0.3 * len(lines), across=1)
     axis.axis("off")
     axis.text(0, 0.5, "\n".join(lines), va="center", linespacing=1.6)
@@ -135,7 +142,7 @@ def _words(lines: Sequence[str]) -> Any:
 
 
 @styled
-def course(rows: Sequence[Mapping[str, Any]], *, title: str) -> Any:
+def course(rows: Sequence[Mapping[str, float]], *, title: str) -> Figure:
     """Loss and, where there is one, the accuracy of a probe over the steps of a run.
 
     Args:
@@ -157,7 +164,7 @@ def course(rows: Sequence[Mapping[str, Any]], *, title: str) -> Any:
 
 
 @styled
-def grid(pictures: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | None = None) -> Any:
+def grid(pictures: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | None = None) -> Figure:
     """Images or spectrograms side by side.
 
     Args:
@@ -176,7 +183,7 @@ def grid(pictures: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | Non
     return figure
 
 
-def _spectrograms(pictures: np.ndarray, titles: Sequence[str], axes: PictureAxes) -> Any:
+def _spectrograms(pictures: np.ndarray, titles: Sequence[str], axes: PictureAxes) -> Figure:
     figure, places = panels(max(len(pictures), 1), width=3.1, height=2.3, across=3)
     for place in places[len(pictures) :]:
         place.axis("off")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 
-def class_name(target: Any) -> str | None:
+def class_name(target: object) -> str | None:
     """The name of a class, or None where there is none."""
     if isinstance(target, bytes):
         target = target.decode("utf-8", errors="replace")
@@ -19,7 +17,9 @@ def class_name(target: Any) -> str | None:
     if array.size > 1:
         one_hot = array.ndim == 1 and set(np.unique(array)) <= {0, 1} and array.sum() == 1
         return str(int(array.argmax())) if one_hot else None
-    value: Any = array.reshape(-1)[0] if array.size else None
+    if not array.size:
+        return None
+    value = array.reshape(-1)[0]
     if isinstance(value, bytes | str):
         return class_name(value)
     if is_missing(value):
@@ -27,7 +27,7 @@ def class_name(target: Any) -> str | None:
     return str(int(value)) if float(value).is_integer() else str(value)
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value is None, NaN, NaT or pandas' NA."""
     try:
         return value is None or bool(value != value)
@@ -37,7 +37,7 @@ def is_missing(value: Any) -> bool:
         return False
 
 
-def numbers_of(target: Any) -> list[float]:
+def numbers_of(target: object) -> list[float]:
     """One or several finite numbers, or nothing."""
     try:
         values = np.atleast_1d(np.asarray(target, dtype=np.float64)).ravel()

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kzoo.core.figures import BLUE, GREY, ORANGE, panels, styled
+from kzoo.core.tables import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 WITH_SHARES, WITH_COUNTS = 10, 25
 """Classes up to which a confusion matrix writes shares below counts, and counts at all."""
@@ -21,7 +27,7 @@ MOST_VALUES = 3
 
 
 @styled
-def matrix(confusion: np.ndarray, labels: Sequence[str]) -> Any:
+def matrix(confusion: np.ndarray, labels: Sequence[str]) -> Figure:
     """A confusion matrix: a row per true class, coloured by its share of the row. Empty cells stay empty.
 
     Args:
@@ -49,7 +55,7 @@ def matrix(confusion: np.ndarray, labels: Sequence[str]) -> Any:
     return figure
 
 
-def _write_cells(axis: Any, confusion: np.ndarray, shares: np.ndarray) -> None:
+def _write_cells(axis: Axes, confusion: np.ndarray, shares: np.ndarray) -> None:
     for row, column in np.argwhere(confusion):
         text = f"{confusion[row, column]:,}"
         if len(confusion) <= WITH_SHARES:
@@ -59,7 +65,7 @@ def _write_cells(axis: Any, confusion: np.ndarray, shares: np.ndarray) -> None:
 
 
 @styled
-def label_scores(rows: Sequence[tuple[str, float, float, float, int]]) -> Any:
+def label_scores(rows: Sequence[Row]) -> Figure:
     """F1 of each label as a bar, with precision and recall as marks; the best label on top.
 
     Args:
@@ -94,7 +100,7 @@ def label_scores(rows: Sequence[tuple[str, float, float, float, int]]) -> Any:
 
 
 @styled
-def against_truth(truth: np.ndarray, outputs: np.ndarray, labels: Sequence[str]) -> Any:
+def against_truth(truth: np.ndarray, outputs: np.ndarray, labels: Sequence[str]) -> Figure:
     """Prediction against truth, and residuals, of each value of a regression.
 
     Args:

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from kzoo.core.disk_errors import explaining
 from kzoo.core.leftovers import find_asides, prefix, sweep
@@ -41,7 +40,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def target_of(path: Any, *, verb: str) -> Path:
+def target_of(path: object, *, verb: str) -> Path:
     """The directory that a user named for `verb` to write.
 
     Raises:
@@ -141,7 +140,7 @@ def verify_checksums(directory: str | Path, *, sums: str = CHECKSUMS) -> int:
     return len(expected)
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: object) -> None:
     """Writes `value` as indented UTF-8 JSON."""
     Path(path).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

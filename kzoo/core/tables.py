@@ -12,7 +12,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
+
+Row: TypeAlias = Sequence[Any]
+"""Cells of a row. A column holds text or numbers, which only its reader knows."""
 
 LONG, LARGEST = 20, 5
 """Rows from which on a table is folded when it is shown with others, and rows that are shown then."""
@@ -45,7 +48,7 @@ class Table:
     """
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Row]
     title: str = ""
     notes: Sequence[str] = ()
     image: Callable[[int], bytes | None] | None = None
@@ -121,7 +124,7 @@ def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def _text(cell: Any) -> str:
+def _text(cell: object) -> str:
     if cell is None:
         return ""
     if isinstance(cell, float):

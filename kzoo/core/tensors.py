@@ -1,7 +1,9 @@
 """Names for what Keras and TensorFlow pass on without a type: tensors, shapes, configurations, logs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+
+import numpy as np
 
 Tensor: TypeAlias = Any
 """A tensor of TensorFlow's, or a symbolic one of Keras's; its shape and dtype stand in the docstring.
@@ -17,3 +19,6 @@ Config: TypeAlias = dict[str, Any]
 
 Logs: TypeAlias = Mapping[str, float]
 """Losses and metrics by name, as Keras gives them to a callback."""
+
+Batch: TypeAlias = np.ndarray | Sequence[str] | Sequence[bytes]
+"""Inputs of a model or of a signature: numbers (B, ...), paths or texts, encoded files."""

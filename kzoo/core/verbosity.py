@@ -6,7 +6,6 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import Any
 
 _QUIET: ContextVar[bool] = ContextVar("kzoo_quiet", default=False)
 
@@ -17,7 +16,7 @@ def is_quiet() -> bool:
 
 
 @contextlib.contextmanager
-def verbosity(verbose: Any) -> Iterator[None]:
+def verbosity(verbose: object) -> Iterator[None]:
     """Within it, 0 shows neither progress bars nor lines of the logger ``kzoo`` below an error; 1 shows them.
 
     Args:

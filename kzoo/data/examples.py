@@ -153,7 +153,7 @@ class Splits:
     def table(self) -> Table:
         """Number of examples by label and split (labels of one-dimensional targets only)."""
         parts = (self.train, self.validation, self.test)
-        rows: list[tuple[Any, ...]] = []
+        rows: list[tuple[object, ...]] = []
         for index, label in enumerate(self.labels):
             if self.train.targets.ndim == 1:
                 rows.append((label, *(int(np.sum(part.targets == index)) for part in parts)))

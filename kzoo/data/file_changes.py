@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import tensorflow as tf
 
@@ -23,7 +22,7 @@ class ChangedError(ValueError):
     """A file is not what it was when it was checked."""
 
 
-def verify(examples: Examples, indices: Any = None) -> None:
+def verify(examples: Examples, indices: Iterable[int] | None = None) -> None:
     """Looks whether the files of checked examples are what they were: by size, times and inode, else by content.
 
     Args:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.raw_targets import is_missing
+from kzoo.core.tensors import Tensor
+from kzoo.specs.task import UserData
 
 
 def open_file(path: Path) -> str:
@@ -22,7 +23,7 @@ def open_file(path: Path) -> str:
 
 
 def collect_files(
-    values: Sequence[Any], *, root: Path, wanted: str, encode: Callable[[Any], bytes | None] = lambda value: None
+    values: Sequence[object], *, root: Path, wanted: str, encode: Callable[[object], bytes | None] = lambda value: None
 ) -> np.ndarray:
     """Paths and encoded files as a column, an object array (N,) of strings and bytes; empty bytes for what is missing.
 
@@ -50,7 +51,7 @@ def collect_files(
     return column
 
 
-def refuse_missing_files(column: np.ndarray, values: Sequence[Any], *, root: Path, source: str) -> None:
+def refuse_missing_files(column: np.ndarray, values: Collection[object], *, root: Path, source: str) -> None:
     """Raises where a column has paths, and none of them exists.
 
     Args:
@@ -74,7 +75,7 @@ def refuse_missing_files(column: np.ndarray, values: Sequence[Any], *, root: Pat
         )
 
 
-def list_files(source: Any, suffixes: Sequence[str]) -> Any:
+def list_files(source: UserData, suffixes: Sequence[str]) -> UserData:
     """The files of a folder, in order; a list of one file; anything else as it is."""
     if isinstance(source, str | Path) and Path(source).is_dir():
         return sorted(path for path in Path(source).rglob("*") if path.suffix.lower() in suffixes)
@@ -113,19 +114,19 @@ class FileColumn:
 
     column: np.ndarray
 
-    def read(self, index: Any) -> Any:
+    def read(self, index: Tensor) -> Tensor:
         """The content of one, scalar string; `index` is an int64 scalar."""
         value = tf.gather(self.values, index)
         return tf.cond(tf.gather(self.are_paths, index), lambda: tf.io.read_file(value), lambda: value)
 
     @cached_property
-    def values(self) -> Any:
+    def values(self) -> Tensor:
         """Paths, of any encoding, and contents: string (N,)."""
         with tf.init_scope():
             return tf.constant([os.fsencode(value) for value in self.column])
 
     @cached_property
-    def are_paths(self) -> Any:
+    def are_paths(self) -> Tensor:
         """Which of them are paths, bool (N,)."""
         with tf.init_scope():
             return tf.constant([isinstance(value, str) for value in self.column], tf.bool)

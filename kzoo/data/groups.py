@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from kzoo.core.raw_targets import is_missing
 from kzoo.data.modalities import SourceQuery
+from kzoo.specs.split_sizes import SplitSizes
 
 FOLDS = 20
 """Most parts of equal size that groups are dealt to."""
@@ -20,7 +20,9 @@ NEARLY_ALL = 0.75
 """From this share of the remaining groups on, a part takes all of them, where none has to be left."""
 
 
-def find_groups(wanted: SourceQuery, *, columns: Mapping[str, Sequence[Any]], paths: Any, source: str) -> Sequence[str]:
+def find_groups(
+    wanted: SourceQuery, *, columns: Mapping[str, Sequence[object]], paths: Collection[object], source: str
+) -> Sequence[str]:
     """The group of each example, or none where none are wanted.
 
     Args:
@@ -53,28 +55,32 @@ def find_groups(wanted: SourceQuery, *, columns: Mapping[str, Sequence[Any]], pa
     return [_name(group) for group in found]
 
 
-def _name(group: Any) -> str:
+def _name(group: object) -> str:
     if isinstance(group, bytes):
         return group.decode("utf-8", errors="replace")
-    return "" if np.ndim(group) == 0 and is_missing(group) else str(group)
+    return "" if np.asarray(group).ndim == 0 and is_missing(group) else str(group)
 
 
-def refuse_function(value: Any, *, what: str, source: str) -> None:
+def refuse_function(value: object, *, what: str, source: str) -> None:
     """Raises where a function of a path is given for examples that are no files.
 
     Raises:
         TypeError: `value` is a function.
     """
     if callable(value):
-        raise TypeError(f"{what} as a function is given the path of a file, and the examples of {source} have none.")
+        raise _pathless(what, source)
 
 
-def of_paths(function: Any, paths: Sequence[Any], *, what: str, source: str) -> list[Any]:
+def _pathless(what: str, source: str) -> TypeError:
+    return TypeError(f"{what} as a function takes the path of a file. The examples of {source} have no paths.")
+
+
+def of_paths(function: Callable[[Path], object], paths: Iterable[object], *, what: str, source: str) -> list[object]:
     """The results of a user's function of each path; an error names the path."""
     found = []
     for path in paths:
         if not isinstance(path, str | Path):
-            refuse_function(function, what=what, source=source)
+            raise _pathless(what, source)
         try:
             found.append(function(Path(path)))
         except Exception as error:
@@ -86,7 +92,7 @@ def of_paths(function: Any, paths: Sequence[Any], *, what: str, source: str) -> 
 def deal(
     strata: np.ndarray,
     groups: Sequence[str],
-    wanted: Mapping[str, Any],
+    wanted: SplitSizes,
     rng: np.random.Generator,
     *,
     spare: bool = True,
@@ -115,7 +121,7 @@ def deal(
             parts[part] = np.flatnonzero(left & np.isin(names, list(which)))
             left[parts[part]] = False
     for part, share in wanted.items():
-        if part not in parts:
+        if isinstance(share, float | int):
             rows = np.flatnonzero(left)
             # A share is one of all examples, of which some are dealt already.
             part_of_rest = share * len(names) / max(len(rows), 1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.image.preprocess import scaling_layers
+from kzoo.data.seams import Preprocessor
 from kzoo.data.text.cleaning import clean
 from kzoo.data.text.preprocess import TextPreprocessor
 from kzoo.specs.checked_json import Check, checked, many, record
@@ -62,38 +63,38 @@ class JointTextPreprocessor:
     def __str__(self) -> str:
         return "texts of " + " and ".join(f"{member.size}" for member in self.members) + " tokens"
 
-    def tokenize(self, texts: Any) -> Any:
+    def tokenize(self, texts: Tensor) -> Tensor:
         """Token ids, int32 (B, size), of texts, string (B,)."""
         return tf.concat([member.tokenize(texts) for member in self.members], axis=1)
 
-    def fit(self, texts: Any) -> Any:
+    def fit(self, texts: Tensor) -> Tensor:
         """See `tokenize`."""
         return self.tokenize(texts)
 
-    def clean(self, texts: Any) -> tuple[Any, Any]:
+    def clean(self, texts: Tensor) -> tuple[Tensor, Tensor]:
         """See `kzoo.data.text.cleaning.clean`."""
         return clean(texts)
 
-    def scale(self, ids: Any) -> Any:
+    def scale(self, ids: Tensor) -> Tensor:
         """Ids are what the network takes."""
         return ids
 
-    def raw(self) -> tuple[Any, Any]:
+    def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for token ids, int32 (B, size), which the network takes as they are."""
         ids = keras.Input((self.size,), dtype="int32", name="tokens")
         return ids, ids
 
 
-def restore_texts(values: Any) -> TextPreprocessor | JointTextPreprocessor:
+def restore_texts(values: object) -> TextPreprocessor | JointTextPreprocessor:
     """The preprocessor of texts of its fields as plain values; ValueError where they are none."""
     if "members" in record(values, "preprocessor"):
-        several: Check = many(lambda value, name: TextPreprocessor.restore(record(value, name)), most=100)
+        several: Check = many(lambda value, name: TextPreprocessor.restore(value), most=100)
         found = checked(values, {"members": several}, name="preprocessor", needed=("members",))
         return JointTextPreprocessor(tuple(found["members"]))
     return TextPreprocessor.restore(values)
 
 
-def join(preprocessors: Sequence[Any]) -> tuple[Any, list[MemberInput]]:
+def join(preprocessors: Sequence[Preprocessor]) -> tuple[Preprocessor, list[MemberInput]]:
     """One preprocessor for all, and what each backbone takes of what it gives.
 
     Raises:
@@ -102,9 +103,10 @@ def join(preprocessors: Sequence[Any]) -> tuple[Any, list[MemberInput]]:
     first = preprocessors[0]
     if all(each == first for each in preprocessors):
         return first, [MemberInput() for _ in preprocessors]
-    if all(isinstance(each, TextPreprocessor) for each in preprocessors):
-        ends = [sum(each.size for each in preprocessors[:number]) for number in range(len(preprocessors) + 1)]
-        return JointTextPreprocessor(tuple(preprocessors)), [MemberInput(span) for span in itertools.pairwise(ends)]
+    texts = tuple(each for each in preprocessors if isinstance(each, TextPreprocessor))
+    if len(texts) == len(preprocessors):
+        ends = [sum(each.size for each in texts[:number]) for number in range(len(texts) + 1)]
+        return JointTextPreprocessor(texts), [MemberInput(span) for span in itertools.pairwise(ends)]
     scalings = [str(getattr(each, "scaling", "none")) for each in preprocessors]
     plain = [replace(each, scaling="none") if hasattr(each, "scaling") else each for each in preprocessors]
     if all(each == plain[0] for each in plain):
@@ -113,7 +115,7 @@ def join(preprocessors: Sequence[Any]) -> tuple[Any, list[MemberInput]]:
     raise ValueError(f"All must take the same input: {forms}. Give each the same size= and resize=.")
 
 
-def scaled(share: MemberInput, inputs: Any, *, prefix: str) -> Any:
+def scaled(share: MemberInput, inputs: Tensor, *, prefix: str) -> Tensor:
     """Joint input, a Keras tensor of images, in the scaling of one backbone."""
     for layer in scaling_layers(share.scaling):
         layer.name = f"{prefix}.{layer.name}"

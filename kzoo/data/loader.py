@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.pipelines import PARALLEL, untuned
-from kzoo.data.seams import Preprocessor
+from kzoo.data.seams import Opener, Preprocessor
+
+Traced = Callable[[Tensor], Tensor]
+"""A function of one tensor, traced once."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,8 @@ class Loader:
             features, reasons = self._pixels(column)
         return self._scale(features).numpy(), reasons
 
-    def _files(self, column: np.ndarray, open_one: Any) -> tuple[Any, dict[int, str]]:
-        def read(value: Any) -> tuple[Any, str | None]:
+    def _files(self, column: np.ndarray, open_one: Opener) -> tuple[np.ndarray, dict[int, str]]:
+        def read(value: str | bytes) -> tuple[np.ndarray | None, str | None]:
             data, reason = open_one(value)
             if reason:
                 return None, reason
@@ -64,19 +67,21 @@ class Loader:
             index: reason for index, (_, reason) in enumerate(found) if reason
         }
 
-    def _pixels(self, column: np.ndarray) -> tuple[Any, dict[int, str]]:
+    def _pixels(self, column: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
         reasons = check_pixels(column)
         good = [image for index, image in enumerate(column) if index not in reasons]
         return self._stack([self._fit(tf.constant(image)).numpy() for image in good]), reasons
 
-    def _checked(self, column: np.ndarray, check: Callable[[np.ndarray], CheckedColumn]) -> tuple[Any, dict[int, str]]:
+    def _checked(
+        self, column: np.ndarray, check: Callable[[np.ndarray], CheckedColumn]
+    ) -> tuple[Tensor, dict[int, str]]:
         checked = check(column)
         good = np.array([index for index in range(len(column)) if index not in checked.reasons], np.int64)
         values = checked.column[good]
         batch = tf.constant(values.tolist(), tf.string) if values.dtype == object else tf.constant(values)
         return self._fit_batch(batch), dict(checked.reasons)
 
-    def _fit_batch(self, batch: Any) -> Any:
+    def _fit_batch(self, batch: Tensor) -> Tensor:
         """What `fit` makes of a batch, by one graph for all batch sizes."""
         spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
         if spec not in self._fits:
@@ -84,26 +89,27 @@ class Loader:
         return self._fits[spec](batch)
 
     def _stack(self, features: list[np.ndarray]) -> np.ndarray:
-        shape: Any = self.preprocessor.fitted.shape
+        # All sizes of it are known.
+        shape = [size for size in self.preprocessor.fitted.shape if size is not None]
         return np.stack(features) if features else np.zeros((0, *shape), np.float32)
 
     @cached_property
-    def _fits(self) -> dict[tf.TensorSpec, Any]:
+    def _fits(self) -> dict[tf.TensorSpec, Traced]:
         return {}
 
     @cached_property
-    def _decode(self) -> Any:
+    def _decode(self) -> Traced:
         return _traced(lambda data: self.preprocessor.fit(self.preprocessor.decode(data)), tf.TensorSpec((), tf.string))
 
     @cached_property
-    def _fit(self) -> Any:
+    def _fit(self) -> Traced:
         # One graph for each kind of pixels and number of channels.
         return tf.function(
             lambda image: self.preprocessor.fit(self.preprocessor.colour(image)), autograph=False, reduce_retracing=True
         )
 
     @cached_property
-    def _scale(self) -> Any:
+    def _scale(self) -> Traced:
         fitted = self.preprocessor.fitted
         return _traced(self.preprocessor.scale, tf.TensorSpec((None, *fitted.shape), fitted.dtype))
 
@@ -117,5 +123,5 @@ def batches(column: np.ndarray, *, preprocessor: Preprocessor, batch_size: int =
     return untuned(dataset.batch(batch_size).map(preprocessor.scale, num_parallel_calls=PARALLEL).prefetch(2))
 
 
-def _traced(function: Any, spec: tf.TensorSpec) -> Any:
+def _traced(function: Traced, spec: tf.TensorSpec) -> Traced:
     return tf.function(function, input_signature=[spec], autograph=False).get_concrete_function()

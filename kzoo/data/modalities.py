@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from kzoo.data.arrays.reader import ArrayReader
 from kzoo.data.arrays.served import sample_numbers, serve_numbers
 from kzoo.data.audio.column import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.audio.column import check_recordings, collect_recordings, open_recording, read_audio_inputs
-from kzoo.data.audio.preprocess import AudioPreprocessor, AudioReader, audio_shape, fit_recordings
+from kzoo.data.audio.preprocess import AudioPreprocessor, audio_shape, fit_recordings
+from kzoo.data.audio.reader import AudioReader
 from kzoo.data.audio.served import sample_recordings, serve_recordings
 from kzoo.data.file_column import open_file
 from kzoo.data.image.check import check_images, open_image
@@ -33,7 +35,8 @@ from kzoo.data.text.scripts import script_shares
 from kzoo.data.text.served import sample_texts, serve_texts
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
-from kzoo.specs.task import Task
+from kzoo.specs.checked_json import Fields
+from kzoo.specs.task import Task, UserData
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "message", "question")
@@ -55,8 +58,8 @@ class SourceQuery:
 
     modality: Modality
     input: str | None = None
-    label: str | Sequence[str] | Callable[[Any], Any] | None = None
-    groups: str | Sequence[Any] | Callable[[Any], Any] | None = None
+    label: str | Sequence[str] | Callable[[Path], object] | None = None
+    groups: str | Sequence[object] | Callable[[Path], object] | None = None
     labelled: bool = True
 
 
@@ -193,11 +196,11 @@ def register_modality(name: str, **parts: Any) -> Modality:
     return made
 
 
-def _of_arrays(spec: ModalitySpec, given: Mapping[str, Any]) -> dict[str, Any]:
+def _of_arrays(spec: ModalitySpec, given: Fields) -> Fields:
     """The parts of a modality whose examples are arrays of numbers."""
     noun, collect = given.get("noun", spec.name), given.get("collect", collect_numbers)
 
-    def ask(inputs: Any) -> tuple[np.ndarray, list[str]]:
+    def ask(inputs: UserData) -> tuple[np.ndarray, list[str]]:
         column = collect(inputs)
         column = column[None] if column.dtype != object and column.ndim == 1 else column
         return column, [f"{noun} {index}" for index in range(len(column))]

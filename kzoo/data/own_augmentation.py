@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.seams import Modality, Preprocessor
 from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.specs.training_options import TrainingOptions, name_of
@@ -29,11 +31,11 @@ class OwnAugmentation:
             it is new in each run, so that what was computed with it is not found again.
     """
 
-    function: Any
+    function: Callable[..., Any]
     name: str
     key: str
 
-    def __call__(self, example: Any) -> Any:
+    def __call__(self, example: Tensor) -> Tensor:
         """One example after the change, a tensor of the same dtype and static shape, in a graph or eagerly."""
         if isinstance(self.function, keras.layers.Layer):
             changed = tf.cast(self.function(example[None], training=True)[0], example.dtype)
@@ -41,7 +43,7 @@ class OwnAugmentation:
             changed = tf.numpy_function(self._call, [example], example.dtype)
         return tf.ensure_shape(changed, example.shape)
 
-    def _call(self, example: Any) -> Any:
+    def _call(self, example: np.ndarray | bytes) -> np.ndarray | bytes:
         """The change of a NumPy array, or of a string."""
         if isinstance(example, np.ndarray) and example.dtype == object:
             example = example.item()  # outside of a graph TensorFlow 2.21 gives an array of one string
@@ -74,7 +76,7 @@ def own_of(options: TrainingOptions) -> OwnAugmentation | None:
     return options.augmentation if isinstance(options.augmentation, OwnAugmentation) else None
 
 
-def own_augmentation(function: Any) -> OwnAugmentation:
+def own_augmentation(function: object) -> OwnAugmentation:
     """An augmentation of a Keras layer or a callable.
 
     Raises:
@@ -112,7 +114,7 @@ def check_own(own: OwnAugmentation, modality: Modality, column: np.ndarray, prep
         )
 
 
-def _key_of(function: Any) -> str:
+def _key_of(function: object) -> str:
     """A hash of the config of a layer of Keras's own; else a number that nothing else has."""
     if isinstance(function, keras.layers.Layer) and type(function).__module__.startswith("keras."):
         config = {key: value for key, value in function.get_config().items() if key != "name"}

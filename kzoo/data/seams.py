@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Batch, Tensor
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import open_file
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import ModalitySpec
+from kzoo.specs.task import UserData
+
+Opener: TypeAlias = Callable[[str | bytes], tuple[bytes, str | None]]
+"""From a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used."""
 
 
 class Preprocessor(Protocol):
@@ -24,6 +28,8 @@ class Preprocessor(Protocol):
     and cached; `scale` is part of the exported network. ``str()`` of it is what a reader is told, as "texts of 64
     tokens".
     """
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def modality(self) -> str:
@@ -53,7 +59,7 @@ class Preprocessor(Protocol):
         """What `fit` gave, (B, *fitted.shape), as the network takes it, (B, *shape); tensors or Keras tensors."""
         ...
 
-    def raw(self) -> tuple[Any, Any]:
+    def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for examples that a Keras graph can take, and what the network takes of it."""
         ...
 
@@ -89,7 +95,7 @@ class Reader(Protocol):
         """Whether an augmentation mixes the examples of a batch with each other."""
         ...
 
-    def key(self, augmentation: str, /) -> dict[str, Any]:
+    def key(self, augmentation: str, /) -> dict[str, object]:
         """What a view of an example follows from, besides its content and number, as plain values."""
         ...
 
@@ -113,13 +119,13 @@ class ServedInput:
     """
 
     batch: tf.TensorSpec
-    read: Callable[[Any], tuple[Any, Any]] | None = None
-    read_one: Callable[[Any], tuple[Any, Any]] | None = None
-    tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Any], Any]]] = field(default_factory=dict)
+    read: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    read_one: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]] = field(default_factory=dict)
     described: Sequence[str] = ()
 
 
-def _not_files(path: Path) -> Any:
+def _not_files(path: Path) -> NoReturn:
     raise TypeError(f"{path} cannot be read: this modality has no files.")
 
 
@@ -163,19 +169,19 @@ class Modality:
     usual: Sequence[str]
     suffixes: Sequence[str]
     collect: Callable[..., np.ndarray]
-    ask: Callable[[Any], tuple[np.ndarray, list[str]]]
+    ask: Callable[[UserData], tuple[np.ndarray, list[str]]]
     check: Callable[[np.ndarray], CheckedColumn]
     fit: Callable[..., tuple[Preprocessor, list[str]]]
-    restore: Callable[[Any], Preprocessor]
+    restore: Callable[[object], Preprocessor]
     reader: Callable[..., Reader]
     feeds: Sequence[str]
     shape: Callable[[BackboneSpec, int, int], tuple[int, ...]]
-    serve: Callable[[Any], ServedInput] | None = None
-    sample: Callable[[Any, Sequence[Any]], Mapping[str, tuple[Any, Any]]] | None = None
-    open: Callable[[Path], Any] = _not_files
-    open_one: Callable[[Any], tuple[bytes, str | None]] | None = None
-    thumbnail: Callable[[Any], bytes | None] | None = None
-    looks: Callable[[Any], bool] = lambda value: False
+    serve: Callable[..., ServedInput] | None = None
+    sample: Callable[..., Mapping[str, tuple[Batch, Batch]]] | None = None
+    open: Callable[[Path], str | bytes] = _not_files
+    open_one: Opener | None = None
+    thumbnail: Callable[[str | bytes | np.ndarray], bytes | None] | None = None
+    looks: Callable[[object], bool] = lambda value: False
     lines: bool = False
     wide: bool = False
     presets: bool = False

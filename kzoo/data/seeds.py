@@ -6,22 +6,25 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def marks(digests: Sequence[str], count: int) -> Any:
+
+def marks(digests: Sequence[str], count: int) -> Tensor:
     """A number for each example, int32 (N,), that follows from its content; without digests, its index."""
     found = [int(digest[:8], 16) & 0x3FFFFFFF for digest in digests] or range(count)
     with tf.init_scope():
         return tf.constant(list(found), tf.int32)
 
 
-def first(seed: int) -> Any:
+def first(seed: int) -> Tensor:
     """The number to which the numbers of views are added, int32."""
     return tf.constant(np.int64(seed * 7919).astype(np.int32))
 
@@ -37,12 +40,14 @@ def seeds_of(seed: int, numbers: Tensor, mark: Tensor) -> Tensor:
     return [tf.stack([first(seed) + tf.cast(number, tf.int32), mark]) for number in items(numbers)]
 
 
-def items(numbers: Tensor) -> Sequence[Any]:
+def items(numbers: Tensor) -> Sequence[Tensor]:
     """Numbers one by one, of a tensor or a sequence."""
     return tf.unstack(numbers) if tf.is_tensor(numbers) else list(numbers)
 
 
-def version_key(preprocessor: Any, preset: Any, *, seed: int, own: str | None = None) -> dict[str, Any]:
+def version_key(
+    preprocessor: DataclassInstance, preset: DataclassInstance | None, *, seed: int, own: str | None = None
+) -> dict[str, object]:
     """Everything besides content and number that a view of an example depends on, as plain values.
 
     Args:

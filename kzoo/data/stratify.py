@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from kzoo.data.examples import Examples
 from kzoo.data.groups import deal
 from kzoo.specs.records.seen import CHOSEN, NEW, TRAINED, UNLABELLED, Seen
-from kzoo.specs.split_sizes import is_count, refuse_all_held_out, wanted_contents
+from kzoo.specs.split_sizes import SplitSizes, is_count, refuse_all_held_out, wanted_contents
 from kzoo.specs.task import Task
 
 BINS = 10
@@ -122,7 +121,7 @@ def _say(pool: Examples, parts: Mapping[str, Examples], seen: Seen, ledger: Spli
 
 
 def _divide_groups(
-    pool: Examples, shares: Mapping[str, Any], rng: np.random.Generator, seen: Seen, ledger: SplitNotes
+    pool: Examples, shares: SplitSizes, rng: np.random.Generator, seen: Seen, ledger: SplitNotes
 ) -> dict[str, Examples]:
     """The same with groups that stay whole; an example of whose content a copy is in a held-out part leaves."""
     named = {part: set(share) for part, share in shares.items() if not isinstance(share, float | int)}
@@ -137,7 +136,7 @@ def _divide_groups(
     free = np.flatnonzero(placed == "")
     wanted = dict(shares)
     for part, share in shares.items():
-        if fixed and part not in named:
+        if fixed and isinstance(share, float | int):
             # Shares are of all examples, of which some have their side already.
             missing = share * len(pool) - (placed == part).sum()
             wanted[part] = missing / max(len(free), 1) if missing > SLACK * share * len(pool) else 0

@@ -13,7 +13,7 @@ from kzoo.task_kinds.encoded_targets import EncodedTargets
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 
-def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | None) -> list[str]:
+def make_labels(targets: Sequence[object], *, task: Task, known: Sequence[str] | None) -> list[str]:
     """Names of the outputs, from the training targets, or as the task or the source has them.
 
     Raises:
@@ -22,7 +22,7 @@ def make_labels(targets: Sequence[Any], *, task: Task, known: Sequence[str] | No
     return get_task_kind(task.kind).make_labels(targets, list(task.labels or known or ()), task)
 
 
-def encode(targets: Sequence[Any], *, labels: Sequence[str], task: Task, positions: bool = True) -> EncodedTargets:
+def encode(targets: Sequence[object], *, labels: Sequence[str], task: Task, positions: bool = True) -> EncodedTargets:
     """Targets as numbers by the map `labels`.
 
     Args:
@@ -77,7 +77,7 @@ def weigh_classes(
     return weights
 
 
-def _place(key: Any, labels: Sequence[str]) -> int | None:
+def _place(key: object, labels: Sequence[str]) -> int | None:
     """The position of the label that a user names by itself or, where labels are words, by its position."""
     name = class_name(key) if isinstance(key, str | bytes | int | float | np.generic) else None
     if name and name in labels:

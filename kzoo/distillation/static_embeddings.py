@@ -14,7 +14,8 @@ from sklearn.decomposition import PCA
 from kzoo.core.graph.calling import compiled
 from kzoo.core.progress import track
 from kzoo.data.modalities import MODALITIES
-from kzoo.data.text.tokenizers import Subwords, find_tokenizer
+from kzoo.data.text.subwords import Subwords
+from kzoo.data.text.tokenizers import find_tokenizer
 from kzoo.data.text.wordpiece import SPECIAL, read_vocabulary
 from kzoo.models.stages import cut_into_stages
 from kzoo.models.zoo.text import ngram_bag

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kzoo.core.intervals import Metric
 from kzoo.core.tables import Table
 from kzoo.evaluation.user_metrics import UserMetric, bootstrap
+from kzoo.specs.checked_json import Fields
 from kzoo.specs.records.evaluation_record import EvaluationRecord, MetricRecord
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FEW_EXAMPLES = 5
 FEW_GROUPS = 10
@@ -103,7 +107,7 @@ class Evaluation:
         columns, title = ("example", "is", "taken for", "probability"), f"{len(wrong)} mistakes"
         return Table(columns, rows, title=title, image=small)
 
-    def plot(self) -> Any:
+    def plot(self) -> Figure:
         """A matplotlib figure (extra ``viz``).
 
         Of a classification, the confusion matrix; of several labels, the scores of each; of a regression, predictions
@@ -111,7 +115,7 @@ class Evaluation:
         """
         return get_task_kind(self.kind).plot(self.outputs, self.truth, self.labels)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Fields:
         """The metrics as plain values, for JSON."""
         return self.record().as_plain()
 

@@ -42,7 +42,7 @@ METRICS: dict[str, UserMetric] = {}
 """Metrics that `register_metric` added, by name."""
 
 
-def register_metric(name: str, metric: Any) -> None:
+def register_metric(name: str, metric: object) -> None:
     """Makes `metric` known by its name, to ``metrics=`` and ``monitor=``.
 
     Args:
@@ -82,7 +82,7 @@ def built_in_metrics() -> frozenset[str]:
     return frozenset(name for kind in TASK_KINDS.values() for name in kind.metric_names)
 
 
-def resolve_metrics(metrics: Sequence[Any], *, kind: TaskKind, outputs: int) -> tuple[UserMetric, ...]:
+def resolve_metrics(metrics: Sequence[object], *, kind: TaskKind, outputs: int) -> tuple[UserMetric, ...]:
     """Metrics of the user's, each tried on a few examples.
 
     Args:
@@ -163,20 +163,21 @@ def bootstrap(
     return Metric(value, min(float(low), value), max(float(high), value)), note
 
 
-def _metric(metric: Any, number: int) -> UserMetric:
+def _metric(metric: object, number: int) -> UserMetric:
     """A metric of a Keras metric, a name or a callable; a lambda is called by its number."""
     if isinstance(metric, str) and metric in METRICS:
         return METRICS[metric]
     if isinstance(metric, str):
         try:
-            metric = keras.metrics.get(metric)
+            found = keras.metrics.get(metric)
         except ValueError as error:
             raise ValueError(
                 f"There is no metric {metric!r} in keras.metrics, nor is one registered with kzoo.register_metric."
             ) from error
-        if not isinstance(metric, keras.metrics.Metric):
+        if not isinstance(found, keras.metrics.Metric):
             # Keras's functions give a number for each example.
-            return UserMetric(metric.__name__, lambda truth, outputs: float(np.mean(metric(truth, outputs))))
+            return UserMetric(found.__name__, lambda truth, outputs: float(np.mean(found(truth, outputs))))
+        return UserMetric(found.name, _of_keras(found))
     if isinstance(metric, keras.metrics.Metric):
         return UserMetric(metric.name, _of_keras(metric))
     if isinstance(metric, type) or not callable(metric):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,7 +14,7 @@ AT_ONCE = 4
 DAMAGED = "damaged"
 """What is said of an item that cannot be decoded."""
 
-Read = Callable[[Any], tuple[Any, Any]]
+Read = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def read_items(strings: Tensor, *, read: Read, spec: tf.TensorSpec) -> tuple[Tensor, Tensor]:
@@ -32,7 +31,7 @@ def read_items(strings: Tensor, *, read: Read, spec: tf.TensorSpec) -> tuple[Ten
     """
     count = tf.size(strings)
 
-    def one(place: Any, encoded: Tensor) -> Tensor:
+    def one(place: Tensor, encoded: Tensor) -> Tensor:
         features, reason = read(encoded)
         return place, tf.ensure_shape(tf.cast(features, spec.dtype), spec.shape), reason
 
@@ -50,7 +49,7 @@ def read_items(strings: Tensor, *, read: Read, spec: tf.TensorSpec) -> tuple[Ten
     return tf.ensure_shape(features, (None, *spec.shape)), errors
 
 
-def reader(read: Read, spec: tf.TensorSpec) -> Callable[[Any], tuple[Any, Any]]:
+def reader(read: Read, spec: tf.TensorSpec) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """`read_items` as one function that all signatures call: traced, written and loaded once."""
     strings = tf.TensorSpec((None,), tf.string)
     function = tf.function(
@@ -59,7 +58,7 @@ def reader(read: Read, spec: tf.TensorSpec) -> Callable[[Any], tuple[Any, Any]]:
     return function.get_concrete_function()
 
 
-def spread(outputs: Tensor, errors: Any) -> Tensor:
+def spread(outputs: Tensor, errors: Tensor) -> Tensor:
     """Outputs of the good items, float (M, K), as those of all, float (B, K): NaN where an item is bad.
 
     Args:
@@ -68,7 +67,7 @@ def spread(outputs: Tensor, errors: Any) -> Tensor:
     """
     shape = tf.stack([tf.size(errors), tf.shape(outputs)[1]])
 
-    def with_gaps() -> Any:
+    def with_gaps() -> Tensor:
         empty = tf.fill(shape, tf.constant(float("nan"), outputs.dtype))
         return tf.tensor_scatter_nd_update(empty, tf.where(errors == ""), outputs)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 from kzoo.core.disk_errors import explaining
 from kzoo.core.locks import lock
 from kzoo.core.storage import EXPORT_CHECKSUMS, atomic_directory, target_of, write_checksums
+from kzoo.core.tensors import Batch, Tensor
 from kzoo.serving.warmup import write_warmup
 
 TOLERANCE = 1e-3
@@ -21,6 +22,12 @@ TOLERANCE = 1e-3
 
 It folds BatchNorm in each call, and has another batch size, so that sums are rounded in another order.
 """
+
+Answers: TypeAlias = np.ndarray | Sequence[Container[str]]
+"""Outputs that are right: numbers (B, ...), or for each example the labels that are."""
+
+# TensorFlow ships no type for it that a checker reads (2.21).
+TracedFunction: TypeAlias = "tf.types.experimental.PolymorphicFunction"
 
 
 class ExportError(RuntimeError):
@@ -30,10 +37,10 @@ class ExportError(RuntimeError):
 def export_version(
     directory: str | Path,
     *,
-    signatures: Mapping[str, tuple[Callable[..., Any], Sequence[tf.TensorSpec]]],
+    signatures: Mapping[str, tuple[Callable[..., Mapping[str, Tensor]], Sequence[tf.TensorSpec]]],
     models: Sequence[keras.Model],
-    samples: Mapping[str, Mapping[str, Any]],
-    answers: Mapping[str, Mapping[str, Any]],
+    samples: Mapping[str, Mapping[str, Batch]],
+    answers: Mapping[str, Mapping[str, Answers]],
     extras: Mapping[str, str],
 ) -> Path:
     """Writes ``directory/<next integer>/`` in TensorFlow Serving's layout.
@@ -86,7 +93,7 @@ def next_version(directory: Path) -> int:
     return 1 + max((int(path.name) for path in directory.iterdir() if path.name.isdigit()), default=0)
 
 
-def _write(directory: Path, functions: Mapping[str, Any], models: Sequence[keras.Model]) -> None:
+def _write(directory: Path, functions: Mapping[str, TracedFunction], models: Sequence[keras.Model]) -> None:
     archive = keras.export.ExportArchive()
     for model in models:
         archive.track(model)
@@ -97,9 +104,9 @@ def _write(directory: Path, functions: Mapping[str, Any], models: Sequence[keras
 
 def _compare(
     directory: Path,
-    live: Mapping[str, Any],
-    samples: Mapping[str, Mapping[str, Any]],
-    answers: Mapping[str, Mapping[str, Any]],
+    live: Mapping[str, TracedFunction],
+    samples: Mapping[str, Mapping[str, Batch]],
+    answers: Mapping[str, Mapping[str, Answers]],
 ) -> None:
     """Raises unless each signature, read from the disk, answers as the live model does.
 
@@ -127,9 +134,9 @@ def _compare(
             raise ExportError(f"The exported signature {name!r} refuses what Adapted.predict answers: not kept.")
 
 
-def agree(found: np.ndarray, wanted: Any) -> bool:
+def agree(found: np.ndarray, wanted: Answers) -> bool:
     """Whether an output is what was wanted: numbers within `TOLERANCE`, or for each row one of a set of labels."""
-    if found.dtype == object:
+    if not isinstance(wanted, np.ndarray):
         return len(found) == len(wanted) and all(
             one.decode() in allowed for one, allowed in zip(found, wanted, strict=True)
         )

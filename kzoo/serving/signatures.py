@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,7 +11,7 @@ from kzoo.core.tensors import Tensor
 from kzoo.serving.batch_items import Read, reader, spread
 from kzoo.task_kinds.kind_registry import get_task_kind
 
-Function = Callable[..., dict[str, Any]]
+Function = Callable[..., dict[str, Tensor]]
 
 
 def build_signatures(
@@ -22,7 +21,7 @@ def build_signatures(
     fitted: tf.TensorSpec,
     read: Read | None,
     read_one: Read | None,
-    tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Any], Any]]],
+    tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]],
     labels: Sequence[str],
     kind: str,
 ) -> dict[str, tuple[Function, list[tf.TensorSpec]]]:
@@ -50,7 +49,7 @@ def build_signatures(
         raise ValueError("A ServedInput needs read= or read_one=: what takes a batch to fitted examples.")
     answers, embeds = batch_functions(reads, call, labels, kind=kind)
 
-    def says(fit: Callable[[Any], Any]) -> Function:
+    def says(fit: Callable[[Tensor], Tensor]) -> Function:
         return lambda inputs: named(call(fit(inputs))[0], labels, kind=kind)
 
     return {
@@ -61,8 +60,12 @@ def build_signatures(
 
 
 def batch_functions(
-    read: Callable[[Any], tuple[Any, Any]], call: Callable[[Any], Any], labels: Sequence[str], *, kind: str
-) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    read: Callable[[Tensor], tuple[Tensor, Tensor]],
+    call: Callable[[Tensor], Tensor],
+    labels: Sequence[str],
+    *,
+    kind: str,
+) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
     """What answers a batch (B, ...), and what embeds it; both mark bad examples in ``errors``, string (B,).
 
     Args:
@@ -73,23 +76,23 @@ def batch_functions(
         kind: kind of the task.
     """
 
-    def answer(inputs: Tensor) -> dict[str, Any]:
+    def answer(inputs: Tensor) -> dict[str, Tensor]:
         features, errors = read(inputs)
         return {**named(spread(call(features)[0], errors), labels, kind=kind), "errors": errors}
 
-    def embed(inputs: Tensor) -> dict[str, Any]:
+    def embed(inputs: Tensor) -> dict[str, Tensor]:
         features, errors = read(inputs)
         return {"features": spread(call(features)[1], errors), "errors": errors}
 
     return answer, embed
 
 
-def named(outputs: Tensor, labels: Sequence[str], *, kind: str) -> dict[str, Any]:
+def named(outputs: Tensor, labels: Sequence[str], *, kind: str) -> dict[str, Tensor]:
     """Outputs (B, K) as a signature gives them: labels and probabilities, or values; no label where one is NaN."""
     return get_task_kind(kind).serve(outputs, labels)
 
 
-def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Any], Any]:
+def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Tensor], Tensor]:
     """The model as one function that all signatures call; of no examples, it gives no output.
 
     A convolution of an empty batch is wrong on CPU (TensorFlow 2.21).

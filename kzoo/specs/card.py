@@ -6,10 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from kzoo.core.tables import Table
 from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
+
+Arguments: TypeAlias = Mapping[str, Any]
+"""Keyword arguments of a constructor, which only the constructor types."""
 
 SCALINGS = ("caffe", "tf", "torch", "unit", "none")
 """How a backbone wants its pixels, given values in 0..255:
@@ -91,13 +94,13 @@ class BackboneSpec:
 
     name: str
     constructor: str
-    arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    arguments: Arguments = field(default_factory=dict, hash=False)
     modality: str = "image"
     size: int = 224
     min_size: int = 32
     multiple: int = 1
     scaling: str = "none"
-    reads: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    reads: Arguments = field(default_factory=dict, hash=False)
     scripts: tuple[str, ...] = ()
     rate: float | None = None
     parameters: int | None = None

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 DEPTH = 100
 """Levels of nested lists and dicts in JSON. The deepest of Keras's own models has about 20."""
 
 MEGABYTE = 1 << 20
 
-Check = Callable[[Any, str], Any]
+Fields: TypeAlias = dict[str, Any]
+"""Fields of a record by name, each of a type of its own, which a dict cannot tell."""
+
+Check = Callable[[object, str], Any]
 """Takes a value and its name; returns the value, or raises ValueError."""
 
 
-def read_json(path: str | Path, *, most: int) -> Any:
+def read_json(path: str | Path, *, most: int) -> object:
     """The JSON value in a file of at most `most` bytes.
 
     Raises:
@@ -31,7 +33,7 @@ def read_json(path: str | Path, *, most: int) -> Any:
     return parse_json(path.read_bytes(), name=path.name)
 
 
-def parse_json(content: bytes | str, *, name: str) -> Any:
+def parse_json(content: bytes | str, *, name: str) -> object:
     """The value of some JSON whose size has been checked.
 
     Raises:
@@ -43,7 +45,8 @@ def parse_json(content: bytes | str, *, name: str) -> Any:
         raise ValueError(f"{name} must be nested at most {DEPTH} deep. It is nested deeper.") from None
     except ValueError as error:
         raise ValueError(f"{name} is no JSON: {error}") from error
-    level, depth = [value], 0
+    level: list[object] = [value]
+    depth = 0
     while level:
         if depth > DEPTH:
             raise ValueError(f"{name} must be nested at most {DEPTH} deep. It is nested deeper.")
@@ -52,11 +55,11 @@ def parse_json(content: bytes | str, *, name: str) -> Any:
     return value
 
 
-def _children(value: Any) -> Collection[Any]:
+def _children(value: object) -> Collection[object]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def checked(values: Any, checks: Mapping[str, Check], *, name: str, needed: Collection[str] = ()) -> dict[str, Any]:
+def checked(values: object, checks: Mapping[str, Check], *, name: str, needed: Collection[str] = ()) -> Fields:
     """The fields of a dict, each checked.
 
     Args:
@@ -80,7 +83,7 @@ def checked(values: Any, checks: Mapping[str, Check], *, name: str, needed: Coll
 def whole(low: int, high: int) -> Check:
     """An int in [low, high]."""
 
-    def check(value: Any, name: str) -> int:
+    def check(value: object, name: str) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"{name} must be an int in [{low}, {high}]. Got {_short(value)}.")
         return value
@@ -91,9 +94,8 @@ def whole(low: int, high: int) -> Check:
 def number(low: float, high: float) -> Check:
     """A finite float or int in [low, high]."""
 
-    def check(value: Any, name: str) -> float:
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if not plain or not math.isfinite(value) or not low <= value <= high:
+    def check(value: object, name: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise ValueError(f"{name} must be a number in [{low}, {high}]. Got {_short(value)}.")
         return value
 
@@ -103,7 +105,7 @@ def number(low: float, high: float) -> Check:
 def text(most: int) -> Check:
     """A string of at most `most` characters, none of them NUL."""
 
-    def check(value: Any, name: str) -> str:
+    def check(value: object, name: str) -> str:
         if not isinstance(value, str) or len(value) > most or "\0" in value:
             raise ValueError(f"{name} must be a string of at most {most} characters. Got {_short(value)}.")
         return value
@@ -111,29 +113,29 @@ def text(most: int) -> Check:
     return check
 
 
-def flag(value: Any, name: str) -> bool:
+def flag(value: object, name: str) -> bool:
     """True or False."""
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false. Got {_short(value)}.")
     return value
 
 
-def anything(value: Any, name: str) -> Any:
+def anything(value: object, name: str) -> object:
     """Accepts any value."""
     return value
 
 
-def record(value: Any, name: str) -> dict[str, Any]:
+def record(value: object, name: str) -> Fields:
     """A dict."""
     if not isinstance(value, dict):
         raise ValueError(f"{name} must be a dict. Got {_short(value)}.")
     return value
 
 
-def one_of(choices: Collection[Any]) -> Check:
+def one_of(choices: Collection[object]) -> Check:
     """One of some strings or numbers."""
 
-    def check(value: Any, name: str) -> Any:
+    def check(value: object, name: str) -> object:
         if isinstance(value, dict | list) or value not in choices:
             raise ValueError(f"{name} must be one of {', '.join(map(str, choices))[:300]}. Got {_short(value)}.")
         return value
@@ -149,7 +151,7 @@ def maybe(check: Check) -> Check:
 def either(*checks: Check) -> Check:
     """Accepts a value that one of several checks accepts."""
 
-    def check(value: Any, name: str) -> Any:
+    def check(value: object, name: str) -> object:
         reasons = []
         for each in checks:
             try:
@@ -164,7 +166,7 @@ def either(*checks: Check) -> Check:
 def many(check: Check, *, most: int) -> Check:
     """A list of at most `most` values that a check takes, as a list."""
 
-    def check_all(value: Any, name: str) -> list[Any]:
+    def check_all(value: object, name: str) -> list[object]:
         if not isinstance(value, list | tuple) or len(value) > most:
             raise ValueError(f"{name} must be a list of at most {most}. Got {_short(value)}.")
         return [check(each, f"{name}[{place}]") for place, each in enumerate(value)]
@@ -172,7 +174,7 @@ def many(check: Check, *, most: int) -> Check:
     return check_all
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, list | dict):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 HOWS = ("concat", "gated", "attention")
 
@@ -30,7 +29,7 @@ class Fusion:
         'concat'
     """
 
-    members: Sequence[Any]
+    members: Sequence[object]
     how: str = "concat"
 
     def __post_init__(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 POOLINGS = ("avg", "max", "concat")
 LEVELS = ("auto", "all", "last")
@@ -65,7 +64,7 @@ class Head:
         return self.kind == "mlp" and self.hidden == 0
 
 
-def as_head(head: Any) -> Head:
+def as_head(head: object) -> Head:
     """The description of a head; None is the default one.
 
     Raises:

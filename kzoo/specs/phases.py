@@ -78,7 +78,7 @@ class Phase:
     patience: int | None = None
     augmentation: str = "none"
     views: int | None = None
-    optimizer_options: Mapping[str, Any] | Sequence[tuple[str, Any]] = ()
+    optimizer_options: Mapping[str, object] | Sequence[tuple[str, object]] = ()
 
     takes_steps: ClassVar[bool] = True
 
@@ -175,7 +175,7 @@ class LinearProbe:
 AnyPhase = Phase | LinearProbe
 
 
-def check_step_value(name: str, value: Any, *, of: str = "") -> int | float:
+def check_step_value(name: str, value: object, *, of: str = "") -> int | float:
     """An ``epochs``, ``batch_size`` or ``learning_rate`` as an int or a float.
 
     Args:
@@ -196,7 +196,7 @@ def check_step_value(name: str, value: Any, *, of: str = "") -> int | float:
     return float(found) if is_rate else int(found)
 
 
-def _is_share(value: Any) -> bool:
+def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and 0 <= value < 1
 
 

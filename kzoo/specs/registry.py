@@ -86,7 +86,7 @@ def cards() -> dict[str, BackboneSpec]:
     return dict(_REGISTRY)
 
 
-def register(name: str, constructor: str | Callable[..., Any], **card: Any) -> BackboneSpec:
+def register(name: str, constructor: str | Callable[..., object], **card: Any) -> BackboneSpec:
     """Adds a model of the user's own to the registry.
 
     Args:
@@ -117,7 +117,7 @@ def refuse_taken(name: str) -> None:
         raise ValueError(f"A model named {name!r} is registered already: choose another name.")
 
 
-def _path_of(constructor: str | Callable[..., Any]) -> str:
+def _path_of(constructor: str | Callable[..., object]) -> str:
     if isinstance(constructor, str):
         return constructor
     qualified = getattr(constructor, "__qualname__", "<no name>")

@@ -6,12 +6,24 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from kzoo.specs.card import SCALINGS, BackboneSpec, WeightFile
 from kzoo.specs.catalog.hub_text import PACKAGE
 from kzoo.specs.catalog.modality import MODALITY_SPECS
-from kzoo.specs.checked_json import Check, anything, checked, either, flag, many, maybe, number, one_of, text, whole
+from kzoo.specs.checked_json import (
+    Check,
+    Fields,
+    anything,
+    checked,
+    either,
+    flag,
+    many,
+    maybe,
+    number,
+    one_of,
+    text,
+    whole,
+)
 
 LONGEST = 1 << 26
 """Pixels, tokens or samples of an input."""
@@ -65,7 +77,7 @@ _READS: dict[str, Check] = {
 """How raw text or sound becomes an input, apart from ``preset`` and ``inside``."""
 
 
-def present_card(values: Any) -> Any:
+def present_card(values: object) -> object:
     """The fields of a card that kzoo 0.1 wrote, with the present name of its constructor."""
     if not isinstance(values, Mapping) or not isinstance(values.get("constructor"), str):
         return values
@@ -74,7 +86,7 @@ def present_card(values: Any) -> Any:
     return {**values, "constructor": _FORMER[found] + name.removeprefix(found)} if found else values
 
 
-def restore_card(values: Any, *, known: Mapping[str, BackboneSpec]) -> BackboneSpec:
+def restore_card(values: object, *, known: Mapping[str, BackboneSpec]) -> BackboneSpec:
     """The card of its fields as plain values from a file.
 
     The constructor must be that of a card in `known`, and its arguments must be of the kinds that such cards have.
@@ -126,12 +138,12 @@ def restore_card(values: Any, *, known: Mapping[str, BackboneSpec]) -> BackboneS
     return _without_package_path(BackboneSpec(**found), alike)
 
 
-def _arguments(constructor: str, values: Any, alike: Sequence[BackboneSpec]) -> dict[str, Any]:
+def _arguments(constructor: str, values: object, alike: Sequence[BackboneSpec]) -> Fields:
     """Arguments of a constructor that cards have in common: the same names, the same types, known strings."""
     if constructor == OPENER:
         checks: dict[str, Check] = {"folder": _folder, "channels": whole(1, 4)}
         return checked(values, checks, name="card.arguments", needed=tuple(checks))
-    examples: dict[str, list[Any]] = {}
+    examples: dict[str, list[object]] = {}
     for card in alike:
         for name, value in card.arguments.items():
             examples.setdefault(name, []).append(value)
@@ -146,11 +158,11 @@ def _arguments(constructor: str, values: Any, alike: Sequence[BackboneSpec]) -> 
     return checked(values, checks, name="card.arguments")
 
 
-def _like(examples: Sequence[Any]) -> Check:
+def _like(examples: Sequence[object]) -> Check:
     """Accepts values of the type of one of the examples; strings must be one of them."""
     kinds: list[Check] = []
     strings: set[str] = set()
-    items: list[Any] = []
+    items: list[object] = []
     for example in examples:
         if isinstance(example, list | tuple):
             items += example
@@ -171,11 +183,11 @@ def _like(examples: Sequence[Any]) -> Check:
     return either(*kinds) if kinds else one_of(())
 
 
-def _reads(values: Any, cards: Sequence[BackboneSpec]) -> dict[str, Any]:
+def _reads(values: object, cards: Sequence[BackboneSpec]) -> Fields:
     presets = {card.reads["preset"] for card in cards if "preset" in card.reads}
     insides = {card.reads["inside"] for card in cards if "inside" in card.reads}
     places: dict[str, Check] = {"preset": either(one_of(presets), _folder), "inside": one_of(insides)}
-    others: dict[str, list[Any]] = {}
+    others: dict[str, list[object]] = {}
     for card in cards:
         for name, value in card.reads.items():
             others.setdefault(name, []).append(value)
@@ -183,15 +195,15 @@ def _reads(values: Any, cards: Sequence[BackboneSpec]) -> dict[str, Any]:
     return checked(values, {**like, **_READS, **places}, name="card.reads")
 
 
-def _folder(value: Any, name: str) -> str:
+def _folder(value: object, name: str) -> str:
     """An absolute path of this machine; what is in it is checked when it is opened."""
-    value = text(4_096)(value, name)
-    if "://" in value or not Path(value).is_absolute():
-        raise ValueError(f"{name} must be the absolute path of a folder. Got {value[:100]!r}.")
-    return value
+    path: str = text(4_096)(value, name)
+    if "://" in path or not Path(path).is_absolute():
+        raise ValueError(f"{name} must be the absolute path of a folder. Got {path[:100]!r}.")
+    return path
 
 
-def _weight_file(values: Any, name: str, files: set[WeightFile]) -> WeightFile:
+def _weight_file(values: object, name: str, files: set[WeightFile]) -> WeightFile:
     checks: dict[str, Check] = {
         "name": text(200),
         "url": text(1_000),
@@ -209,7 +221,7 @@ def _without_package_path(card: BackboneSpec, alike: Sequence[BackboneSpec]) -> 
     """The card with the name of a package in place of a path into it, which is another one on another machine."""
     presets = {each.reads["preset"] for each in alike if str(each.reads.get("preset", "")).startswith(PACKAGE)}
 
-    def named(values: Mapping[str, Any]) -> dict[str, Any]:
+    def named(values: Mapping[str, object]) -> dict[str, object]:
         path = str(values.get("preset", ""))
         inside = (each for each in presets if Path(path).as_posix().endswith("/" + each.removeprefix(PACKAGE)))
         found = next(inside, None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from kzoo.specs.checked_json import Fields
 from kzoo.specs.phases import AnyPhase, LinearProbe, Phase, check_augmentation
 
 
@@ -55,7 +55,7 @@ class Schedule:
             )
         return self.changed(lambda phase: {"augmentation": augmentation})
 
-    def changed(self, changes: Callable[[Phase], dict[str, Any]]) -> Schedule:
+    def changed(self, changes: Callable[[Phase], Fields]) -> Schedule:
         """The same schedule with changes to each phase that takes gradient steps."""
         phases = [replace(phase, **changes(phase)) if isinstance(phase, Phase) else phase for phase in self.phases]
         return Schedule(tuple(phases), name=self.name)

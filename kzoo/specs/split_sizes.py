@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 
+SplitSizes: TypeAlias = Mapping[str, float | Sequence[str]]
+"""By split a share, a number of examples, 0, or the names of groups."""
 
-def is_number(size: Any) -> bool:
+
+def is_number(size: object) -> TypeGuard[float]:
     """Whether the size of a split is a share, a number of examples or 0, and not the names of groups."""
     return isinstance(size, Real)
 
 
-def is_count(size: Any) -> bool:
+def is_count(size: object) -> TypeGuard[int]:
     """Whether the size of a split is a number of examples, and not 0, a share or the names of groups."""
     return isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0
 
 
-def refuse_all_held_out(sizes: Mapping[str, Any], examples: int) -> None:
+def refuse_all_held_out(sizes: SplitSizes, examples: int) -> None:
     """Raises where the numbers of examples for test and validation leave nothing to train on.
 
     Args:
-        sizes: of the splits, by name: a share, a number of examples, or the names of groups.
+        sizes: of the splits.
         examples: in all.
 
     Raises:

@@ -6,11 +6,15 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from kzoo.specs.split_sizes import is_count, is_number
 
 _T = TypeVar("_T")
+
+UserData: TypeAlias = Any
+"""Data, inputs or targets as users pass them: paths, arrays, lists, tables, datasets. What reads them checks them."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,12 @@ class Task:
         strict: raise on dirty data instead of setting it aside.
     """
 
-    data: Any
+    data: UserData
     image: str | None = field(default=None, kw_only=True)
     text: str | None = field(default=None, kw_only=True)
     audio: str | bool | None = field(default=None, kw_only=True)
-    label: str | Sequence[str] | Callable[[Any], Any] | None = field(default=None, kw_only=True)
-    groups: str | Sequence[Any] | Callable[[Any], Any] | None = field(default=None, kw_only=True)
+    label: str | Sequence[str] | Callable[[Path], object] | None = field(default=None, kw_only=True)
+    groups: str | Sequence[object] | Callable[[Path], object] | None = field(default=None, kw_only=True)
     labels: Sequence[str] | None = field(default=None, kw_only=True)
     validation: float | int | Sequence[str] = field(default=0.1, kw_only=True)
     test: float | int | Sequence[str] = field(default=0.1, kw_only=True)
@@ -65,7 +69,7 @@ class Task:
     def __post_init__(self) -> None:
         if type(self) is Task:
             raise TypeError("Task is not used by itself: use Classification, MultiLabel or Regression.")
-        sizes: dict[str, Any] = {name: getattr(self, name) for name in ("validation", "test")}
+        sizes: dict[str, float | Sequence[str]] = {name: getattr(self, name) for name in ("validation", "test")}
         for name, size in sizes.items():
             wanted = f"{name} must be a fraction in (0, 1), a number of examples (an int), 0 for none"
             if isinstance(size, bool) or (is_number(size) and not (0 <= size < 1 or is_count(size))):
@@ -79,7 +83,7 @@ class Task:
 
     def holds_out(self, split: str) -> bool:
         """Whether ``"validation"`` or ``"test"`` gets any examples where the data does not have that split."""
-        size: Any = getattr(self, split)
+        size: float | Sequence[str] = getattr(self, split)
         return not is_number(size) or bool(size != 0)
 
 
@@ -160,7 +164,7 @@ TASKS: dict[str, type[Task]] = {task.kind: task for task in (Classification, Mul
 """The built-in tasks, by kind."""
 
 
-def as_task(data: Any) -> Task:
+def as_task(data: UserData) -> Task:
     """`data` itself where it is a task, else a `Classification` of it.
 
     Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from kzoo.specs.checked_json import Fields
 from kzoo.specs.phases import Phase, check_step_value
 from kzoo.specs.records.task_record import OptionsRecord
 from kzoo.specs.schedule import Schedule
@@ -25,13 +26,13 @@ class OptimizerChoice:
     """
 
     name: str
-    options: tuple[tuple[str, Any], ...] = ()
+    options: tuple[tuple[str, object], ...] = ()
     learning_rate: float | None = None
     weight_decay: float | None = None
 
-    def values_of(self, phase: Phase) -> dict[str, Any]:
+    def values_of(self, phase: Phase) -> Fields:
         """The fields that it changes in a phase. Without a weight decay here, that of the phase stays."""
-        values: dict[str, Any] = {"optimizer": self.name, "optimizer_options": self.options}
+        values: Fields = {"optimizer": self.name, "optimizer_options": self.options}
         if self.learning_rate is not None:
             values["learning_rate"] = self.learning_rate
         # Of None, a phase makes the default of its optimizer.
@@ -126,7 +127,7 @@ class TrainingOptions:
         )
 
 
-def name_of(value: Any) -> str:
+def name_of(value: object) -> str:
     """The name of a loss, a metric or another callable.
 
     Example:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 
-def compiled(model: keras.Model) -> Callable[..., list[Any]]:
+
+def compiled(model: keras.Model) -> Callable[..., list[Tensor]]:
     """The model without dropout, traced once for all batch sizes: from its inputs to a list of its outputs."""
     signature = [tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
     call = tf.function(
@@ -20,12 +21,12 @@ def compiled(model: keras.Model) -> Callable[..., list[Any]]:
     return call.get_concrete_function()
 
 
-def pack(values: Sequence[Any]) -> Any:
+def pack(values: Sequence[Tensor]) -> Tensor | list[Tensor]:
     """What a model of that many inputs is called with."""
     return values[0] if len(values) == 1 else list(values)
 
 
-def forward(call: Callable[..., list[Any]], arrays: Sequence[Any], *, batch_size: int) -> np.ndarray:
+def forward(call: Callable[..., list[Tensor]], arrays: Sequence[np.ndarray], *, batch_size: int) -> np.ndarray:
     """The output of a `compiled` model on arrays, in batches of one size: the last is padded, and cut again.
 
     So an example's result does not depend on how many others it is asked for with.
@@ -40,6 +41,8 @@ def forward(call: Callable[..., list[Any]], arrays: Sequence[Any], *, batch_size
     return np.concatenate(outputs)
 
 
-def forward_batches(call: Callable[..., list[Any]], batches: Iterable[Sequence[Any]], *, batch_size: int) -> np.ndarray:
+def forward_batches(
+    call: Callable[..., list[Tensor]], batches: Iterable[Sequence[np.ndarray]], *, batch_size: int
+) -> np.ndarray:
     """The output of a `compiled` model on all batches, one below the other; see `forward`."""
     return np.concatenate([forward(call, batch, batch_size=batch_size) for batch in batches])

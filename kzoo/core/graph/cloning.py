@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
+import numpy as np
 
 from kzoo.core.graph.keras_internals import operation_of, place_of
 from kzoo.core.graph.walking import layers_of
+from kzoo.core.tensors import Tensor
 
 
-def clone(model: keras.Model, *, inputs: Any = None, weights: Sequence[Any] | None = None) -> keras.Model:
+def clone(model: keras.Model, *, inputs: Tensor = None, weights: Sequence[np.ndarray] | None = None) -> keras.Model:
     """New layers like those of a functional model, with the same names and no weight in common.
 
     Args:
@@ -25,20 +26,20 @@ def clone(model: keras.Model, *, inputs: Any = None, weights: Sequence[Any] | No
     return made
 
 
-def set_weights(model: keras.Model, weights: Sequence[Any]) -> None:
+def set_weights(model: keras.Model, weights: Sequence[np.ndarray]) -> None:
     """Gives a model weights, and makes Normalization layers use them: Keras alone does not (3.15)."""
     model.set_weights(list(weights))
     finalize(model)
 
 
-def finalize(*layers: Any) -> None:
+def finalize(*layers: keras.Operation) -> None:
     """Makes Normalization layers, those of models among them, use the weights that they have."""
     for layer in (each for one in layers for each in (layers_of(one) if isinstance(one, keras.Model) else [one])):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()
 
 
-def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
+def graft(model: keras.Model, inputs: Tensor, *, prefix: str) -> list[Tensor]:
     """The outputs of a copy of `model` on `inputs`, whose layers' names begin with ``PREFIX.``
 
     Args:
@@ -47,7 +48,7 @@ def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
         prefix: another for each model of a graph, so that two of one architecture do not clash.
     """
 
-    def renamed(layer: keras.Layer) -> Any:
+    def renamed(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
         return layer.__class__.from_config({**config, "name": f"{prefix}.{config['name']}"})
 
@@ -55,8 +56,12 @@ def graft(model: keras.Model, inputs: Any, *, prefix: str) -> list[Any]:
 
 
 def replay(
-    model: keras.Model, inputs: Any, *, renew: Callable[[Any], Any], call: Callable[..., Any] | None = None
-) -> list[Any]:
+    model: keras.Model,
+    inputs: Tensor,
+    *,
+    renew: Callable[[keras.Operation], keras.Operation],
+    call: Callable[..., Tensor] | None = None,
+) -> list[Tensor]:
     """The outputs of new layers, with the weights of a model's, called as the model calls its own.
 
     Args:
@@ -65,15 +70,15 @@ def replay(
         renew: from an operation of the model to what stands in for it.
         call: calls what `renew` gave, with the arguments that come after it; None: simply so.
     """
-    copies: dict[int, Any] = {}
-    results: dict[int, Any] = {}
+    copies: dict[int, keras.Operation] = {}
+    results: dict[int, Tensor] = {}
 
-    def copy(operation: keras.Operation) -> Any:
+    def copy(operation: keras.Operation) -> keras.Operation:
         if id(operation) not in copies:
             copies[id(operation)] = renew(operation)
         return copies[id(operation)]
 
-    def kept(copied: Any, *arguments: Any, **options: Any) -> Any:
+    def kept(copied: keras.Operation, *arguments: object, **options: object) -> Tensor:
         results[id(copied)] = call(copied, *arguments, **options) if call else copied(*arguments, **options)
         return results[id(copied)]
 

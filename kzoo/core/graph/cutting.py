@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.calling import pack
+from kzoo.core.tensors import Tensor
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Cut:
     tail: keras.Model
 
 
-def cut(model: keras.Model, tensors: Sequence[Any]) -> Cut:
+def cut(model: keras.Model, tensors: Sequence[Tensor]) -> Cut:
     """Splits a model at `tensors`."""
     tail = keras.Model(pack(tensors), model.output, name="tail")
     if len(tensors) == 1 and tensors[0] is model.input:
@@ -33,7 +33,7 @@ def cut(model: keras.Model, tensors: Sequence[Any]) -> Cut:
     return Cut(keras.Model(model.input, list(tensors), name="trunk"), tail)
 
 
-def numbers_at(tensors: Sequence[Any], model: keras.Model) -> int:
+def numbers_at(tensors: Sequence[Tensor], model: keras.Model) -> int:
     """Numbers that cross a cut for one example; 0 where it is the example itself, and nothing is below."""
     if tensors[0] is model.input:
         return 0

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import keras
 import numpy as np
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Shape, Tensor
 
 INLINE_BYTES = 512 << 20
 """Most bytes of folded kernels that become constants of a graph, whose file cannot exceed 2 GB (Protocol Buffers)."""
@@ -36,7 +35,7 @@ def fold(model: keras.Model, *, live: bool = False) -> keras.Model:
     inline = sum(4 * int(np.prod(convolution.kernel.shape)) for convolution, _ in pairs.values()) <= INLINE_BYTES
     norms = {id(norm) for _, norm in pairs.values()}
 
-    def replace(layer: keras.Layer) -> Any:
+    def replace(layer: keras.Operation) -> keras.Operation:
         if id(layer) in pairs:
             return FoldedBatchNorm(*pairs[id(layer)], live=live or not inline)
         return PassThrough(None if id(layer) in norms else layer) if isinstance(layer, keras.Layer) else layer
@@ -53,7 +52,7 @@ class FoldedBatchNorm(keras.Layer):
         live: whether the kernel is folded in each call; else it is now, and the two layers are let go.
     """
 
-    def __init__(self, convolution: Any, norm: Any, *, live: bool) -> None:
+    def __init__(self, convolution: keras.Layer, norm: keras.layers.BatchNormalization, *, live: bool) -> None:
         super().__init__(name=convolution.name)
         self.convolution, self.norm = (convolution, norm) if live else (None, None)
         self.folded = None if live else tuple(np.array(value) for value in folded(convolution, norm))
@@ -67,12 +66,12 @@ class FoldedBatchNorm(keras.Layer):
         outputs = self.apply(inputs, keras.ops.convert_to_tensor(kernel))
         return keras.ops.add(outputs, keras.ops.convert_to_tensor(shift))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """That of the convolution."""
         return self.shape_of(input_shape)
 
 
-def folded(convolution: Any, norm: Any) -> tuple[Any, Any]:
+def folded(convolution: keras.Layer, norm: keras.layers.BatchNormalization) -> tuple[Tensor, Tensor]:
     """Kernel and bias of a convolution with the BatchNorm after it."""
     ops, kernel = keras.ops, convolution.kernel
     scale = 1.0 / ops.sqrt(norm.moving_variance + norm.epsilon)
@@ -88,7 +87,7 @@ def folded(convolution: Any, norm: Any) -> tuple[Any, Any]:
     return kernel * ops.reshape(scale, shape), shift
 
 
-def _application(layer: keras.Layer) -> Callable[[Any, Any], Any]:
+def _application(layer: keras.Layer) -> Callable[[Tensor, Tensor], Tensor]:
     """What a layer does with its inputs and a kernel, without keeping the layer."""
     if isinstance(layer, keras.layers.Dense):
         return keras.ops.matmul
@@ -104,20 +103,20 @@ class PassThrough(keras.Layer):
         super().__init__(**({} if layer is None else {"name": layer.name, "dtype": layer.dtype_policy}))
         self.layer = layer
 
-    def call(self, *inputs: Any, **arguments: Any) -> Any:
+    def call(self, *inputs: Tensor, **arguments: object) -> Tensor:
         """What the layer gives."""
         if self.layer is None:
             return inputs[0]
         return self.layer(*inputs, **arguments)
 
-    def compute_output_spec(self, *inputs: Any, **arguments: Any) -> Any:
+    def compute_output_spec(self, *inputs: Tensor, **arguments: object) -> Tensor:
         """What the layer itself says: Keras's own guess takes some outputs for sparse ones (3.15, in MobileNetV3)."""
         if self.layer is None:
             return keras.KerasTensor(inputs[0].shape, dtype=inputs[0].dtype)
         return self.layer.compute_output_spec(*inputs, **arguments)
 
 
-def _pairs(model: keras.Model, *, trained: bool) -> Mapping[int, tuple[Any, Any]]:
+def _pairs(model: keras.Model, *, trained: bool) -> Mapping[int, tuple[keras.Layer, keras.layers.BatchNormalization]]:
     """Convolution and BatchNorm of each pair that can be folded, by identity of the convolution.
 
     In a model that is trained, BatchNorm that is not frozen uses the statistics of the batch.
@@ -141,7 +140,7 @@ def _pairs(model: keras.Model, *, trained: bool) -> Mapping[int, tuple[Any, Any]
     return pairs
 
 
-def _sources(value: Any) -> Iterator[str]:
+def _sources(value: object) -> Iterator[str]:
     """The names of the layers whose outputs are meant by a part of a model's configuration."""
     if isinstance(value, dict):
         if "keras_history" in value:
@@ -154,7 +153,7 @@ def _sources(value: Any) -> Iterator[str]:
             yield from _sources(each)
 
 
-def _names(history: Any) -> Iterator[str]:
+def _names(history: object) -> Iterator[str]:
     """The names in ``[name, node, tensor]``, or in a nest of such."""
     if isinstance(history, dict):
         history = list(history.values())
@@ -178,7 +177,7 @@ def _is_foldable(operation: keras.Operation) -> bool:
     )
 
 
-def _is_norm(norm: Any) -> bool:
+def _is_norm(norm: keras.Operation) -> bool:
     return (
         type(norm) is keras.layers.BatchNormalization
         and norm.compute_dtype == "float32"

@@ -12,18 +12,20 @@ from typing import Any
 
 import keras
 
+from kzoo.core.tensors import Tensor
 
-def operation_of(tensor: Any) -> Any:
+
+def operation_of(tensor: Tensor) -> keras.Operation:
     """The operation whose call made a Keras tensor, an InputLayer among them (``KerasTensor._keras_history``)."""
     return tensor._keras_history.operation
 
 
-def place_of(tensor: Any) -> int:
+def place_of(tensor: Tensor) -> int:
     """Number of a Keras tensor among the outputs of the call that made it (``KerasTensor._keras_history``)."""
     return tensor._keras_history.tensor_index
 
 
-def inputs_of(tensor: Any) -> list[Any]:
+def inputs_of(tensor: Tensor) -> list[Tensor]:
     """What the call that made a Keras tensor was given; nothing for an input (``Operation._inbound_nodes``)."""
     history = tensor._keras_history
     return list(history.operation._inbound_nodes[history.node_index].input_tensors)
@@ -58,7 +60,7 @@ def variable_path(optimizer: keras.optimizers.Optimizer, variable: keras.Variabl
 
 
 @contextlib.contextmanager
-def momentum_product(nadam: Any, product: Any) -> Iterator[None]:
+def momentum_product(nadam: keras.optimizers.Nadam, product: keras.Variable) -> Iterator[None]:
     """Within it Nadam reads and writes another product of its momenta (``Nadam._u_product``)."""
     shared, nadam._u_product = nadam._u_product, product
     try:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import keras
 
 from kzoo.core.graph.keras_internals import attributes_of, inputs_of, operation_of
+from kzoo.core.tensors import Tensor
 
 
-def operations_of(model: keras.Model) -> list[Any]:
+def operations_of(model: keras.Model) -> list[keras.Operation]:
     """The operations of a model in the order of its graph; of a Sequential, which has none (Keras 3.15), its layers."""
     return list(getattr(model, "operations", None) or model.layers)
 
 
-def flat_operations(model: keras.Model) -> Iterator[Any]:
+def flat_operations(model: keras.Model) -> Iterator[keras.Operation]:
     """The operations of a model, those of models within it in their place."""
     for operation in operations_of(model):
         if isinstance(operation, keras.Model):
@@ -24,13 +24,13 @@ def flat_operations(model: keras.Model) -> Iterator[Any]:
             yield operation
 
 
-def layers_of(model: keras.Model) -> list[Any]:
+def layers_of(model: keras.Model) -> list[keras.Layer]:
     """A model and all layers in it, those of nested models too."""
     inner = [each for layer in model.layers if isinstance(layer, keras.Model) for each in layers_of(layer)]
     return [model, *model.layers, *inner]
 
 
-def within(layer: keras.Layer) -> Iterator[Any]:
+def within(layer: keras.Layer) -> Iterator[keras.Layer]:
     """A layer and all layers inside of it; an operation that is not a layer, alone."""
     yield layer
     seen = {id(layer)}
@@ -44,7 +44,7 @@ def within(layer: keras.Layer) -> Iterator[Any]:
 
 
 def _children(layer: keras.Layer) -> list[keras.Layer]:
-    values: list[Any] = list(layer.layers) if isinstance(layer, keras.Model) else list(attributes_of(layer).values())
+    values: list[object] = list(layer.layers) if isinstance(layer, keras.Model) else list(attributes_of(layer).values())
     found: list[keras.Layer] = []
     for value in values:
         items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
@@ -52,12 +52,12 @@ def _children(layer: keras.Layer) -> list[keras.Layer]:
     return found
 
 
-def makers(model: keras.Model) -> dict[int, Any]:
+def makers(model: keras.Model) -> dict[int, keras.Operation]:
     """The operation that makes each tensor of a model by its first call, by identity of the tensor."""
     return {id(tensor): each for each in model.operations for tensor in keras.tree.flatten(each.output)}
 
 
-def follow(tensors: Sequence[Any], below: Sequence[Any]) -> bool:
+def follow(tensors: Sequence[Tensor], below: Sequence[Tensor]) -> bool:
     """Whether tensors can be computed from those below alone."""
     known, seen = {id(each) for each in below}, set()
     todo = list(tensors)
@@ -73,12 +73,12 @@ def follow(tensors: Sequence[Any], below: Sequence[Any]) -> bool:
     return True
 
 
-def meet(tensors: Sequence[Any], others: Sequence[Any]) -> bool:
+def meet(tensors: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
     """Whether an operation is below both, apart from the model's inputs."""
     return bool(operations_below(tensors) & operations_below(others))
 
 
-def operations_below(tensors: Sequence[Any]) -> set[int]:
+def operations_below(tensors: Sequence[Tensor]) -> set[int]:
     """Identities of all operations that tensors follow from, without the model's inputs."""
     found: set[int] = set()
     todo = list(tensors)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kzoo.core.raw_targets import is_missing
 from kzoo.data.examples import CheckedColumn
+from kzoo.specs.task import UserData
 
 
-def collect_numbers(values: Any, *, root: Path = Path()) -> np.ndarray:
+def collect_numbers(values: UserData, *, root: Path = Path()) -> np.ndarray:
     """Examples as a column, float32 (N, ...): of an array, or of a list of arrays or rows of one shape.
 
     Args:
@@ -34,7 +34,7 @@ def collect_numbers(values: Any, *, root: Path = Path()) -> np.ndarray:
         raise ValueError(f"Examples must be numbers, arrays of one shape. {error}") from error
 
 
-def _number(value: Any) -> Any:
+def _number(value: UserData) -> UserData:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_number(each) for each in value]
     return np.nan if not hasattr(value, "__array__") and (value == "" or is_missing(value)) else value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, checked, many, number, text, whole
 
@@ -49,7 +49,7 @@ class ArrayPreprocessor:
     def __str__(self) -> str:
         return f"{self.modality} of {' x '.join(map(str, self.shape))} numbers"
 
-    def fit(self, examples: Any) -> Any:
+    def fit(self, examples: Tensor) -> Tensor:
         """Standardised examples, float32 (B, *shape), of finite ones of the same shape.
 
         Raises:
@@ -59,11 +59,11 @@ class ArrayPreprocessor:
             raise ValueError(f"This model takes a {self} each. Got the shape {tuple(examples.shape[1:])}.")
         return (tf.cast(examples, tf.float32) - self.mean) / self.deviation
 
-    def scale(self, fitted: Any) -> Any:
+    def scale(self, fitted: Tensor) -> Tensor:
         """What `fit` gives is what the network takes."""
         return fitted
 
-    def raw(self) -> tuple[Any, Any]:
+    def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for examples as they are, float32 (B, *shape), and what the network takes of it."""
         inputs = keras.Input(self.shape, name=self.modality)
         scales = [1 / deviation for deviation in self.deviation]
@@ -88,7 +88,7 @@ def fit_numbers(
     return ArrayPreprocessor(card.modality, shape, tuple(mean.tolist()), tuple(deviation.tolist())), []
 
 
-def restore_numbers(values: Any) -> ArrayPreprocessor:
+def restore_numbers(values: object) -> ArrayPreprocessor:
     """The preprocessor of its fields as plain values; ValueError where they are none."""
     found = checked(values, _FIELDS, name="preprocessor", needed=tuple(_FIELDS))
     lists = (tuple(found[name]) for name in ("shape", "mean", "deviation"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
+from kzoo.data.own_augmentation import OwnAugmentation
 from kzoo.data.seams import Preprocessor
 from kzoo.data.seeds import items, version_key
 from kzoo.specs.phases import OWN
@@ -34,14 +34,14 @@ class ArrayReader:
     digests: Sequence[str] = ()
     seed: int = 0
     mixable: bool = True
-    own: Any = None
+    own: OwnAugmentation | None = None
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Views of one example, (V, *fitted.shape)."""
         example = tf.gather(self._examples, index)
         if augmentation == "none":
             return self.preprocessor.fit(example[None])
-        if augmentation == OWN:
+        if augmentation == OWN and self.own is not None:
             return self.preprocessor.fit(tf.stack([self.own(example) for _ in items(numbers)]))
         raise ValueError(
             f"There is no augmentation {augmentation!r} of arrays: pass 'none', a Keras layer, or a callable."
@@ -58,9 +58,9 @@ class ArrayReader:
         """Arrays are not mixed with each other."""
         return False
 
-    def key(self, augmentation: str) -> dict[str, Any]:
+    def key(self, augmentation: str) -> dict[str, object]:
         """What a view of an example follows from, besides its content and number, as plain values."""
-        own = self.own.key if augmentation == OWN else None
+        own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, None, seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
@@ -68,6 +68,6 @@ class ArrayReader:
         raise TypeError("Arrays of numbers cannot be drawn: print(adapted.evaluate().worst()) names the worst.")
 
     @cached_property
-    def _examples(self) -> Any:
+    def _examples(self) -> Tensor:
         with tf.init_scope():
             return tf.constant(self.column)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Batch, Tensor
 from kzoo.data.arrays.column import NOT_FINITE
 from kzoo.data.arrays.preprocess import ArrayPreprocessor
 from kzoo.data.seams import ServedInput
@@ -17,7 +17,7 @@ def serve_numbers(preprocessor: ArrayPreprocessor) -> ServedInput:
     """Examples, float32 (B, *shape), one that is not finite of which has no answer."""
     name, shape = preprocessor.modality, preprocessor.shape
 
-    def read(examples: Any) -> tuple[Any, Any]:
+    def read(examples: Tensor) -> tuple[Tensor, Tensor]:
         finite = tf.reduce_all(tf.math.is_finite(examples), axis=list(range(1, len(shape) + 1)))
         return preprocessor.fit(tf.boolean_mask(examples, finite)), tf.where(finite, "", NOT_FINITE)
 
@@ -32,7 +32,7 @@ def serve_numbers(preprocessor: ArrayPreprocessor) -> ServedInput:
     )
 
 
-def sample_numbers(preprocessor: ArrayPreprocessor, examples: Sequence[Any]) -> dict[str, tuple[Any, Any]]:
+def sample_numbers(preprocessor: ArrayPreprocessor, examples: Sequence[np.ndarray]) -> dict[str, tuple[Batch, Batch]]:
     """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
 
     Args:

@@ -7,7 +7,6 @@ import io
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +15,7 @@ from scipy.io import wavfile
 from kzoo.core.progress import track
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import collect_files, list_files, load, name_files, stamp
+from kzoo.specs.task import UserData
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 
@@ -35,7 +35,7 @@ RATES = (1_000, 400_000)
 """Sample rates that are believed, in Hz."""
 
 
-def collect_recordings(values: Any, *, root: Path = Path()) -> np.ndarray:
+def collect_recordings(values: UserData, *, root: Path = Path()) -> np.ndarray:
     """Recordings as an audio column: an object array (N,) of paths and encoded files.
 
     Args:
@@ -50,13 +50,13 @@ def collect_recordings(values: Any, *, root: Path = Path()) -> np.ndarray:
     return collect_files(list(values), root=root, wanted=wanted, encode=_encode_pair)
 
 
-def _encode_pair(value: Any) -> bytes | None:
+def _encode_pair(value: object) -> bytes | None:
     if isinstance(value, tuple | list) and len(value) == 2 and np.ndim(value[0]) == 0:
         return encode_wav(np.asarray(value[1]), rate=int(value[0]))
     return None
 
 
-def read_audio_inputs(recordings: Any) -> tuple[np.ndarray, list[str]]:
+def read_audio_inputs(recordings: UserData) -> tuple[np.ndarray, list[str]]:
     """An audio column and names, of what a user has at hand: a path, a folder, bytes, (rate, samples), or a list."""
     if hasattr(recordings, "__array__") and np.asarray(recordings).dtype.kind in "fiu":
         raise TypeError(

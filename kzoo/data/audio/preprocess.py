@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,15 +10,11 @@ import tensorflow as tf
 
 from kzoo.core.figures import PictureAxes
 from kzoo.core.tensors import Tensor
-from kzoo.data.audio.augment import SOUND_PRESETS, augment_sound, hide
 from kzoo.data.audio.column import RATES, SHORTEST, SILENT, seconds_of
 from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeatures, middle, resample
-from kzoo.data.file_column import FileColumn
 from kzoo.data.image.preprocess import scaling_layers
-from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.specs.card import SCALINGS, BackboneSpec
 from kzoo.specs.checked_json import Check, checked, maybe, one_of, whole
-from kzoo.specs.phases import OWN
 from kzoo.specs.saved_card import FRONT, LONGEST
 
 SHARE = 0.95
@@ -69,7 +62,7 @@ class AudioPreprocessor:
         return "audio"
 
     @classmethod
-    def restore(cls, values: Mapping[str, Any]) -> AudioPreprocessor:
+    def restore(cls, values: object) -> AudioPreprocessor:
         """The preprocessor of its fields as plain values.
 
         Raises:
@@ -139,7 +132,7 @@ class AudioPreprocessor:
                 features = layer(features)
         return features
 
-    def raw(self) -> tuple[Any, Any]:
+    def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for waveforms (B, T) in [-1, 1] at the front end's rate, and what the network takes of it."""
         waves = keras.Input((None,), name="waveform")
         return waves, self.scale(WaveformFeatures(samples=self.samples, front=asdict(self.front), name="listen")(waves))
@@ -183,75 +176,3 @@ def fit_recordings(
     if not picture:
         return AudioPreprocessor(samples, front), notes
     return AudioPreprocessor(samples, front, size or card.size, channels, card.scaling), notes
-
-
-@dataclass(frozen=True)
-class AudioReader:
-    """An audio column whose recordings are read, decoded once and augmented, by index, inside of tf.data.
-
-    Args:
-        column: checked recordings, object array (N,) of paths and wav files.
-        preprocessor: the backbone's.
-        digests: SHA-256 of each; what is drawn for it follows from its content. Empty: from its index.
-        seed: of the run.
-        mixable: not used: recordings are not mixed.
-        own: an augmentation of the user's, of one waveform (samples,), see `kzoo.data.own_augmentation`.
-    """
-
-    column: np.ndarray
-    preprocessor: AudioPreprocessor
-    digests: Sequence[str] = ()
-    seed: int = 0
-    mixable: bool = True
-    own: Any = None
-
-    def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
-        """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Images.load`."""
-        wave = self.preprocessor.decode(self._files.read(index))
-        if augmentation == "none":
-            return self.preprocessor.fit(wave)[None]
-        if augmentation == OWN:
-            return tf.stack([self.preprocessor.fit(self.own(wave)) for _ in items(numbers)])
-        preset = SOUND_PRESETS[augmentation]
-        seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
-        samples = self.preprocessor.samples
-        heard = self.preprocessor.fit(
-            tf.stack([augment_sound(wave, samples=samples, preset=preset, seed=seed) for seed in seeds])
-        )
-        if self.preprocessor.front.kind == "waveform":
-            return heard
-        return tf.stack(
-            [hide(one, preset=preset, seed=seed) for one, seed in zip(tf.unstack(heard), seeds, strict=True)]
-        )
-
-    def finish(
-        self, features: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """A batch of `load`, (B, V, ...), as the backbone takes it, (B * V, ...), and its targets."""
-        targets = tf.repeat(targets, features.shape[1], axis=0)
-        return self.preprocessor.scale(tf.reshape(features, (-1, *features.shape[2:]))), targets
-
-    def mixes(self, augmentation: str) -> bool:
-        """Recordings are not mixed with each other."""
-        return False
-
-    def key(self, augmentation: str) -> dict[str, Any]:
-        """Everything besides content and number that a view of a recording depends on, as plain values."""
-        own = self.own.key if augmentation == OWN else None
-        return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed, own=own)
-
-    def picture(self, index: int, augmentation: str) -> np.ndarray:
-        """The spectrogram of a recording, low notes at the bottom, float32 (H, W, 3) in 0..255."""
-        features = self.load(tf.constant(index, tf.int64), augmentation, [0])[0]
-        if self.preprocessor.front.kind == "waveform":
-            features = FrontEnd(rate=self.preprocessor.front.rate).features(features[None, :, 0])[0]
-        features = features.numpy()
-        return np.repeat(255 * features.T[::-1, :, None], 3, axis=-1)
-
-    @cached_property
-    def _files(self) -> FileColumn:
-        return FileColumn(self.column)
-
-    @cached_property
-    def _marks(self) -> Any:
-        return marks(self.digests, len(self.column))

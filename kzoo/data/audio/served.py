@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Batch
 from kzoo.data.audio.preprocess import AudioPreprocessor
 from kzoo.data.audio.spectrogram import middle
 from kzoo.data.file_column import load
@@ -28,7 +28,9 @@ def serve_recordings(preprocessor: AudioPreprocessor) -> ServedInput:
     )
 
 
-def sample_recordings(preprocessor: AudioPreprocessor, examples: Sequence[Any]) -> dict[str, tuple[Any, Any]]:
+def sample_recordings(
+    preprocessor: AudioPreprocessor, examples: Sequence[str | bytes]
+) -> dict[str, tuple[Batch, Batch]]:
     """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
 
     Args:

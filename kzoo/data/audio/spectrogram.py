@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Config, Shape, Tensor
 
 KINDS = ("log_mel", "whisper", "waveform")
 RANGE = 80.0
@@ -95,7 +95,7 @@ def _mel(hertz: float) -> float:
 
 
 @functools.lru_cache(maxsize=16)
-def _layer(front: FrontEnd) -> Any:
+def _layer(front: FrontEnd) -> keras.layers.Layer:
     """The layer that computes mel spectrograms: powers (B, mels, steps), or Whisper's logarithms (B, steps, mels)."""
     with tf.init_scope():
         if front.kind == "log_mel":
@@ -122,7 +122,7 @@ def _layer(front: FrontEnd) -> Any:
 class WaveformFeatures(keras.layers.Layer):
     """`Front.features` as a layer, from waveforms (B, T) of any length, cut or padded to `samples`."""
 
-    def __init__(self, *, samples: int, front: dict[str, Any], **options: Any) -> None:
+    def __init__(self, *, samples: int, front: Config, **options: Any) -> None:
         super().__init__(**options)
         self.samples, self.front = samples, FrontEnd(**front)
 
@@ -130,11 +130,11 @@ class WaveformFeatures(keras.layers.Layer):
         """See the class."""
         return self.front.features(middle(inputs, self.samples))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, steps, values)."""
         return (input_shape[0], *self.front.shape(self.samples))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "samples": self.samples, "front": asdict(self.front)}
 
@@ -161,11 +161,11 @@ class SpectrogramImage(keras.layers.Layer):
         upright = keras.ops.flip(keras.ops.transpose(stacked, (0, 2, 1, 3)), axis=1)
         return keras.ops.image.resize(upright, (self.edge, self.edge), data_format="channels_last")
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, edge, edge, channels)."""
         return (input_shape[0], self.edge, self.edge, self.channels)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return {**super().get_config(), "edge": self.edge, "channels": self.channels}
 
@@ -187,10 +187,10 @@ def middle(waves: Tensor, samples: int) -> Tensor:
     return tf.ensure_shape(tf.pad(waves, tf.stack([tf.zeros(2, tf.int32), padding])), (None, samples))
 
 
-def resample(wave: Tensor, *, rate: Any, wanted: int) -> Tensor:
+def resample(wave: Tensor, *, rate: Tensor, wanted: int) -> Tensor:
     """A waveform (T,) of one sample rate at another, by its Fourier transform (as `scipy.signal.resample`)."""
 
-    def change() -> Any:
+    def change() -> Tensor:
         length = tf.shape(wave)[0]
         count = tf.cast(tf.round(tf.cast(length, tf.float64) * wanted / tf.cast(rate, tf.float64)), tf.int32)
         count = tf.maximum(count, 1)

@@ -7,7 +7,6 @@ stateless TensorFlow: keras-cv's layers draw from generators whose state does no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import tensorflow as tf
 
@@ -80,7 +79,7 @@ def shrink(picture: Tensor, edge: int) -> Tensor:
     return tf.cond(factor > 1, lambda: divide(picture[None], tf.stack([factor, factor]))[0], lambda: picture)
 
 
-def _crop(seed: Tensor, preset: ImagePreset, height: Any, width: Any) -> Tensor:
+def _crop(seed: Tensor, preset: ImagePreset, height: Tensor, width: Tensor) -> Tensor:
     """A box (top, left, bottom, right) in shares of the image; left and right are swapped to mirror."""
     drawn = tf.random.stateless_uniform((5,), seed)
     area = height * width * (preset.area + (1 - preset.area) * drawn[0])
@@ -109,16 +108,16 @@ def mix(pictures: Tensor, targets: Tensor, *, share: float, seed: Tensor) -> tup
     part = gammas[0] / tf.reduce_sum(gammas)
     mask, kept = _box(tf.shape(pictures)[1], seeds[3])
 
-    def mixup() -> tuple[Any, Any]:
+    def mixup() -> tuple[Tensor, Tensor]:
         return part * pictures + (1 - part) * others, part * targets + (1 - part) * other_targets
 
-    def cutmix() -> tuple[Any, Any]:
+    def cutmix() -> tuple[Tensor, Tensor]:
         return tf.where(mask, others, pictures), kept * targets + (1 - kept) * other_targets
 
     return tf.cond(lot < share / 2, mixup, lambda: tf.cond(lot < share, cutmix, lambda: (pictures, targets)))
 
 
-def _box(edge: Any, seed: Tensor) -> tuple[Tensor, Tensor]:
+def _box(edge: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
     """A random square as a mask (1, S, S, 1), and the share of the image outside of it."""
     drawn = tf.random.stateless_uniform((3,), seed)
     side = tf.sqrt(drawn[0]) * tf.cast(edge, tf.float32)
@@ -130,7 +129,7 @@ def _box(edge: Any, seed: Tensor) -> tuple[Tensor, Tensor]:
     return mask, 1 - tf.reduce_mean(tf.cast(mask, tf.float32))
 
 
-def _saturate(picture: Tensor, factor: Any) -> Tensor:
+def _saturate(picture: Tensor, factor: Tensor) -> Tensor:
     grey = tf.reduce_mean(picture, axis=-1, keepdims=True)
     return grey + (picture - grey) * factor
 

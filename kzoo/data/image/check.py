@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.progress import track
+from kzoo.core.tensors import Tensor
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.file_column import FileColumn, load, stamp
 from kzoo.data.image.headers import trouble
@@ -78,7 +78,7 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
 
     files = FileColumn(column)
 
-    def attempt(index: tf.Tensor) -> Any:
+    def attempt(index: Tensor) -> tuple[Tensor, Tensor]:
         # The size is given out as well: TensorFlow prunes a decoding that nobody looks at.
         return index, tf.size(preprocessor.decode(files.read(index)))
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kzoo.data.file_column import collect_files, list_files, name_files
 from kzoo.data.image.preprocess import SUFFIXES
+from kzoo.specs.task import UserData
 
 
-def collect_images(pictures: Any, *, root: Path = Path()) -> np.ndarray:
+def collect_images(pictures: UserData, *, root: Path = Path()) -> np.ndarray:
     """Images as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
 
     Pixels of several sizes are kept as lossless PNG.
@@ -92,7 +92,7 @@ def _three(pixels: np.ndarray, index: int) -> np.ndarray:
     return pixels
 
 
-def _of_pillow(picture: Any) -> Any:
+def _of_pillow(picture: UserData) -> UserData:
     """The pixels of an image of Pillow's, upright, RGB or grey; anything else as it is."""
     if "PIL.Image" not in sys.modules or not isinstance(picture, sys.modules["PIL.Image"].Image):
         return picture
@@ -102,7 +102,7 @@ def _of_pillow(picture: Any) -> Any:
     return np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
 
 
-def read_image_inputs(pictures: Any) -> tuple[np.ndarray, list[str]]:
+def read_image_inputs(pictures: UserData) -> tuple[np.ndarray, list[str]]:
     """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these.
 
     An array (H, W, 3), (H, W, 1) or (H, W) is one image; (N, H, W) is N grey images.
@@ -116,7 +116,7 @@ def read_image_inputs(pictures: Any) -> tuple[np.ndarray, list[str]]:
     return column, name_files(column, "image")
 
 
-def _files(values: Sequence[Any], *, root: Path) -> np.ndarray:
+def _files(values: Sequence[object], *, root: Path) -> np.ndarray:
     return collect_files(values, root=root, wanted="An image must be a path or encoded bytes")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
@@ -32,7 +30,7 @@ def reduce_large(image: Tensor, *, size: int, resize: str) -> Tensor:
     return tf.ensure_shape(reduced, (None, None, image.shape[-1]))
 
 
-def _means(image: Tensor, factors: Any) -> Tensor:
+def _means(image: Tensor, factors: Tensor) -> Tensor:
     """Means of blocks of so many rows and columns; what is left over is dropped, half of it on each side."""
     height, width, channels = tf.shape(image)[0], tf.shape(image)[1], image.shape[-1]
     rows, columns = height // factors[0], width // factors[1]

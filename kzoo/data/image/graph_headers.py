@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
@@ -23,7 +21,7 @@ def trouble(encoded: Tensor) -> Tensor:
     needed = tf.constant([24, 10, 26, 30, 4])
     cut = known & (tf.strings.length(encoded) < tf.gather(needed, tf.argmax(kinds)))
 
-    def look() -> Any:
+    def look() -> Tensor:
         sizes = [
             lambda: tf.stack([_big(head, 16), _big(head, 20), 0, 0]),
             lambda: _gif(encoded, head),
@@ -55,7 +53,7 @@ def trouble(encoded: Tensor) -> Tensor:
 def _kinds(encoded: Tensor) -> Tensor:
     """Which kind of image it is, bool (5,)."""
 
-    def begins(text: bytes, at: int = 0) -> Any:
+    def begins(text: bytes, at: int = 0) -> Tensor:
         return tf.strings.substr(tf.strings.substr(encoded, 0, 12) + b"\0" * 12, at, len(text)) == text
 
     gif = begins(b"GIF87a") | begins(b"GIF89a")
@@ -83,11 +81,11 @@ def _gif(encoded: Tensor, head: Tensor) -> Tensor:
     """The greatest width and height of header and frames, and the pixels of all frames; see `headers`."""
     length = tf.cast(tf.strings.length(encoded), tf.int64)
 
-    def goes_on(count: Any, position: Any, inside: Any, size: Any) -> Any:
+    def goes_on(count: Tensor, position: Tensor, inside: Tensor, size: Tensor) -> Tensor:
         first = _bytes(encoded, tf.minimum(position, length), width=1)[0]
         return (position < length) & (count < headers.MOST_BLOCKS) & (inside | (first == 0x21) | (first == 0x2C))
 
-    def step(count: Any, position: Any, inside: Any, size: Any) -> Any:
+    def step(count: Tensor, position: Tensor, inside: Tensor, size: Tensor) -> Tensor:
         block = _bytes(encoded, position, width=10)
         # Nearly all blocks are full, 255 bytes: these are passed over 64 at a time.
         full = tf.reduce_sum(tf.math.cumprod(tf.cast(_bytes(encoded, position, width=1 << 14)[::256] == 255, tf.int64)))
@@ -110,12 +108,12 @@ def _gif(encoded: Tensor, head: Tensor) -> Tensor:
     return tf.stack([size[0], size[1], 0, total])
 
 
-def _table(flags: Any) -> Any:
+def _table(flags: Tensor) -> Tensor:
     """Bytes of the colour table that a GIF's flags announce."""
     return tf.where(flags >= 0x80, 3 * tf.bitwise.left_shift(tf.constant(2, tf.int64), flags % 8), 0)
 
 
-def _bytes(encoded: Tensor, start: Any, *, width: int) -> Tensor:
+def _bytes(encoded: Tensor, start: Tensor, *, width: int) -> Tensor:
     """So many bytes from `start`, int64 (width,), with zeros where there are none."""
     part = tf.strings.join([tf.strings.substr(encoded, start, width), b"\0" * width])
     return tf.cast(tf.io.decode_raw(tf.strings.substr(part, 0, width), tf.uint8), tf.int64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -41,7 +40,7 @@ def _orientation(head: Tensor) -> Tensor:
 def upright(picture: Tensor, orientation: Tensor) -> Tensor:
     """An image (H, W, C) turned and mirrored as its EXIF orientation asks."""
 
-    def turn() -> Any:
+    def turn() -> Tensor:
         turned = tf.cond(orientation >= 5, lambda: tf.transpose(picture, (1, 0, 2)), lambda: picture)
         turned = _reverse(turned, axis=1, when=_is_any(orientation, (2, 3, 6, 7)))
         return _reverse(turned, axis=0, when=_is_any(orientation, (3, 4, 7, 8)))
@@ -62,12 +61,12 @@ def _find(data: Tensor, pattern: Sequence[int | None]) -> tuple[Tensor, Tensor]:
     return tf.cast(tf.argmax(tf.concat([match, [False]], axis=0)), tf.int32), tf.reduce_any(match)
 
 
-def _byte(data: Tensor, at: Any) -> Tensor:
+def _byte(data: Tensor, at: Tensor) -> Tensor:
     padded = tf.concat([data, [0]], axis=0)
     return tf.gather(padded, tf.clip_by_value(at, 0, tf.shape(data)[0]))
 
 
-def _number(data: Tensor, at: Any, *, width: int, little: Any) -> Tensor:
+def _number(data: Tensor, at: Tensor, *, width: int, little: Tensor) -> Tensor:
     total = tf.zeros_like(at)
     for place in range(width):
         step = tf.where(little, width - 1 - place, place)
@@ -75,9 +74,9 @@ def _number(data: Tensor, at: Any, *, width: int, little: Any) -> Tensor:
     return total
 
 
-def _is_any(value: Any, options: Sequence[int]) -> Any:
+def _is_any(value: Tensor, options: Sequence[int]) -> Tensor:
     return tf.reduce_any(value == tf.constant(options))
 
 
-def _reverse(picture: Tensor, *, axis: int, when: Any) -> Tensor:
+def _reverse(picture: Tensor, *, axis: int, when: Tensor) -> Tensor:
     return tf.cond(when, lambda: tf.reverse(picture, [axis]), lambda: picture)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Config, Shape, Tensor
 from kzoo.data.image.downscale import reduce_large
 from kzoo.data.image.graph_headers import trouble
 from kzoo.data.image.orientation import orientation, upright
@@ -71,7 +72,7 @@ class ImagePreprocessor:
         """
         is_jpeg = tf.strings.substr(encoded, 0, 2) == b"\xff\xd8"
 
-        def jpeg() -> Any:
+        def jpeg() -> Tensor:
             # The JPEG decoder halves a side up to three times at less cost than decoding all of it. Half of the
             # detail that this leaves is more than is wanted, so that `fit` has the last word.
             side = tf.reduce_min(tf.image.extract_jpeg_shape(encoded)[:2])
@@ -79,7 +80,7 @@ class ImagePreprocessor:
             scaled = [lambda ratio=2**power: tf.io.decode_jpeg(encoded, channels=3, ratio=ratio) for power in range(4)]
             return upright(tf.switch_case(halvings, scaled), orientation(encoded))
 
-        def other() -> Any:
+        def other() -> Tensor:
             return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 
         picture = tf.cond(is_jpeg, jpeg, other)
@@ -101,7 +102,7 @@ class ImagePreprocessor:
         batch.set_shape((None, self.size, self.size, batch.shape[-1]))
         return batch if len(pictures.shape) == 4 else batch[0]
 
-    def _resized(self, batch: Tensor, shape: Any) -> Tensor:
+    def _resized(self, batch: Tensor, shape: Tensor) -> Tensor:
         factors = tf.maximum(shape // self.size, 1)
         batch = tf.cond(tf.reduce_max(factors) > 1, lambda: divide(batch, factors), lambda: batch)
         return tf.image.resize(batch, (self.size, self.size))
@@ -127,7 +128,7 @@ class ImagePreprocessor:
         return pictures
 
     @classmethod
-    def restore(cls, values: Mapping[str, Any]) -> ImagePreprocessor:
+    def restore(cls, values: object) -> ImagePreprocessor:
         """The preprocessor of its fields as plain values.
 
         Raises:
@@ -148,7 +149,7 @@ class ImagePreprocessor:
     def __str__(self) -> str:
         return f"images of {self.size} x {self.size} pixels, {self.resize}"
 
-    def raw(self) -> tuple[Any, Any]:
+    def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for pixels in 0..255 (B, H, W, channels), and what the network takes of it."""
         pixels = keras.Input((None, None, self.channels), name="image")
         return pixels, self.scale(Resize(**dataclasses.asdict(self), name="resize", dtype="float32")(pixels))
@@ -166,7 +167,7 @@ def image_shape(card: BackboneSpec, size: int, channels: int) -> tuple[int, ...]
 
 
 def fit_images(
-    card: BackboneSpec, column: Any, *, size: int | None, resize: str, channels: int
+    card: BackboneSpec, column: np.ndarray, *, size: int | None, resize: str, channels: int
 ) -> tuple[ImagePreprocessor, list[str]]:
     """The preprocessor of a card, for images of `size` pixels or of its native ones; and no notes."""
     return ImagePreprocessor(size or card.size, card.scaling, resize, channels=channels), []
@@ -184,17 +185,17 @@ class Resize(keras.layers.Layer):
         """See `Preprocessor.fit`."""
         return self.preprocessor.fit(inputs)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, size, size, C)."""
         size = self.preprocessor.size
         return (input_shape[0], size, size, self.preprocessor.channels)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         """Arguments of the layer."""
         return super().get_config() | dataclasses.asdict(self.preprocessor)
 
 
-def divide(pictures: Tensor, factors: Any) -> Tensor:
+def divide(pictures: Tensor, factors: Tensor) -> Tensor:
     """Images (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
 
     Args:
@@ -236,5 +237,5 @@ class _Flip(keras.layers.Layer):
     def call(self, inputs: Tensor) -> Tensor:
         return keras.ops.flip(inputs, axis=-1)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

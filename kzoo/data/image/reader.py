@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +13,7 @@ from kzoo.core.tensors import Tensor
 from kzoo.data.file_column import FileColumn
 from kzoo.data.image.augment import PRESETS, augment_views, mix
 from kzoo.data.image.preprocess import ImagePreprocessor
+from kzoo.data.own_augmentation import OwnAugmentation
 from kzoo.data.seeds import first, items, marks, seeds_of, version_key
 from kzoo.specs.phases import OWN
 
@@ -36,7 +36,7 @@ class ImageReader:
     digests: Sequence[str] = ()
     seed: int = 0
     mixable: bool = True
-    own: Any = None
+    own: OwnAugmentation | None = None
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one image, float32 (V, S, S, C) in 0..255.
@@ -49,7 +49,7 @@ class ImageReader:
         picture = self._decode(index)
         if augmentation == "none":
             return self.preprocessor.fit(picture)[None]
-        if augmentation == OWN:
+        if augmentation == OWN and self.own is not None:
             fitted = self.preprocessor.fit(picture)
             return tf.stack([self.own(fitted) for _ in items(numbers)])
         seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
@@ -84,9 +84,9 @@ class ImageReader:
         """Whether an augmentation mixes the images of a batch with each other."""
         return self.mixable and augmentation in PRESETS and PRESETS[augmentation].mix > 0
 
-    def key(self, augmentation: str) -> dict[str, Any]:
+    def key(self, augmentation: str) -> dict[str, object]:
         """Everything besides content and number that a view of an image depends on, as plain values."""
-        own = self.own.key if augmentation == OWN else None
+        own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
@@ -102,7 +102,7 @@ class ImageReader:
         return tf.stack([first(self.seed) + tf.cast(number, tf.int32), -1 - tf.cast(turn, tf.int32)])
 
     @cached_property
-    def _pixels(self) -> Any:
+    def _pixels(self) -> Tensor:
         with tf.init_scope():
             return tf.constant(self.column)
 
@@ -111,5 +111,5 @@ class ImageReader:
         return FileColumn(self.column)
 
     @cached_property
-    def _marks(self) -> Any:
+    def _marks(self) -> Tensor:
         return marks(self.digests, len(self.column))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Batch
 from kzoo.data.file_column import load
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.seams import ServedInput
@@ -31,7 +31,9 @@ def serve_images(preprocessor: ImagePreprocessor) -> ServedInput:
     )
 
 
-def sample_images(preprocessor: ImagePreprocessor, examples: Sequence[Any]) -> dict[str, tuple[Any, Any]]:
+def sample_images(
+    preprocessor: ImagePreprocessor, examples: Sequence[str | bytes | np.ndarray]
+) -> dict[str, tuple[Batch, Batch]]:
     """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
 
     Args:
@@ -44,7 +46,7 @@ def sample_images(preprocessor: ImagePreprocessor, examples: Sequence[Any]) -> d
     return {name: (inputs, inputs) for name, inputs in asked.items()}
 
 
-def _encoded(example: Any) -> Any:
+def _encoded(example: str | bytes | np.ndarray) -> str | bytes:
     """Pixels as PNG; files as they are."""
     if isinstance(example, np.ndarray):
         return tf.io.encode_png(np.clip(np.round(example), 0, 255).astype(np.uint8)).numpy()

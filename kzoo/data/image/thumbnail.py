@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +12,7 @@ SIDE = 96
 """Pixels of the longer side, at most."""
 
 
-def make_thumbnail(image: Any) -> bytes | None:
+def make_thumbnail(image: str | bytes | np.ndarray) -> bytes | None:
     """A JPEG of an image, its longer side at most `SIDE` pixels; None where the image cannot be read.
 
     Args:

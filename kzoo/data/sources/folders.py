@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, of_paths
@@ -43,7 +43,7 @@ def _read_classes(root: Path, wanted: SourceQuery) -> tuple[Examples, list[str],
     """Examples, notes, and files set aside, of one folder of class folders."""
     modality = wanted.modality
     if callable(wanted.label):
-        return _read_files(root, wanted)
+        return _read_files(root, wanted, wanted.label)
     classes, nouns = _folders(root), modality.noun + "s"
     loose = [path for path in root.iterdir() if path.suffix.lower() in modality.suffixes and path.is_file()]
     if not classes:
@@ -82,10 +82,12 @@ def _label_of(folder: Path) -> str:
     return decode_text(os.fsencode(folder.name))[0]
 
 
-def _read_files(root: Path, wanted: SourceQuery) -> tuple[Examples, list[str], list[tuple[str, str]]]:
+def _read_files(
+    root: Path, wanted: SourceQuery, label: Callable[[Path], object]
+) -> tuple[Examples, list[str], list[tuple[str, str]]]:
     """All files below a folder, with the labels that a user's function gives them."""
     paths, set_aside = _files(root, wanted)
-    return _examples(paths, of_paths(wanted.label, paths, what="label", source=str(root)), wanted, root), [], set_aside
+    return _examples(paths, of_paths(label, paths, what="label", source=str(root)), wanted, root), [], set_aside
 
 
 def _files(folder: Path, wanted: SourceQuery) -> tuple[list[Path], list[tuple[str, str]]]:
@@ -104,7 +106,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _examples(paths: list[Path], labels: list[Any], wanted: SourceQuery, root: Path) -> Examples:
+def _examples(paths: list[Path], labels: Sequence[object], wanted: SourceQuery, root: Path) -> Examples:
     column = wanted.modality.collect([wanted.modality.open(path) for path in paths])
     groups = find_groups(wanted, columns={}, paths=paths, source=f"The folder {root.name}")
     return Examples({wanted.modality.name: column}, labels, list(map(str, paths)), groups=groups)

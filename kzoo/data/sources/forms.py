@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from kzoo.data.sources.folders import read_files, read_folder
 from kzoo.data.sources.split_files import read_lines, read_split_files
 from kzoo.data.sources.tabular import TABLES, names_of_columns, read_arrays, read_frame, read_table
 from kzoo.data.sources.tf_data import read_dataset, read_tfds, read_tfrecords
+from kzoo.specs.task import UserData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,14 @@ class DataSource:
     """
 
     name: str
-    read: Callable[[Any, SourceQuery], RawData] | None = None
-    open: Callable[[Any], Any] | None = None
+    read: Callable[[UserData, SourceQuery], RawData] | None = None
+    open: Callable[[UserData], UserData] | None = None
     prefix: str = ""
     suffixes: Sequence[str] = ()
-    accepts: Callable[[Any], bool] = lambda data: False
-    columns: Callable[[Any], Sequence[str]] | None = None
+    accepts: Callable[[UserData], bool] = lambda data: False
+    columns: Callable[[UserData], Sequence[str]] | None = None
 
-    def takes(self, data: Any) -> bool:
+    def takes(self, data: UserData) -> bool:
         """Whether the data is of this form."""
         if isinstance(data, str):
             return bool(self.prefix) and data.startswith(self.prefix)
@@ -48,7 +48,7 @@ class DataSource:
         return bool(self.accepts(data))
 
 
-def find_source(data: Any) -> tuple[DataSource | None, Any]:
+def find_source(data: UserData) -> tuple[DataSource | None, UserData]:
     """The source of some data, None where kzoo reads no such data; and the data, a path as a ``Path``."""
     if isinstance(data, str) and not any(each.takes(data) for each in SOURCES):
         data = Path(data)
@@ -57,7 +57,7 @@ def find_source(data: Any) -> tuple[DataSource | None, Any]:
 
 
 def register_source(
-    read: Callable[[Any], Any], *, prefix: str = "", suffixes: Sequence[str] = (), name: str | None = None
+    read: Callable[[UserData], UserData], *, prefix: str = "", suffixes: Sequence[str] = (), name: str | None = None
 ) -> None:
     """Adds a form of data, for all verbs.
 
@@ -92,7 +92,7 @@ def register_source(
     if taken:
         raise ValueError(f"{taken[0]!r} is read already: choose another prefix or suffix.")
 
-    def opened(data: Any) -> Any:
+    def opened(data: UserData) -> UserData:
         return read(data.removeprefix(prefix) if isinstance(data, str) else data)
 
     shown = name or " or ".join(repr(each) for each in (prefix, *suffixes) if each)
@@ -109,7 +109,7 @@ def known_suffixes() -> list[str]:
     return [suffix for each in SOURCES for suffix in each.suffixes]
 
 
-def _is_pattern(data: Any) -> bool:
+def _is_pattern(data: UserData) -> bool:
     return isinstance(data, Path) and any(letter in data.name for letter in "*?[") and not data.exists()
 
 
@@ -117,7 +117,7 @@ def _records_in(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.tfrecord"), *folder.glob("*.tfrecord-*")])
 
 
-def _has_records(data: Any) -> bool:
+def _has_records(data: UserData) -> bool:
     return isinstance(data, Path) and data.is_dir() and bool(_records_in(data))
 
 

@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -16,7 +15,7 @@ from kzoo.data.examples import SPLIT_NAMES, RawData
 from kzoo.data.modalities import SourceQuery
 from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import SOURCES, find_source, known_suffixes
-from kzoo.specs.task import Task
+from kzoo.specs.task import Task, UserData
 
 
 def read_source(task: Task, modality: Modality) -> RawData:
@@ -44,7 +43,7 @@ _ONE_SPLIT = (
 )
 
 
-def read_data(data: Any, wanted: SourceQuery) -> RawData:
+def read_data(data: UserData, wanted: SourceQuery) -> RawData:
     """The content of one source of any kind, unchecked.
 
     Raises:
@@ -66,7 +65,7 @@ def read_data(data: Any, wanted: SourceQuery) -> RawData:
         raise ValueError(f"{shown} has a damaged archive: delete and download it again. {error}") from error
 
 
-def _read(data: Any, wanted: SourceQuery) -> RawData:
+def _read(data: UserData, wanted: SourceQuery) -> RawData:
     if isinstance(data, tuple | list) and any(isinstance(part, tf.data.Dataset) for part in data):
         raise TypeError("Several datasets are given as a dict of splits: {'train': ..., 'validation': ...}.")
     source, found = find_source(data)
@@ -86,7 +85,7 @@ def _read(data: Any, wanted: SourceQuery) -> RawData:
     )
 
 
-def _read_splits(data: Mapping[str, Any], wanted: SourceQuery) -> RawData:
+def _read_splits(data: Mapping[str, UserData], wanted: SourceQuery) -> RawData:
     unknown = [name for name in data if name not in SPLIT_NAMES]
     if unknown or not data:
         raise ValueError(f"The splits of a dict are named train, validation and test. Got {list(data)}.")

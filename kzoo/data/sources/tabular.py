@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from kzoo.data.file_column import refuse_missing_files
 from kzoo.data.groups import find_groups, of_paths, refuse_function
 from kzoo.data.modalities import TEXT_NAMES, SourceQuery
 from kzoo.data.text.encoding import describe, find_encoding, lines_of, read_text
+from kzoo.specs.task import UserData
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
 
@@ -41,7 +41,7 @@ def read_table(path: Path, wanted: SourceQuery) -> RawData:
     return replace(raw, notes=[*notes, *raw.notes])
 
 
-def read_frame(frame: Any, wanted: SourceQuery) -> RawData:
+def read_frame(frame: UserData, wanted: SourceQuery) -> RawData:
     """A DataFrame; paths are relative to the working directory."""
     if not len(frame):
         raise ValueError("The DataFrame has no rows.")
@@ -49,7 +49,7 @@ def read_frame(frame: Any, wanted: SourceQuery) -> RawData:
     return _read_columns(table, wanted, root=Path(), source="the DataFrame")
 
 
-def read_arrays(inputs: Any, targets: Any, wanted: SourceQuery) -> RawData:
+def read_arrays(inputs: UserData, targets: UserData, wanted: SourceQuery) -> RawData:
     """N inputs of any kind that the modality has, and N targets."""
     column = wanted.modality.collect(inputs)
     refuse_missing_files(column, _paths(inputs, wanted), root=Path(), source="the list")
@@ -65,7 +65,7 @@ def read_arrays(inputs: Any, targets: Any, wanted: SourceQuery) -> RawData:
     return RawData({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)})
 
 
-def _read_rows(path: Path, notes: list[str]) -> dict[str, list[Any]]:
+def _read_rows(path: Path, notes: list[str]) -> dict[str, list[object]]:
     tabs = path.suffix.lower() == ".tsv"
     encoding = find_encoding(path.read_bytes())
     notes += [describe(encoding)] if describe(encoding) else []
@@ -92,7 +92,7 @@ def _unquoted(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
-def _read_lines(path: Path, notes: list[str]) -> dict[str, list[Any]]:
+def _read_lines(path: Path, notes: list[str]) -> dict[str, list[object]]:
     """A JSON object a line; what a line lacks is None."""
     rows = []
     for number, line in enumerate(lines_of(read_text(path, notes)), start=1):
@@ -111,7 +111,7 @@ def _read_lines(path: Path, notes: list[str]) -> dict[str, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
 
 
-def _read_parquet(path: Path, notes: list[str]) -> dict[str, list[Any]]:
+def _read_parquet(path: Path, notes: list[str]) -> dict[str, list[object]]:
     import pandas
 
     try:
@@ -151,7 +151,7 @@ def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], 
     )
 
 
-def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Path, source: str) -> RawData:
+def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: Path, source: str) -> RawData:
     names, modality, label = list(table), wanted.modality, wanted.label
     column, inputs = _inputs(table, wanted, source=source)
     notes = []
@@ -180,7 +180,7 @@ def _read_columns(table: dict[str, list[Any]], wanted: SourceQuery, *, root: Pat
     return RawData({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)
 
 
-def _inputs(table: dict[str, list[Any]], wanted: SourceQuery, *, source: str) -> tuple[str, list[Any]]:
+def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str) -> tuple[str, list[object]]:
     """The name of the column of inputs and its values; of a wide modality, of all columns but targets and groups."""
     names, modality, label = list(table), wanted.modality, wanted.label
     if wanted.input is not None or not modality.wide:
@@ -196,14 +196,14 @@ def _inputs(table: dict[str, list[Any]], wanted: SourceQuery, *, source: str) ->
     return ", ".join(left), list(zip(*(table[name] for name in left), strict=True))
 
 
-def _cut(value: Any, wanted: SourceQuery) -> str:
+def _cut(value: object, wanted: SourceQuery) -> str:
     """A value as part of a name: all of a path, the beginning of a text."""
     text = str(value)
     cut = not wanted.modality.are_files and len(text) > LONGEST_NAME
     return f"{text[: LONGEST_NAME - 3]}..." if cut else text[:200]
 
 
-def _paths(values: Any, wanted: SourceQuery) -> Sequence[Any]:
+def _paths(values: Collection[object], wanted: SourceQuery) -> Collection[object]:
     """The values where they may be paths: a text is none, although it is a string too."""
     return values if wanted.modality.are_files else [None] * len(values)
 

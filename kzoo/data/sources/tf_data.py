@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,6 +17,7 @@ from kzoo.data.groups import find_groups, refuse_function
 from kzoo.data.modalities import SourceQuery
 from kzoo.data.sources.tabular import LABEL_NAMES, find_column
 from kzoo.data.text.encoding import decode_text, lines_of
+from kzoo.specs.task import UserData
 
 _RECORD_INPUT = ("image/encoded", "image_raw", "encoded")
 _RECORD_LABEL = (*LABEL_NAMES, "image/class/label", "image/class/text", "image/object/class/label")
@@ -38,9 +38,9 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
     batched = spec.shape.rank == (1 if spec.dtype == tf.string else 4)
     if batched:
         dataset = dataset.unbatch()
-    inputs: list[Any] = []
-    targets: list[Any] = []
-    columns: dict[str, list[Any]] = {}
+    inputs: list[object] = []
+    targets: list[object] = []
+    columns: dict[str, list[object]] = {}
     for element in track(dataset.as_numpy_iterator(), "reading examples", unit="example"):
         value, target = pick(element)
         inputs.append(value)
@@ -56,7 +56,7 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
     return RawData({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)}, labels)
 
 
-def _class_names(names: Sequence[Any] | None, targets: Sequence[Any]) -> list[str] | None:
+def _class_names(names: Sequence[object] | None, targets: Sequence[object]) -> list[str] | None:
     """The names of the classes that integer targets are positions of, or None where targets are names themselves.
 
     Keras makes names of labels that it was given as integers, too, and leaves the targets as they are (3.15).
@@ -67,7 +67,7 @@ def _class_names(names: Sequence[Any] | None, targets: Sequence[Any]) -> list[st
     if not names:
         return None
     labels = [str(name) for name in names]
-    found = {class_name(target) or "" for target in targets if np.size(target) == 1}
+    found = {class_name(target) or "" for target in targets if np.asarray(target).size == 1}
     places = [str(place) for place in range(len(labels))]
     if labels == places or not found or not found <= set(labels):
         return labels
@@ -79,7 +79,7 @@ def _class_names(names: Sequence[Any] | None, targets: Sequence[Any]) -> list[st
     return None
 
 
-def read_tfds(name: Any, wanted: SourceQuery) -> RawData:
+def read_tfds(name: UserData, wanted: SourceQuery) -> RawData:
     """A data set of TensorFlow Datasets, by name or as a builder; downloaded where it is not prepared yet."""
     import tensorflow_datasets as tfds
 
@@ -108,7 +108,7 @@ def read_tfds(name: Any, wanted: SourceQuery) -> RawData:
     return RawData({"all": splits["train"]} if set(splits) == {"train"} else splits, labels, notes)
 
 
-def _find_network(builder: Any) -> None:
+def _find_network(builder: UserData) -> None:
     """Raises where there is no network to download from: tfds would try for minutes (4.9.10)."""
     try:
         with socket.create_connection(("storage.googleapis.com", 443), timeout=5):
@@ -181,7 +181,7 @@ def _read_records(paths: Sequence[Path], wanted: SourceQuery) -> tuple[Examples,
     return Examples({wanted.modality.name: wanted.modality.collect(inputs)}, targets, names, groups=found), aside
 
 
-def _value(feature: Any) -> Any:
+def _value(feature: tf.train.Feature) -> object:
     """A feature's one value, its several values, or None."""
     kind = feature.WhichOneof("kind")
     values = list(getattr(feature, kind).value) if kind else []
@@ -189,7 +189,7 @@ def _value(feature: Any) -> Any:
     return None if not values else values[0] if len(values) == 1 else values
 
 
-def _picker(spec: Any, wanted: SourceQuery) -> Any:
+def _picker(spec: UserData, wanted: SourceQuery) -> Callable[[UserData], tuple[UserData, UserData]]:
     """A function from an element to its input and its target."""
     if isinstance(spec, Mapping):
         source = "the tf.data.Dataset"

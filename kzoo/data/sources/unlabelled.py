@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,9 +11,10 @@ from kzoo.data.modalities import MODALITIES, SourceQuery
 from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import find_source
 from kzoo.data.sources.reading import read_data
+from kzoo.specs.task import UserData
 
 
-def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
+def read_unlabelled(data: UserData, modality: str) -> tuple[Examples, Audit]:
     """The readable examples of some data, each content once; labels are ignored.
 
     Args:
@@ -50,7 +50,7 @@ def read_unlabelled(data: Any, modality: str) -> tuple[Examples, Audit]:
     return examples.take(keep), audit
 
 
-def _collect(data: Any, reads: Modality, notes: list[str]) -> Examples:
+def _collect(data: UserData, reads: Modality, notes: list[str]) -> Examples:
     if isinstance(data, tuple) and len(data) == 2 and len(np.shape(data[1])) < len(np.shape(data[0])):
         raise ValueError("A pair of inputs and targets is labelled data: pass the inputs alone, or a task.")
     if isinstance(data, tuple | list | np.ndarray) or not (isinstance(data, str | Path) or find_source(data)[0]):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.text.column import MOST_CHARACTERS
 
 _EDGE = r"[\x{feff} \t\r\n\x{200b}]"
 
 
-def clean(texts: Any) -> tuple[Any, Any]:
+def clean(texts: Tensor) -> tuple[Tensor, Tensor]:
     """Texts of at most `MOST_CHARACTERS` characters, and what is wrong with them.
 
     Args:

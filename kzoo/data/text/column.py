@@ -6,19 +6,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kzoo.core.raw_targets import is_missing
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.text.encoding import decode_text, describe
+from kzoo.specs.task import UserData
 
 MOST_CHARACTERS = 20_000
 """What is kept of a long text: more than any backbone reads."""
 
 
-def collect_texts(values: Any, *, root: Path = Path()) -> np.ndarray:
+def collect_texts(values: UserData, *, root: Path = Path()) -> np.ndarray:
     """Texts as a text column, an object array (N,), of whatever came: `check_texts` says what is no text."""
     values = values.tolist() if hasattr(values, "__array__") else list(values)
     # An assignment to a slice takes lists of equal length for rows.
@@ -51,7 +51,7 @@ def check_texts(column: np.ndarray) -> CheckedColumn:
     return CheckedColumn(collect_texts(texts), [_digest(text) for text in texts], reasons, notes)
 
 
-def _text(value: Any) -> tuple[str, str | None]:
+def _text(value: object) -> tuple[str, str | None]:
     """A value as a text, and why it is none."""
     if isinstance(value, str):
         # Half of a pair of surrogates has no UTF-8; what has no width or is no character says nothing.
@@ -66,7 +66,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_text_inputs(texts: Any) -> tuple[np.ndarray, list[str]]:
+def read_text_inputs(texts: UserData) -> tuple[np.ndarray, list[str]]:
     """A text column and names, of one text or a list of them.
 
     Raises:

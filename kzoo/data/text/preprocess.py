@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
+from kzoo.data.own_augmentation import OwnAugmentation
 from kzoo.data.seeds import items, marks, seeds_of, version_key
 from kzoo.data.text.cleaning import clean
 from kzoo.data.text.tokenizers import Tokenizer, find_tokenizer, restore
@@ -50,7 +50,7 @@ class TextPreprocessor:
         return "text"
 
     @classmethod
-    def restore(cls, values: Mapping[str, Any]) -> TextPreprocessor:
+    def restore(cls, values: object) -> TextPreprocessor:
         """The preprocessor of its fields as plain values.
 
         Raises:
@@ -95,7 +95,7 @@ class TextPreprocessor:
         """Ids are what the network takes."""
         return ids
 
-    def raw(self) -> tuple[Any, Any]:
+    def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for token ids, int32 (B, size), which the network takes as they are."""
         ids = keras.Input((self.size,), dtype="int32", name="tokens")
         return ids, ids
@@ -159,7 +159,7 @@ class TextReader:
     digests: Sequence[str] = ()
     seed: int = 0
     mixable: bool = True
-    own: Any = None
+    own: OwnAugmentation | None = None
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Images.load`."""
@@ -169,7 +169,7 @@ class TextReader:
 
     def versions(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Versions of one text, string (V,)."""
-        if augmentation == OWN:
+        if augmentation == OWN and self.own is not None:
             return tf.stack([self.own(tf.gather(self._texts, index)) for _ in items(numbers)])
         text, seeds = tf.gather(self._texts, index), seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         return tf.stack([augment_text(text, preset=TEXT_PRESETS[augmentation], seed=seed) for seed in seeds])
@@ -186,9 +186,9 @@ class TextReader:
         """Texts are not mixed with each other."""
         return False
 
-    def key(self, augmentation: str) -> dict[str, Any]:
+    def key(self, augmentation: str) -> dict[str, object]:
         """Everything besides content and number that a view of a text depends on, as plain values."""
-        own = self.own.key if augmentation == OWN else None
+        own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed, own=own)
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
@@ -196,7 +196,7 @@ class TextReader:
         raise TypeError("Texts cannot be drawn: print(adapted.evaluate().worst()) shows them.")
 
     @cached_property
-    def _ids(self) -> Any:
+    def _ids(self) -> Tensor:
         with tf.init_scope():
             parts = [
                 self.preprocessor.tokenize(tf.constant(list(self.column[start : start + BATCH])))
@@ -205,12 +205,12 @@ class TextReader:
             return tf.concat(parts, axis=0)
 
     @cached_property
-    def _texts(self) -> Any:
+    def _texts(self) -> Tensor:
         with tf.init_scope():
             return tf.constant(list(self.column))
 
     @cached_property
-    def _marks(self) -> Any:
+    def _marks(self) -> Tensor:
         return marks(self.digests, len(self.column))
 
 
@@ -234,7 +234,7 @@ TEXT_PRESETS = {
 }
 
 
-def augment_text(text: Any, *, preset: TextPreset, seed: Tensor) -> Tensor:
+def augment_text(text: Tensor, *, preset: TextPreset, seed: Tensor) -> Tensor:
     """A text (scalar string) with words left out and swapped; one word at least stays.
 
     KerasHub's layers for this draw from generators whose state does not come back (0.32).

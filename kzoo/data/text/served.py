@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Batch, Tensor
 from kzoo.data.joint import JointTextPreprocessor
 from kzoo.data.seams import ServedInput
 from kzoo.data.text.preprocess import TextPreprocessor
@@ -40,8 +39,8 @@ def serve_texts(preprocessor: TextPreprocessor | JointTextPreprocessor) -> Serve
 
 
 def sample_texts(
-    preprocessor: TextPreprocessor | JointTextPreprocessor, examples: Sequence[Any]
-) -> dict[str, tuple[Any, Any]]:
+    preprocessor: TextPreprocessor | JointTextPreprocessor, examples: Sequence[str]
+) -> dict[str, tuple[Batch, Batch]]:
     """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
 
     Args:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import functools
 import json
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-import keras
 import tensorflow as tf
 
 from kzoo.core.storage import NANO
 from kzoo.core.tensors import Tensor
+from kzoo.data.text.subwords import LARGEST, Subwords, check_config, check_files, find_subwords
 from kzoo.data.text.wordpiece import Vocabulary
 from kzoo.data.text.words import split_words
-from kzoo.specs.checked_json import Check, anything, checked, flag, many, maybe, record, text, whole
+from kzoo.specs.checked_json import Check, Fields, checked, flag, many, maybe, text, whole
 
 
 @dataclass(frozen=True)
@@ -71,83 +66,10 @@ class HashingTokenizer:
         return tf.zeros(tf.shape(ids.row_lengths())[0])
 
 
-@dataclass(frozen=True)
-class Subwords:
-    """A tokenizer of KerasHub's, by its configuration and its files (extra ``text``).
-
-    Args:
-        config: what `keras.saving.serialize_keras_object` says of it.
-        files: its vocabulary, by file name, in base64.
-        first, last: ids before and after each text, or None.
-        pad: id of padding.
-        unk: id of what is not known, or None where all is.
-        lower: whether texts are brought to lower case first. KerasHub's own way folds more than case (0.32): it makes
-            full-width punctuation, which Chinese is written with, narrow.
-    """
-
-    config: Mapping[str, Any] = field(hash=False)
-    files: Mapping[str, str] = field(hash=False, repr=False)
-    first: int | None
-    last: int | None
-    pad: int
-    unk: int | None
-    lower: bool = False
-
-    @classmethod
-    def of(cls, tokenizer: Any) -> Subwords:
-        """The description of a KerasHub tokenizer."""
-        with tempfile.TemporaryDirectory() as folder:
-            tokenizer.save_assets(folder)
-            files = {path.name: base64.b64encode(path.read_bytes()).decode() for path in Path(folder).iterdir()}
-        config = keras.saving.serialize_keras_object(tokenizer)
-        lower = bool(config["config"].get("lowercase"))
-        name = getattr(tokenizer, "oov_token", None) or getattr(tokenizer, "unk_token", None)
-        return cls(
-            config={**config, "config": {**config["config"], "lowercase": False}} if lower else config,
-            files=files,
-            first=getattr(tokenizer, "start_token_id", None),
-            last=getattr(tokenizer, "end_token_id", None),
-            pad=tokenizer.pad_token_id,
-            unk=tokenizer.token_to_id(name) if name else None,
-            lower=lower,
-        )
-
-    def ids(self, texts: Tensor) -> Tensor:
-        """Ragged int32 (B, None) of texts, string (B,), with what begins and ends each."""
-        texts = tf.strings.lower(texts, encoding="utf-8") if self.lower else texts
-        found = tf.cast(_subwords(json.dumps(self.config), tuple(self.files.items()))(texts), tf.int32)
-        rows = found.nrows()
-        ends = [tf.fill((rows, 1), end) if end is not None else None for end in (self.first, self.last)]
-        return tf.concat([each for each in (ends[0], found, ends[1]) if each is not None], axis=1)
-
-    @property
-    def size(self) -> int:
-        """Number of ids."""
-        return len(self.entries())
-
-    @property
-    def mask(self) -> int | None:
-        """Id of what stands for a token that is to be guessed."""
-        return getattr(_tokenizer(json.dumps(self.config), tuple(self.files.items())), "mask_token_id", None)
-
-    def entries(self) -> dict[int, str]:
-        """The vocabulary, as the tokenizer writes it, by id."""
-        tokenizer = _tokenizer(json.dumps(self.config), tuple(self.files.items()))
-        return {number: str(tokenizer.id_to_token(number)) for number in range(tokenizer.vocabulary_size())}
-
-    def unknown(self, ids: Tensor) -> Tensor:
-        """Share of a text's tokens, float32 (B,), that the vocabulary does not know."""
-        if self.unk is None:
-            return tf.zeros(tf.shape(ids.row_lengths())[0])
-        return tf.math.divide_no_nan(
-            tf.reduce_sum(tf.cast(ids == self.unk, tf.float32), axis=1), tf.cast(ids.row_lengths(), tf.float32)
-        )
-
-
 Tokenizer = HashingTokenizer | Vocabulary | Subwords
 
 
-def restore(values: Mapping[str, Any]) -> Tokenizer:
+def restore(values: Mapping[str, object]) -> Tokenizer:
     """The tokenizer of its fields as plain values, as JSON has them, each of them checked.
 
     Raises:
@@ -156,37 +78,10 @@ def restore(values: Mapping[str, Any]) -> Tokenizer:
     """
     kind = Subwords if "config" in values else Vocabulary if "entries" in values else HashingTokenizer
     found = checked(values, _FIELDS[kind], name="tokenizer")
-    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    plain: Fields = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     return kind(**plain)
 
 
-def _config(value: Any, name: str) -> dict[str, Any]:
-    """The configuration of a tokenizer of KerasHub's: plain values, and no path to a vocabulary."""
-    found = checked(value, dict.fromkeys(("module", "class_name", "config", "registered_name"), anything), name=name)
-    package, _, class_name = str(found.get("registered_name")).partition(">")
-    named = class_name == found.get("class_name") and re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", class_name)
-    if package != "keras_hub" or not named:
-        raise ValueError(
-            f"{name} must be of a tokenizer of KerasHub's. Got {str(found.get('registered_name'))[:100]!r}."
-        )
-    for key, inner in record(found.get("config"), name).items():
-        if key in ("vocabulary", "merges", "proto") and isinstance(inner, str):
-            raise ValueError(f"{name}.{key} must not be a path: a vocabulary is kept beside the tokenizer.")
-        if isinstance(inner, dict) and (key != "dtype" or inner.get("class_name") != "DTypePolicy"):
-            raise ValueError(f"{name}.{key} must be a plain value. Got a dict.")
-    return found
-
-
-def _files(value: Any, name: str) -> dict[str, str]:
-    """Contents in base64, by plain names of files."""
-    content = text(_LARGEST)
-    for file in record(value, name):
-        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", file):
-            raise ValueError(f"{name} must have plain names of files. Got {file[:100]!r}.")
-    return {file: content(each, f"{name}.{file}") for file, each in value.items()}
-
-
-_LARGEST = 96 << 20
 _ID = maybe(whole(0, 1 << 31))
 _FIELDS: dict[type, dict[str, Check]] = {
     HashingTokenizer: {
@@ -195,10 +90,10 @@ _FIELDS: dict[type, dict[str, Check]] = {
         "pieces": many(whole(1, 20), most=20),
         "blocks": flag,
     },
-    Vocabulary: {"entries": text(_LARGEST), "lower": flag},
+    Vocabulary: {"entries": text(LARGEST), "lower": flag},
     Subwords: {
-        "config": _config,
-        "files": _files,
+        "config": check_config,
+        "files": check_files,
         **dict.fromkeys(("first", "last", "pad", "unk"), _ID),
         "lower": flag,
     },
@@ -206,7 +101,7 @@ _FIELDS: dict[type, dict[str, Check]] = {
 """What a file may say of each kind of tokenizer."""
 
 
-def find_tokenizer(reads: Mapping[str, Any]) -> Tokenizer:
+def find_tokenizer(reads: Mapping[str, object]) -> Tokenizer:
     """The tokenizer that a card asks for.
 
     Args:
@@ -219,44 +114,8 @@ def find_tokenizer(reads: Mapping[str, Any]) -> Tokenizer:
         OSError: the preset is not there and cannot be fetched.
     """
     if "inside" in reads:
-        entries = (NANO / reads["inside"]).read_text(encoding="utf-8")
+        entries = (NANO / str(reads["inside"])).read_text(encoding="utf-8")
         return restore({**{name: value for name, value in reads.items() if name != "inside"}, "entries": entries})
     if "preset" not in reads:
         return restore(reads)
-    return _find_subwords(json.dumps(dict(reads), sort_keys=True))
-
-
-@functools.lru_cache(maxsize=8)
-def _find_subwords(reads: str) -> Subwords:
-    try:
-        import keras_hub
-    except ImportError as error:
-        raise ImportError("Text encoders need KerasHub: pip install 'kzoo[text]'") from error
-    arguments = json.loads(reads)
-    return Subwords.of(keras_hub.models.Tokenizer.from_preset(arguments.pop("preset"), **arguments))
-
-
-@functools.lru_cache(maxsize=8)
-def _subwords(config: str, files: tuple[tuple[str, str], ...]) -> Any:
-    """From texts to ragged ids, by the tokenizer of a description."""
-    tokenize = _tokenizer(config, files).tokenize
-    with tf.init_scope():
-        # KerasHub gives lists where it is called eagerly (0.32).
-        return tf.function(tokenize, input_signature=[tf.TensorSpec((None,), tf.string)], autograph=False)
-
-
-@functools.lru_cache(maxsize=8)
-def _tokenizer(config: str, files: tuple[tuple[str, str], ...]) -> Any:
-    """The tokenizer of a description, made once in a process, outside of all graphs."""
-    import keras_hub
-
-    with tf.init_scope(), tempfile.TemporaryDirectory() as folder:
-        for name, content in files:
-            (Path(folder) / Path(name).name).write_bytes(base64.b64decode(content))
-        described = json.loads(config)
-        kind = keras.saving.get_registered_object(described["registered_name"])
-        if not isinstance(kind, type) or not issubclass(kind, keras_hub.models.Tokenizer):
-            raise ValueError(f"KerasHub has no tokenizer {described['registered_name']!r}.")
-        tokenizer: Any = keras.saving.deserialize_keras_object(described)
-        tokenizer.load_assets(folder)
-        return tokenizer
+    return find_subwords(json.dumps(dict(reads), sort_keys=True))

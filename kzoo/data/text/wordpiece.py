@@ -6,11 +6,12 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.tensors import Tensor
 from kzoo.data.text.words import simplify, split_words
 
 PAD, UNKNOWN = 0, 1
@@ -46,11 +47,11 @@ class Vocabulary:
         """Number of ids."""
         return self.entries.count("\n") + 1 + SPECIAL
 
-    def ids(self, texts: Any) -> Any:
+    def ids(self, texts: Tensor) -> Tensor:
         """Ragged int32 (B, None) of texts, string (B,)."""
         return _compiled(self)(texts)
 
-    def unknown(self, ids: Any) -> Any:
+    def unknown(self, ids: Tensor) -> Tensor:
         """Share of a text's tokens, float32 (B,), that are not in the vocabulary."""
         missing = tf.reduce_sum(tf.cast(ids == UNKNOWN, tf.float32), axis=1)
         return tf.math.divide_no_nan(missing, tf.cast(ids.row_lengths(), tf.float32))
@@ -95,14 +96,14 @@ def _bytes() -> dict[str, int]:
 
 
 @functools.lru_cache(maxsize=8)
-def _compiled(vocabulary: Vocabulary) -> Any:
+def _compiled(vocabulary: Vocabulary) -> Tensor:
     """From texts to ragged ids, as one graph: many small operations take long one by one."""
     signature = [tf.TensorSpec((None,), tf.string)]
     with tf.init_scope():
         return tf.function(functools.partial(_ids, vocabulary), input_signature=signature, autograph=False)
 
 
-def _ids(vocabulary: Vocabulary, texts: Any) -> Any:
+def _ids(vocabulary: Vocabulary, texts: Tensor) -> Tensor:
     words = split_words(simplify(texts) if vocabulary.lower else texts, lower=False)
     flat = words.flat_values
     found = _find(flat, vocabulary.entries)
@@ -123,12 +124,12 @@ def _table(entries: str) -> tuple[np.ndarray, np.ndarray]:
     return hashes[order], (order + SPECIAL).astype(np.int32)
 
 
-def _hash(words: Any) -> Any:
+def _hash(words: Tensor) -> Tensor:
     """62 bits: that two words of a million share one has a chance of one in ten million."""
     return tf.strings.to_hash_bucket_fast(words, 1 << 62)
 
 
-def _find(words: Any, entries: str) -> Any:
+def _find(words: Tensor, entries: str) -> Tensor:
     """The id of each word, int32 (N,); `UNKNOWN` where there is none."""
     hashes, ids = _table(entries)
     wanted = _hash(words)
@@ -136,14 +137,14 @@ def _find(words: Any, entries: str) -> Any:
     return tf.where(tf.gather(tf.constant(hashes), places) == wanted, tf.gather(tf.constant(ids), places), UNKNOWN)
 
 
-def _pieces(words: Any, entries: str) -> Any:
+def _pieces(words: Tensor, entries: str) -> Tensor:
     """Ids of the longest pieces of each word, from its beginning, int32 (N, MOST); a letter in none is not known."""
     lengths = tf.strings.length(words, unit="UTF8_CHAR")
     # A piece may not reach beyond the end of a string.
     padded = tf.strings.join([words, tf.constant(" " * (LONGEST + 1))])
     sizes = tf.range(1, LONGEST + 1)
 
-    def step(starts: Any) -> tuple[Any, Any]:
+    def step(starts: Tensor) -> tuple[Tensor, Tensor]:
         at = tf.minimum(starts, lengths)[:, None]
         parts = tf.strings.substr(
             tf.repeat(padded[:, None], LONGEST, axis=1), tf.repeat(at, LONGEST, axis=1), _rows(sizes, at), "UTF8_CHAR"
@@ -156,7 +157,7 @@ def _pieces(words: Any, entries: str) -> Any:
         ids = tf.where(longest > 0, ids, UNKNOWN)
         return starts + tf.maximum(longest, 1), tf.where(starts < lengths, ids, PAD)
 
-    def body(number: Any, starts: Any, rows: Any) -> tuple[Any, Any, Any]:
+    def body(number: Tensor, starts: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         starts, ids = step(starts)
         return number + 1, starts, rows + ids[:, None] * tf.one_hot(number, MOST, dtype=tf.int32)
 
@@ -168,5 +169,5 @@ def _pieces(words: Any, entries: str) -> Any:
     return rows
 
 
-def _rows(sizes: Any, like: Any) -> Any:
+def _rows(sizes: Tensor, like: Tensor) -> Tensor:
     return tf.repeat(sizes[None], tf.shape(like)[0], axis=0)

@@ -68,8 +68,9 @@ def check_archive(path: str | Path) -> int:
                 # Keras leaves it out where a model is not to be compiled.
                 config.pop("compile_config", None)
             check_config(config)
-            if not issubclass(class_of(config), keras.Model):
-                raise ValueError(f"It must contain a model. It contains a {config['class_name']}.")
+            kind = class_of(config)
+            if not issubclass(kind, keras.Model):
+                raise ValueError(f"It must contain a model. It contains a {kind.__name__}.")
             if any(name.startswith(ASSETS) for name in members) and not _has_assets(config):
                 raise ValueError("It has assets, but no layer that uses them.")
             content = io.BytesIO(archive.read(WEIGHTS))

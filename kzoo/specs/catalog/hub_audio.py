@@ -6,14 +6,12 @@ their presets; widths and rates are those of their published configurations.
 
 from __future__ import annotations
 
-from typing import Any
-
-from kzoo.specs.card import BackboneSpec
+from kzoo.specs.card import Arguments, BackboneSpec
 
 _LISTENING = {"kind": "whisper", "rate": 16_000, "frame": 400, "hop": 160, "mels": 80, "low": 0.0, "high": 8_000.0}
 
 
-def _hub(family: str, key: str, *, width: int, paper: str, reads: dict[str, Any]) -> BackboneSpec:
+def _hub(family: str, key: str, *, width: int, paper: str, reads: Arguments) -> BackboneSpec:
     """The card of a preset of KerasHub's."""
     return BackboneSpec(
         name=f"{family}_{key}",

@@ -9,11 +9,11 @@ ViTDet is left out: its position tables make the number of parameters depend on 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kzoo.specs.card import BackboneSpec
+from kzoo.core.tensors import Config
+from kzoo.specs.card import Arguments, BackboneSpec
 
 
 def _keras_cv(
@@ -32,7 +32,7 @@ def _keras_cv(
     )
 
 
-def _family(common: BackboneSpec, *rows: tuple[str, int, int, int, Mapping[str, Any]]) -> list[BackboneSpec]:
+def _family(common: BackboneSpec, *rows: tuple[str, int, int, int, Arguments]) -> list[BackboneSpec]:
     """Cards of a family; a row is (key, size, parameters, width, arguments of its own)."""
     return [
         replace(
@@ -48,8 +48,8 @@ def _family(common: BackboneSpec, *rows: tuple[str, int, int, int, Mapping[str, 
     ]
 
 
-_RESNET: dict[str, Any] = {"stackwise_filters": (64, 128, 256, 512), "stackwise_strides": (1, 2, 2, 2)}
-_EFFICIENTNET: dict[str, Any] = {
+_RESNET: Config = {"stackwise_filters": (64, 128, 256, 512), "stackwise_strides": (1, 2, 2, 2)}
+_EFFICIENTNET: Config = {
     "stackwise_kernel_sizes": (3, 3, 5, 3, 5, 5, 3),
     "stackwise_num_repeats": (1, 2, 2, 3, 3, 4, 1),
     "stackwise_input_filters": (32, 16, 24, 40, 80, 112, 192),
@@ -57,14 +57,14 @@ _EFFICIENTNET: dict[str, Any] = {
     "stackwise_expansion_ratios": (1, 6, 6, 6, 6, 6, 6),
     "stackwise_strides": (1, 2, 2, 2, 1, 2, 1),
 }
-_EFFICIENTNET_V2_SIX: dict[str, Any] = {
+_EFFICIENTNET_V2_SIX: Config = {
     "stackwise_kernel_sizes": (3, 3, 3, 3, 3, 3),
     "stackwise_expansion_ratios": (1, 4, 4, 4, 6, 6),
     "stackwise_squeeze_and_excite_ratios": (0, 0, 0, 0.25, 0.25, 0.25),
     "stackwise_strides": (1, 2, 2, 2, 1, 2),
     "stackwise_conv_types": ("fused",) * 3 + ("unfused",) * 3,
 }
-_EFFICIENTNET_V2_SEVEN: dict[str, Any] = {
+_EFFICIENTNET_V2_SEVEN: Config = {
     "stackwise_kernel_sizes": (3, 3, 3, 3, 3, 3, 3),
     "stackwise_expansion_ratios": (1, 4, 4, 4, 6, 6, 6),
     "stackwise_squeeze_and_excite_ratios": (0, 0, 0, 0.25, 0.25, 0.25, 0.25),
@@ -91,7 +91,7 @@ _EFFICIENTNET_V2_L = _EFFICIENTNET_V2_SEVEN | {
     "stackwise_input_filters": (32, 32, 64, 96, 192, 224, 384),
     "stackwise_output_filters": (32, 64, 96, 192, 224, 384, 640),
 }
-_MOBILENET_V3_SMALL: dict[str, Any] = {
+_MOBILENET_V3_SMALL: Config = {
     "stackwise_expansion": (1, 72 / 16, 88 / 24, 4, 6, 6, 3, 3, 6, 6, 6),
     "stackwise_filters": (16, 24, 24, 40, 40, 40, 48, 48, 96, 96, 96),
     "stackwise_kernel_size": (3, 3, 3, 5, 5, 5, 5, 5, 5, 5, 5),
@@ -99,7 +99,7 @@ _MOBILENET_V3_SMALL: dict[str, Any] = {
     "stackwise_se_ratio": (0.25, None, None) + (0.25,) * 8,
     "stackwise_activation": ("relu",) * 3 + ("hard_swish",) * 8,
 }
-_MOBILENET_V3_LARGE: dict[str, Any] = {
+_MOBILENET_V3_LARGE: Config = {
     "stackwise_expansion": (1, 4, 3, 3, 3, 3, 6, 2.5, 2.3, 2.3, 6, 6, 6, 6, 6),
     "stackwise_filters": (16, 24, 24, 40, 40, 40, 80, 80, 80, 80, 112, 112, 160, 160, 160),
     "stackwise_kernel_size": (3, 3, 3, 5, 5, 5, 3, 3, 3, 3, 3, 3, 5, 5, 5),
@@ -114,7 +114,7 @@ def _scale(width: float, depth: float) -> dict[str, float]:
     return {"width_coefficient": width, "depth_coefficient": depth}
 
 
-def _blocks(*blocks: int, kind: str = "block") -> dict[str, Any]:
+def _blocks(*blocks: int, kind: str = "block") -> Config:
     """A ResNet's blocks per stack; 18 and 34 layers have basic blocks, the deeper ones bottlenecks."""
     return {"stackwise_blocks": blocks, "block_type": kind}
 

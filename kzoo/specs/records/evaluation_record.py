@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from kzoo.specs.checked_json import Check, checked
+from kzoo.specs.checked_json import Check, Fields, checked
 from kzoo.specs.records.plain_values import COUNT, NAMES, by_name, freeze, plain, real, required
 
 
@@ -25,7 +24,7 @@ class MetricRecord:
     high: float
 
     @classmethod
-    def restore(cls, values: Any, name: str = "metric") -> MetricRecord:
+    def restore(cls, values: object, name: str = "metric") -> MetricRecord:
         """Reads plain values of `EvaluationRecord.as_plain`; raises ValueError for others."""
         return cls(**checked(values, dict.fromkeys(required(cls), real), name=name, needed=required(cls)))
 
@@ -47,12 +46,12 @@ class EvaluationRecord:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Fields:
         """Plain values, for JSON."""
         return plain(self)
 
     @classmethod
-    def restore(cls, values: Any, name: str = "test") -> EvaluationRecord:
+    def restore(cls, values: object, name: str = "test") -> EvaluationRecord:
         """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {"size": COUNT, "metrics": by_name(MetricRecord.restore), "notes": NAMES}
         return cls(**checked(values, checks, name=name, needed=required(cls)))

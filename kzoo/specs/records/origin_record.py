@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from kzoo.specs.checked_json import Check, checked, many, record
+from kzoo.specs.checked_json import Check, Fields, checked, many, record
 from kzoo.specs.records.plain_values import COUNT, NAME, NAMES, freeze, plain, real, required
 
 _FORMER = {"what": "target", "labels": "alpha"}
@@ -34,12 +33,12 @@ class MergeRecord:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Fields:
         """Plain values, for JSON."""
         return plain(self, without_none=("temperatures", "of", "alpha"))
 
     @classmethod
-    def restore(cls, values: Any, name: str = "merged") -> MergeRecord:
+    def restore(cls, values: object, name: str = "merged") -> MergeRecord:
         """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {
             "how": NAME,
@@ -68,7 +67,7 @@ class DistillationRecord:
     alpha: float
 
     @classmethod
-    def restore(cls, values: Any, name: str = "distilled") -> DistillationRecord:
+    def restore(cls, values: object, name: str = "distilled") -> DistillationRecord:
         """Reads plain values of `RunRecord.as_plain`; raises ValueError for others."""
         values = {_FORMER.get(each, each): value for each, value in record(values, name).items()}
         checks: dict[str, Check] = {"teacher": NAME, "target": NAME, "temperature": real, "alpha": real}

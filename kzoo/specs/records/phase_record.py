@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from kzoo.specs.checked_json import Check, anything, checked, flag
+from kzoo.specs.checked_json import Check, Fields, anything, checked, flag
 from kzoo.specs.checked_json import record as mapping
 from kzoo.specs.phases import AnyPhase, LinearProbe, Phase
 from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, by_name, freeze, plain, real, required
@@ -41,17 +40,17 @@ class PhaseRecord:
     runtimes: Sequence[str] = ()
     seconds: float
     trunk_seconds: float
-    history: Sequence[Mapping[str, Any]]
+    history: Sequence[Mapping[str, float]]
 
     def __post_init__(self) -> None:
         freeze(self)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Fields:
         """Plain values, for JSON."""
         return plain(self)
 
     @classmethod
-    def restore(cls, values: Any, name: str = "phase") -> PhaseRecord:
+    def restore(cls, values: object, name: str = "phase") -> PhaseRecord:
         """Reads plain values of `as_plain`; raises ValueError for others. Files of kzoo 0.1 do not name the runtime."""
         checks: dict[str, Check] = {
             "phase": _phase,
@@ -69,7 +68,7 @@ class PhaseRecord:
         return cls(**checked(values, checks, name=name, needed=required(cls)))
 
 
-def _phase(values: Any, name: str) -> AnyPhase:
+def _phase(values: object, name: str) -> AnyPhase:
     """A phase; what an earlier kzoo did not know has its default."""
     values = mapping(values, name)
     if values.get("optimizer") == "lbfgs":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kzoo.specs.checked_json import Check, many, maybe, text, whole
+from kzoo.specs.checked_json import Check, Fields, many, maybe, text, whole
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
-def frozen(value: Any) -> Any:
+def frozen(value: object) -> object:
     """The same value with tuples for lists and read-only mappings for dicts, at all levels.
 
     Example:
@@ -22,13 +25,13 @@ def frozen(value: Any) -> Any:
     return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
-def freeze(record: Any) -> None:
+def freeze(record: DataclassInstance) -> None:
     """Freezes the fields of a frozen dataclass, in its ``__post_init__``."""
     for field in dataclasses.fields(record):
         object.__setattr__(record, field.name, frozen(getattr(record, field.name)))
 
 
-def plain(value: Any, *, without_none: Collection[str] = ()) -> Any:
+def plain(value: object, *, without_none: Collection[str] = ()) -> Any:
     """The same value with dicts for dataclasses and mappings, and lists for tuples, at all levels.
 
     Args:
@@ -50,7 +53,7 @@ def plain(value: Any, *, without_none: Collection[str] = ()) -> Any:
     return value
 
 
-def required(record: type[Any]) -> tuple[str, ...]:
+def required(record: type[DataclassInstance]) -> tuple[str, ...]:
     """Fields of a dataclass that have no default."""
     missing = dataclasses.MISSING
     return tuple(
@@ -60,7 +63,7 @@ def required(record: type[Any]) -> tuple[str, ...]:
     )
 
 
-def real(value: Any, name: str) -> float:
+def real(value: object, name: str) -> float:
     """An int or a float; a loss may be infinite, or no number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name} must be a number. Got {str(value)[:100]!r}.")
@@ -70,7 +73,7 @@ def real(value: Any, name: str) -> float:
 def by_name(check: Check) -> Check:
     """A dict whose values a check takes."""
 
-    def check_all(value: Any, name: str) -> dict[str, Any]:
+    def check_all(value: object, name: str) -> Fields:
         if not isinstance(value, dict):
             raise ValueError(f"{name} must be a dict. Got {str(value)[:100]!r}.")
         return {key: check(each, f"{name}.{key}") for key, each in value.items()}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 from kzoo.core.tables import Table
-from kzoo.specs.checked_json import Check, anything, checked, either, maybe
+from kzoo.specs.checked_json import Check, Fields, anything, checked, either, maybe
 from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, freeze, plain, real, required
 from kzoo.specs.records.seen import Seen
 
@@ -76,17 +75,17 @@ class PretrainedRecord:
     probe_before: float | None = None
     seconds: float = 0.0
     seen: Seen = field(default_factory=Seen)
-    course: Sequence[Mapping[str, Any]] | None = None
+    course: Sequence[Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Fields:
         """Plain values, for JSON, without what is None; `restore` reads them."""
         return plain(self, without_none=[each.name for each in fields(self)])
 
     @classmethod
-    def restore(cls, values: Any, name: str = "record") -> PretrainedRecord:
+    def restore(cls, values: object, name: str = "record") -> PretrainedRecord:
         """Reads plain values of `as_plain`, of this kzoo or an earlier one.
 
         Args:
@@ -98,7 +97,7 @@ class PretrainedRecord:
         """
         return cls(**checked(values, _CHECKS, name=name, needed=required(cls)))
 
-    def rows(self) -> list[tuple[str, Any]]:
+    def rows(self) -> list[tuple[str, object]]:
         """Name and value of what is short enough for a table."""
         return [(name, value) for name, value in self.as_plain().items() if name not in ("course", "seen")]
 
@@ -115,7 +114,7 @@ class PretrainedRecord:
         return self.table()._repr_html_()
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """A value for the table, numbers to four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

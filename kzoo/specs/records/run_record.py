@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from kzoo.core.tables import Table
-from kzoo.specs.checked_json import Check, anything, checked, many, maybe, record
+from kzoo.specs.checked_json import Check, Fields, anything, checked, many, maybe, record
 from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.origin_record import DistillationRecord, MergeRecord
 from kzoo.specs.records.phase_record import PhaseRecord
@@ -70,12 +69,12 @@ class RunRecord:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Fields:
         """Plain values, for JSON; `restore` reads them."""
         return plain(self, without_none=("merged", "distilled"))
 
     @classmethod
-    def restore(cls, values: Any, name: str = "record") -> RunRecord:
+    def restore(cls, values: object, name: str = "record") -> RunRecord:
         """Reads plain values of `as_plain`, of this kzoo or an earlier one; fields that it lacks get their default.
 
         Args:
@@ -102,7 +101,7 @@ class RunRecord:
         columns = (*columns, "val_loss", "val_accuracy", "time", "frozen layers", "runtime", "")
         return Table(columns, rows, title=title, notes=self.notes)
 
-    def _row(self, number: int, phase: PhaseRecord) -> tuple[Any, ...]:
+    def _row(self, number: int, phase: PhaseRecord) -> tuple[object, ...]:
         loss, accuracy = phase.scores.get("val_loss", "not measured"), phase.scores.get("val_accuracy")
         times = (f"{phase.seconds:.1f} s", f"{phase.trunk_seconds:.1f} s")
         marks = {

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -46,7 +45,7 @@ class Seen:
         return cls(*(_numbers(digests) for digests in (trained, chosen, unlabelled)))
 
     @classmethod
-    def restore(cls, values: Mapping[str, str] | Sequence[str] | None) -> Seen:
+    def restore(cls, values: object) -> Seen:
         """Reads plain values of `as_plain`. A list of digests, which kzoo 0.1 wrote, counts as trained on.
 
         Raises:
@@ -55,8 +54,10 @@ class Seen:
         if not values:
             return cls()
         try:
-            if not isinstance(values, Mapping):
+            if isinstance(values, list | tuple):
                 return cls.of(trained=values)
+            if not isinstance(values, Mapping):
+                raise TypeError(f"Got {type(values).__name__}.")
             decoded = {name: base64.b64decode(text, validate=True) for name, text in values.items()}
             return cls(**{name: np.frombuffer(data, "<u8").copy() for name, data in decoded.items()})
         except (TypeError, ValueError) as error:
@@ -121,10 +122,10 @@ def _numbers(digests: Iterable[str]) -> np.ndarray:
     return np.unique(np.array([_number(digest) for digest in digests], np.uint64))
 
 
-_LAYERS: WeakKeyDictionary[Any, Seen] = WeakKeyDictionary()
+_LAYERS: WeakKeyDictionary[object, Seen] = WeakKeyDictionary()
 
 
-def remember(layers: Iterable[Any], seen: Seen) -> None:
+def remember(layers: Iterable[object], seen: Seen) -> None:
     """Notes what the weights of some layers have seen, for models that a user makes of these layers.
 
     Args:
@@ -135,7 +136,7 @@ def remember(layers: Iterable[Any], seen: Seen) -> None:
         _LAYERS[layer] = seen
 
 
-def recall(layers: Iterable[Any]) -> Seen:
+def recall(layers: Iterable[object]) -> Seen:
     """The examples that the weights of any of these layers have seen, if kzoo trained them in this process."""
     found = Seen()
     for seen in {id(seen): seen for seen in (_LAYERS.get(layer) for layer in layers) if seen is not None}.values():

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from kzoo.specs.checked_json import Check, anything, checked, either, flag, maybe, number
+from kzoo.specs.checked_json import Check, Fields, anything, checked, either, flag, maybe, number
 from kzoo.specs.records.plain_values import NAME, NAMES, freeze, plain, required
 
 _SIZE = either(number(0, 1 << 53), NAMES)
@@ -47,12 +46,12 @@ class TaskRecord:
     def __post_init__(self) -> None:
         freeze(self)
 
-    def as_plain(self) -> dict[str, Any]:
+    def as_plain(self) -> Fields:
         """Plain values, for JSON."""
         return plain(self, without_none=("separator",))
 
     @classmethod
-    def restore(cls, values: Any, name: str = "task") -> TaskRecord:
+    def restore(cls, values: object, name: str = "task") -> TaskRecord:
         """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {
             **{each: maybe(NAME) for each in ("data", "image", "text", "groups", "separator")},
@@ -89,7 +88,7 @@ class OptionsRecord:
         freeze(self)
 
     @classmethod
-    def restore(cls, values: Any, name: str = "options") -> OptionsRecord:
+    def restore(cls, values: object, name: str = "options") -> OptionsRecord:
         """Reads plain values of `RunRecord.as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = dict.fromkeys(("loss", "precision", "augmentation", "monitor"), maybe(NAME))
         return cls(**checked(values, {**checks, "metrics": NAMES}, name=name))

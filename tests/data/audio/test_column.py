@@ -17,7 +17,8 @@ from kzoo.data.audio.column import (
     read_audio_inputs,
     seconds_of,
 )
-from kzoo.data.audio.preprocess import AudioPreprocessor, AudioReader
+from kzoo.data.audio.preprocess import AudioPreprocessor
+from kzoo.data.audio.reader import AudioReader
 from kzoo.data.audio.spectrogram import FrontEnd, SpectrogramImage, WaveformFeatures, middle, resample
 
 RNG = np.random.default_rng(0)
