@@ -176,7 +176,7 @@ def test_evaluate_other_data(adapted, folder, tmp_path):
     assert again.size == 3
     assert again.notes == [
         "27 images left out: the model was trained or selected on them",
-        "Fewer than 5 test examples: blue (1), green (1), red (1): their scores are rough.",
+        "Fewer than 5 test examples: blue (1), green (1), red (1): their scores are imprecise.",
     ]
     other = tmp_path / "data" / "green"
     other.mkdir(parents=True)
@@ -494,13 +494,13 @@ def test_a_plan_says_what_the_options_change(module_backbone, arrays):
     ("options", "error", "message"),
     [
         ({"learning_rate": "1e-3"}, ValueError, r"learning_rate must be a float"),
-        ({"schedule": "linear_probe", "epochs": 3}, ValueError, r"epochs=3 would do nothing"),
+        ({"schedule": "linear_probe", "epochs": 3}, ValueError, r"epochs=3 would have no effect"),
         ({"loss": "sparse_categorical_crossentropy"}, ValueError, r"Targets are one-hot"),
         ({"metrics": ["f1_score"]}, ValueError, r"The metric 'f1_score' cannot be used"),
         ({"monitor": "f1"}, ValueError, r"monitor of a classification must be one of"),
         ({"callbacks": 3}, TypeError, r"callbacks must be Keras callbacks\. Got 3"),
         ({"precision": "mixed_float16"}, ValueError, r"precision must be one of float32, mixed_bfloat16, or None"),
-        ({"schedule": "linear_probe", "precision": "mixed_bfloat16"}, ValueError, r"precision would do nothing"),
+        ({"schedule": "linear_probe", "precision": "mixed_bfloat16"}, ValueError, r"precision would have no effect"),
         ({"verbose": 3}, ValueError, r"verbose must be 0"),
     ],
 )

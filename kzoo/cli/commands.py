@@ -54,13 +54,15 @@ def run_adapt(options: argparse.Namespace) -> int:
     """``kzoo adapt``."""
     from kzoo.results.files.saving import refuse_foreign
 
-    # What could not be written should be known before hours of training, not after.
+    # Errors of writing should appear before hours of training, not after.
     if options.save is not None:
         refuse_foreign(options.save)
     if options.export is not None:
         target_of(options.export, verb="export").mkdir(parents=True, exist_ok=True)
     if options.save is None and options.export is None:
-        print("kzoo adapt: the trained model is not kept. To keep it, add --save DIR.", file=sys.stderr, flush=True)
+        print(
+            "kzoo adapt: the trained model will not be saved. To save it, add --save DIR.", file=sys.stderr, flush=True
+        )
     adapted = kzoo.adapt(options.model, _task(options), profile=options.profile, **_training(options))
     if not options.json:
         measured = "Not measured: there is no test set."
@@ -143,7 +145,7 @@ def run_predict(options: argparse.Namespace) -> int:
     _print(options, found, rows)
     failed = sum(each.error is not None for each in found)
     if failed == len(found):
-        raise ValueError(f"no {found.noun} could be read")
+        raise ValueError(f"No {found.noun} could be read. The column 'error' says why.")
     if failed:
         print(f"kzoo predict: {failed} of {len(found)} {found.noun}s could not be read", file=sys.stderr)
     return PARTIAL if failed else OK
@@ -174,7 +176,7 @@ def run_cache(options: argparse.Namespace) -> None:
     if options.clear:
         removed, used = disk.sweep(most=0), disk.held()
         line = f"Removed {removed / 1e6:,.0f} MB from {disk.folder()}"
-        line += f"; {used / 1e6:,.0f} MB stay, which other processes use" if used else ""
+        line += f"; {used / 1e6:,.0f} MB are in use by other processes and stay" if used else ""
         _print(options, line, {"removed": removed, "in_use": used})
         return
     table = disk.table()
@@ -194,7 +196,7 @@ def _saved(options: argparse.Namespace) -> kzoo.Adapted:
     found = kzoo.load(options.saved)
     if not isinstance(found, kzoo.Adapted):
         raise ValueError(
-            f"{options.saved} holds a backbone without a head: train one with kzoo adapt {options.saved} DATA"
+            f"{options.saved} is a backbone without a head. Train a head with: kzoo adapt {options.saved} DATA"
         )
     return found
 
@@ -215,7 +217,7 @@ def _weights(options: argparse.Namespace) -> str | None:
 
 
 def _code(record: RunRecord | PretrainedRecord) -> int:
-    """The exit code of a run: Ctrl-C kept the best so far, and is told a script all the same."""
+    """The exit code of a run. After Ctrl-C the best weights so far were kept, but scripts see the interruption."""
     return INTERRUPTED if record.stopped else OK
 
 

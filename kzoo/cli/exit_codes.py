@@ -13,16 +13,16 @@ OK, FAILED, USAGE, PARTIAL, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 EXITS = """\
 exit codes:
-  0    done
-  1    failed: the message says why; for 'verify', something is damaged
-  2    the command was not understood
-  3    some of the inputs failed: the column 'error' says why
+  0    success
+  1    failed: see the message; for 'verify', something is damaged
+  2    invalid command or option
+  3    some inputs failed: see the column 'error'
   70   internal error of kzoo: please report it
-  130  interrupted; where training had begun, the best so far was kept
+  130  interrupted; if training had begun, the best weights so far were kept
 """
 
 EXPECTED = (ValueError, TypeError, OSError, ImportError, ArithmeticError, MemoryError)
-"""What kzoo raises for what a user can mend; everything else is an error of kzoo's own."""
+"""Errors that a user can fix. All others are internal errors of kzoo."""
 
 
 def tell(error: Exception, *, command: str, debug: bool, flags: Mapping[str, str]) -> int:
@@ -42,7 +42,7 @@ def tell(error: Exception, *, command: str, debug: bool, flags: Mapping[str, str
         print(note, file=sys.stderr)
     if not expected:
         hint = "" if debug else " with the traceback that --debug shows"
-        print(f"This is an error of kzoo's own: please report it{hint}.", file=sys.stderr)
+        print(f"This is a bug in kzoo. Please report it{hint}.", file=sys.stderr)
     return FAILED if expected else INTERNAL
 
 

@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             import_tensorflow()
         return options.run(options) or OK
     except KeyboardInterrupt:
-        print(f"kzoo {options.command}: interrupted; nothing half-written was left", file=sys.stderr)
+        print(f"kzoo {options.command}: interrupted. No partial files were left", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
         return tell(error, command=options.command, debug=options.debug, flags=flags_of(options.parser))
 
 
 def _complete(parser: argparse.ArgumentParser) -> None:
-    """Answers a shell that asks for completions (extra ``completion``), and leaves the process then."""
+    """Prints completions for a shell that requests them (extra ``completion``), and exits then."""
     if "_ARGCOMPLETE" in os.environ:
         with contextlib.suppress(ImportError):
             import argcomplete  # pyright: ignore[reportMissingImports]

@@ -42,7 +42,7 @@ def _command(
         name, help=text, description=text, epilog=EXITS, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_argument("--json", action="store_true", help="print JSON for scripts")
-    # Without a default of its own, which would overwrite what stands before the command.
+    # SUPPRESS: a default here would overwrite a --debug before the command.
     command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and warnings")
     command.set_defaults(run=run, parser=command)
     return command
@@ -161,7 +161,9 @@ def _head(text: str) -> kzoo.Head:
     known = kzoo.Head.__dataclass_fields__
     unknown = [name for name in values if name not in known]
     if unknown:
-        raise argparse.ArgumentTypeError(f"a head has no {unknown[0]!r}; it has {', '.join(known)}, as in hidden=256")
+        raise argparse.ArgumentTypeError(
+            f"a head has no option {unknown[0]!r}. The options are: {', '.join(known)}. Example: hidden=256"
+        )
     try:
         return kzoo.Head(**values)
     except ValueError as error:
@@ -178,7 +180,9 @@ def _add_pretraining(every: Commands) -> None:
     pretraining.add_argument("--checkpoint-dir", metavar="DIR", help=text)
     text = "evaluate and write a checkpoint every N steps; default: a tenth of --steps"
     pretraining.add_argument("--eval-every", type=int, metavar="N", help=text)
-    pretraining.add_argument("--probe", metavar="DATA", help="small labelled data, to see whether it gets anywhere")
+    pretraining.add_argument(
+        "--probe", metavar="DATA", help="small labelled data on which linear probes measure progress"
+    )
     pretraining.add_argument("--steps", type=int, default=1_000)
     pretraining.add_argument("--batch-size", type=int, default=64)
     pretraining.add_argument("--weights", default="none", help="imagenet, none, or a path, to begin with")

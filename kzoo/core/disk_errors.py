@@ -13,7 +13,7 @@ from kzoo.core.leftovers import size_of
 
 FULL = {
     errno.ENOSPC: "Free some space, or choose another disk.",
-    errno.EDQUOT: "Free some of what is yours there, or choose another disk.",
+    errno.EDQUOT: "Delete some of your files there, or choose another disk.",
     errno.EFBIG: "Raise the limit of file sizes (ulimit -f), or choose another disk.",
 }
 REFUSED = {
@@ -29,14 +29,14 @@ REFUSED = {
 
 @contextlib.contextmanager
 def explaining(target: Path, aside: Path | None = None) -> Iterator[None]:
-    """Turns what the system refuses in the block into an `OSError` that says what could not be written, and what to do.
+    """Turns errors of writing into an `OSError` that says what could not be written, and what to do.
 
-    Libraries wrap what the system said. TensorFlow raises ``ResourceExhaustedError`` and h5py ``RuntimeError`` for a
-    full disk: such errors are known by the system's words in their text.
+    Libraries wrap errors of the system: for a full disk TensorFlow raises ``ResourceExhaustedError`` and h5py
+    ``RuntimeError``. Such errors are recognised by the system's message in their text.
 
     Args:
-        target: what is to be written.
-        aside: the directory that it is written to until it is whole.
+        target: the path to write.
+        aside: the temporary directory of the files that were written so far.
 
     Raises:
         OSError: of the same number and kind as the system's.
@@ -50,8 +50,8 @@ def explaining(target: Path, aside: Path | None = None) -> Iterator[None]:
         message = f"{target} could not be written: {os.strerror(code)}. {(FULL | REFUSED)[code]}"
         if aside is not None and code in FULL:
             message += f" {size_of(aside) / 1e6:,.1f} MB of it were written{_free(target)}."
-        # What stands at the target is not touched before all of the new is written.
-        explained = type(OSError(code, ""))(f"{message} What was there before is unchanged.")
+        # The target is not touched before the new content is complete.
+        explained = type(OSError(code, ""))(f"{message} The previous content is unchanged.")
         explained.errno = code
         raise explained from error
 
@@ -66,7 +66,7 @@ def _code_of(error: BaseException | None, target: Path) -> int | None:
 
 
 def _is_about(error: BaseException | None, target: Path) -> bool:
-    """Whether an error is about writing `target`, and not about something that was to be read for it."""
+    """Whether an error is about writing `target`, and not about reading another file."""
     name = getattr(error, "filename", None)
     if not isinstance(name, str):
         return False

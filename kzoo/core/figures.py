@@ -98,7 +98,7 @@ def panels(count: int, *, width: float, height: float, across: int) -> tuple[Fig
 def curves(history: Sequence[Mapping[str, float]]) -> Figure:
     """Loss and accuracy over the epochs of all phases. A linear probe has no epochs: it is a horizontal line.
 
-    With fewer than two epochs there is no curve, and the figure says the numbers in words.
+    With fewer than two epochs there is no curve, and the figure shows the numbers as text.
 
     Args:
         history: a dict of logs for each epoch; that of a probe has no ``loss``. A phase begins where ``epoch`` is 0.
@@ -154,7 +154,7 @@ def course(rows: Sequence[Mapping[str, float]], *, title: str) -> Figure:
     drawn = [name for name in names if len(points[name]) > 1]
     if not drawn:
         said = [f"{names[name]} {value:.3f} at step {step:,}" for name in names for step, value in points[name]]
-        return _words([f"{title}: {', '.join(said) or 'no step was looked at'}"])
+        return _words([f"{title}: {', '.join(said) or 'no step was evaluated'}"])
     figure, axes = panels(len(drawn), width=4.6, height=3.2, across=2)
     for axis, name in zip(axes, drawn, strict=True):
         axis.plot(*zip(*points[name], strict=True), color=BLUE, marker="o")
@@ -164,38 +164,38 @@ def course(rows: Sequence[Mapping[str, float]], *, title: str) -> Figure:
 
 
 @styled
-def grid(pictures: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | None = None) -> Figure:
+def grid(images: np.ndarray, titles: Sequence[str], *, axes: PictureAxes | None = None) -> Figure:
     """Images or spectrograms side by side.
 
     Args:
         images: (N, H, W, 3) or (N, H, W, 1), in 0..255.
         titles: one each; long ones are wrapped.
-        axes: what the axes mean; None: nothing, they are not drawn.
+        axes: labels and marks of the axes; None: axes are not drawn.
     """
     if axes is not None:
-        return _spectrograms(pictures, titles, axes)
-    figure, places = panels(max(len(pictures), 1), width=1.55, height=1.9, across=ACROSS)
+        return _spectrograms(images, titles, axes)
+    figure, places = panels(max(len(images), 1), width=1.55, height=1.9, across=ACROSS)
     for place in places:
         place.axis("off")
-    for place, picture, title in zip(places, pictures, titles, strict=False):
-        place.imshow(np.clip(picture, 0, 255).astype(np.uint8).squeeze(), cmap="gray", vmin=0, vmax=255)
+    for place, image, title in zip(places, images, titles, strict=False):
+        place.imshow(np.clip(image, 0, 255).astype(np.uint8).squeeze(), cmap="gray", vmin=0, vmax=255)
         place.set_title(_wrapped(title, 20), fontsize=9)
     return figure
 
 
-def _spectrograms(pictures: np.ndarray, titles: Sequence[str], axes: PictureAxes) -> Figure:
-    figure, places = panels(max(len(pictures), 1), width=3.1, height=2.3, across=3)
-    for place in places[len(pictures) :]:
+def _spectrograms(images: np.ndarray, titles: Sequence[str], axes: PictureAxes) -> Figure:
+    figure, places = panels(max(len(images), 1), width=3.1, height=2.3, across=3)
+    for place in places[len(images) :]:
         place.axis("off")
-    for number, (place, picture, title) in enumerate(zip(places, pictures, titles, strict=False)):
+    for number, (place, image, title) in enumerate(zip(places, images, titles, strict=False)):
         extent = (0, axes.width, 0, 1)
-        place.imshow(picture[..., 0], cmap="magma", vmin=0, vmax=255, aspect="auto", extent=extent)
+        place.imshow(image[..., 0], cmap="magma", vmin=0, vmax=255, aspect="auto", extent=extent)
         place.grid(False)
         place.set_title(_wrapped(title, 40), fontsize=9)
         place.set_yticks([at for at, _ in axes.ticks], [text for _, text in axes.ticks])
         if number % 3 == 0:
             place.set_ylabel(axes.y)
-        if number + 3 >= len(pictures):
+        if number + 3 >= len(images):
             place.set_xlabel(axes.x)
     return figure
 

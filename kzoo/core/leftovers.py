@@ -16,7 +16,7 @@ from pathlib import Path
 from kzoo.core.locks import MARK, mark, state_of
 
 IDLE = 86_400.0
-"""Seconds without a change after which what another machine was writing is taken for abandoned."""
+"""Seconds without a change after which the files of another machine count as abandoned."""
 
 _NAME = re.compile(rf"\.(?P<target>.+)\.(?P<kind>new|old)-(?:(?P<mark>{MARK})(?:-[^.]*)?|[^.]*)")
 
@@ -39,7 +39,7 @@ class SiblingFolder:
 
 
 def prefix(target: Path, kind: str) -> str:
-    """How the name of an aside of this process begins."""
+    """The beginning of the names of this process's temporary folders."""
     return f".{target.name}.{kind}-{mark()}-"
 
 
@@ -59,8 +59,8 @@ def find_asides(folder: Path, *, name: str | None = None) -> list[SiblingFolder]
 def sweep(folder: Path, *, name: str | None = None) -> int:
     """Removes, or puts back, what processes left behind that were killed while they wrote into a folder.
 
-    What a living process of this machine writes is left alone, and so is what another machine wrote to within a day.
-    Whoever calls this holds the lock of what it names.
+    Folders of a running process of this machine stay, and so do folders that another machine changed within a day. The
+    caller holds the lock of the targets.
 
     Args:
         folder: of the targets.
@@ -85,7 +85,7 @@ def size_of(directory: Path) -> int:
     """Bytes of the files below a directory."""
     found = 0
     for path in directory.rglob("*"):
-        # Another process may remove it meanwhile.
+        # Another process may remove it at the same time.
         with contextlib.suppress(OSError):
             found += path.lstat().st_size if path.is_file() else 0
     return found

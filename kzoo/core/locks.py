@@ -26,12 +26,12 @@ PATIENCE = 2.0
 """Seconds that a process waits for a lock before it says so."""
 
 MARK = r"[0-9a-f]{8}-\d+-\d+"
-"""What `mark` returns, as a regular expression."""
+"""Regular expression of the results of `mark`."""
 
 
 @contextlib.contextmanager
 def lock(target: str | Path, *, wait: bool = True) -> Iterator[None]:
-    """Held by the one process and thread that may write `target`.
+    """Locks `target` for one process and one thread, which alone may write it.
 
     The lock is a hidden file ``.NAME.lock`` beside the real target, so that other spellings, links and temporary
     folders lead to the same lock. It names its holder. It is removed when the lock is released; the file that a killed
@@ -48,10 +48,10 @@ def lock(target: str | Path, *, wait: bool = True) -> Iterator[None]:
     real = Path(os.path.realpath(target))
     real.parent.mkdir(parents=True, exist_ok=True)
     path = real.parent / f".{real.name}.lock"
-    # What everyone who can write the folder can open: a stale file of another user must not be in the way.
+    # Everyone who can write the folder can open the lock file, so another user's stale file is not in the way.
     held = FileLock(path, mode=0o666 & ~umask())
     _acquire(held, real, wait=wait)
-    # Where a file system has no flock, filelock turns to files whose content is its own.
+    # On file systems without flock, filelock uses soft locks and writes their content itself.
     ours = not isinstance(held, SoftFileLock)
     made = path.stat() if ours else None
     try:
@@ -65,7 +65,7 @@ def lock(target: str | Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def mark() -> str:
-    """This process, for the name of what it writes: the machine, the process id and the start of the process."""
+    """An identifier of this process for names of files: the machine, the process id and the start time."""
     return f"{_machine()}-{os.getpid()}-{_started(os.getpid())}"
 
 
@@ -80,12 +80,12 @@ def state_of(found: str) -> str:
         return "gone"
     except PermissionError:
         pass  # It is another user's.
-    # Another process may have the same number by now.
+    # Another process may have the same id by now.
     return "alive" if str(_started(int(process))) == started else "gone"
 
 
 def umask() -> int:
-    """The permissions that new files of this process do not get."""
+    """The permission bits that this process removes from new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -110,15 +110,15 @@ def _acquire(held: FileLock, real: Path, *, wait: bool) -> None:
 
 def _sign(path: Path) -> None:
     values = {"process": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
-    # On a full disk the lock holds all the same.
+    # The lock holds even where a full disk leaves no room for this.
     with contextlib.suppress(OSError):
         path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def _remove(path: Path, made: os.stat_result) -> None:
-    """Removes a lock file that is held. Who waits has it open, sees that it is gone, and opens the next one."""
+    """Removes the lock file while it is locked. A waiting process sees that its file is gone and opens the new one."""
     with contextlib.suppress(OSError):
-        # Somebody may have removed it already, and another process made its own.
+        # The file may be gone already, or belong to another process.
         if os.path.samestat(path.stat(), made):
             path.unlink()
 

@@ -31,7 +31,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RecursionError, NotImplement
 
 
 class DamagedError(ValueError):
-    """A directory's content is not what was written there."""
+    """The content of a directory is not what was written."""
 
 
 def sha256(path: str | Path) -> str:
@@ -58,19 +58,19 @@ def target_of(path: object, *, verb: str) -> Path:
 def atomic_directory(target: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """A directory that appears at `target` when the block ends well, and otherwise never.
 
-    What is written goes to a hidden directory beside the target, is flushed to the disk and renamed into place.
-    A target that is there already is replaced; between two renames it stands beside as ``.NAME.old-*``. What
-    killed processes left behind is swept by the next writer. Other writers of the target wait. Where the target is a
-    link, the link stays and what it leads to is replaced.
+    Files are written to a hidden directory beside the target, flushed to the disk and renamed into place. An existing
+    target is replaced; between two renames it is ``.NAME.old-*`` beside it. The next writer removes the leftovers of
+    killed processes. Other writers of the target wait. If the target is a link, the link stays and the directory that
+    it points to is replaced.
 
     Args:
         target: path of the directory; its parents are made.
-        durable: whether it has to survive a power failure too, for which the disk is waited for.
+        durable: wait for the disk, so that the directory survives a power failure.
 
     Raises:
-        NotADirectoryError: a file is there.
-        FileNotFoundError: a link is there that leads into a folder that does not exist.
-        OSError: the disk is full or refuses; what was there before is unchanged.
+        NotADirectoryError: the target is a file.
+        FileNotFoundError: the target is a link into a folder that does not exist.
+        OSError: the disk is full or cannot be written; the previous content is unchanged.
     """
     real = _real(Path(target))
     with contextlib.ExitStack() as stack:
@@ -90,7 +90,7 @@ def atomic_directory(target: str | Path, *, durable: bool = True) -> Iterator[Pa
 def recover(target: str | Path) -> None:
     """Puts back what a writer, killed between its two renames, had moved away from `target`."""
     real = Path(os.path.realpath(target))
-    # A reader may lack the right to write: nothing is locked where nothing is to be put back.
+    # A reader may have no permission to write, so lock only where there is something to restore.
     if not real.exists() and any(aside.kind == "old" for aside in find_asides(real.parent, name=real.name)):
         with lock(real):
             sweep(real.parent, name=real.name)
@@ -126,7 +126,9 @@ def verify_checksums(directory: str | Path, *, sums: str = CHECKSUMS) -> int:
     try:
         expected = _read_checksums(directory / sums)
     except (OSError, UnicodeDecodeError) as error:
-        raise DamagedError(f"{directory} has no readable {sums}: kzoo did not write it, or not to its end.") from error
+        raise DamagedError(
+            f"{directory} has no readable {sums}. kzoo did not write this directory, or did not finish it."
+        ) from error
     present = _files(directory, sums)
     changed = sorted(name for name in expected.keys() & present.keys() if sha256(present[name]) != expected[name])
     wrong = {
@@ -151,7 +153,7 @@ def _read_checksums(path: Path) -> dict[str, str]:
         digest, _, name = line.partition("  ")
         outside = name.startswith("/") or ".." in name.split("/")
         if not re.fullmatch("[0-9a-f]{64}", digest) or not name or outside or name in expected:
-            raise DamagedError(f"{path} is damaged: {line[:200]!r} is not a line of checksums of files beside it.")
+            raise DamagedError(f"{path} is damaged: {line[:200]!r} is not a valid line of checksums.")
         expected[name] = digest
     return expected
 
@@ -184,14 +186,14 @@ def _real(target: Path) -> Path:
     real = Path(os.path.realpath(target))
     if target.is_symlink() and not real.parent.is_dir():
         raise FileNotFoundError(
-            f"{target} is a link to {real}, whose folder does not exist: make it, or remove the link."
+            f"{target} is a link to {real}, whose folder does not exist. Create the folder or remove the link."
         )
     if real.is_symlink():
-        raise OSError(f"{target} is a link that leads back to itself: remove it.")
+        raise OSError(f"{target} is a link to itself. Remove it.")
     if real.exists() and not real.is_dir():
-        raise NotADirectoryError(f"{target} is a file, where a directory is to be written: choose another name.")
+        raise NotADirectoryError(f"{target} is a file, not a directory. Choose another name.")
     if Path.cwd().is_relative_to(real):
-        raise OSError(f"{target} is the folder in which this program runs: choose a folder in it or elsewhere.")
+        raise OSError(f"{target} contains the working directory of this process. Choose a subfolder or another folder.")
     return real
 
 

@@ -17,7 +17,7 @@ def is_quiet() -> bool:
 
 @contextlib.contextmanager
 def verbosity(verbose: object) -> Iterator[None]:
-    """Within it, 0 shows neither progress bars nor lines of the logger ``kzoo`` below an error; 1 shows them.
+    """Inside the context, 0 hides progress bars and messages of the logger ``kzoo`` below errors; 1 shows them.
 
     Args:
         verbose: 0 or 1, also as a bool.

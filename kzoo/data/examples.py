@@ -23,7 +23,7 @@ SPLIT_NAMES = {
 """Names that splits go by, and their own."""
 
 WARNING = "WARNING"
-"""How a note begins that comes before all others, wherever results are shown."""
+"""Beginning of notes that come first wherever results are shown."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Examples:
         columns: ``"image"`` holds paths (str) and encoded images (bytes) in an object array (N,), or pixels in an
             array (N, H, W, C), uint8 or float in 0..255; ``"text"`` holds strings in an object array (N,).
         targets: as they came: a list of N labels; encoded: int64 (N,), or float32 (N, outputs).
-        names: what each example is called in messages, a path or a row.
+        names: name of each example in messages, a path or a row.
         digests: SHA-256 of each one's content, once it is checked.
-        groups: what each one belongs to, or none.
-        stamps: what `kzoo.data.file_column.stamp` said of each file when it was checked; empty: not known.
+        groups: group of each example, or none.
+        stamps: results of `kzoo.data.file_column.stamp` for each file when it was checked; empty: not known.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -72,7 +72,7 @@ class RawData:
         splits: ``{"all": ...}`` where the source knows no splits, else some of train, validation and test.
         labels: names of the classes where the source knows them.
         notes: what a reader should be told.
-        set_aside: name and reason of what could not even be listed.
+        set_aside: name and reason of what could not be listed.
     """
 
     splits: Mapping[str, Examples]
@@ -137,8 +137,8 @@ class Splits:
     """Checked examples in three disjoint parts.
 
     Args:
-        train: what weights are fitted on.
-        validation: what choices are made on.
+        train: examples to fit weights on.
+        validation: examples to select models on.
         test: not used for training or selection.
         labels: names of the outputs, in order.
         audit: what was set aside, and notes.

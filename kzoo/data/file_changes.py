@@ -14,23 +14,23 @@ from kzoo.data.file_column import stamp
 from kzoo.data.modalities import MODALITIES
 
 RECENT = 2 * 10**9
-"""Nanoseconds. A file that was written so shortly before it was checked may be written again within the resolution of
-its times, of which some file systems have whole seconds: it is hashed again."""
+"""Nanoseconds. Some file systems store times in whole seconds, so a file that was written this shortly before its check
+may change without a new time. Such files are hashed again."""
 
 
 class ChangedError(ValueError):
-    """A file is not what it was when it was checked."""
+    """A file changed after it was checked."""
 
 
 def verify(examples: Examples, indices: Iterable[int] | None = None) -> None:
-    """Looks whether the files of checked examples are what they were: by size, times and inode, else by content.
+    """Checks that the files of checked examples are unchanged: by size, times and inode, else by content.
 
     Args:
         examples: checked ones, with digests.
-        indices: of those to look at, None for all.
+        indices: of the examples to check; None for all.
 
     Raises:
-        ChangedError: some changed, or are gone.
+        ChangedError: files changed or are missing.
     """
     ((name, column),) = examples.columns.items()
     if not MODALITIES[name].are_files or column.dtype != object:
@@ -53,8 +53,8 @@ def verify(examples: Examples, indices: Iterable[int] | None = None) -> None:
     if found:
         more = f", and {len(found) - 3} more" if len(found) > 3 else ""
         raise ChangedError(
-            f"{'; '.join(found[:3])}{more}: the data changed after kzoo checked it. Nothing that was computed from it "
-            "is kept. Run again when the files are complete."
+            f"{'; '.join(found[:3])}{more}: the data changed after kzoo checked it. Results computed from it were "
+            "not kept. Run again when the files are complete."
         )
 
 
@@ -63,7 +63,7 @@ def reading(examples: Examples) -> Iterator[None]:
     """While the files of checked examples are read.
 
     Raises:
-        ChangedError: some changed, or are gone.
+        ChangedError: files changed or are missing.
     """
     try:
         yield

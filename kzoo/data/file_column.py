@@ -28,10 +28,10 @@ def collect_files(
     """Paths and encoded files as a column, an object array (N,) of strings and bytes; empty bytes for what is missing.
 
     Args:
-        values: what a user has.
-        root: what paths are relative to.
-        wanted: what a value must be, for a message.
-        encode: from a value of another kind to an encoded file, or None for one that is of no use.
+        values: paths, encoded files, or other values for `encode`.
+        root: folder of relative paths.
+        wanted: the first sentence of the error message, which says what a value must be.
+        encode: from another value to an encoded file, or None where it cannot be encoded.
 
     Raises:
         TypeError: a value is neither.
@@ -56,9 +56,9 @@ def refuse_missing_files(column: np.ndarray, values: Collection[object], *, root
 
     Args:
         column: of `collect_files`.
-        values: what it was made of; None for each that is no path.
-        root: what paths are relative to.
-        source: what to call the column in the message.
+        values: those that the user gave; None for each that is not a path.
+        root: folder of relative paths.
+        source: name of the column in the message.
 
     Raises:
         FileNotFoundError: no path exists.
@@ -70,7 +70,7 @@ def refuse_missing_files(column: np.ndarray, values: Collection[object], *, root
     if paths and not any(os.path.exists(path) for _, path in paths):
         value, path = paths[0]
         raise FileNotFoundError(
-            f"No file of {source} exists. The first, {str(value)!r}, was looked for at {path}: paths are relative to "
+            f"No file of {source} exists. The first, {str(value)!r}, was expected at {path}. Paths are relative to "
             f"{root.absolute()}."
         )
 

@@ -17,7 +17,7 @@ FOLDS = 20
 """Most parts of equal size that groups are dealt to."""
 
 NEARLY_ALL = 0.75
-"""From this share of the remaining groups on, a part takes all of them, where none has to be left."""
+"""A part that wants this share of the remaining groups or more takes all of them, where none has to be left."""
 
 
 def find_groups(
@@ -26,9 +26,9 @@ def find_groups(
     """The group of each example, or none where none are wanted.
 
     Args:
-        wanted: says how: the name of a column, a function of a file's path, or one group an example.
+        wanted: its `groups` is the name of a column, a function of a file's path, or one group for each example.
         columns: of the source, by name.
-        paths: of the examples' files, or what else they are.
+        paths: of the examples' files, or other values for examples without files.
         source: what to call the source in messages.
 
     Returns:
@@ -51,7 +51,9 @@ def find_groups(
     else:
         found = list(groups)
         if len(found) != len(paths):
-            raise ValueError(f"groups has {len(found)} values for the {len(paths)} examples of {source}.")
+            raise ValueError(
+                f"groups has {len(found)} values. {source} has {len(paths)} examples. Give one value for each example."
+            )
     return [_name(group) for group in found]
 
 
@@ -84,7 +86,7 @@ def of_paths(function: Callable[[Path], object], paths: Iterable[object], *, wha
         try:
             found.append(function(Path(path)))
         except Exception as error:
-            error.add_note(f"while asking {what} of {path}")
+            error.add_note(f"while calling the {what} function with {path}")
             raise
     return found
 
@@ -115,8 +117,9 @@ def deal(
         if not isinstance(which, float | int):
             missing = sorted(set(which) - set(groups))
             if missing:
+                known = _some(sorted(set(groups)))
                 raise ValueError(
-                    f"{part}={list(which)}: there is no group {missing[0]!r}. Groups: {_some(sorted(set(groups)))}."
+                    f"{part}={list(which)} names an unknown group {missing[0]!r}. The groups are: {known}."
                 )
             parts[part] = np.flatnonzero(left & np.isin(names, list(which)))
             left[parts[part]] = False
@@ -137,12 +140,15 @@ def deal(
 def _fold(strata: np.ndarray, groups: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     count = len(set(groups))
     if count < 2:
-        raise ValueError(f"There are too few groups to split: {_some(sorted(set(groups)))} for what is left.")
-    # Not more folds than members of the largest class, which it refuses.
+        raise ValueError(
+            f"There are too few groups to split: one split still needs examples, and the remaining groups are: "
+            f"{_some(sorted(set(groups))) or 'none'}."
+        )
+    # The splitter refuses more folds than the largest class has members.
     folds = max(2, min(FOLDS, count, int(np.bincount(strata - strata.min()).max())))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(1 << 31)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes with few members
+        warnings.simplefilter("ignore")  # about classes with few members
         found = [held for _, held in splitter.split(strata, strata, groups)]
     take = min(max(round(share * len(found)), 1), len(found) - 1)
     return np.sort(np.concatenate(found[:take]))

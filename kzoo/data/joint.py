@@ -22,8 +22,8 @@ class MemberInput:
     """The part of the joint input that one backbone takes.
 
     Args:
-        span: from which number of an example to which; None: all of it.
-        scaling: one of `kzoo.specs.card.SCALINGS`, of what is not scaled yet.
+        span: first and last position of its part of an example; None: all of it.
+        scaling: one of `kzoo.specs.card.SCALINGS`; inputs are not scaled before it.
     """
 
     span: tuple[int, int] | None = None
@@ -95,10 +95,10 @@ def restore_texts(values: object) -> TextPreprocessor | JointTextPreprocessor:
 
 
 def join(preprocessors: Sequence[Preprocessor]) -> tuple[Preprocessor, list[MemberInput]]:
-    """One preprocessor for all, and what each backbone takes of what it gives.
+    """One preprocessor for all, and the part of its results that each backbone takes.
 
     Raises:
-        ValueError: images or recordings are brought to different forms.
+        ValueError: the preprocessors of images or recordings differ.
     """
     first = preprocessors[0]
     if all(each == first for each in preprocessors):
@@ -112,7 +112,7 @@ def join(preprocessors: Sequence[Preprocessor]) -> tuple[Preprocessor, list[Memb
     if all(each == plain[0] for each in plain):
         return plain[0], [MemberInput(scaling=scaling) for scaling in scalings]
     forms = "; ".join(dict.fromkeys(map(str, preprocessors)))
-    raise ValueError(f"All must take the same input: {forms}. Give each the same size= and resize=.")
+    raise ValueError(f"All backbones must take the same input. Got {forms}. Give each the same size= and resize=.")
 
 
 def scaled(share: MemberInput, inputs: Tensor, *, prefix: str) -> Tensor:

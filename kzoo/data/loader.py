@@ -23,9 +23,9 @@ Traced = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Loader:
-    """Reads columns as `batches` does, bit for bit, and says what cannot be read.
+    """Reads columns exactly as `batches` does, and gives the reasons for examples that cannot be read.
 
-    A pipeline of tf.data is built anew for each column, which takes a second; this one keeps what it has traced.
+    A tf.data pipeline takes a second to build for each column. This class keeps its traced functions.
 
     Args:
         preprocessor: the backbone's.
@@ -82,7 +82,7 @@ class Loader:
         return self._fit_batch(batch), dict(checked.reasons)
 
     def _fit_batch(self, batch: Tensor) -> Tensor:
-        """What `fit` makes of a batch, by one graph for all batch sizes."""
+        """The result of `fit` for a batch, by one graph for all batch sizes."""
         spec = tf.TensorSpec((None, *batch.shape[1:]), batch.dtype)
         if spec not in self._fits:
             self._fits[spec] = _traced(self.preprocessor.fit, spec)

@@ -46,7 +46,7 @@ AUDIO_NAMES = ("audio", "path", "file", "filename", "filepath", "file_name", "fi
 
 @dataclass(frozen=True)
 class SourceQuery:
-    """The columns to look for in a source.
+    """The columns that a source has to find.
 
     Args:
         modality: of the inputs.
@@ -175,12 +175,12 @@ def register_modality(name: str, **parts: Any) -> Modality:
         >>> register_modality("image")
         Traceback (most recent call last):
         ...
-        ValueError: A modality named 'image' is registered already: choose another name.
+        ValueError: A modality named 'image' is registered already. Choose another name.
     """
     if name in MODALITIES:
-        raise ValueError(f"A modality named {name!r} is registered already: choose another name.")
+        raise ValueError(f"A modality named {name!r} is registered already. Choose another name.")
     if not isinstance(name, str) or not name.isidentifier() or name in {each.name for each in dataclasses.fields(Task)}:
-        raise ValueError(f"The name of a modality must be an identifier that is no argument of a task. Got {name!r}.")
+        raise ValueError(f"The name of a modality must be an identifier and not an argument of a task. Got {name!r}.")
     for part in parts:
         if part not in (*_SPEC, *_PARTS):
             near = difflib.get_close_matches(part, (*_SPEC, *_PARTS), n=1)
@@ -188,7 +188,9 @@ def register_modality(name: str, **parts: Any) -> Modality:
             raise TypeError(f"A modality has no part {part!r}. {hint}")
     for pair in (("fit", "restore"), ("serve", "sample")):
         if len(missing := [part for part in pair if part not in parts]) == 1:
-            raise ValueError(f"{pair[0]}= and {pair[1]}= of a modality belong together: pass {missing[0]}= too.")
+            raise ValueError(
+                f"{pair[0]}= and {pair[1]}= of a modality must be given together. {missing[0]}= is missing."
+            )
     spec = ModalitySpec(name=name, **{"unit": "numbers", **{part: parts[part] for part in _SPEC if part in parts}})
     given = {part: value for part, value in parts.items() if part in _PARTS}
     made = Modality(**{**_of_arrays(spec, given), **given})
@@ -240,7 +242,7 @@ def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) ->
         nouns = " and ".join(f"{each.noun}s" for each in named)
         wanted = [each for each in MODALITIES.values() if card.modality in each.feeds]
         takes = " or ".join(f"{each.noun}s ({each.name}=)" for each in wanted)
-        raise ValueError(f"{card.name!r} takes {takes}; the task has {nouns}.")
+        raise ValueError(f"{card.name!r} needs {takes}. The task has {nouns}.")
     return named[0]
 
 

@@ -27,8 +27,8 @@ class OwnAugmentation:
     Args:
         function: a Keras layer, or a callable from one example to one.
         name: what it is called.
-        key: what cached activations know it by. Of a layer of Keras's own it follows from its config; of anything else
-            it is new in each run, so that what was computed with it is not found again.
+        key: identifier for cached activations. For layers of Keras it is a hash of the config; for others it is new in
+            each run, so that cached activations are not reused.
     """
 
     function: Callable[..., Any]
@@ -65,7 +65,7 @@ def with_own_augmentation(options: TrainingOptions) -> TrainingOptions:
     """The same options, their augmentation a checked name, an `OwnAugmentation`, or None."""
     if options.augmentation is None or isinstance(options.augmentation, str | OwnAugmentation):
         if options.augmentation == OWN:
-            raise ValueError("augmentation='own' is no augmentation: pass a Keras layer, or a callable on one example.")
+            raise ValueError("augmentation='own' is not allowed. Pass a Keras layer, or a callable on one example.")
         check_augmentation(options.augmentation if isinstance(options.augmentation, str) else None)
         return options
     return dataclasses.replace(options, augmentation=own_augmentation(options.augmentation))
@@ -94,7 +94,7 @@ def check_own(own: OwnAugmentation, modality: Modality, column: np.ndarray, prep
     """Tries an augmentation on the first example.
 
     Raises:
-        ValueError: it fails, or gives another shape, or numbers that are not finite.
+        ValueError: it fails, changes the shape, or returns numbers that are not finite.
     """
     reader = modality.reader(column[:1], preprocessor, own=own)
     index = tf.constant(0, tf.int64)
@@ -109,13 +109,13 @@ def check_own(own: OwnAugmentation, modality: Modality, column: np.ndarray, prep
         ) from error
     if found.shape != plain.shape or not np.isfinite(found.numpy()).all():
         raise ValueError(
-            f"The augmentation {own.name!r} must give finite numbers, and the shape that it was given. One "
-            f"{modality.noun} of {tuple(plain.shape[1:])} became {tuple(found.shape[1:])}."
+            f"The augmentation {own.name!r} must return finite numbers of the same shape. "
+            f"It turned one {modality.noun} of shape {tuple(plain.shape[1:])} into {tuple(found.shape[1:])}."
         )
 
 
 def _key_of(function: object) -> str:
-    """A hash of the config of a layer of Keras's own; else a number that nothing else has."""
+    """A hash of the config for layers of Keras; a unique number for anything else."""
     if isinstance(function, keras.layers.Layer) and type(function).__module__.startswith("keras."):
         config = {key: value for key, value in function.get_config().items() if key != "name"}
         try:

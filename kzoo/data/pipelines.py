@@ -11,7 +11,7 @@ PARALLEL = os.cpu_count() or 1
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset without tf.data's own tuning, whose thread the end of an iteration waits for (TensorFlow 2.21)."""
+    """The dataset without autotuning, which makes the end of each iteration wait for a thread (TensorFlow 2.21)."""
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)

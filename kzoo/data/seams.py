@@ -24,9 +24,8 @@ Opener: TypeAlias = Callable[[str | bytes], tuple[bytes, str | None]]
 class Preprocessor(Protocol):
     """Raw input to the backbone's input: a frozen dataclass of plain values, the same in training and in serving.
 
-    It is deterministic, and made of TensorFlow operations and Keras layers alone. What `fit` gives is what is augmented
-    and cached; `scale` is part of the exported network. ``str()`` of it is what a reader is told, as "texts of 64
-    tokens".
+    It is deterministic and uses only TensorFlow operations and Keras layers. The results of `fit` are augmented and
+    cached; `scale` is part of the exported network. ``str()`` of it describes the input, as in "texts of 64 tokens".
     """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -38,25 +37,25 @@ class Preprocessor(Protocol):
 
     @property
     def size(self) -> int:
-        """Of the input, in the unit of `kzoo.BackboneSpec.size`."""
+        """Size of the input, in the unit of `kzoo.BackboneSpec.size`."""
         ...
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of what the network takes, without the batch."""
+        """Shape of the network's input, without the batch."""
         ...
 
     @property
     def fitted(self) -> tf.TensorSpec:
-        """Shape, without the batch, and dtype of what `fit` gives."""
+        """Shape, without the batch, and dtype of the results of `fit`."""
         ...
 
     def fit(self, examples: Tensor, /) -> Tensor:
-        """A batch of checked examples, (B, ...), to the form that `fitted` says, (B, *fitted.shape)."""
+        """Preprocesses a batch of checked examples, (B, ...), to (B, *fitted.shape)."""
         ...
 
     def scale(self, fitted: Tensor, /) -> Tensor:
-        """What `fit` gave, (B, *fitted.shape), as the network takes it, (B, *shape); tensors or Keras tensors."""
+        """Scales results of `fit`, (B, *fitted.shape), to the network's input, (B, *shape). Takes Keras tensors too."""
         ...
 
     def raw(self) -> tuple[Tensor, Tensor]:
@@ -96,7 +95,7 @@ class Reader(Protocol):
         ...
 
     def key(self, augmentation: str, /) -> dict[str, object]:
-        """What a view of an example follows from, besides its content and number, as plain values."""
+        """Everything besides content and number that a view of an example depends on, as plain values."""
         ...
 
     def picture(self, index: int, augmentation: str, /) -> np.ndarray:
@@ -109,13 +108,13 @@ class ServedInput:
     """How an exported model takes its input.
 
     Args:
-        batch: what ``serving_default`` and ``features`` take: a named spec, as of strings (None,).
-        read: from such a batch (B, ...) to what `Preprocessor.fit` gives of the good examples, and for each example an
-            empty string, or why it has no answer, string (B,).
-        read_one: instead of `read`, for encoded files, which are then read so that a bad one does not stop the others:
-            from one (scalar string) to what `fit` gives of it and an empty string, or the reason; or it raises.
-        tensors: other signatures, by name: the named spec of a batch, and what takes it to what `fit` gives.
-        described: a line of Markdown a signature, for the model card.
+        batch: input spec, with a name, of ``serving_default`` and ``features``, such as strings (None,).
+        read: from such a batch (B, ...) to the results of `Preprocessor.fit` for the good examples, and for each
+            example an empty string or the reason why it has no output, string (B,).
+        read_one: replaces `read` for encoded files, so that a bad file does not affect the others: from one file
+            (scalar string) to the result of `fit` and an empty string, or a reason. It may raise.
+        tensors: other signatures, by name: the named spec of a batch, and the function that preprocesses it.
+        described: a line of Markdown for each signature, for the model card.
     """
 
     batch: tf.TensorSpec
@@ -126,7 +125,7 @@ class ServedInput:
 
 
 def _not_files(path: Path) -> NoReturn:
-    raise TypeError(f"{path} cannot be read: this modality has no files.")
+    raise TypeError(f"{path} cannot be read. This modality has no files.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,34 +133,33 @@ class Modality:
     """A kind of input: how it is read, checked, augmented, brought to a backbone's input, and served.
 
     Args:
-        spec: what cards know of it.
-        noun: what one is called in messages.
-        usual: names that a column of it usually has.
+        spec: the properties that cards need.
+        noun: name of one example in messages.
+        usual: usual names of its column.
         suffixes: of its files.
-        collect: values as a user has them, and the ``root`` of their paths, as a column.
-        ask: whatever a user asks about, as a column and names.
-        check: opens all of a column once.
-        fit: from a card and the training column, with what the user wants, to a preprocessor and notes for a reader.
-        restore: what `fit` gave, of its fields as plain values, each of which it checks.
+        collect: from values of a user, and the ``root`` of their paths, to a column.
+        ask: from the inputs of `kzoo.Adapted.predict` to a column and names.
+        check: opens each example of a column once.
+        fit: from a card, the training column and options of the user to a preprocessor and notes for a reader.
+        restore: from the fields of a preprocessor as plain values, which it checks, to the preprocessor.
         reader: from a column and a preprocessor to its `Reader`; see `kzoo.data.image.reader.ImageReader`.
         feeds: modalities of the backbones that take it.
         shape: from a card of this modality, a size and a number of channels to the backbone's input, without the batch.
         serve: from a preprocessor to how an exported model takes its input.
-        sample: from a preprocessor and examples to what each signature is asked, and the same as `Adapted.predict` is
-            asked it.
+        sample: from a preprocessor and examples to the inputs of each signature, and the same inputs for
+            `kzoo.Adapted.predict`.
         open: from a file's path to a value that `collect` takes.
         open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
             None where inputs are not encoded.
-        wide: whether one is a row of a table: all of its columns, but for those of targets and groups.
+        wide: whether an example is a whole row of a table, without the columns of targets and groups.
         presets: whether its reader knows the augmentations ``"light"``, ``"medium"`` and ``"strong"``.
         thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
         looks: whether a value in memory looks like one.
         lines: whether a line of a text file is one.
         mixes: whether an augmentation may mix two examples.
-        scripts: from the values of a column to the share of each script that they are written in; None where a card's
-            scripts say nothing of it.
-        views_augmentation: what an objective that compares views draws them with, and no other draws any; None: what
-            the objective asks for.
+        scripts: from the values of a column to the share of each script; None where the scripts of cards do not apply.
+        views_augmentation: augmentation for objectives that compare views; others get none. None: the augmentation
+            that the objective asks for.
     """
 
     spec: ModalitySpec
@@ -191,16 +189,16 @@ class Modality:
 
     @property
     def name(self) -> str:
-        """Of its column in `kzoo.data.examples.Examples`, and of the argument of a task that names its source."""
+        """Name of its column in `kzoo.data.examples.Examples`, and of the task's argument for that column."""
         return self.spec.name
 
     @property
     def are_files(self) -> bool:
-        """Whether a string in its column is a path, and not the text itself."""
+        """Whether a string in its column is a path instead of a text."""
         return self.open is open_file
 
     def pretraining_augmentation(self, wanted: str, views: int) -> str:
-        """What an objective augments with that wants an augmentation and a number of views."""
+        """The augmentation for an objective that asks for `wanted` and a number of views."""
         if not self.presets:
             return "none"
         if self.views_augmentation is None:

@@ -51,7 +51,7 @@ def version_key(
     """Everything besides content and number that a view of an example depends on, as plain values.
 
     Args:
-        preprocessor: a dataclass; with a vocabulary in it, it is large, so its hash is given.
+        preprocessor: a dataclass. Only its hash is kept, because a vocabulary makes it large.
         preset: of the augmentation, a dataclass; None where nothing is drawn.
         seed: of the run.
         own: key of an augmentation of the user's, or None.
@@ -62,5 +62,5 @@ def version_key(
         "preset": dataclasses.asdict(preset) if preset else None,
         "seed": seed if preset or own else None,
     }
-    # Without one the key is what it always was: what an older kzoo computed is found again.
+    # Without an own augmentation the key is unchanged, so activations of an older kzoo are found.
     return {**values, "own": own} if own else values

@@ -20,10 +20,10 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 NEEDED = ("test", "validation", "train")
 
 NO_SPLIT = {
-    "validation": "No validation split (validation=0): each phase runs all of its epochs; the last weights are kept",
-    "test": "No test split (test=0): no score is measured on unseen data",
+    "validation": "No validation split (validation=0): each phase runs all epochs, and the last weights are kept",
+    "test": "No test split (test=0): scores on unseen data are not measured",
 }
-"""What a reader is told where nothing is held out."""
+"""Notes for splits that the task does not ask for."""
 
 
 def read(
@@ -63,7 +63,7 @@ def read(
     parts = divide(splits, task=task, seen=seen or Seen(), ledger=ledger)
     aside += ledger.overlaps
     if aside and task.strict:
-        raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
+        raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
     waived = [name for name in NO_SPLIT if name not in splits and not task.holds_out(name)]
     notes += [NO_SPLIT[name] for name in waived]
@@ -71,7 +71,7 @@ def read(
     _refuse_empty(wanted, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
     warnings = _missing(parts, labels, task)
     if warnings and task.strict:
-        raise ValueError(f"strict=True, and classes cannot be learned. {warnings[0]}")
+        raise ValueError(f"strict=True refuses classes without training examples. {warnings[0]}")
     notes = [*warnings, *notes]
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
 
@@ -88,7 +88,9 @@ def exclude(splits: Splits, seen: Seen) -> Splits:
     }
     for part, examples in parts.items():
         if not len(examples) and len(getattr(splits, part)):
-            raise ValueError(f"The start weights have seen all of the {part} split: pass other data.\n{Audit(exposed)}")
+            raise ValueError(
+                f"The start weights have seen all examples of the {part} split. Pass other data.\n{Audit(exposed)}"
+            )
     return replace(splits, **parts, audit=Audit([*splits.audit.set_aside, *exposed], splits.audit.notes))
 
 
@@ -115,13 +117,17 @@ def read_labelled(
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
     parts = [clean(examples) for examples in raw.splits.values()]
     if aside and task.strict:
-        raise ValueError(f"strict=True, and {len(aside)} examples are not clean:\n{Audit(aside)}")
+        raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
     fresh = [part.take(np.flatnonzero((seen or Seen()).sides(part.digests) == NEW)) for part in parts]
     left = sum(map(len, parts)) - sum(map(len, fresh))
-    notes += [f"{left} {clean.modality.noun}s left out: the model was trained or selected on them"] if left else []
+    notes += (
+        [f"{left} {clean.modality.noun}s are left out, because the model was trained or selected on them"]
+        if left
+        else []
+    )
     audit = Audit(aside, notes)
     if not any(map(len, fresh)):
-        raise ValueError(f"No example is left to evaluate on.\n{audit}")
+        raise ValueError(f"No examples are left for the evaluation.\n{audit}")
     return _join([part for part in fresh if len(part)]), audit
 
 
@@ -178,15 +184,17 @@ def _contradictions(
 
 
 def _refuse_empty(parts: Mapping[str, Examples], audit: Audit, task: Task, *, exposed: bool) -> None:
-    advice = "give more data, or another share of it"
+    advice = "Pass more data, or change the sizes of the splits"
     if exposed:
-        # Pretraining on a task leaves its validation and test splits out.
-        advice = "bring examples that the start weights have not seen, or pretrain with a task instead of a folder"
+        # Pretraining on a task does not use its validation and test splits.
+        advice = "Pass examples that the start weights have not seen, or pretrain with a task instead of a folder"
     for name, examples in parts.items():
         if not len(examples):
-            raise ValueError(f"The {name} split is empty: {advice}.\n{audit}".rstrip())
+            raise ValueError(f"The {name} split is empty. {advice}.\n{audit}".rstrip())
     if get_task_kind(task.kind).exclusive and len(np.unique(parts["train"].targets)) < 2:
-        raise ValueError(f"Only one class is left in the training data after the checks.\n{audit}")
+        raise ValueError(
+            f"The training data must have two classes or more. Only one is left after the checks.\n{audit}"
+        )
 
 
 def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
@@ -201,6 +209,6 @@ def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -
     held = int(counts["validation"][missing].sum() + counts["test"][missing].sum())
     which = ", ".join(labels[index] for index in missing.tolist())
     return [
-        f"{WARNING}: no training example has the label {which}: the model can never predict it. "
-        f"{held} validation and test examples have it, and count as mistakes"
+        f"{WARNING}: no training example has the label {which}, so the model cannot predict it. "
+        f"{held} validation and test examples have it and count as errors"
     ]

@@ -17,10 +17,10 @@ BINS = 10
 """Most bins of equal size by which the targets of a regression are stratified; each has 20 examples or more."""
 
 PARTS = ("test", "validation")
-"""What is held out, in the order in which it is dealt."""
+"""The splits that are held out, in the order in which they are filled."""
 
 SLACK = 0.25
-"""A part that lacks less than this of its share, because groups have their side already, takes no further group."""
+"""A split that misses less than this fraction of its share gets no further group."""
 
 
 @dataclass
@@ -67,7 +67,7 @@ def divide(splits: Mapping[str, Examples], *, task: Task, seen: Seen, ledger: Sp
     sizes = {part: getattr(task, part) for part in PARTS if part not in splits and task.holds_out(part)}
     refuse_all_held_out(sizes, len(pool))
     if pool.groups:
-        # Groups are dealt by shares, as near as whole groups allow.
+        # Groups are assigned by shares, as exactly as whole groups allow.
         shares = {part: size / len(pool) if is_count(size) else size for part, size in sizes.items()}
         parts = _divide_groups(pool, shares, rng, seen, ledger)
     else:
@@ -75,10 +75,10 @@ def divide(splits: Mapping[str, Examples], *, task: Task, seen: Seen, ledger: Sp
         parts = {part: pool.take(indices) for part, indices in rows.items()}
         copies = len(pool) - len(set(pool.digests))
         if copies:
-            ledger.notes.append(f"{copies} copies of others: each stays in the split of its original")
+            ledger.notes.append(f"{copies} duplicates: each is in the same split as its original")
     for part, size in sizes.items():
         if is_count(size) and len(parts[part]) != size:
-            why = "copies, groups and examples that the start weights have seen are not divided freely"
+            why = "duplicates, groups and examples that the start weights have seen are kept together"
             ledger.notes.append(f"{part} has {len(parts[part])} examples, not {size}: {why}")
     _say(pool, parts, seen, ledger)
     return {part: pool.take([]) for part in PARTS} | given | parts
@@ -113,7 +113,7 @@ def _say(pool: Examples, parts: Mapping[str, Examples], seen: Seen, ledger: Spli
     }
     if any(counts.values()):
         what = ", ".join(f"{how} {count}" for how, count in counts.items() if count)
-        ledger.notes.append(f"The start weights were {what} of these examples: none of them is in test")
+        ledger.notes.append(f"The start weights were {what} of these examples. None of them is in test")
     if "validation" in parts:
         exposed = int((seen.sides(parts["validation"].digests) == UNLABELLED).sum())
         if exposed:
@@ -137,7 +137,7 @@ def _divide_groups(
     wanted = dict(shares)
     for part, share in shares.items():
         if fixed and isinstance(share, float | int):
-            # Shares are of all examples, of which some have their side already.
+            # Shares are of all examples, and some are assigned already.
             missing = share * len(pool) - (placed == part).sum()
             wanted[part] = missing / max(len(free), 1) if missing > SLACK * share * len(pool) else 0
     dealt = deal(_strata(pool.targets)[free], groups[free].tolist(), wanted, rng, spare=not fixed)
@@ -200,7 +200,7 @@ def _stratify(
             parts[part] += contents[place]
         single += bool(sizes) and len(contents) == 1
     if single:
-        ledger.notes.append(f"{single} classes have one member only: it is used for training and they cannot be tested")
+        ledger.notes.append(f"{single} classes have only one example, which is used for training: no test for them")
     return {part: np.sort(np.asarray(indices, np.int64)) for part, indices in parts.items()}
 
 

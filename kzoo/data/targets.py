@@ -29,8 +29,8 @@ def encode(targets: Sequence[object], *, labels: Sequence[str], task: Task, posi
         targets: as they came.
         labels: names of the outputs.
         task: what is to be learned.
-        positions: integers are positions in `labels`, which the task or the source named. False: `labels` were made
-            from such integers, which are names themselves.
+        positions: True: integers are positions in `labels`, which the task or the source gave. False: integers are
+            names, and `labels` were made from them.
     """
     return get_task_kind(task.kind).encode(targets, labels, task, positions)
 
@@ -38,7 +38,7 @@ def encode(targets: Sequence[object], *, labels: Sequence[str], task: Task, posi
 def weigh_classes(
     class_weight: str | Mapping[Any, float] | None, targets: np.ndarray, *, labels: Sequence[str]
 ) -> np.ndarray | None:
-    """Weight of each output, float32, or None where all weigh the same.
+    """Weight of each output, float32, or None for equal weights.
 
     Args:
         class_weight: ``"balanced"`` (inverse frequency, as scikit-learn's), a dict from label to weight, or None. An
@@ -48,12 +48,12 @@ def weigh_classes(
         labels: names of the classes.
 
     Raises:
-        ValueError: the task has no classes, the dict names others, or a weight is none.
+        ValueError: the task has no classes, the dict names unknown labels, or a weight is not valid.
     """
     if class_weight is None:
         return None
     if targets.ndim != 1:
-        raise ValueError("class_weight is for a Classification: other targets have no classes that exclude each other.")
+        raise ValueError("class_weight needs a Classification. Other tasks have no exclusive classes.")
     if class_weight == "balanced":
         counts = np.bincount(targets, minlength=len(labels))
         return (len(targets) / (len(labels) * np.maximum(counts, 1))).astype(np.float32)
@@ -69,11 +69,11 @@ def weigh_classes(
             raise ValueError(f"class_weight names the label {labels[place]!r} twice: {dict(class_weight)!r}.")
         value = numbers_of(weight)
         if len(value) != 1 or value[0] < 0:
-            raise ValueError(f"class_weight must be finite numbers, 0 or more. Got {weight!r} for {key!r}.")
+            raise ValueError(f"class_weight must have finite numbers in [0, inf). Got {weight!r} for {key!r}.")
         given[place] = value[0]
     weights = np.asarray([given.get(place, 1.0) for place in range(len(labels))], np.float32)
     if not weights.any():
-        raise ValueError("class_weight is 0 for every label: there is nothing to learn.")
+        raise ValueError("class_weight must be above 0 for at least one label. All are 0.")
     return weights
 
 

@@ -94,7 +94,7 @@ class Evaluation:
         A notebook shows a small image before each row, where examples are images.
         """
         if not get_task_kind(self.kind).exclusive:
-            raise ValueError(f"worst() is for a Classification. This is a {self.kind}.")
+            raise ValueError(f"worst() needs a classification. This evaluation is of the kind {self.kind!r}.")
         best, surest = self.outputs.argmax(axis=1), self.outputs.max(axis=1)
         wrong = np.flatnonzero(best != self.truth)
         order = wrong[np.argsort(-surest[wrong], kind="stable")][:most]
@@ -203,17 +203,19 @@ def _rough_labels(kind: TaskKind, truth: np.ndarray, labels: Sequence[str]) -> l
     if not few:
         return []
     more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
-    return [f"Fewer than {FEW_EXAMPLES} test examples: {', '.join(few[:_NAMED])}{more}: their scores are rough."]
+    return [f"Fewer than {FEW_EXAMPLES} test examples: {', '.join(few[:_NAMED])}{more}: their scores are imprecise."]
 
 
 def _rough_groups(groups: Sequence[str]) -> list[str]:
-    """A note where there are too few groups to say how they differ."""
+    """A note where there are too few groups to estimate their differences."""
     count = len(set(groups))
     if count == 1:
         return [
-            "All test examples are of one group. How groups differ cannot be estimated: the intervals take the "
-            "examples for independent and are too narrow for other groups."
+            "All test examples are of one group, so the differences between groups cannot be estimated. The intervals "
+            "treat the examples as independent and are too narrow for other groups."
         ]
     if 1 < count < FEW_GROUPS:
-        return [f"The test examples are of {count} groups only. With fewer than {FEW_GROUPS} the intervals are rough."]
+        return [
+            f"The test examples are of {count} groups only. With fewer than {FEW_GROUPS} the intervals are imprecise."
+        ]
     return []

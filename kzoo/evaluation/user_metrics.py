@@ -1,9 +1,9 @@
 """Metrics of the user's: Keras metrics and callables, each with a bootstrap interval.
 
-Nothing is known of such a metric but its value on a set of examples, so the jackknife of `kzoo.core.intervals`
-does not suit each of them. The 95% interval is that between percentiles of `scipy.stats.bootstrap`: examples, or whole
-groups where examples come in groups, are drawn with replacement, and the metric is computed on each draw. It is too
-narrow for almost perfect scores, and with few groups.
+Such a metric gives only its value on a set of examples, so the jackknife of `kzoo.core.intervals` does not always
+apply. The 95% interval lies between percentiles of `scipy.stats.bootstrap`: examples, or whole groups where there are
+groups, are drawn with replacement, and the metric is computed on each draw. The interval is too narrow for almost
+perfect scores and for few groups.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def register_metric(name: str, metric: object) -> None:
     made = replace(_metric(metric, 1), name=name)
     built_in = built_in_metrics() | {"loss"}.union(*(kind.monitors for kind in TASK_KINDS.values()))
     if name in built_in or name in METRICS or _is_named_by_keras(name):
-        raise ValueError(f"A metric named {name!r} is there already: choose another name.")
+        raise ValueError(f"A metric named {name!r} already exists. Choose another name.")
     METRICS[name] = made
 
 
@@ -78,7 +78,7 @@ def _is_named_by_keras(name: str) -> bool:
 
 
 def built_in_metrics() -> frozenset[str]:
-    """Names of the metrics that are shown in any case, of all kinds of task."""
+    """Names of the metrics that are always shown, of all kinds of task."""
     return frozenset(name for kind in TASK_KINDS.values() for name in kind.metric_names)
 
 
@@ -102,9 +102,9 @@ def resolve_metrics(metrics: Sequence[object], *, kind: TaskKind, outputs: int) 
             continue
         made = metric if isinstance(metric, UserMetric) else _metric(metric, number)
         if made.name in built_in:
-            raise ValueError(f"{made.name!r} is a built-in metric of kzoo: give yours another name.")
+            raise ValueError(f"{made.name!r} is a built-in metric of kzoo. Give your metric another name.")
         if any(each.name == made.name for each in found):
-            raise ValueError(f"Two metrics are called {made.name!r}: give one of them another name.")
+            raise ValueError(f"Two metrics are named {made.name!r}. Rename one of them.")
         found.append(made)
         truth, answers = kind.sample(outputs)
         try:
@@ -133,18 +133,18 @@ def bootstrap(
     members = None if index is None else [np.flatnonzero(index == group) for group in range(index.max() + 1)]
     units = len(truth) if members is None else len(members)
     if units < 2:
-        return Metric(value, value, value), f"{metric.name}: one example gives no interval."
+        return Metric(value, value, value), f"{metric.name}: an interval needs two examples or more."
 
     def statistic(drawn: np.ndarray) -> float:
         places = drawn.astype(int)
         rows = places if members is None else np.concatenate([members[group] for group in places])
         try:
             return float(metric.function(truth[rows], outputs[rows]))
-        except (ValueError, ZeroDivisionError):  # as of a class that no example of this draw has
+        except (ValueError, ZeroDivisionError):  # such as a class without examples in this draw
             return np.nan
 
     with warnings.catch_warnings():
-        # Of draws without a value, which are left out here.
+        # Draws without a value are left out below.
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         drawn = stats.bootstrap(
             (np.arange(units),),
@@ -157,7 +157,9 @@ def bootstrap(
     known = drawn[np.isfinite(drawn)]
     what = "examples" if members is None else "groups"
     if len(known) < RESAMPLES / 2 or not np.isfinite(value):
-        return Metric(value, value, value), f"{metric.name}: undefined on most draws of {what}, so without an interval."
+        return Metric(
+            value, value, value
+        ), f"{metric.name}: undefined on most bootstrap draws of {what}. It has no interval."
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     note = f"{metric.name}: the interval is a percentile bootstrap of {len(known)} draws of {what}."
     return Metric(value, min(float(low), value), max(float(high), value)), note
@@ -172,7 +174,7 @@ def _metric(metric: object, number: int) -> UserMetric:
             found = keras.metrics.get(metric)
         except ValueError as error:
             raise ValueError(
-                f"There is no metric {metric!r} in keras.metrics, nor is one registered with kzoo.register_metric."
+                f"There is no metric {metric!r} in keras.metrics, and none is registered with kzoo.register_metric."
             ) from error
         if not isinstance(found, keras.metrics.Metric):
             # Keras's functions give a number for each example.

@@ -12,7 +12,7 @@ AT_ONCE = 4
 """Items of a batch that are decoded at the same time; each may need as much memory as the limits allow."""
 
 DAMAGED = "damaged"
-"""What is said of an item that cannot be decoded."""
+"""The reason for an item that cannot be decoded."""
 
 Read = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -35,11 +35,11 @@ def read_items(strings: Tensor, *, read: Read, spec: tf.TensorSpec) -> tuple[Ten
         features, reason = read(encoded)
         return place, tf.ensure_shape(tf.cast(features, spec.dtype), spec.shape), reason
 
-    # One bad item more, so that there is a batch: a data set of which nothing is left gives none.
+    # One bad item is added, because a dataset without elements gives no batch.
     dataset = tf.data.Dataset.from_tensor_slices((tf.range(count + 1), tf.concat([strings, [""]], axis=0)))
     dataset = dataset.map(one, num_parallel_calls=AT_ONCE, deterministic=True).ignore_errors()
     options = tf.data.Options()
-    # tf.data's own tuning has a thread that the end of an iteration waits for (TensorFlow 2.21).
+    # Autotuning starts a thread, and the end of each iteration waits for it (TensorFlow 2.21).
     options.autotune.enabled = False
     dataset = dataset.batch(tf.cast(count, tf.int64) + 1).with_options(options)
     places, features, reasons = dataset.get_single_element()
@@ -50,7 +50,7 @@ def read_items(strings: Tensor, *, read: Read, spec: tf.TensorSpec) -> tuple[Ten
 
 
 def reader(read: Read, spec: tf.TensorSpec) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    """`read_items` as one function that all signatures call: traced, written and loaded once."""
+    """`read_items` as one function that all signatures call. It is traced, saved and loaded once."""
     strings = tf.TensorSpec((None,), tf.string)
     function = tf.function(
         lambda items: read_items(items, read=read, spec=spec), input_signature=[strings], autograph=False

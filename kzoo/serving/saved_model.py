@@ -18,9 +18,9 @@ from kzoo.core.tensors import Batch, Tensor
 from kzoo.serving.warmup import write_warmup
 
 TOLERANCE = 1e-3
-"""Largest difference from what `Adapted.predict` says, relative to the largest number.
+"""Largest difference from the results of `Adapted.predict`, relative to the largest number.
 
-It folds BatchNorm in each call, and has another batch size, so that sums are rounded in another order.
+`Adapted.predict` folds BatchNorm and has another batch size, so sums are rounded in another order.
 """
 
 Answers: TypeAlias = np.ndarray | Sequence[Container[str]]
@@ -31,7 +31,7 @@ TracedFunction: TypeAlias = "tf.types.experimental.PolymorphicFunction"
 
 
 class ExportError(RuntimeError):
-    """An exported model does not answer as the live one does; nothing was kept."""
+    """The outputs of an exported model differ from the live model. Nothing was kept."""
 
 
 def export_version(
@@ -50,17 +50,17 @@ def export_version(
         signatures: functions and their input specifications, by name, one input each.
         models: what the functions call.
         samples: inputs of each signature, on which the reloaded model is compared with the live one.
-        answers: what `Adapted.predict` and the live embedding say of them, by signature and output: numbers (B, ...),
-            or for each label a set of those that are right.
+        answers: results of `Adapted.predict` and of the live embedding, by signature and output: numbers (B, ...), or
+            for each label the set of correct ones.
         extras: text files for ``assets.extra/``, by name.
 
     Returns:
         The new directory.
 
     Raises:
-        ExportError: the files do not answer as the live model does.
+        ExportError: the outputs of the files differ from the live model.
         OSError: the disk is full, or not writable; no version appears.
-        TypeError, ValueError: `directory` is no path, or empty.
+        TypeError, ValueError: `directory` is not a path, or empty.
     """
     directory = target_of(directory, verb="export")
     real = Path(os.path.realpath(directory))
@@ -69,7 +69,7 @@ def export_version(
     with lock(directory):
         target = directory / str(next_version(directory))
         with atomic_directory(target) as aside:
-            # Nothing in them is for AutoGraph, which needs their source to read.
+            # They do not need AutoGraph, which would have to read their source.
             live = {
                 name: tf.function(call, input_signature=list(spec), autograph=False)
                 for name, (call, spec) in signatures.items()
@@ -108,9 +108,9 @@ def _compare(
     samples: Mapping[str, Mapping[str, Batch]],
     answers: Mapping[str, Mapping[str, Answers]],
 ) -> None:
-    """Raises unless each signature, read from the disk, answers as the live model does.
+    """Raises unless each signature, loaded from the disk, gives the outputs of the live model.
 
-    Bit for bit what the exported function gave before it was written; and what `Adapted.predict` says, see `TOLERANCE`.
+    They must equal the outputs before writing bit by bit, and those of `Adapted.predict` within `TOLERANCE`.
     """
     loaded = tf.saved_model.load(str(directory))
     for name, function in live.items():
@@ -125,13 +125,17 @@ def _compare(
         for key, value in before.items():
             if not np.array_equal(value, after[key]):
                 raise ExportError(
-                    f"The exported signature {name!r} gives other {key} than before it was written: not kept."
+                    f"The exported signature {name!r} gives different {key} after reloading. It was not kept."
                 )
         for key, wanted in answers[name].items():
             if not agree(after[key], wanted):
-                raise ExportError(f"The exported signature {name!r} gives other {key} than Adapted.predict: not kept.")
+                raise ExportError(
+                    f"The exported signature {name!r} gives different {key} from Adapted.predict. It was not kept."
+                )
         if any(after.get("errors", ())):
-            raise ExportError(f"The exported signature {name!r} refuses what Adapted.predict answers: not kept.")
+            raise ExportError(
+                f"The exported signature {name!r} reports errors where Adapted.predict has results. It was not kept."
+            )
 
 
 def agree(found: np.ndarray, wanted: Answers) -> bool:

@@ -31,9 +31,10 @@ def build_signatures(
         answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width).
         batch: of what ``serving_default`` and ``features`` take.
         fitted: shape, without the batch, and dtype of what `answer` takes.
-        read: from such a batch to fitted examples of the good ones, and for each an empty string, or why it is bad.
+        read: from such a batch to preprocessed examples of the good ones, and for each an empty string or the reason
+            why it is bad.
         read_one: the same for one encoded example, where `read` is None; see `kzoo.serving.batch_items`.
-        tensors: of other signatures, by name: the spec, and what makes fitted examples of it.
+        tensors: of other signatures, by name: the input spec, and the function that preprocesses it.
         labels: names of the outputs.
         kind: kind of the task.
 
@@ -46,7 +47,9 @@ def build_signatures(
     call = traced_once(answer, fitted)
     reads = read or (reader(read_one, fitted) if read_one else None)
     if reads is None:
-        raise ValueError("A ServedInput needs read= or read_one=: what takes a batch to fitted examples.")
+        raise ValueError(
+            "A ServedInput needs read= or read_one=, a function from inputs to preprocessed examples. Got neither."
+        )
     answers, embeds = batch_functions(reads, call, labels, kind=kind)
 
     def says(fit: Callable[[Tensor], Tensor]) -> Function:
@@ -66,7 +69,7 @@ def batch_functions(
     *,
     kind: str,
 ) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    """What answers a batch (B, ...), and what embeds it; both mark bad examples in ``errors``, string (B,).
+    """The functions that predict and embed a batch (B, ...). Both mark bad examples in ``errors``, string (B,).
 
     Args:
         read: from a batch to fitted examples of the good ones and reasons against the others; see
@@ -93,9 +96,9 @@ def named(outputs: Tensor, labels: Sequence[str], *, kind: str) -> dict[str, Ten
 
 
 def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Tensor], Tensor]:
-    """The model as one function that all signatures call; of no examples, it gives no output.
+    """The model as one function that all signatures call. An empty batch gives empty outputs without a call.
 
-    A convolution of an empty batch is wrong on CPU (TensorFlow 2.21).
+    Convolutions of an empty batch are wrong on CPU (TensorFlow 2.21).
     """
     widths = [each[-1] for each in model.output_shape]
 
@@ -107,5 +110,5 @@ def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Tensor],
             lambda: tuple(tf.zeros((0, width), tf.float32) for width in widths),
         )
 
-    # One graph: a function that is traced again by its second caller would hold its constants twice.
+    # One graph: a second trace would store the constants twice.
     return call.get_concrete_function()

@@ -23,7 +23,7 @@ def read_json(path: str | Path, *, most: int) -> object:
     """The JSON value in a file of at most `most` bytes.
 
     Raises:
-        ValueError: it is larger, nested too deeply, or no JSON.
+        ValueError: it is larger, nested too deeply, or not valid JSON.
     """
     path = Path(path)
     if not path.is_file():
@@ -37,14 +37,14 @@ def parse_json(content: bytes | str, *, name: str) -> object:
     """The value of some JSON whose size has been checked.
 
     Raises:
-        ValueError: it is nested deeper than `DEPTH`, or no JSON.
+        ValueError: it is nested deeper than `DEPTH`, or not valid JSON.
     """
     try:
         value = json.loads(content)
     except RecursionError:
         raise ValueError(f"{name} must be nested at most {DEPTH} deep. It is nested deeper.") from None
     except ValueError as error:
-        raise ValueError(f"{name} is no JSON: {error}") from error
+        raise ValueError(f"{name} is not valid JSON: {error}") from error
     level: list[object] = [value]
     depth = 0
     while level:
@@ -63,7 +63,7 @@ def checked(values: object, checks: Mapping[str, Check], *, name: str, needed: C
     """The fields of a dict, each checked.
 
     Args:
-        values: what a file holds.
+        values: the content of a file.
         checks: by field; others are refused.
         name: of the dict, for messages.
         needed: fields that must be there.

@@ -67,8 +67,8 @@ def _matching(pattern: str, names: Sequence[str]) -> Sequence[str]:
     if form == "last" and highest > len(members.get(shortest, ())):
         whose = f" of {shortest!r}" if shortest else ""
         raise ValueError(
-            f"Pattern {pattern!r} of train wants {highest} stages{whose}; there are {len(members.get(shortest, ()))}. "
-            f"The groups are: {', '.join(names)}. 'upto:{highest}' takes as many as there are."
+            f"Pattern {pattern!r} of train needs {highest} stages{whose}. There are {len(members.get(shortest, ()))}. "
+            f"The groups are: {', '.join(names)}. Use 'upto:{highest}' to allow fewer."
         )
     found = [name for stages in members.values() for name in stages[max(len(stages) - highest, 0) :]]
     return [*found, names[-1]]

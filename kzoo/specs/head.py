@@ -73,6 +73,6 @@ def as_head(head: object) -> Head:
     if head is None or isinstance(head, Head):
         return head or Head()
     raise TypeError(
-        f"head must be a kzoo.Head, as kzoo.Head(hidden=256), or None. Got {type(head).__name__}. Layers of your own: "
-        "kzoo.register_head('mine', lambda features, outputs: ...), then head=kzoo.Head(kind='mine')."
+        f"head must be a kzoo.Head, as kzoo.Head(hidden=256), or None. Got {type(head).__name__}. To use your own "
+        "layers, call kzoo.register_head('mine', lambda features, outputs: ...) and pass head=kzoo.Head(kind='mine')."
     )

@@ -19,7 +19,7 @@ ADAMW_DECAY = 0.004
 AUGMENTATIONS = ("none", "light", "medium", "strong")
 
 OWN = "own"
-"""What an augmentation of the user's is called in a phase."""
+"""The name in a phase of an augmentation that the user wrote."""
 
 SMOOTHING = 0.1
 """Label smoothing of classes where a phase leaves it to kzoo (arXiv:1512.00567)."""
@@ -89,7 +89,7 @@ class Phase:
         for name in ("epochs", "batch_size", "learning_rate"):
             object.__setattr__(self, name, check_step_value(name, getattr(self, name), of=" of a phase"))
         if self.optimizer == "lbfgs":
-            raise ValueError("Phase(optimizer='lbfgs') is kzoo.LinearProbe() now: a probe takes no gradient steps.")
+            raise ValueError("Phase(optimizer='lbfgs') is not supported any more. Use kzoo.LinearProbe().")
         known = self.optimizer in OPTIMIZERS or (isinstance(self.optimizer, str) and ">" in self.optimizer)
         _check(self, "optimizer", known, f"one of {', '.join(OPTIMIZERS)}")
         _check(self, "warmup", 0 <= self.warmup < 1, "in [0, 1)")

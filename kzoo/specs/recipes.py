@@ -210,11 +210,11 @@ RECIPES: dict[str, Callable[..., Schedule]] = {
     "gradual": gradual,
     "lp_ft": lp_ft,
 }
-"""Recipes that go by their name wherever a schedule is asked for."""
+"""Recipes by the name that ``schedule=`` takes."""
 
 
 def register_recipe(name: str, recipe: Callable[[], Schedule]) -> None:
-    """Makes ``schedule=name`` train as `recipe` says, wherever a schedule is asked for.
+    """Makes ``schedule=name`` train as `recipe` says, in every verb that takes a schedule.
 
     Args:
         name: a new name.
@@ -232,7 +232,7 @@ def register_recipe(name: str, recipe: Callable[[], Schedule]) -> None:
         [('head',), ('last:1',)]
     """
     if name == "auto" or name in RECIPES:
-        raise ValueError(f"A recipe named {name!r} is registered already: choose another name.")
+        raise ValueError(f"A recipe named {name!r} is registered already. Choose another name.")
     made = recipe()
     if not isinstance(made, Schedule):
         raise TypeError(f"A recipe must return a kzoo.Schedule. {name!r} returns a {type(made).__name__}.")

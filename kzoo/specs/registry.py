@@ -114,7 +114,7 @@ def register(name: str, constructor: str | Callable[..., object], **card: Any) -
 def refuse_taken(name: str) -> None:
     """Raises ValueError where there is a model of that name."""
     if name in _REGISTRY:
-        raise ValueError(f"A model named {name!r} is registered already: choose another name.")
+        raise ValueError(f"A model named {name!r} is registered already. Choose another name.")
 
 
 def _path_of(constructor: str | Callable[..., object]) -> str:
@@ -122,5 +122,7 @@ def _path_of(constructor: str | Callable[..., object]) -> str:
         return constructor
     qualified = getattr(constructor, "__qualname__", "<no name>")
     if "<" in qualified:
-        raise ValueError(f"The constructor must be a function of a module, found again by its path. Got {qualified}.")
+        raise ValueError(
+            f"The constructor must be a module-level function, which can be imported by its path. Got {qualified}."
+        )
     return f"{constructor.__module__}.{qualified}"

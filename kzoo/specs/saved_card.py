@@ -92,12 +92,12 @@ def restore_card(values: object, *, known: Mapping[str, BackboneSpec]) -> Backbo
     The constructor must be that of a card in `known`, and its arguments must be of the kinds that such cards have.
 
     Args:
-        values: what a file holds.
-        known: the catalog, and what this process registered.
+        values: the content of a file.
+        known: the catalog and the cards that this process registered.
 
     Raises:
-        ValueError: a field is unknown, of another type or out of bounds; or names something to be called, opened or
-            fetched that no known card names.
+        ValueError: a field is unknown, of another type or out of bounds; or names a function, a folder or an address
+            that no known card names.
     """
     cards = list(known.values())
     files = {file for card in cards for file in card.weights}
@@ -128,8 +128,8 @@ def restore_card(values: object, *, known: Mapping[str, BackboneSpec]) -> Backbo
     constructor = values.get("constructor", "") if isinstance(values, Mapping) else ""
     if isinstance(constructor, str) and constructor not in constructors:
         raise ValueError(
-            f"the constructor {constructor[:200]!r} is neither kzoo's nor registered in this process. If it is yours, "
-            "kzoo.register it before its folder is opened"
+            f"the constructor {constructor[:200]!r} is not one of kzoo's and is not registered in this process. "
+            "If it is yours, call kzoo.register before you open the folder"
         )
     found = checked(values, checks, name="card", needed=("name", "constructor"))
     alike = [card for card in cards if card.constructor == found["constructor"]]
@@ -196,7 +196,7 @@ def _reads(values: object, cards: Sequence[BackboneSpec]) -> Fields:
 
 
 def _folder(value: object, name: str) -> str:
-    """An absolute path of this machine; what is in it is checked when it is opened."""
+    """An absolute path of this machine. Its content is checked when it is opened."""
     path: str = text(4_096)(value, name)
     if "://" in path or not Path(path).is_absolute():
         raise ValueError(f"{name} must be the absolute path of a folder. Got {path[:100]!r}.")

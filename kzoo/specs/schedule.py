@@ -50,8 +50,8 @@ class Schedule:
         check_augmentation(augmentation)
         if augmentation != "none" and not self.takes_steps:
             raise ValueError(
-                f"augmentation={augmentation!r} would do nothing: schedule {self.name!r} is a probe alone, on features "
-                "computed once. Pass a schedule that takes gradient steps, as 'lp_ft', or leave augmentation out."
+                f"augmentation={augmentation!r} would have no effect: schedule {self.name!r} is a linear probe on "
+                "features that are computed once. Pass another schedule, such as 'lp_ft', or omit augmentation."
             )
         return self.changed(lambda phase: {"augmentation": augmentation})
 

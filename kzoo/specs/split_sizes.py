@@ -36,7 +36,9 @@ def refuse_all_held_out(sizes: SplitSizes, examples: int) -> None:
     numbers = [size if size >= 1 else size * examples for size in given]
     if examples and any(map(is_count, sizes.values())) and sum(numbers) >= examples:
         asked = " and ".join(f"{split}={size}" for split, size in sizes.items())
-        raise ValueError(f"Nothing is left to train on with {asked}: there are {examples} examples.")
+        raise ValueError(
+            f"{asked} leave no training examples: the data has {examples} examples. Choose smaller splits."
+        )
 
 
 def wanted_contents(sizes: Mapping[str, float], strata: np.ndarray, *, examples: int) -> dict[str, np.ndarray]:

@@ -68,18 +68,16 @@ class Task:
 
     def __post_init__(self) -> None:
         if type(self) is Task:
-            raise TypeError("Task is not used by itself: use Classification, MultiLabel or Regression.")
+            raise TypeError("Task cannot be created directly. Use Classification, MultiLabel or Regression.")
         sizes: dict[str, float | Sequence[str]] = {name: getattr(self, name) for name in ("validation", "test")}
         for name, size in sizes.items():
             wanted = f"{name} must be a fraction in (0, 1), a number of examples (an int), 0 for none"
             if isinstance(size, bool) or (is_number(size) and not (0 <= size < 1 or is_count(size))):
                 raise ValueError(f"{wanted}. Got {size!r}.")
             if not is_number(size) and (isinstance(size, str) or self.groups is None):
-                raise ValueError(f"{wanted}, or a list of some of the groups=. Got {size!r}.")
+                raise ValueError(f"{wanted}, or a list of group names where groups= is given. Got {size!r}.")
         if sum(size for size in sizes.values() if is_number(size) and not is_count(size)) >= 1:
-            raise ValueError(
-                f"validation + test must leave something to train on. Got {self.validation} + {self.test}."
-            )
+            raise ValueError(f"validation + test must be less than 1. Got {self.validation} + {self.test}.")
 
     def holds_out(self, split: str) -> bool:
         """Whether ``"validation"`` or ``"test"`` gets any examples where the data does not have that split."""
@@ -194,6 +192,6 @@ def refuse_numbers(names: set[str], *, are_text: bool) -> None:
         return
     if fractions and (not are_text or len(names) > MOST_NUMBERS):
         raise ValueError(
-            f"Classification targets must be class names or integers. Got numbers, as {fractions[0]}: pass a "
-            "kzoo.Regression, or turn the numbers into names of classes."
+            f"Classification targets must be class names or integers. Got numbers such as {fractions[0]}. "
+            "Pass a kzoo.Regression, or convert the numbers to class names."
         )

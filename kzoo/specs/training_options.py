@@ -86,7 +86,7 @@ class TrainingOptions:
             schedule: what they change; `optimizer` must be an `OptimizerChoice`, or None.
 
         Raises:
-            ValueError: no phase takes gradient steps, so that something would do nothing.
+            ValueError: no phase takes gradient steps, so that an option would have no effect.
         """
         given = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
         given = {name: value for name, value in given.items() if value is not None}
@@ -96,8 +96,8 @@ class TrainingOptions:
         if named and not schedule.takes_steps:
             shown = [name if value is ... else f"{name}={value!r}" for name, value in named.items()]
             raise ValueError(
-                f"{', '.join(shown)} would do nothing: schedule {schedule.name!r} is a probe alone, which takes no "
-                "gradient steps. Pass another schedule, such as 'lp_ft', or leave it out."
+                f"{', '.join(shown)} would have no effect: schedule {schedule.name!r} is a linear probe and takes "
+                "no gradient steps. Pass another schedule, such as 'lp_ft', or omit the option."
             )
         choice = self.optimizer
         return schedule.changed(lambda phase: {**(choice.values_of(phase) if choice else {}), **given})

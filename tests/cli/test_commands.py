@@ -71,7 +71,7 @@ def test_options_reach_pretrain_and_distill(monkeypatch, tmp_path, command, expe
 
 
 def test_without_save_it_is_said_that_nothing_is_kept(adapted, capsys, tmp_path):
-    told = "kzoo adapt: the trained model is not kept. To keep it, add --save DIR.\n"
+    told = "kzoo adapt: the trained model will not be saved. To save it, add --save DIR.\n"
     adapted()
     assert capsys.readouterr().err == told
     _, _, made = adapted("--save", str(tmp_path / "kept"))

@@ -146,7 +146,7 @@ def test_predict_fails_where_nothing_can_be_read(capsys, saved, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"")
     code, _, err = run(capsys, "predict", saved / "saved", tmp_path / "bad.png")
     assert code == 1
-    assert "no image could be read" in err
+    assert "No image could be read" in err
 
 
 @pytest.mark.slow
@@ -259,7 +259,14 @@ def test_help_tells_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    for code in ("0    done", "1    failed", "2    the", "3    some of", "70   internal error", "130  interrupted"):
+    for code in (
+        "0    success",
+        "1    failed",
+        "2    invalid",
+        "3    some inputs",
+        "70   internal error",
+        "130  interrupted",
+    ):
         assert f"\n  {code}" in out
 
 

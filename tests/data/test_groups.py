@@ -92,11 +92,11 @@ WRONG = {
     "no group": (
         {"groups": "who", "test": ["x"]},
         ValueError,
-        r"test=\['x'\]: there is no group 'x'. Groups: ",
+        r"test=\['x'\] names an unknown group 'x'. The groups are: ",
     ),
-    "too few": ({"groups": ["a"] * 3}, ValueError, "groups has 3 values for the 140 examples"),
+    "too few": ({"groups": ["a"] * 3}, ValueError, "groups has 3 values. .* has 140 examples"),
     "one group": ({"groups": ["a"] * 140}, ValueError, "too few groups to split"),
-    "no path": ({"groups": lambda path: path.no}, TypeError, "the examples of the DataFrame have none"),
+    "no path": ({"groups": lambda path: path.no}, TypeError, "The examples of the DataFrame have no paths"),
 }
 
 
@@ -108,7 +108,9 @@ def test_what_is_wrong_is_said(name):
 
 
 def test_names_of_groups_need_groups():
-    with pytest.raises(ValueError, match=r"test must be a fraction in \(0, 1\), .*, or a list of some of the groups="):
+    with pytest.raises(
+        ValueError, match=r"test must be a fraction in \(0, 1\), .*, or a list of group names where groups= is given"
+    ):
         Classification(frame(), test=["speaker0"])
 
 
@@ -203,17 +205,22 @@ def pairs_of_files(root):
 
 
 REFUSED = {
-    "no file beside a pair": (pairs_of_files, "author", FileNotFoundError, r"has no author: .*test_author.txt is not"),
-    "a function of a pair": (pairs_of_files, lambda path: path.name, TypeError, "the examples of test_text.txt have"),
-    "a list for two pairs": (pairs_of_files, WHO[:70], ValueError, "groups of data that has splits must be the name"),
-    "a list for two tables": (lambda root: write_splits(root, "csv"), WHO[:70], ValueError, "data that has splits"),
+    "no file beside a pair": (
+        pairs_of_files,
+        "author",
+        FileNotFoundError,
+        r"has no author. .*test_author.txt must have",
+    ),
+    "a function of a pair": (pairs_of_files, lambda path: path.name, TypeError, "The examples of test_text.txt have"),
+    "a list for two pairs": (pairs_of_files, WHO[:70], ValueError, "groups must be the name"),
+    "a list for two tables": (lambda root: write_splits(root, "csv"), WHO[:70], ValueError, "the data has splits"),
     "a list for two records": (
         lambda root: write_splits(root, "tfrecord"),
         WHO[:70],
         ValueError,
-        "data that has splits",
+        "the data has splits",
     ),
-    "a list for a dict": (lambda root: {"train": frame(), "test": frame()}, WHO, ValueError, "data that has splits"),
+    "a list for a dict": (lambda root: {"train": frame(), "test": frame()}, WHO, ValueError, "the data has splits"),
     "no column of arrays": (lambda root: (TEXTS, WHAT), "who", ValueError, "the arrays has no column 'who'"),
     "no column of records": (
         lambda root: write_records(root / "x.tfrecord", range(140)),
@@ -227,8 +234,8 @@ REFUSED = {
         ValueError,
         "no column 'who' for groups",
     ),
-    "a function of tf.data": (lambda root: dataset(), lambda path: path.name, TypeError, "tf.data.Dataset have none"),
-    "a function of texts": (lambda root: (TEXTS, WHAT), lambda path: path.name, TypeError, "the arrays have none"),
+    "a function of tf.data": (lambda root: dataset(), lambda path: path.name, TypeError, "Dataset have no paths"),
+    "a function of texts": (lambda root: (TEXTS, WHAT), lambda path: path.name, TypeError, "the arrays have no paths"),
 }
 
 
@@ -253,5 +260,5 @@ def test_a_function_for_the_label_of_what_is_no_file_is_refused(data, tmp_path):
         "arrays": lambda: (TEXTS, WHAT),
         "pairs": lambda: pairs_of_files(tmp_path),
     }[data]()
-    with pytest.raises(TypeError, match="label as a function is given the path of a file"):
+    with pytest.raises(TypeError, match="label as a function takes the path of a file"):
         read(Classification(made, label=lambda path: path.name), "text")

@@ -88,7 +88,7 @@ def test_what_the_modality_does_not_have_is_refused(rows, table):
         kzoo.adapt("rows_network", task, resize="pad")
     with pytest.raises(ValueError, match="must be at most 4 columns"):
         kzoo.adapt("rows_network", task, size=5, weights=None)
-    with pytest.raises(ValueError, match="Examples must be numbers"):
+    with pytest.raises(ValueError, match="Examples must be arrays of numbers"):
         collect_numbers([("a", 1)])
 
 
@@ -96,7 +96,7 @@ def test_what_the_modality_does_not_have_is_refused(rows, table):
     ("name", "parts", "message"),
     [
         ("row", {}, "A modality named 'row' is registered already"),
-        ("labels", {}, "an identifier that is no argument of a task. Got 'labels'"),
+        ("labels", {}, "an identifier and not an argument of a task. Got 'labels'"),
         ("two words", {}, "must be an identifier"),
         ("point", {"fit": print}, "pass restore= too"),
         ("point", {"colect": print}, "no part 'colect'. Did you mean 'collect'?"),

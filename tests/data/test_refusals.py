@@ -47,7 +47,7 @@ def made(name, text=""):
 
 REFUSED = {
     "empty folder": (lambda root, folder: root, ValueError, "neither class folders nor images"),
-    "no class folders": (unlabelled, ValueError, "10 images but no class folders: they are unlabelled"),
+    "no class folders": (unlabelled, ValueError, "10 images but no class folders, so they have no labels"),
     "no images": (made("red/notes.txt"), ValueError, "No images in the class folders of"),
     "one class": (lambda root, folder: folder.parent, ValueError, "Got only 'colours'"),
     "missing path": (lambda root, folder: "/no/such/place", FileNotFoundError, "There is no data at '/no/such/place'"),
@@ -65,9 +65,9 @@ REFUSED = {
     "four channels": (
         paired(np.zeros((2, 4, 4, 4), np.uint8)),
         ValueError,
-        "looks like RGBA: drop alpha",
+        "looks like RGBA. Remove the alpha channel",
     ),
-    "lengths": (paired(TWO, [0, 1, 2]), ValueError, "There are 2 images but 3 targets"),
+    "lengths": (paired(TWO, [0, 1, 2]), ValueError, "Got 2 images and 3 targets"),
     "empty arrays": (paired(EMPTY, []), ValueError, "There are no images: the arrays are empty"),
     "empty lists": (paired([], []), ValueError, "There are no images: the arrays are empty"),
     "negative integers": (paired(TWO.astype(int) - 5), ValueError, r"must be in 0\.\.255. Got -5\.\.-5"),
@@ -85,7 +85,7 @@ REFUSED = {
     "empty dataset": (lambda root, folder: slices((EMPTY, [])), ValueError, "tf.data.Dataset is empty"),
     "no targets": (lambda root, folder: slices(TWO), ValueError, r"must give \(input, target\) or a dict"),
     "empty frame": (lambda root, folder: pd.DataFrame({"image": [], "label": []}), ValueError, "has no rows"),
-    "header alone": (made("x.csv", "image,label\n"), ValueError, "has no rows below its header"),
+    "header alone": (made("x.csv", "image,label\n"), ValueError, "has no rows below the header"),
     "no file of a table": (
         made("x.csv", "image,label\ncats/a.png,x\nb.png,y\n"),
         FileNotFoundError,
@@ -99,19 +99,23 @@ REFUSED = {
     ),
     "no label column": (made("x.csv", "image,colour\na,b\n"), ValueError, r"label=NAME \(none has a usual name\)"),
     "no image column": (made("x.csv", "photo,label\na,b\n"), ValueError, r"image=NAME .*Columns: photo, label"),
-    "two label columns": (made("x.csv", "image,label,class\na,b,c\n"), ValueError, "several could be it: label, class"),
-    "no train": (lambda root, folder: {"test": folder}, ValueError, "needs a 'train'. Got"),
+    "two label columns": (
+        made("x.csv", "image,label,class\na,b,c\n"),
+        ValueError,
+        "several have usual names, label, class",
+    ),
+    "no train": (lambda root, folder: {"test": folder}, ValueError, "must have 'train'. Got"),
     "unknown split": (lambda root, folder: {"train": folder, "rest": folder}, ValueError, r"Got \['train', 'rest'\]"),
     "a split twice": (
         lambda root, folder: {"train": folder, "val": folder, "validation": folder},
         ValueError,
         "val.*validation",
     ),
-    "no splits": (lambda root, folder: {}, ValueError, "The splits of a dict are named train, validation and test"),
+    "no splits": (lambda root, folder: {}, ValueError, "The splits of a dict must be named train, validation and test"),
     "splits of splits": (
         lambda root, folder: {"train": folder_of_splits(root, folder)},
         ValueError,
-        "'train' has splits of its own",
+        "'train' has splits itself",
     ),
 }
 
@@ -167,11 +171,15 @@ DAMAGED = {
         ValueError,
         "Line 1 of .*x.jsonl is nested too deeply",
     ),
-    "broken JSON": (write_bytes("x.jsonl", b'{"a": 1}\n{"a": \xff}'), ValueError, "Line 2 of .*x.jsonl is no JSON"),
+    "broken JSON": (
+        write_bytes("x.jsonl", b'{"a": 1}\n{"a": \xff}'),
+        ValueError,
+        "Line 2 of .*x.jsonl is not valid JSON",
+    ),
     "a long number": (
         write_bytes("x.jsonl", b'{"a": ' + b"1" * 5000 + b"}"),
         ValueError,
-        "Line 1 of .*x.jsonl is no JSON",
+        "Line 1 of .*x.jsonl is not valid JSON",
     ),
 }
 
@@ -197,16 +205,24 @@ def test_a_folder_that_may_not_be_read_is_named(inner, folder, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scan)
     monkeypatch.setattr(os, "listdir", list_)
-    with pytest.raises(PermissionError, match=f"{refused} may not be read by this user: change its permissions"):
+    with pytest.raises(PermissionError, match=f"{refused} cannot be read: permission denied. Change its permissions"):
         read(Classification(folder))
 
 
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (zipfile.BadZipFile("File is not a zip file"), ValueError, "'tfds:x' has a damaged archive: delete and"),
-        (zlib.error("Error -3"), ValueError, "'tfds:x' has a damaged archive: delete and download it again. Error -3"),
-        (tf.errors.PermissionDeniedError(None, None, "no"), OSError, "'tfds:x' could not be read, a file of it may be"),
+        (
+            zipfile.BadZipFile("File is not a zip file"),
+            ValueError,
+            "'tfds:x' contains a damaged archive. Delete it and",
+        ),
+        (
+            zlib.error("Error -3"),
+            ValueError,
+            "'tfds:x' contains a damaged archive. Delete it and download it again. Error -3",
+        ),
+        (tf.errors.PermissionDeniedError(None, None, "no"), OSError, "'tfds:x' could not be read. A file may be"),
     ],
 )
 def test_errors_of_others_are_told_in_ones_own_words(error, kind, message, monkeypatch):

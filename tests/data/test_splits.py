@@ -63,7 +63,7 @@ def test_a_number_of_examples():
     assert [len(part) for part in parts_of(splits)] == [150, 50, 100]
     counts = [np.bincount(part.targets) for part in parts_of(splits)]
     assert all(np.ptp(each) <= 1 for each in counts[1:])
-    with pytest.raises(ValueError, match="Nothing is left to train on with test=280 and validation=20"):
+    with pytest.raises(ValueError, match="test=280 and validation=20 leave no training examples"):
         read(Classification(HUNDREDS, validation=20, test=280))
 
 
@@ -138,7 +138,7 @@ def test_a_class_of_one_is_learned_and_named():
     targets = [0] * 20 + [1] * 20 + [2]
     splits = read(Classification((flat(np.arange(41)), targets)))
     assert 40 in values_of(splits.train)
-    assert any(note.startswith("1 classes have one member only") for note in splits.audit.notes)
+    assert any(note.startswith("1 classes have only one example") for note in splits.audit.notes)
 
 
 @pytest.mark.parametrize(("members", "expected"), [(1, [1, 0, 0]), (2, [2, 0, 0]), (3, [1, 1, 1]), (9, [7, 1, 1])])
@@ -180,9 +180,11 @@ def test_each_tenth_of_the_range_of_a_regression_keeps_its_shares():
 def test_a_label_without_a_training_example_is_warned_of_before_all_else(task, missing):
     audit = read(task).audit
     assert audit.warnings == [audit.notes[0]]
-    assert audit.notes[0].startswith(f"WARNING: no training example has the label {missing}: the model can never")
+    assert audit.notes[0].startswith(f"WARNING: no training example has the label {missing}, so the model cannot")
     assert str(replace(audit, set_aside=[("x", "odd")])).splitlines()[:2] == [audit.notes[0], "1 set aside: odd (x)"]
-    with pytest.raises(ValueError, match=f"strict=True, and classes cannot be learned. .* the label {missing}: "):
+    with pytest.raises(
+        ValueError, match=f"strict=True refuses classes without training examples. .* the label {missing}, so "
+    ):
         read(replace(task, strict=True))
 
 

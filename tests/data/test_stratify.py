@@ -43,7 +43,7 @@ def test_without_anything_seen_another_seed_is_another_split(texts, first):
 
 def test_the_result_says_what_was_seen(texts, first):
     notes = read(kzoo.Classification(texts, seed=1), "text", seen=first.seen()).audit.notes
-    assert "The start weights were trained on 160, selected on 20 of these examples: none of them is in test" in notes
+    assert "The start weights were trained on 160, selected on 20 of these examples. None of them is in test" in notes
 
 
 def test_new_examples_fill_test_and_validation(texts, first):

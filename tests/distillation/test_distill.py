@@ -243,7 +243,7 @@ def test_unlabelled_data_is_read_from_whatever_holds_it(folder, tmp_path, text_t
     found, audit = read_unlabelled(tmp_path / "lines.txt", "text")
     assert list(found.columns["text"]) == ["one", "two"]
     assert len(audit.set_aside) == 1
-    assert "1 duplicates left out" in audit.notes
+    assert "1 duplicates are left out" in audit.notes
     (tmp_path / "table.csv").write_text("review,stars\nnice,5\nbad,1\n", encoding="utf-8")
     assert len(read_unlabelled(tmp_path / "table.csv", "text")[0]) == 2
     with pytest.raises(FileNotFoundError, match="There is no data"):
@@ -258,7 +258,7 @@ def test_what_the_teacher_has_seen_measures_no_student(teacher, student, arrays)
     other = kzoo.Classification(arrays, validation=0.2, test=0.2, seed=3)
     found = kzoo.distill(teacher, student, other, schedule=PHASE)
     assert not teacher.seen.sides(found.splits().test.digests).any()
-    assert any("none of them is in test" in note for note in found.record.notes)
+    assert any("None of them is in test" in note for note in found.record.notes)
 
 
 @pytest.mark.slow

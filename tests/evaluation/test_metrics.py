@@ -97,28 +97,28 @@ def rough(truth, *, kind="classification", labels=LABELS, groups=(), notes=()):
 
 def test_labels_with_few_test_examples_are_named():
     truth = np.array([0] * 5 + [1] * 4)
-    expected = "Fewer than 5 test examples: b (4), c (0): their scores are rough."
+    expected = "Fewer than 5 test examples: b (4), c (0): their scores are imprecise."
     assert rough(truth, notes=["1 copy left out"]) == ["1 copy left out", expected]
     assert rough(np.repeat([0, 1, 2], 5)) == []
     labels = np.zeros((9, 2), np.float32)
     labels[:4, 0] = labels[:5, 1] = 1
-    expected = ["Fewer than 5 test examples: a (4): their scores are rough."]
+    expected = ["Fewer than 5 test examples: a (4): their scores are imprecise."]
     assert rough(labels, kind="multi_label", labels=["a", "b"]) == expected
     assert rough(np.arange(4.0)[:, None], kind="regression", labels=["x"]) == []
 
 
 def test_of_many_rare_labels_ten_are_named():
     (note,) = rough(np.arange(12), labels=[f"l{number}" for number in range(12)])
-    assert note.endswith("l8 (1), l9 (1) and 2 more: their scores are rough.")
+    assert note.endswith("l8 (1), l9 (1) and 2 more: their scores are imprecise.")
 
 
 def test_few_groups_are_said():
     truth = np.repeat([0, 1, 2], 10)
     assert rough(truth, groups=[str(number % 10) for number in range(30)]) == []
     (few,) = rough(truth, groups=[str(number % 9) for number in range(30)])
-    assert few == "The test examples are of 9 groups only. With fewer than 10 the intervals are rough."
+    assert few == "The test examples are of 9 groups only. With fewer than 10 the intervals are imprecise."
     (one,) = rough(truth, groups=["same"] * 30)
-    assert one.startswith("All test examples are of one group. How groups differ cannot be estimated")
+    assert one.startswith("All test examples are of one group, so the differences between groups cannot be estimated")
 
 
 def test_groups_reach_the_intervals_and_the_table_of_groups():

@@ -106,7 +106,7 @@ def test_draws_without_a_value_are_left_out_and_most_of_them_leave_no_interval()
         (["no_such"], ValueError, r"There is no metric 'no_such' in keras.metrics"),
         ([3], TypeError, r"A metric must be a Keras metric, its name, or a callable of \(truth, outputs\)\. Got 3"),
         ([keras.metrics.AUC], TypeError, r"A metric must be a Keras metric"),
-        ([f2, f2], ValueError, r"Two metrics are called 'f2'"),
+        ([f2, f2], ValueError, r"Two metrics are named 'f2'"),
         ([keras.metrics.F1Score()], ValueError, r"The metric 'f1_score' cannot be used.*must return a number"),
         ([lambda truth, outputs: outputs @ truth], ValueError, r"The metric 'metric 1' cannot be used.*truth one-hot"),
     ],
@@ -123,7 +123,7 @@ def accuracy(truth, outputs):
 def test_built_in_metrics_keep_their_names():
     assert "accuracy" in built_in_metrics()
     assert resolve_metrics(["accuracy"], kind=CLASSIFICATION, outputs=3) == ()
-    with pytest.raises(ValueError, match=r"'accuracy' is a built-in metric of kzoo: give yours another name"):
+    with pytest.raises(ValueError, match=r"'accuracy' is a built-in metric of kzoo. Give your metric another name"):
         resolve_metrics([accuracy], kind=CLASSIFICATION, outputs=3)
     assert set(evaluated().metrics) <= built_in_metrics()
 
@@ -135,7 +135,7 @@ def test_a_registered_metric_goes_by_its_name(monkeypatch):
     register_metric("right", keras.metrics.CategoricalAccuracy())
     assert evaluated("right")["right"] == pytest.approx(evaluated()["accuracy"])
     for taken in ("mine", "accuracy", "macro_f1", "loss", "AUC"):
-        with pytest.raises(ValueError, match=f"A metric named '{taken}' is there already"):
+        with pytest.raises(ValueError, match=f"A metric named '{taken}' already exists"):
             register_metric(taken, f2)
     for nothing in (3, "AUC", keras.metrics.AUC):
         with pytest.raises(TypeError, match="A metric must be a Keras metric"):

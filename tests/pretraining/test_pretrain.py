@@ -268,7 +268,7 @@ def test_the_average_of_weights_is_kept(digits):
 
 
 def test_a_pair_with_labels_is_no_unlabelled_data(digits):
-    with pytest.raises(ValueError, match="pass the inputs alone"):
+    with pytest.raises(ValueError, match="Pass the inputs alone"):
         kzoo.pretrain(net(), (digits[0][:32], digits[1][:32]), objective="simclr", steps=1)
 
 

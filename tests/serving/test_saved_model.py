@@ -353,7 +353,7 @@ def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monke
 def test_an_export_with_another_scaling_is_not_kept(adapted, tmp_path, monkeypatch):
     adapted.predict(adapted.splits().test.columns["image"][0])
     monkeypatch.setattr(ImagePreprocessor, "scale", lambda self, pictures: pictures / 2.0)
-    with pytest.raises(ExportError, match="than Adapted"):
+    with pytest.raises(ExportError, match="from Adapted"):
         adapted.export(tmp_path / "scaled")
 
 

@@ -110,9 +110,9 @@ def test_it_is_said_where_examples_are_not_mixed():
     ("options", "message"),
     [
         ({"augmentation": "heavy"}, r"augmentation must be one of none, light, medium, strong\. Got 'heavy'"),
-        ({"augmentation": "light"}, r"augmentation='light' would do nothing"),
+        ({"augmentation": "light"}, r"augmentation='light' would have no effect"),
         ({"schedule": ["lp_ft"]}, r"schedule must be 'auto', .* or a kzoo.Schedule"),
-        ({"schedule": kzoo.Phase("last:9")}, r"wants 9 stages; there are 3. The groups are: "),
+        ({"schedule": kzoo.Phase("last:9")}, r"needs 9 stages. There are 3. The groups are: "),
         ({"class_weight": {"purple": 2.0}}, r"class_weight must be "),
     ],
 )

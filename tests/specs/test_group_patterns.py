@@ -31,7 +31,7 @@ def test_patterns_choose_groups_in_their_order(train, groups):
 
 
 def test_more_stages_than_there_are_is_an_error_that_names_the_groups():
-    with pytest.raises(ValueError, match=r"'last:5' of train wants 5 stages; there are 4. The groups are: stem,"):
+    with pytest.raises(ValueError, match=r"'last:5' of train needs 5 stages. There are 4. The groups are: stem,"):
         Phase("last:5").groups(GROUPS)
 
 
@@ -41,7 +41,7 @@ MEMBERS = ("a/stem", "a/stage1", "b/stem", "b/stage1", "b/stage2", "head")
 def test_the_highest_stages_of_a_fusion_are_those_of_each_member():
     assert Phase("last:2").groups(MEMBERS) == ("a/stem", "a/stage1", "b/stage1", "b/stage2", "head")
     assert Phase("upto:3").groups(MEMBERS) == MEMBERS
-    with pytest.raises(ValueError, match=r"wants 3 stages of 'a'; there are 2"):
+    with pytest.raises(ValueError, match=r"needs 3 stages of 'a'. There are 2"):
         Phase("last:3").groups(MEMBERS)
 
 

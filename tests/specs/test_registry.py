@@ -86,7 +86,7 @@ def test_unknown_fields_of_a_card_are_named():
     "hidden", [lambda input_shape: None, functools.partial(constructor), type("Maker", (), {"__call__": constructor})()]
 )
 def test_a_constructor_that_cannot_be_found_again_is_refused(hidden):
-    with pytest.raises(ValueError, match="must be a function of a module"):
+    with pytest.raises(ValueError, match="must be a module-level function"):
         register("mine", hidden)
     assert "mine" not in list_models()
 

@@ -14,7 +14,9 @@ GROUPS = ("stem", "stage1", "stage2", "stage3", "head")
 def test_augmentation_that_nothing_would_use_is_refused():
     probe = recipes.linear_probe()
     assert probe.with_augmentation("none") == probe
-    with pytest.raises(ValueError, match=r"augmentation='light' would do nothing: schedule 'linear_probe' is a probe"):
+    with pytest.raises(
+        ValueError, match=r"augmentation='light' would have no effect: schedule 'linear_probe' is a linear probe"
+    ):
         probe.with_augmentation("light")
     with pytest.raises(ValueError, match=r"augmentation must be one of none, light, medium, strong. Got 'heavy'"):
         probe.with_augmentation("heavy")

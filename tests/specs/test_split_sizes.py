@@ -42,6 +42,6 @@ def test_a_share_takes_one_of_a_small_class_that_can_spare_it():
 
 @pytest.mark.parametrize("sizes", [{"test": 10}, {"test": 5, "validation": 0.5}, {"test": 4, "validation": 6}])
 def test_something_is_left_to_train_on(sizes):
-    with pytest.raises(ValueError, match=r"Nothing is left to train on with test=.*there are 10 examples"):
+    with pytest.raises(ValueError, match=r"test=.* leave no training examples: the data has 10 examples"):
         refuse_all_held_out(sizes, 10)
     refuse_all_held_out(sizes, 11)

@@ -24,7 +24,7 @@ def test_help_documents_each_argument(kind):
 
 
 def test_a_task_by_itself_is_refused():
-    with pytest.raises(TypeError, match="use Classification, MultiLabel or Regression"):
+    with pytest.raises(TypeError, match="Use Classification, MultiLabel or Regression"):
         Task("data")
 
 
@@ -49,7 +49,7 @@ def test_named_groups_are_held_out():
 
 
 def test_shares_leave_something_to_train_on():
-    with pytest.raises(ValueError, match=r"must leave something to train on. Got 0\.5 \+ 0\.5"):
+    with pytest.raises(ValueError, match=r"must be less than 1. Got 0\.5 \+ 0\.5"):
         Classification("data", validation=0.5, test=0.5)
 
 

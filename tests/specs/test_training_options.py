@@ -32,7 +32,7 @@ def test_without_options_a_schedule_is_what_it_was():
     ],
 )
 def test_options_that_a_probe_has_no_use_for_are_refused(options, shown):
-    with pytest.raises(ValueError, match=rf"^{shown} would do nothing: schedule 'linear_probe' is a probe alone"):
+    with pytest.raises(ValueError, match=rf"^{shown} would have no effect: schedule 'linear_probe' is a linear probe"):
         TrainingOptions(**options).change(linear_probe())
 
 

@@ -17,19 +17,20 @@ def compiled(model: keras.Model) -> Callable[..., list[Tensor]]:
     call = tf.function(
         lambda *inputs: keras.tree.flatten(model(pack(inputs), training=False)), input_signature=signature
     )
-    # The graph itself: TensorFlow counts the functions made here, and warns of too many.
+    # The concrete graph: TensorFlow counts the functions created here and warns about too many.
     return call.get_concrete_function()
 
 
 def pack(values: Sequence[Tensor]) -> Tensor | list[Tensor]:
-    """What a model of that many inputs is called with."""
+    """The argument of a model's call: one tensor by itself, several as a list."""
     return values[0] if len(values) == 1 else list(values)
 
 
 def forward(call: Callable[..., list[Tensor]], arrays: Sequence[np.ndarray], *, batch_size: int) -> np.ndarray:
-    """The output of a `compiled` model on arrays, in batches of one size: the last is padded, and cut again.
+    """The output of a `compiled` model on arrays, in batches of one size.
 
-    So an example's result does not depend on how many others it is asked for with.
+    The last batch is padded and its output is cut. So the result of an example does not depend on how many others there
+    are.
     """
     outputs = []
     for start in range(0, len(arrays[0]), batch_size):

@@ -17,7 +17,7 @@ def clone(model: keras.Model, *, inputs: Tensor = None, weights: Sequence[np.nda
 
     Args:
         model: functional.
-        inputs: a Keras tensor in place of its own, of another shape; None: as its own.
+        inputs: a Keras tensor that replaces its input, perhaps of another shape; None: a new input like its own.
         weights: one array for each weight; None: random ones.
     """
     made = keras.models.clone_model(model, input_tensors=inputs)
@@ -44,8 +44,8 @@ def graft(model: keras.Model, inputs: Tensor, *, prefix: str) -> list[Tensor]:
 
     Args:
         model: functional, of one input.
-        inputs: Keras tensor in its place.
-        prefix: another for each model of a graph, so that two of one architecture do not clash.
+        inputs: Keras tensor that replaces its input.
+        prefix: a different one for each model of a graph, so that two of one architecture do not clash.
     """
 
     def renamed(layer: keras.Layer) -> keras.Layer:
@@ -62,13 +62,13 @@ def replay(
     renew: Callable[[keras.Operation], keras.Operation],
     call: Callable[..., Tensor] | None = None,
 ) -> list[Tensor]:
-    """The outputs of new layers, with the weights of a model's, called as the model calls its own.
+    """The outputs of new layers, with the weights of a model's, called as in the model.
 
     Args:
         model: functional.
-        inputs: Keras tensors in place of its own, in the same structure.
-        renew: from an operation of the model to what stands in for it.
-        call: calls what `renew` gave, with the arguments that come after it; None: simply so.
+        inputs: Keras tensors that replace its inputs, in the same structure.
+        renew: from an operation of the model to its replacement.
+        call: calls a replacement, its first argument, with the other arguments; None: calls it directly.
     """
     copies: dict[int, keras.Operation] = {}
     results: dict[int, Tensor] = {}
@@ -87,7 +87,7 @@ def replay(
         if id(layer) in copies and copies[id(layer)].built:
             copies[id(layer)].set_weights(layer.get_weights())
     finalize(*copies.values())
-    # The clone's own outputs hang on inputs of its own where it was given what is no input (Keras 3.15). Of an
-    # operation that is called several times, the last call makes the output.
+    # Where `inputs` are not input layers, Keras connects the clone's outputs to new inputs (3.15). The output of an
+    # operation that is called several times is that of its last call.
     made = [keras.tree.flatten(results[id(copies[id(operation_of(each))])]) for each in model.outputs]
     return [tensors[place_of(each)] for tensors, each in zip(made, model.outputs, strict=True)]

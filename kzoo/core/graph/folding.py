@@ -18,13 +18,13 @@ def fold(model: keras.Model, *, live: bool = False) -> keras.Model:
     """The same function as `model`, to about 1e-5 relative, with fewer operations.
 
     With scale ``s = gamma / sqrt(variance + epsilon)``, a BatchNorm after a convolution without activation is the
-    convolution with kernel ``s * kernel`` and bias ``beta + s * (bias - mean)`` (arXiv:1712.05877, section 3.2). Only
-    where the convolution has no other user, and computes in float32.
+    convolution with kernel ``s * kernel`` and bias ``beta + s * (bias - mean)`` (arXiv:1712.05877, section 3.2). It is
+    folded only where the convolution has no other consumer and computes in float32.
 
     Args:
         model: functional; its layers and their weights are shared, not copied, and its graph is left alone.
-        live: False: kernels are folded now, once, and become constants. True: they are folded in each call from the
-            weights as they are then, so the result can be trained, and follows every change of weights.
+        live: False: kernels are folded once, now, and become constants. True: they are folded in each call from the
+            current weights, so the result can be trained and follows every change of weights.
 
     Returns:
         A model of the same inputs, outputs and trainable variables; `model` itself where there is nothing to fold.
@@ -49,7 +49,7 @@ class FoldedBatchNorm(keras.Layer):
     Args:
         convolution: the layer.
         norm: the BatchNormalization.
-        live: whether the kernel is folded in each call; else it is now, and the two layers are let go.
+        live: True: the kernel is folded in each call. False: it is folded once, now, and neither layer is kept.
     """
 
     def __init__(self, convolution: keras.Layer, norm: keras.layers.BatchNormalization, *, live: bool) -> None:
@@ -61,7 +61,7 @@ class FoldedBatchNorm(keras.Layer):
         self.shape_of = lambda shape: convolution.compute_output_shape(shape)
 
     def call(self, inputs: Tensor) -> Tensor:
-        """As the two layers would, one after the other."""
+        """The output of the two layers, one after the other."""
         kernel, shift = folded(self.convolution, self.norm) if self.folded is None else self.folded
         outputs = self.apply(inputs, keras.ops.convert_to_tensor(kernel))
         return keras.ops.add(outputs, keras.ops.convert_to_tensor(shift))
@@ -88,7 +88,7 @@ def folded(convolution: keras.Layer, norm: keras.layers.BatchNormalization) -> t
 
 
 def _application(layer: keras.Layer) -> Callable[[Tensor, Tensor], Tensor]:
-    """What a layer does with its inputs and a kernel, without keeping the layer."""
+    """The operation of a layer as a function of its inputs and a kernel, without a reference to the layer."""
     if isinstance(layer, keras.layers.Dense):
         return keras.ops.matmul
     convolve = keras.ops.depthwise_conv if isinstance(layer, keras.layers.DepthwiseConv2D) else keras.ops.conv
@@ -97,20 +97,20 @@ def _application(layer: keras.Layer) -> Callable[[Tensor, Tensor], Tensor]:
 
 
 class PassThrough(keras.Layer):
-    """A layer as it is, without a node of its own in this graph; or none, which gives its input back."""
+    """Calls a layer unchanged, without a node of its own in this graph; without a layer, returns its input."""
 
     def __init__(self, layer: keras.Layer | None) -> None:
         super().__init__(**({} if layer is None else {"name": layer.name, "dtype": layer.dtype_policy}))
         self.layer = layer
 
     def call(self, *inputs: Tensor, **arguments: object) -> Tensor:
-        """What the layer gives."""
+        """The output of the layer; the input where there is no layer."""
         if self.layer is None:
             return inputs[0]
         return self.layer(*inputs, **arguments)
 
     def compute_output_spec(self, *inputs: Tensor, **arguments: object) -> Tensor:
-        """What the layer itself says: Keras's own guess takes some outputs for sparse ones (3.15, in MobileNetV3)."""
+        """The output spec of the layer. Keras would infer sparse tensors for some outputs (3.15, in MobileNetV3)."""
         if self.layer is None:
             return keras.KerasTensor(inputs[0].shape, dtype=inputs[0].dtype)
         return self.layer.compute_output_spec(*inputs, **arguments)
@@ -119,12 +119,12 @@ class PassThrough(keras.Layer):
 def _pairs(model: keras.Model, *, trained: bool) -> Mapping[int, tuple[keras.Layer, keras.layers.BatchNormalization]]:
     """Convolution and BatchNorm of each pair that can be folded, by identity of the convolution.
 
-    In a model that is trained, BatchNorm that is not frozen uses the statistics of the batch.
+    Where the model trains, a BatchNorm that is not frozen uses the statistics of the batch and is not folded.
     """
     config = model.get_config()
     calls: dict[str, list[list[str]]] = {}
     for layer in config.get("layers", ()):
-        # What goes into each call of the layer in this model. A layer's own attributes tell of its first call only.
+        # The inputs of each call of the layer in this model. A layer's own attributes describe its first call only.
         calls[layer["config"].get("name")] = [sorted(set(_sources(call))) for call in layer.get("inbound_nodes", ())]
     users = Counter(source for each in calls.values() for call in each for source in call)
     users.update(_sources({"keras_history": config.get("output_layers", ())}))
@@ -141,7 +141,7 @@ def _pairs(model: keras.Model, *, trained: bool) -> Mapping[int, tuple[keras.Lay
 
 
 def _sources(value: object) -> Iterator[str]:
-    """The names of the layers whose outputs are meant by a part of a model's configuration."""
+    """Names of the layers whose outputs a part of a model's configuration refers to."""
     if isinstance(value, dict):
         if "keras_history" in value:
             yield from _names(value["keras_history"])

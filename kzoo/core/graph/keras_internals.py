@@ -26,7 +26,7 @@ def place_of(tensor: Tensor) -> int:
 
 
 def inputs_of(tensor: Tensor) -> list[Tensor]:
-    """What the call that made a Keras tensor was given; nothing for an input (``Operation._inbound_nodes``)."""
+    """Inputs of the call that made a Keras tensor; none for a model input (``Operation._inbound_nodes``)."""
     history = tensor._keras_history
     return list(history.operation._inbound_nodes[history.node_index].input_tensors)
 
@@ -34,7 +34,7 @@ def inputs_of(tensor: Tensor) -> list[Tensor]:
 def attributes_of(layer: keras.Layer) -> dict[str, Any]:
     """The attributes of a layer by name, the layers in it among them (``Layer.__dict__``).
 
-    What is written to this dict is the layer's, without the checks of Keras, which locks a layer that is built.
+    Writing to this dict changes the layer without the checks of Keras, which locks a layer once it is built.
     """
     return vars(layer)
 
@@ -61,7 +61,7 @@ def variable_path(optimizer: keras.optimizers.Optimizer, variable: keras.Variabl
 
 @contextlib.contextmanager
 def momentum_product(nadam: keras.optimizers.Nadam, product: keras.Variable) -> Iterator[None]:
-    """Within it Nadam reads and writes another product of its momenta (``Nadam._u_product``)."""
+    """Inside the context, Nadam uses `product` as the product of its momenta (``Nadam._u_product``)."""
     shared, nadam._u_product = nadam._u_product, product
     try:
         yield

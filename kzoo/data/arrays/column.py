@@ -31,7 +31,7 @@ def collect_numbers(values: UserData, *, root: Path = Path()) -> np.ndarray:
         rows = values if hasattr(values, "__array__") else [_number(value) for value in values]
         return np.asarray(rows, dtype=np.float32)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"Examples must be numbers, arrays of one shape. {error}") from error
+        raise ValueError(f"Examples must be arrays of numbers of one shape. {error}") from error
 
 
 def _number(value: UserData) -> UserData:

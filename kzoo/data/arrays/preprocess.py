@@ -56,7 +56,7 @@ class ArrayPreprocessor:
             ValueError: they have another shape.
         """
         if tuple(examples.shape[1:]) != self.shape:
-            raise ValueError(f"This model takes a {self} each. Got the shape {tuple(examples.shape[1:])}.")
+            raise ValueError(f"Each example must be a {self}. Got shape {tuple(examples.shape[1:])}.")
         return (tf.cast(examples, tf.float32) - self.mean) / self.deviation
 
     def scale(self, fitted: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ def fit_numbers(
     """
     shape = column.shape[1:]
     if size is not None and size != shape[0]:
-        raise ValueError(f"size must be that of the data, {shape[0]}, or None. Got {size}.")
+        raise ValueError(f"size must be {shape[0]}, as of the data, or None. Got {size}.")
     axes = tuple(range(column.ndim - 1))
     mean, deviation = column.mean(axis=axes, dtype=np.float64), column.std(axis=axes, dtype=np.float64)
     deviation = np.where(deviation > 0, deviation, 1.0)

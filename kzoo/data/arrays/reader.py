@@ -43,9 +43,7 @@ class ArrayReader:
             return self.preprocessor.fit(example[None])
         if augmentation == OWN and self.own is not None:
             return self.preprocessor.fit(tf.stack([self.own(example) for _ in items(numbers)]))
-        raise ValueError(
-            f"There is no augmentation {augmentation!r} of arrays: pass 'none', a Keras layer, or a callable."
-        )
+        raise ValueError(f"Arrays have no augmentation {augmentation!r}. Pass 'none', a Keras layer, or a callable.")
 
     def finish(
         self, fitted: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
@@ -65,7 +63,7 @@ class ArrayReader:
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """An array has none."""
-        raise TypeError("Arrays of numbers cannot be drawn: print(adapted.evaluate().worst()) names the worst.")
+        raise TypeError("Arrays cannot be drawn. Use print(adapted.evaluate().worst()) to list the worst.")
 
     @cached_property
     def _examples(self) -> Tensor:

@@ -33,7 +33,7 @@ def serve_numbers(preprocessor: ArrayPreprocessor) -> ServedInput:
 
 
 def sample_numbers(preprocessor: ArrayPreprocessor, examples: Sequence[np.ndarray]) -> dict[str, tuple[Batch, Batch]]:
-    """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
+    """Inputs of each signature by name, and the same inputs for `Adapted.predict`.
 
     Args:
         preprocessor: the model's.
@@ -41,5 +41,5 @@ def sample_numbers(preprocessor: ArrayPreprocessor, examples: Sequence[np.ndarra
     """
     noise = np.random.default_rng(0).normal(size=(4, *preprocessor.shape))
     rows = np.stack(examples) if len(examples) else noise * preprocessor.deviation + preprocessor.mean
-    asked = rows.astype(np.float32)
-    return {"serving_default": (asked, asked), "features": (asked, asked)}
+    inputs = rows.astype(np.float32)
+    return {"serving_default": (inputs, inputs), "features": (inputs, inputs)}

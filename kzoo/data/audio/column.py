@@ -32,7 +32,7 @@ MOST_BYTES = 8 * MOST_SAMPLES
 """Of a file: as many samples of the widest type."""
 
 RATES = (1_000, 400_000)
-"""Sample rates that are believed, in Hz."""
+"""Lowest and highest accepted sample rate, Hz."""
 
 
 def collect_recordings(values: UserData, *, root: Path = Path()) -> np.ndarray:
@@ -60,7 +60,7 @@ def read_audio_inputs(recordings: UserData) -> tuple[np.ndarray, list[str]]:
     """An audio column and names, of what a user has at hand: a path, a folder, bytes, (rate, samples), or a list."""
     if hasattr(recordings, "__array__") and np.asarray(recordings).dtype.kind in "fiu":
         raise TypeError(
-            f"Samples alone have no rate: pass (rate, samples), as (16000, x). "
+            f"Samples need a sample rate. Pass (rate, samples), as in (16000, x). "
             f"Got {np.asarray(recordings).dtype} numbers of shape {np.shape(recordings)}."
         )
     pair = isinstance(recordings, tuple) and len(recordings) == 2 and isinstance(recordings[0], int | np.integer)
@@ -69,14 +69,14 @@ def read_audio_inputs(recordings: UserData) -> tuple[np.ndarray, list[str]]:
 
 
 def check_recordings(column: np.ndarray) -> CheckedColumn:
-    """Opens every recording of a column. What is no wav file of 16 bits, which TensorFlow reads, becomes one."""
+    """Opens every recording of a column. Recordings that TensorFlow cannot read become 16-bit wav files."""
     with ThreadPoolExecutor() as pool:
         found = list(track(pool.map(_check, column), "reading recordings", unit="recording", total=len(column)))
     checked = np.empty(len(column), dtype=object)
     checked[:] = [recording for recording, _, _, _ in found]
     reasons = {index: reason for index, (_, _, reason, _) in enumerate(found) if reason}
     converted = sum(one is not other for one, other in zip(checked, column, strict=True))
-    notes = [f"{converted} recordings are kept in memory: they are no wav files of 16 bits"] if converted else []
+    notes = [f"{converted} recordings are kept in memory, because they are not 16-bit wav files"] if converted else []
     return CheckedColumn(checked, [digest for _, digest, _, _ in found], reasons, notes, [seen for *_, seen in found])
 
 
@@ -137,7 +137,7 @@ def decode(data: bytes) -> tuple[np.ndarray, int, bool]:
         return (*_decode_others(data), False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", wavfile.WavFileWarning)
-        # What is cut off is a warning only, which is made an error here; unknown chunks are none.
+        # scipy only warns about truncated files, which is an error here. Unknown chunks are accepted.
         warnings.filterwarnings("error", message=".*EOF", category=wavfile.WavFileWarning)
         try:
             rate, samples = wavfile.read(io.BytesIO(data))
@@ -207,4 +207,4 @@ def seconds_of(recording: str | bytes) -> float:
             return len(samples) / rate
         except Exception as error:
             name = recording if isinstance(recording, str) else f"A recording of {len(recording)} bytes"
-            raise ValueError(f"{name} cannot be read any more, it changed after it was checked: {error!r}") from error
+            raise ValueError(f"{name} cannot be read any more. It changed after it was checked: {error!r}") from error

@@ -18,10 +18,10 @@ from kzoo.specs.checked_json import Check, checked, maybe, one_of, whole
 from kzoo.specs.saved_card import FRONT, LONGEST
 
 SHARE = 0.95
-"""Share of the training recordings that the chosen window holds whole."""
+"""Share of the training recordings that fit into the chosen window."""
 
 SECONDS = (0.25, 10.0)
-"""Shortest and longest window for a backbone that says none."""
+"""Shortest and longest window, for backbones without one of their own."""
 
 MOST_BYTES = 100_000_000
 """Of a wav file that an exported model takes: 19 minutes of one channel at 44,100 Hz need 400 MB to decode."""
@@ -35,7 +35,7 @@ _FIELDS: dict[str, Check] = {
 }
 
 ROOM = 2
-"""Windows that are decoded, so that a shifted one has something to show."""
+"""Windows that are decoded, so that a shifted window is not silent."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class AudioPreprocessor:
     """Wav files to a backbone's input. Deterministic; made of TensorFlow operations and Keras layers alone.
 
     Args:
-        samples: of the window; the middle of a longer recording, a shorter one with silence on both sides.
+        samples: of the window. Longer recordings keep their middle; shorter ones get silence on both sides.
         front: from the window to features.
-        edge: height and width of the image that a backbone for images sees them as, pixels; None for others.
+        edge: height and width, in pixels, of the spectrogram image for an image backbone; None for others.
         channels: of that image.
         scaling: that of the backbone for images, one of `kzoo.specs.card.SCALINGS`.
     """
@@ -98,8 +98,8 @@ class AudioPreprocessor:
     def read(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Features, float32 (steps, values), of a wav file of 16 bits (scalar string), and an empty string.
 
-        Of a file that cannot be used: zeros, and the reason, as `kzoo.data.audio.column.trouble` gives it. A file that
-        cannot be decoded raises.
+        A file that cannot be used gives zeros and the reason of `kzoo.data.audio.column.trouble`. A file that cannot
+        be decoded raises.
         """
         shape = self.front.shape(self.samples)
         length = tf.strings.length(encoded)
@@ -113,7 +113,7 @@ class AudioPreprocessor:
         """The middle of a wav file of 16 bits (scalar string) at the front end's rate, one channel: float32 (T,)."""
         wave, rate = tf.audio.decode_wav(encoded)
         wave = tf.reduce_mean(wave, axis=1)
-        # What is far from the middle is never looked at.
+        # Samples far from the middle are not used.
         most = tf.cast(tf.math.ceil(ROOM * self.samples * tf.cast(rate, tf.float64) / self.front.rate), tf.int32)
         start = tf.maximum(tf.shape(wave)[0] - most, 0) // 2
         return resample(wave[start : start + most], rate=rate, wanted=self.front.rate)
@@ -163,16 +163,16 @@ def fit_recordings(
 ) -> tuple[AudioPreprocessor, list[str]]:
     """The preprocessor of a card, of a window that holds most recordings of a column, and notes about it."""
     front = FrontEnd(**card.reads)
-    picture = card.modality_spec.square
-    longest = SECONDS[1] if picture else card.size / front.rate
-    if size and not picture:
+    is_image = card.modality_spec.square
+    longest = SECONDS[1] if is_image else card.size / front.rate
+    if size and not is_image:
         samples, notes = size, []
     else:
         lengths = [seconds_of(recording) for recording in column]
         window = float(np.clip(np.quantile(lengths, SHARE), SECONDS[0], longest))
         samples = round(np.ceil(window * 20) / 20 * front.rate)
         samples = min(samples, round(longest * front.rate))
-        notes = [f"Recordings are cut to {samples / front.rate:.2f} s: the length of {SHARE:.0%} of them, or the limit"]
-    if not picture:
+        notes = [f"Recordings are cut to {samples / front.rate:.2f} s, enough for {SHARE:.0%} of them or the limit"]
+    if not is_image:
         return AudioPreprocessor(samples, front), notes
     return AudioPreprocessor(samples, front, size or card.size, channels, card.scaling), notes

@@ -26,7 +26,7 @@ class AudioReader:
     Args:
         column: checked recordings, object array (N,) of paths and wav files.
         preprocessor: the backbone's.
-        digests: SHA-256 of each; what is drawn for it follows from its content. Empty: from its index.
+        digests: SHA-256 of each, which seeds its augmentation. Empty: its index does.
         seed: of the run.
         mixable: not used: recordings are not mixed.
         own: an augmentation of the user's, of one waveform (samples,), see `kzoo.data.own_augmentation`.
@@ -40,7 +40,7 @@ class AudioReader:
     own: OwnAugmentation | None = None
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
-        """Versions of one recording, features (V, steps, values); see `kzoo.data.image.reader.Images.load`."""
+        """Views of one recording, features (V, steps, values); see `kzoo.data.image.reader.ImageReader.load`."""
         wave = self.preprocessor.decode(self._files.read(index))
         if augmentation == "none":
             return self.preprocessor.fit(wave)[None]

@@ -31,7 +31,7 @@ def serve_recordings(preprocessor: AudioPreprocessor) -> ServedInput:
 def sample_recordings(
     preprocessor: AudioPreprocessor, examples: Sequence[str | bytes]
 ) -> dict[str, tuple[Batch, Batch]]:
-    """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
+    """Inputs of each signature by name, and the same inputs for `Adapted.predict`.
 
     Args:
         preprocessor: the model's.

@@ -17,7 +17,7 @@ RANGE = 80.0
 """dB below the loudest that a log-mel spectrogram shows."""
 
 QUIET = -60.0
-"""dB: what is nowhere louder is not made louder."""
+"""dB. Recordings without a louder sound are not amplified."""
 
 
 OCTAVES = (125, 500, 1_000, 2_000, 4_000, 8_000)
@@ -50,7 +50,7 @@ class FrontEnd:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind of a front end must be one of {', '.join(KINDS)}. Got {self.kind!r}.")
+            raise ValueError(f"kind of a FrontEnd must be one of {', '.join(KINDS)}. Got {self.kind!r}.")
 
     def shape(self, samples: int) -> tuple[int, int]:
         """Shape of the features of so many samples: time steps, and values per step."""
@@ -79,7 +79,7 @@ class FrontEnd:
             return waves[..., None]
         found = _layer(self)(waves)
         if self.kind == "whisper":
-            # Their converter looks at a fixed length; what is beyond the samples is silence.
+            # The converter pads to a fixed length; the steps beyond the samples are silence.
             return tf.ensure_shape(
                 found[:, : waves.shape[1] // self.hop], (None, waves.shape[1] // self.hop, self.mels)
             )

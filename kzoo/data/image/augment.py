@@ -1,7 +1,7 @@
 """Augmentation of images: random changes, in training only, reproducible by their seed.
 
-What is drawn depends on the seed, the view and the example alone, not on the order in which threads run. All is
-stateless TensorFlow: keras-cv's layers draw from generators whose state does not come back (0.9.0).
+Random changes depend only on the seed, the view and the example, not on the order of threads. All operations are
+stateless: keras-cv's layers draw from generators whose state cannot be restored (0.9.0).
 """
 
 from __future__ import annotations
@@ -41,42 +41,42 @@ PRESETS = {
 }
 
 
-def augment_views(picture: Tensor, *, preset: ImagePreset, preprocessor: ImagePreprocessor, seeds: Tensor) -> Tensor:
-    """Versions of one image, cropped, resized, mirrored and recoloured, each from a seed of its own.
+def augment_views(image: Tensor, *, preset: ImagePreset, preprocessor: ImagePreprocessor, seeds: Tensor) -> Tensor:
+    """Views of one image, cropped, resized, mirrored and recoloured, each from a seed of its own.
 
     All are cut from the image in one operation, which resizes and mirrors as well.
 
     Args:
         image: (H, W, C) in 0..255.
         preset: how much.
-        preprocessor: says the size of the results.
+        preprocessor: its size is that of the results.
         seeds: int tensor (V, 2), V known.
 
     Returns:
         float32 (V, S, S, C) in 0..255.
     """
     edge = preprocessor.size
-    picture = shrink(picture, edge)
-    shape = tf.cast(tf.shape(picture), tf.float32)
+    image = shrink(image, edge)
+    shape = tf.cast(tf.shape(image), tf.float32)
     boxes = tf.stack([_crop(seed, preset, shape[0], shape[1]) for seed in tf.unstack(seeds)])
-    views = tf.image.crop_and_resize(picture[None], boxes, tf.zeros(seeds.shape[0], tf.int32), (edge, edge))
+    views = tf.image.crop_and_resize(image[None], boxes, tf.zeros(seeds.shape[0], tf.int32), (edge, edge))
     if not (preset.jitter or preset.operations):
         return views
     views = tf.stack([_recolour(*each, preset) for each in zip(tf.unstack(views), tf.unstack(seeds), strict=True)])
     return tf.clip_by_value(views, 0.0, 255.0)
 
 
-def shrink(picture: Tensor, edge: int) -> Tensor:
+def shrink(image: Tensor, edge: int) -> Tensor:
     """An image (H, W, C) as float32, its sides divided by the integer that brings the shorter near 1.4 * `edge`.
 
     Each pixel is the mean of those it stands for, so that sampling a crop at single points does not alias.
     """
-    shape = tf.shape(picture)
+    shape = tf.shape(image)
     factor = tf.maximum(
         tf.cast(tf.round(tf.cast(tf.minimum(shape[0], shape[1]), tf.float32) / (1.4 * edge)), tf.int32), 1
     )
-    picture = tf.cast(picture, tf.float32)
-    return tf.cond(factor > 1, lambda: divide(picture[None], tf.stack([factor, factor]))[0], lambda: picture)
+    image = tf.cast(image, tf.float32)
+    return tf.cond(factor > 1, lambda: divide(image[None], tf.stack([factor, factor]))[0], lambda: image)
 
 
 def _crop(seed: Tensor, preset: ImagePreset, height: Tensor, width: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ def _crop(seed: Tensor, preset: ImagePreset, height: Tensor, width: Tensor) -> T
     return tf.where(drawn[4] < 0.5, tf.stack([top, left, bottom, right]), tf.stack([top, right, bottom, left]))
 
 
-def mix(pictures: Tensor, targets: Tensor, *, share: float, seed: Tensor) -> tuple[Tensor, Tensor]:
+def mix(images: Tensor, targets: Tensor, *, share: float, seed: Tensor) -> tuple[Tensor, Tensor]:
     """A batch mixed with itself in another order, by MixUp or CutMix, or left alone.
 
     Args:
@@ -101,20 +101,20 @@ def mix(pictures: Tensor, targets: Tensor, *, share: float, seed: Tensor) -> tup
     """
     seeds = tf.unstack(tf.random.split(seed, 6))
     lot = tf.random.stateless_uniform((), seeds[0])
-    order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(pictures)[0]), seeds[1])
-    others, other_targets = tf.gather(pictures, order), tf.gather(targets, order)
+    order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(images)[0]), seeds[1])
+    others, other_targets = tf.gather(images, order), tf.gather(targets, order)
     # Beta(0.4, 0.4) for MixUp by two gammas; uniform, which is Beta(1, 1), for CutMix.
     gammas = tf.random.stateless_gamma((2,), seeds[2], alpha=tf.constant(0.4)) + 1e-6
     part = gammas[0] / tf.reduce_sum(gammas)
-    mask, kept = _box(tf.shape(pictures)[1], seeds[3])
+    mask, kept = _box(tf.shape(images)[1], seeds[3])
 
     def mixup() -> tuple[Tensor, Tensor]:
-        return part * pictures + (1 - part) * others, part * targets + (1 - part) * other_targets
+        return part * images + (1 - part) * others, part * targets + (1 - part) * other_targets
 
     def cutmix() -> tuple[Tensor, Tensor]:
-        return tf.where(mask, others, pictures), kept * targets + (1 - kept) * other_targets
+        return tf.where(mask, others, images), kept * targets + (1 - kept) * other_targets
 
-    return tf.cond(lot < share / 2, mixup, lambda: tf.cond(lot < share, cutmix, lambda: (pictures, targets)))
+    return tf.cond(lot < share / 2, mixup, lambda: tf.cond(lot < share, cutmix, lambda: (images, targets)))
 
 
 def _box(edge: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,61 +129,61 @@ def _box(edge: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
     return mask, 1 - tf.reduce_mean(tf.cast(mask, tf.float32))
 
 
-def _saturate(picture: Tensor, factor: Tensor) -> Tensor:
-    grey = tf.reduce_mean(picture, axis=-1, keepdims=True)
-    return grey + (picture - grey) * factor
+def _saturate(image: Tensor, factor: Tensor) -> Tensor:
+    grey = tf.reduce_mean(image, axis=-1, keepdims=True)
+    return grey + (image - grey) * factor
 
 
-def _recolour(picture: Tensor, seed: Tensor, preset: ImagePreset) -> Tensor:
+def _recolour(image: Tensor, seed: Tensor, preset: ImagePreset) -> Tensor:
     """One image (S, S, C) in other light and colours."""
     seeds = tf.unstack(tf.random.split(seed, 3 + preset.operations))
     if preset.jitter:
         low, high = 1 - preset.jitter, 1 + preset.jitter
-        picture *= tf.random.stateless_uniform((), seeds[0], low, high)
-        picture = tf.image.stateless_random_contrast(picture, low, high, seed=seeds[1])
-        picture = _saturate(picture, tf.random.stateless_uniform((), seeds[2], low, high))
+        image *= tf.random.stateless_uniform((), seeds[0], low, high)
+        image = tf.image.stateless_random_contrast(image, low, high, seed=seeds[1])
+        image = _saturate(image, tf.random.stateless_uniform((), seeds[2], low, high))
     for drawn in seeds[3:]:
-        picture = _operate(tf.clip_by_value(picture, 0.0, 255.0), drawn)
-    return picture
+        image = _operate(tf.clip_by_value(image, 0.0, 255.0), drawn)
+    return image
 
 
-def _operate(picture: Tensor, seed: Tensor) -> Tensor:
+def _operate(image: Tensor, seed: Tensor) -> Tensor:
     """One of `OPERATIONS`, at a strength drawn from [0, 1)."""
     seeds = tf.unstack(tf.random.split(seed, 2))
     strength = tf.random.stateless_uniform((), seeds[0])
     which = tf.random.stateless_uniform((), seeds[1], 0, len(OPERATIONS), dtype=tf.int32)
-    changed = tf.switch_case(which, [lambda change=change: change(picture, strength) for change in OPERATIONS])
-    changed.set_shape(picture.shape)
+    changed = tf.switch_case(which, [lambda change=change: change(image, strength) for change in OPERATIONS])
+    changed.set_shape(image.shape)
     return changed
 
 
-def _stretch(picture: Tensor, strength: Tensor) -> Tensor:
+def _stretch(image: Tensor, strength: Tensor) -> Tensor:
     """Autocontrast, blended with the image."""
-    low = tf.reduce_min(picture, axis=(0, 1), keepdims=True)
-    high = tf.reduce_max(picture, axis=(0, 1), keepdims=True)
-    full = tf.where(high > low, (picture - low) * 255.0 / tf.maximum(high - low, 1.0), picture)
-    return picture + strength * (full - picture)
+    low = tf.reduce_min(image, axis=(0, 1), keepdims=True)
+    high = tf.reduce_max(image, axis=(0, 1), keepdims=True)
+    full = tf.where(high > low, (image - low) * 255.0 / tf.maximum(high - low, 1.0), image)
+    return image + strength * (full - image)
 
 
-def _posterize(picture: Tensor, strength: Tensor) -> Tensor:
+def _posterize(image: Tensor, strength: Tensor) -> Tensor:
     step = tf.pow(2.0, tf.floor(1 + 4 * strength))
-    return tf.floor(picture / step) * step
+    return tf.floor(image / step) * step
 
 
-def _solarize(picture: Tensor, strength: Tensor) -> Tensor:
-    return tf.where(picture < 255.0 * (1 - 0.5 * strength), picture, 255.0 - picture)
+def _solarize(image: Tensor, strength: Tensor) -> Tensor:
+    return tf.where(image < 255.0 * (1 - 0.5 * strength), image, 255.0 - image)
 
 
-def _gamma(picture: Tensor, strength: Tensor) -> Tensor:
-    return 255.0 * tf.pow(tf.maximum(picture, 0.0) / 255.0, tf.pow(2.0, 2 * strength - 1))
+def _gamma(image: Tensor, strength: Tensor) -> Tensor:
+    return 255.0 * tf.pow(tf.maximum(image, 0.0) / 255.0, tf.pow(2.0, 2 * strength - 1))
 
 
-def _colour(picture: Tensor, strength: Tensor) -> Tensor:
-    return _saturate(picture, 1.8 * strength + 0.1)
+def _colour(image: Tensor, strength: Tensor) -> Tensor:
+    return _saturate(image, 1.8 * strength + 0.1)
 
 
-def _contrast(picture: Tensor, strength: Tensor) -> Tensor:
-    return tf.image.adjust_contrast(picture, 1.8 * strength + 0.1)
+def _contrast(image: Tensor, strength: Tensor) -> Tensor:
+    return tf.image.adjust_contrast(image, 1.8 * strength + 0.1)
 
 
 OPERATIONS = (_stretch, _posterize, _solarize, _gamma, _colour, _contrast)

@@ -39,10 +39,10 @@ def check_pixels(pixels: np.ndarray) -> dict[int, str]:
     return {index: "pixels that are not finite" for index, image in enumerate(pixels) if not np.isfinite(image).all()}
 
 
-def open_image(picture: str | bytes) -> tuple[bytes, str | None]:
+def open_image(image: str | bytes) -> tuple[bytes, str | None]:
     """The content of a path, or the content itself, and why it cannot be used, as far as its header tells."""
     try:
-        data = load(picture)
+        data = load(image)
     except (OSError, ValueError, MemoryError) as error:
         return b"", f"could not be read ({getattr(error, 'strerror', None) or repr(error)})"
     return data, trouble(data)
@@ -55,12 +55,12 @@ def describe_damage(error: Exception) -> str:
 
 
 def _check_headers(column: np.ndarray) -> tuple[list[str], dict[int, str], list[tuple[int, ...]]]:
-    def check(picture: str | bytes) -> tuple[str, str | None, tuple[int, ...]]:
+    def check(image: str | bytes) -> tuple[str, str | None, tuple[int, ...]]:
         try:
-            seen = stamp(picture)
+            seen = stamp(image)
         except (OSError, ValueError):
             seen = ()
-        data, reason = open_image(picture)
+        data, reason = open_image(image)
         unread = not data and reason != "empty file"
         return "" if unread else hashlib.sha256(data).hexdigest(), reason, seen
 
@@ -88,9 +88,9 @@ def _decodable(column: np.ndarray, indices: Sequence[int]) -> list[int]:
     return [int(index) for index, _ in decoded]
 
 
-def _why(picture: str | bytes) -> str:
+def _why(image: str | bytes) -> str:
     try:
-        ImagePreprocessor(size=1).decode(tf.constant(load(picture)))
+        ImagePreprocessor(size=1).decode(tf.constant(load(image)))
     except Exception as error:
         return describe_damage(error)
     return "could not be decoded in the pipeline"

@@ -14,7 +14,7 @@ from kzoo.data.image.preprocess import SUFFIXES
 from kzoo.specs.task import UserData
 
 
-def collect_images(pictures: UserData, *, root: Path = Path()) -> np.ndarray:
+def collect_images(images: UserData, *, root: Path = Path()) -> np.ndarray:
     """Images as an image column of `Examples`: pixels (N, H, W, C), or an object array of paths and bytes.
 
     Pixels of several sizes are kept as lossless PNG.
@@ -28,22 +28,21 @@ def collect_images(pictures: UserData, *, root: Path = Path()) -> np.ndarray:
         ValueError: the pixels have another shape, or are floats within 0..1.
         TypeError: they are neither pixels, nor paths, nor bytes.
     """
-    if not hasattr(pictures, "__array__"):
-        pictures = [_of_pillow(picture) for picture in pictures]
-        if not pictures:
+    if not hasattr(images, "__array__"):
+        images = [_of_pillow(image) for image in images]
+        if not images:
             return np.empty(0, dtype=object)
-        if any(isinstance(picture, str | bytes | Path) or np.ndim(picture) == 0 for picture in pictures):
+        if any(isinstance(image, str | bytes | Path) or np.ndim(image) == 0 for image in images):
             # Pixels among files are encoded as well.
             mixed = [
-                _encode(_three(np.asarray(each), index)) if np.ndim(each) else each
-                for index, each in enumerate(pictures)
+                _encode(_three(np.asarray(each), index)) if np.ndim(each) else each for index, each in enumerate(images)
             ]
             return _files(mixed, root=root)
-        pictures = [_three(np.asarray(picture), index) for index, picture in enumerate(pictures)]
-        if len({picture.shape for picture in pictures}) > 1:
-            return _files([_encode(picture) for picture in pictures], root=root)
-        pictures = np.stack(pictures)
-    column = np.asarray(pictures)
+        images = [_three(np.asarray(image), index) for index, image in enumerate(images)]
+        if len({image.shape for image in images}) > 1:
+            return _files([_encode(image) for image in images], root=root)
+        images = np.stack(images)
+    column = np.asarray(images)
     if column.dtype.kind in "OSU":
         return _files(column.tolist(), root=root)
     if column.ndim == 3:
@@ -56,7 +55,7 @@ def collect_images(pictures: UserData, *, root: Path = Path()) -> np.ndarray:
         return column
     low, high = np.nanmin(column), np.nanmax(column)
     if column.dtype.kind == "f" and high <= 1.0:
-        raise ValueError("Images of floats must be in 0..255. These are within 0..1: multiply them by 255.")
+        raise ValueError("Images of floats must be in 0..255. Got values in 0..1: multiply them by 255.")
     if low < 0 or high > 255:
         raise ValueError(f"Images must be in 0..255. Got {low}..{high}.")
     return column.astype(np.float32 if column.dtype.kind == "f" else np.uint8)
@@ -69,16 +68,18 @@ def _refuse(shape: tuple[int, ...], *, alone: bool = False) -> None:
     """Raises for the shape of one image that looks like RGBA, or like channels before rows.
 
     Args:
-        shape: of three dimensions; of others, nothing is said.
+        shape: of three dimensions; other shapes are ignored.
         alone: whether it may also be that of several grey images, (N, H, W), where channels first are RGB only.
     """
     if len(shape) != 3:
         return
     grey = f" Grey images of this size: x[..., None], {(*shape, 1)}." if alone else ""
     if shape[-1] == 4:
-        raise ValueError(f"{_WANTED} Got an image {shape}, which looks like RGBA: drop alpha, x[..., :3].{grey}")
+        raise ValueError(
+            f"{_WANTED} Got an image {shape}, which looks like RGBA. Remove the alpha channel: x[..., :3].{grey}"
+        )
     if shape[0] == 3 or (shape[0] in (1, 4) and not alone):
-        message = "which looks like channels first: move them last, np.moveaxis(x, -3, -1)"
+        message = "which looks like channels first. Move the channels to the end: np.moveaxis(x, -3, -1)"
         raise ValueError(f"{_WANTED} Got an image {shape}, {message}.{grey}")
 
 
@@ -92,27 +93,27 @@ def _three(pixels: np.ndarray, index: int) -> np.ndarray:
     return pixels
 
 
-def _of_pillow(picture: UserData) -> UserData:
+def _of_pillow(image: UserData) -> UserData:
     """The pixels of an image of Pillow's, upright, RGB or grey; anything else as it is."""
-    if "PIL.Image" not in sys.modules or not isinstance(picture, sys.modules["PIL.Image"].Image):
-        return picture
+    if "PIL.Image" not in sys.modules or not isinstance(image, sys.modules["PIL.Image"].Image):
+        return image
     from PIL import ImageOps
 
-    upright = ImageOps.exif_transpose(picture)
+    upright = ImageOps.exif_transpose(image)
     return np.asarray(upright if upright.mode in ("L", "RGB") else upright.convert("RGB"))
 
 
-def read_image_inputs(pictures: UserData) -> tuple[np.ndarray, list[str]]:
+def read_image_inputs(images: UserData) -> tuple[np.ndarray, list[str]]:
     """An image column and names, of what a user has at hand: a path, a folder, bytes, pixels, or a list of these.
 
     An array (H, W, 3), (H, W, 1) or (H, W) is one image; (N, H, W) is N grey images.
     """
-    pictures = _of_pillow(list_files(pictures, SUFFIXES))
-    if hasattr(pictures, "__array__"):
-        pixels = np.asarray(pictures)
+    images = _of_pillow(list_files(images, SUFFIXES))
+    if hasattr(images, "__array__"):
+        pixels = np.asarray(images)
         if pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[-1] in (1, 3)):
-            pictures = [pixels]
-    column = collect_images(pictures)
+            images = [pixels]
+    column = collect_images(images)
     return column, name_files(column, "image")
 
 
@@ -120,9 +121,9 @@ def _files(values: Sequence[object], *, root: Path) -> np.ndarray:
     return collect_files(values, root=root, wanted="An image must be a path or encoded bytes")
 
 
-def _encode(picture: np.ndarray) -> bytes:
-    if picture.dtype != np.uint8 and not np.array_equal(picture, np.round(picture)):
+def _encode(image: np.ndarray) -> bytes:
+    if image.dtype != np.uint8 and not np.array_equal(image, np.round(image)):
         raise ValueError("Images of different sizes must be uint8, or floats that are whole numbers in 0..255.")
-    if picture.size and (picture.min() < 0 or picture.max() > 255):
-        raise ValueError(f"Images must be in 0..255. Got {picture.min()}..{picture.max()}.")
-    return tf.io.encode_png(picture.astype(np.uint8)).numpy()
+    if image.size and (image.min() < 0 or image.max() > 255):
+        raise ValueError(f"Images must be in 0..255. Got {image.min()}..{image.max()}.")
+    return tf.io.encode_png(image.astype(np.uint8)).numpy()

@@ -37,16 +37,16 @@ def _orientation(head: Tensor) -> Tensor:
     return tf.where(found & (value >= 1) & (value <= 8), value, 1)
 
 
-def upright(picture: Tensor, orientation: Tensor) -> Tensor:
+def upright(image: Tensor, orientation: Tensor) -> Tensor:
     """An image (H, W, C) turned and mirrored as its EXIF orientation asks."""
 
     def turn() -> Tensor:
-        turned = tf.cond(orientation >= 5, lambda: tf.transpose(picture, (1, 0, 2)), lambda: picture)
+        turned = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
         turned = _reverse(turned, axis=1, when=_is_any(orientation, (2, 3, 6, 7)))
         return _reverse(turned, axis=0, when=_is_any(orientation, (3, 4, 7, 8)))
 
-    result = tf.cond(orientation > 1, turn, lambda: picture)
-    result.set_shape((None, None, picture.shape[-1]))
+    result = tf.cond(orientation > 1, turn, lambda: image)
+    result.set_shape((None, None, image.shape[-1]))
     return result
 
 
@@ -78,5 +78,5 @@ def _is_any(value: Tensor, options: Sequence[int]) -> Tensor:
     return tf.reduce_any(value == tf.constant(options))
 
 
-def _reverse(picture: Tensor, *, axis: int, when: Tensor) -> Tensor:
-    return tf.cond(when, lambda: tf.reverse(picture, [axis]), lambda: picture)
+def _reverse(image: Tensor, *, axis: int, when: Tensor) -> Tensor:
+    return tf.cond(when, lambda: tf.reverse(image, [axis]), lambda: image)

@@ -83,49 +83,49 @@ class ImagePreprocessor:
         def other() -> Tensor:
             return tf.io.decode_image(encoded, channels=3, expand_animations=False)
 
-        picture = tf.cond(is_jpeg, jpeg, other)
-        picture.set_shape((None, None, 3))
-        return self.colour(reduce_large(picture, size=self.size, resize=self.resize))
+        image = tf.cond(is_jpeg, jpeg, other)
+        image.set_shape((None, None, 3))
+        return self.colour(reduce_large(image, size=self.size, resize=self.resize))
 
-    def fit(self, pictures: Tensor) -> Tensor:
+    def fit(self, images: Tensor) -> Tensor:
         """float32 (..., size, size, channels) in 0..255 of pixels (..., H, W, 1 or channels) in 0..255.
 
         Sides are first divided by whole numbers, each pixel the mean of those it stands for, then taken to their size
         by bilinear interpolation, in which by then every pixel has a part: there is little aliasing, in less time than
         TensorFlow's antialiased resizing takes (2.21).
         """
-        pictures = self.colour(pictures)
-        batch = pictures if len(pictures.shape) == 4 else pictures[None]
+        images = self.colour(images)
+        batch = images if len(images.shape) == 4 else images[None]
         batch = tf.cast(self._framed(batch), tf.float32)
         shape = tf.shape(batch)[1:3]
         batch = tf.cond(tf.reduce_all(shape == self.size), lambda: batch, lambda: self._resized(batch, shape))
         batch.set_shape((None, self.size, self.size, batch.shape[-1]))
-        return batch if len(pictures.shape) == 4 else batch[0]
+        return batch if len(images.shape) == 4 else batch[0]
 
     def _resized(self, batch: Tensor, shape: Tensor) -> Tensor:
         factors = tf.maximum(shape // self.size, 1)
         batch = tf.cond(tf.reduce_max(factors) > 1, lambda: divide(batch, factors), lambda: batch)
         return tf.image.resize(batch, (self.size, self.size))
 
-    def _framed(self, pictures: Tensor) -> Tensor:
+    def _framed(self, images: Tensor) -> Tensor:
         """The part of images (B, H, W, C) that is resized: a square, unless it is squashed."""
-        shape = tf.shape(pictures)
+        shape = tf.shape(images)
         height, width = shape[1], shape[2]
         if self.resize == "crop":
             edge = tf.minimum(height, width)
-            return tf.image.crop_to_bounding_box(pictures, (height - edge) // 2, (width - edge) // 2, edge, edge)
+            return tf.image.crop_to_bounding_box(images, (height - edge) // 2, (width - edge) // 2, edge, edge)
         if self.resize == "pad":
             edge = tf.maximum(height, width)
-            return tf.image.pad_to_bounding_box(pictures, (edge - height) // 2, (edge - width) // 2, edge, edge)
-        return pictures
+            return tf.image.pad_to_bounding_box(images, (edge - height) // 2, (edge - width) // 2, edge, edge)
+        return images
 
-    def colour(self, pictures: Tensor) -> Tensor:
+    def colour(self, images: Tensor) -> Tensor:
         """Grey pixels (..., H, W, 1) as RGB, or RGB as grey, where the backbone takes the other."""
-        if pictures.shape[-1] == 1 and self.channels == 3:
-            return tf.image.grayscale_to_rgb(pictures)
-        if pictures.shape[-1] == 3 and self.channels == 1:
-            return tf.image.rgb_to_grayscale(pictures)
-        return pictures
+        if images.shape[-1] == 1 and self.channels == 3:
+            return tf.image.grayscale_to_rgb(images)
+        if images.shape[-1] == 3 and self.channels == 1:
+            return tf.image.rgb_to_grayscale(images)
+        return images
 
     @classmethod
     def restore(cls, values: object) -> ImagePreprocessor:
@@ -154,11 +154,11 @@ class ImagePreprocessor:
         pixels = keras.Input((None, None, self.channels), name="image")
         return pixels, self.scale(Resize(**dataclasses.asdict(self), name="resize", dtype="float32")(pixels))
 
-    def scale(self, pictures: Tensor) -> Tensor:
+    def scale(self, images: Tensor) -> Tensor:
         """Pixels in 0..255 (B, size, size, channels) in the backbone's own scaling; tensors or Keras tensors."""
         for layer in scaling_layers(self.scaling):
-            pictures = layer(pictures)
-        return pictures
+            images = layer(images)
+        return images
 
 
 def image_shape(card: BackboneSpec, size: int, channels: int) -> tuple[int, ...]:
@@ -195,18 +195,18 @@ class Resize(keras.layers.Layer):
         return super().get_config() | dataclasses.asdict(self.preprocessor)
 
 
-def divide(pictures: Tensor, factors: Tensor) -> Tensor:
+def divide(images: Tensor, factors: Tensor) -> Tensor:
     """Images (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
 
     Args:
         images: what is left over is dropped, half of it on each side.
         factors: for height and width, int32 (2,).
     """
-    shape = tf.shape(pictures)
+    shape = tf.shape(images)
     rows, columns = shape[1] // factors[0], shape[2] // factors[1]
     top, left = (shape[1] - rows * factors[0]) // 2, (shape[2] - columns * factors[1]) // 2
-    whole = pictures[:, top : top + rows * factors[0], left : left + columns * factors[1]]
-    blocks = tf.reshape(whole, (shape[0], rows, factors[0], columns, factors[1], pictures.shape[-1]))
+    whole = images[:, top : top + rows * factors[0], left : left + columns * factors[1]]
+    blocks = tf.reshape(whole, (shape[0], rows, factors[0], columns, factors[1], images.shape[-1]))
     return tf.reduce_mean(blocks, axis=(2, 4))
 
 

@@ -25,7 +25,7 @@ class ImageReader:
     Args:
         column: of N examples, see `kzoo.data.examples.Examples`.
         preprocessor: the backbone's.
-        digests: SHA-256 of each image; what is drawn for an image follows from its content. Empty: from its index.
+        digests: SHA-256 of each image, which seeds its augmentation. Empty: its index does.
         seed: of the run.
         mixable: whether targets can be mixed, as one-hot ones can.
         own: an augmentation of the user's, of one image (S, S, C) in 0..255, see `kzoo.data.own_augmentation`.
@@ -39,25 +39,25 @@ class ImageReader:
     own: OwnAugmentation | None = None
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
-        """Versions of one image, float32 (V, S, S, C) in 0..255.
+        """Views of one image, float32 (V, S, S, C) in 0..255.
 
         Args:
             index: int64 scalar.
-            augmentation: a name of `PRESETS`, or ``"none"``, which gives one version.
-            numbers: of the versions, int (V,), V known.
+            augmentation: a name of `PRESETS`, or ``"none"``, which gives one view.
+            numbers: of the views, int (V,), V known.
         """
-        picture = self._decode(index)
+        image = self._decode(index)
         if augmentation == "none":
-            return self.preprocessor.fit(picture)[None]
+            return self.preprocessor.fit(image)[None]
         if augmentation == OWN and self.own is not None:
-            fitted = self.preprocessor.fit(picture)
+            fitted = self.preprocessor.fit(image)
             return tf.stack([self.own(fitted) for _ in items(numbers)])
         seeds = seeds_of(self.seed, numbers, tf.gather(self._marks, index))
         preset = PRESETS[augmentation]
-        return augment_views(picture, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
+        return augment_views(image, preset=preset, preprocessor=self.preprocessor, seeds=tf.stack(seeds))
 
     def finish(
-        self, pictures: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
+        self, images: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
     ) -> tuple[Tensor, Tensor]:
         """A batch of `load` as the backbone takes it, (B * V, S, S, C), and its targets, mixed where the preset does.
 
@@ -65,20 +65,20 @@ class ImageReader:
             images: float32 (B, V, S, S, C) in 0..255, V known.
             targets: float32 (B, outputs).
             augmentation: a name of `PRESETS`, or ``"none"``.
-            numbers: of the versions, int (V,).
+            numbers: of the views, int (V,).
             turn: int scalar, another for each batch.
         """
-        versions = pictures.shape[1]
+        versions = images.shape[1]
         targets = tf.repeat(targets[:, None], versions, axis=1)
         if self.mixes(augmentation):
             share = PRESETS[augmentation].mix
             mixed = [
-                mix(pictures[:, place], targets[:, place], share=share, seed=self._lot(turn, number))
+                mix(images[:, place], targets[:, place], share=share, seed=self._lot(turn, number))
                 for place, number in enumerate(items(numbers))
             ]
-            pictures, targets = (tf.stack(parts, axis=1) for parts in zip(*mixed, strict=True))
-        shape = (-1, *pictures.shape[2:])
-        return self.preprocessor.scale(tf.reshape(pictures, shape)), tf.reshape(targets, (-1, targets.shape[-1]))
+            images, targets = (tf.stack(parts, axis=1) for parts in zip(*mixed, strict=True))
+        shape = (-1, *images.shape[2:])
+        return self.preprocessor.scale(tf.reshape(images, shape)), tf.reshape(targets, (-1, targets.shape[-1]))
 
     def mixes(self, augmentation: str) -> bool:
         """Whether an augmentation mixes the images of a batch with each other."""

@@ -34,7 +34,7 @@ def serve_images(preprocessor: ImagePreprocessor) -> ServedInput:
 def sample_images(
     preprocessor: ImagePreprocessor, examples: Sequence[str | bytes | np.ndarray]
 ) -> dict[str, tuple[Batch, Batch]]:
-    """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
+    """Inputs of each signature by name, and the same inputs for `Adapted.predict`.
 
     Args:
         preprocessor: the model's.
@@ -42,8 +42,8 @@ def sample_images(
     """
     files = [load(_encoded(example)) for example in examples] or generate_images(preprocessor.size)
     pixels = np.stack([np.round(preprocessor.fit(preprocessor.decode(file))).astype(np.uint8) for file in files])
-    asked = {"serving_default": files, "features": files, "tensor": pixels, "tensor_float": pixels}
-    return {name: (inputs, inputs) for name, inputs in asked.items()}
+    samples = {"serving_default": files, "features": files, "tensor": pixels, "tensor_float": pixels}
+    return {name: (inputs, inputs) for name, inputs in samples.items()}
 
 
 def _encoded(example: str | bytes | np.ndarray) -> str | bytes:

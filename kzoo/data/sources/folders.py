@@ -16,8 +16,8 @@ from kzoo.data.text.encoding import decode_text
 def read_folder(root: Path, wanted: SourceQuery) -> RawData:
     """A folder of class folders, or of split folders of class folders; files at any depth below a class.
 
-    Hidden files are passed over; files of other kinds are set aside. With a function for the label, files may lie
-    anywhere.
+    Hidden files are ignored; other kinds of files are set aside. With a function for the label, files may be anywhere
+    below the folder.
 
     Raises:
         ValueError: there are no class folders, or nothing of the modality in them.
@@ -27,13 +27,13 @@ def read_folder(root: Path, wanted: SourceQuery) -> RawData:
     if "train" in splits:
         found = {split: _read_classes(folder, wanted) for split, folder in splits.items()}
         ignored = [child.name for child in children if child.name.lower() not in SPLIT_NAMES]
-        notes = [f"Folders beside the splits are not used: {', '.join(ignored)}"] if ignored else []
+        notes = [f"Folders beside the split folders are not used: {', '.join(ignored)}"] if ignored else []
     else:
         found, notes = {"all": _read_classes(root, wanted)}, []
     merged = {split: examples for split, (examples, _, _) in found.items()}
     if not any(len(examples) for examples in merged.values()):
         kinds = ", ".join(modality.suffixes)
-        raise ValueError(f"No {modality.noun}s in the class folders of {root}. Kinds: {kinds}.")
+        raise ValueError(f"No {modality.noun}s in the class folders of {root}. Accepted files: {kinds}.")
     for _, more, _ in found.values():
         notes += more
     return RawData(merged, None, notes, [x for _, _, aside in found.values() for x in aside])
@@ -48,11 +48,11 @@ def _read_classes(root: Path, wanted: SourceQuery) -> tuple[Examples, list[str],
     loose = [path for path in root.iterdir() if path.suffix.lower() in modality.suffixes and path.is_file()]
     if not classes:
         kind = (
-            f"{len(loose)} {nouns} but no class folders: they are unlabelled"
+            f"{len(loose)} {nouns} but no class folders, so they have no labels"
             if loose
             else f"neither class folders nor {nouns}"
         )
-        raise ValueError(f"{root} holds {kind}. {_hint(root, modality)}")
+        raise ValueError(f"{root} contains {kind}. {_hint(root, modality)}")
     paths: list[Path] = []
     labels: list[str] = []
     notes = [f"{len(loose)} {nouns} directly in {root.name}/ have no label and are not used"] if loose else []
@@ -61,7 +61,7 @@ def _read_classes(root: Path, wanted: SourceQuery) -> tuple[Examples, list[str],
         found, others = _files(folder, wanted)
         set_aside += others
         if not found:
-            notes.append(f"Class folder {folder.name!r} in {root.name}/ has no {nouns} and is left out")
+            notes.append(f"Class folder {folder.name!r} in {root.name}/ has no {nouns} and is not used")
         paths += found
         labels += [_label_of(folder)] * len(found)
     return _examples(paths, labels, wanted, root), notes, set_aside
@@ -78,7 +78,7 @@ def read_files(root: Path, wanted: SourceQuery) -> RawData | None:
 
 
 def _label_of(folder: Path) -> str:
-    """The name of a folder, whose bytes may be of any encoding."""
+    """The name of a folder. Its bytes may have any encoding."""
     return decode_text(os.fsencode(folder.name))[0]
 
 
@@ -93,10 +93,10 @@ def _read_files(
 def _files(folder: Path, wanted: SourceQuery) -> tuple[list[Path], list[tuple[str, str]]]:
     """Files of the modality below a folder, in order; and the others, with a reason."""
     modality = wanted.modality
-    # Path.rglob passes over what it may not read.
+    # Path.rglob ignores folders without permission to read.
     below = (Path(root, name) for root, _, names in os.walk(folder, onerror=_raise) for name in names)
     files = [path for path in sorted(below) if path.is_file() and not path.name.startswith(".")]
-    what = f"not a kind of {modality.noun} that is read"
+    what = f"not a supported {modality.noun} file"
     found = [path for path in files if path.suffix.lower() in modality.suffixes]
     others = [path for path in files if path.suffix.lower() not in modality.suffixes]
     return found, [(str(path), f"{what}: {path.suffix or path.name}") for path in others]
@@ -114,13 +114,13 @@ def _examples(paths: list[Path], labels: Sequence[object], wanted: SourceQuery, 
 
 def _hint(root: Path, modality: Modality) -> str:
     hint = (
-        f"Put the {modality.noun}s of each class into a folder named after it, or give label= as a function of a path."
+        f"Put the {modality.noun}s of each class into a folder with its name, or pass label= as a function of a path."
     )
     files = [path for path in root.rglob("*") if path.is_file()]
     for other in MODALITIES.values():
         found = [path for path in files if path.suffix.lower() in other.suffixes]
         if other is not modality and found:
-            hint += f" There are {other.noun}s, as {found[0].name}: {other.name}= says that these are meant."
+            hint += f" It has {other.noun}s, such as {found[0].name}. To use them, pass {other.name}=."
     return hint
 
 

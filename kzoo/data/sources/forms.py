@@ -70,7 +70,7 @@ def register_source(
         name: what messages call it. None: its prefix or suffixes.
 
     Raises:
-        ValueError: neither prefix nor suffixes are given, or kzoo reads them already.
+        ValueError: neither prefix nor suffixes are given, or they are registered already.
         TypeError: `read` cannot be called.
 
     Example:
@@ -84,13 +84,13 @@ def register_source(
         >>> _ = SOURCES.pop()
     """
     if not callable(read):
-        raise TypeError(f"register_source needs a function that reads. Got {read!r}.")
+        raise TypeError(f"register_source needs a callable. Got {read!r}.")
     suffixes = (suffixes,) if isinstance(suffixes, str) else tuple(suffixes)
     if not (prefix or suffixes):
-        raise ValueError("register_source needs a prefix, as 'db:', or suffixes, as ('.tar',).")
+        raise ValueError("register_source needs a prefix such as 'db:', or suffixes such as ('.tar',).")
     taken = [each for each in (prefix, *suffixes) if each and each.lower() in {*_prefixes(), *known_suffixes()}]
     if taken:
-        raise ValueError(f"{taken[0]!r} is read already: choose another prefix or suffix.")
+        raise ValueError(f"{taken[0]!r} is registered already. Choose another prefix or suffix.")
 
     def opened(data: UserData) -> UserData:
         return read(data.removeprefix(prefix) if isinstance(data, str) else data)
@@ -127,7 +127,7 @@ def _read_directory(folder: Path, wanted: SourceQuery) -> RawData:
     found = read_files(folder, wanted)
     records = [] if found else sorted(folder.rglob("*.tfrecord*"))
     if not (found or records):
-        raise ValueError(f"There are no {', '.join(wanted.modality.suffixes)} files below {folder}.")
+        raise ValueError(f"{folder} has no files with the suffixes {', '.join(wanted.modality.suffixes)}.")
     return found or read_tfrecords(records, wanted, source=str(folder))
 
 

@@ -31,15 +31,17 @@ def read_source(task: Task, modality: Modality) -> RawData:
     raw = _read_splits(task.data, wanted) if isinstance(task.data, Mapping) else read_data(task.data, wanted)
     for split, examples in raw.splits.items():
         if wanted.groups is not None and len(examples.groups) != len(examples):
-            raise ValueError(f"groups= cannot be used with {type(task.data).__name__} data: {split} has no groups.")
+            raise ValueError(
+                f"groups= cannot be used with {type(task.data).__name__} data. The split {split!r} has no groups."
+            )
     if len(raw.splits) > 1 and not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
         raise ValueError(_ONE_SPLIT)
     return raw
 
 
 _ONE_SPLIT = (
-    "groups of data that has splits must be the name of a column, or a function of a path: one list cannot say to "
-    "which split its values belong."
+    "groups must be the name of a column, or a function of a path, because the data has splits. A list does not say "
+    "which split its values belong to."
 )
 
 
@@ -56,18 +58,18 @@ def read_data(data: UserData, wanted: SourceQuery) -> RawData:
         return _read(data, wanted)
     except PermissionError as error:
         raise PermissionError(
-            f"{error.filename or shown} may not be read by this user: change its permissions, or copy the data."
+            f"{error.filename or shown} cannot be read: permission denied. Change its permissions, or copy the data."
         ) from error
     except tf.errors.OpError as error:
         reason = str(error.message).splitlines()[0][:200]
-        raise OSError(f"{shown} could not be read, a file of it may be missing or damaged: {reason}") from error
+        raise OSError(f"{shown} could not be read. A file may be missing or damaged: {reason}") from error
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
-        raise ValueError(f"{shown} has a damaged archive: delete and download it again. {error}") from error
+        raise ValueError(f"{shown} contains a damaged archive. Delete it and download it again. {error}") from error
 
 
 def _read(data: UserData, wanted: SourceQuery) -> RawData:
     if isinstance(data, tuple | list) and any(isinstance(part, tf.data.Dataset) for part in data):
-        raise TypeError("Several datasets are given as a dict of splits: {'train': ..., 'validation': ...}.")
+        raise TypeError("Several datasets must be passed as a dict of splits: {'train': ..., 'validation': ...}.")
     source, found = find_source(data)
     if source and source.read:
         return source.read(found, wanted)
@@ -78,9 +80,9 @@ def _read(data: UserData, wanted: SourceQuery) -> RawData:
         forms = ", ".join(each.name for each in SOURCES)
         raise TypeError(f"data must be one of: {forms}; or a dict of splits of these. Got {type(data).__name__}.")
     if not found.exists():
-        raise FileNotFoundError(f"There is no data at {str(data)!r} (looked for {found.absolute()}).")
+        raise FileNotFoundError(f"There is no data at {str(data)!r}. The absolute path is {found.absolute()}.")
     raise ValueError(
-        f"{str(data)!r} is a {found.suffix or 'file without suffix'}: kzoo reads folders and files of the kinds "
+        f"{str(data)!r} is a {found.suffix or 'file without suffix'}. kzoo reads folders and files with the suffixes "
         f"{', '.join([*known_suffixes(), '.tfrecord'])}."
     )
 
@@ -88,21 +90,25 @@ def _read(data: UserData, wanted: SourceQuery) -> RawData:
 def _read_splits(data: Mapping[str, UserData], wanted: SourceQuery) -> RawData:
     unknown = [name for name in data if name not in SPLIT_NAMES]
     if unknown or not data:
-        raise ValueError(f"The splits of a dict are named train, validation and test. Got {list(data)}.")
+        raise ValueError(f"The splits of a dict must be named train, validation and test. Got {list(data)}.")
     if "train" not in data:
-        raise ValueError(f"A dict of splits needs a 'train'. Got {list(data)}.")
+        raise ValueError(f"A dict of splits must have 'train'. Got {list(data)}.")
     splits, labels, notes, set_aside = {}, None, [], []
     for name, part in data.items():
         if not (isinstance(wanted.groups, str | None) or callable(wanted.groups)):
             raise ValueError(_ONE_SPLIT)
         raw = read_data(part, wanted)
         if set(raw.splits) != {"all"}:
-            raise ValueError(f"The split {name!r} has splits of its own ({', '.join(raw.splits)}): give it as data.")
+            raise ValueError(
+                f"The split {name!r} has splits itself: {', '.join(raw.splits)}. Pass it as data= without a dict."
+            )
         if SPLIT_NAMES[name] in splits:
-            raise ValueError(f"The split {SPLIT_NAMES[name]!r} is there twice: {', '.join(data)}.")
+            raise ValueError(f"The split {SPLIT_NAMES[name]!r} appears twice in the dict: {', '.join(data)}.")
         splits[SPLIT_NAMES[name]] = raw.splits["all"]
         if labels and raw.labels and list(labels) != list(raw.labels):
-            raise ValueError(f"The splits name their classes differently: {list(labels)} and, {name}, {raw.labels}.")
+            raise ValueError(
+                f"All splits must have the same classes. Got {list(labels)}, and {raw.labels} in {name!r}."
+            )
         labels = labels or raw.labels
         notes += raw.notes
         set_aside += raw.set_aside

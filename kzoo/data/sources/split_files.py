@@ -19,8 +19,8 @@ def read_split_files(folder: Path, wanted: SourceQuery) -> RawData | None:
     labels, and ``train_NAME.txt`` holds the groups that ``groups="NAME"`` asks for.
 
     Raises:
-        ValueError: files do not fit to each other.
-        FileNotFoundError: a text file has no labels, or not the groups that are wanted.
+        ValueError: files do not match.
+        FileNotFoundError: a text file has no labels, or lacks the groups of the task.
     """
     splits: dict[str, Examples] = {}
     labels, notes = None, []
@@ -34,7 +34,7 @@ def read_split_files(folder: Path, wanted: SourceQuery) -> RawData | None:
         else:
             continue
         if split in splits:
-            raise ValueError(f"The split {split!r} of {folder} is there twice: {path.name} is one of them.")
+            raise ValueError(f"The split {split!r} of {folder} has two files. {path.name} is one of them.")
         splits[split], labels = raw.splits["all"], labels or raw.labels
         notes += [f"{path.name}: {note}" for note in raw.notes]
     if "train" not in splits:
@@ -49,7 +49,7 @@ def _read_mapping(path: Path, notes: list[str]) -> list[str]:
     try:
         names = {int(row[0]): row[1].strip() for row in rows}
     except ValueError as error:
-        raise ValueError(f"Each line of {path} must be a number, a tab and a name: {error}.") from error
+        raise ValueError(f"Each line of {path} must be a number, a tab and a name. {error}.") from error
     if sorted(names) != list(range(len(rows))):
         raise ValueError(f"{path} must number the labels 0, 1, 2... Got {sorted(int(row[0]) for row in rows)[:9]}.")
     return [names[number] for number in range(len(names))]
@@ -74,10 +74,10 @@ def _read_beside(texts: Path, what: str, lines: Sequence[str], notes: list[str])
     """The lines of the file that stands beside a file of texts and holds something of each."""
     path = texts.with_name(texts.name.replace("_text.txt", f"_{what}.txt"))
     if not path.is_file():
-        raise FileNotFoundError(f"{texts} has no {what}: {path} is not there. Each of its lines belongs to a text.")
+        raise FileNotFoundError(f"{texts} has no {what}. {path} must have one line for each text.")
     found = lines_of(read_text(path, notes))
     if len(lines) != len(found):
-        raise ValueError(f"{texts} has {len(lines)} lines, {path.name} has {len(found)}.")
+        raise ValueError(f"{texts} has {len(lines)} lines, but {path.name} has {len(found)}.")
     return found
 
 
@@ -89,8 +89,8 @@ def read_lines(path: Path, wanted: SourceQuery) -> RawData:
     """
     if wanted.labelled or not wanted.modality.lines:
         raise ValueError(
-            f"{path} holds a text a line and no labels: it can be used for pretraining and distillation on texts only. "
-            f"Labelled data is a folder, a table ({', '.join(TABLES)}) or arrays."
+            f"{path} has one text in each line and no labels. Use it for pretraining or distillation of text models. "
+            f"Labelled data must be a folder, a table ({', '.join(TABLES)}) or arrays."
         )
     notes: list[str] = []
     lines = lines_of(read_text(path, notes))

@@ -36,7 +36,7 @@ def read_table(path: Path, wanted: SourceQuery) -> RawData:
     notes: list[str] = []
     table = _READERS[path.suffix.lower()](path, notes)
     if not table or not len(next(iter(table.values()))):
-        raise ValueError(f"{path} has no rows below its header.")
+        raise ValueError(f"{path} has no rows below the header.")
     raw = _read_columns(table, wanted, root=path.parent, source=str(path))
     return replace(raw, notes=[*notes, *raw.notes])
 
@@ -56,9 +56,11 @@ def read_arrays(inputs: UserData, targets: UserData, wanted: SourceQuery) -> Raw
     nouns = wanted.modality.noun + "s"
     targets = list(np.asarray(targets)) if hasattr(targets, "__array__") else list(targets)
     if len(column) != len(targets):
-        raise ValueError(f"There are {len(column)} {nouns} but {len(targets)} targets.")
+        raise ValueError(
+            f"Inputs and targets must have the same length. Got {len(column)} {nouns} and {len(targets)} targets."
+        )
     if not len(column):
-        raise ValueError(f"There are no {nouns}: the arrays are empty.")
+        raise ValueError(f"The arrays are empty. They must have at least one {wanted.modality.noun}.")
     names = [x if isinstance(x, str) and len(x) < 200 else f"row {index}" for index, x in enumerate(column)]
     refuse_function(wanted.label, what="label", source="the arrays")
     groups = find_groups(wanted, columns={}, paths=_paths(column, wanted), source="the arrays")
@@ -70,7 +72,7 @@ def _read_rows(path: Path, notes: list[str]) -> dict[str, list[object]]:
     encoding = find_encoding(path.read_bytes())
     notes += [describe(encoding)] if describe(encoding) else []
     with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace") as file:
-        # Texts have quotes of their own, which mean nothing where tabs part the columns.
+        # In .tsv files quotes are part of the text.
         quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
         csv.field_size_limit(1 << 30)
         reader = csv.reader(file, delimiter="\t" if tabs else ",", quoting=quoting)
@@ -100,12 +102,14 @@ def _read_lines(path: Path, notes: list[str]) -> dict[str, list[object]]:
             try:
                 row = json.loads(line)
             except RecursionError as error:
-                raise ValueError(f"Line {number} of {path} is nested too deeply: each line must be flat.") from error
+                raise ValueError(
+                    f"Line {number} of {path} is nested too deeply. Each line must be a flat JSON object."
+                ) from error
             except ValueError as error:
-                raise ValueError(f"Line {number} of {path} is no JSON: {error}") from error
+                raise ValueError(f"Line {number} of {path} is not valid JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ValueError(
-                    f"Line {number} of {path} is no JSON object: each line must be one, with named values."
+                    f"Line {number} of {path} is not a JSON object. Each line must be an object with named values."
                 )
             rows.append(row)
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
@@ -127,7 +131,7 @@ def _read_parquet(path: Path, notes: list[str]) -> dict[str, list[object]]:
 
 def _damaged(path: Path, error: Exception) -> ValueError:
     reason = (str(error) or repr(error)).splitlines()[0][:200]
-    return ValueError(f"{path} could not be read as Parquet, it may be damaged or of another kind: {reason}")
+    return ValueError(f"{path} could not be read as Parquet. It may be damaged or have another format: {reason}")
 
 
 _READERS = {".csv": _read_rows, ".tsv": _read_rows, ".jsonl": _read_lines, ".parquet": _read_parquet}
@@ -145,9 +149,9 @@ def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], 
     found = [name for name in names if name.lower().strip() in usual]
     if len(found) == 1:
         return found[0]
-    state = f"several could be it: {', '.join(found)}" if found else "none has a usual name"
+    state = f"several have usual names, {', '.join(found)}" if found else "none has a usual name"
     raise ValueError(
-        f"Say which column of {source} is the {what}, as {what}=NAME ({state}). Columns: {', '.join(names)}."
+        f"The column of the {what} in {source} is not clear: {state}. Pass {what}=NAME. Columns: {', '.join(names)}."
     )
 
 
@@ -192,7 +196,9 @@ def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str)
         others = [label] if isinstance(label, str) else list(label)
     left = [name for name in names if name not in others and name != wanted.groups]
     if not left:
-        raise ValueError(f"{source} has no columns beside those of targets and groups: {', '.join(names)}.")
+        raise ValueError(
+            f"{source} has only columns of targets and groups: {', '.join(names)}. It needs columns of inputs."
+        )
     return ", ".join(left), list(zip(*(table[name] for name in left), strict=True))
 
 

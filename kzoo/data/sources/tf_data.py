@@ -29,9 +29,9 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
     Pixels are kept as lossless PNG where their sizes differ.
     """
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("The tf.data.Dataset never ends: take away .repeat(), kzoo repeats by itself.")
-    # Of `keras.utils.image_dataset_from_directory` and its like. Their `file_paths` are no names of the examples: the
-    # datasets are shuffled.
+        raise ValueError("The tf.data.Dataset is infinite. Remove .repeat(): kzoo repeats the data itself.")
+    # `keras.utils.image_dataset_from_directory` sets `class_names`. Its `file_paths` are not in the order of the
+    # examples, because the dataset is shuffled.
     dataset_names = getattr(dataset, "class_names", None)
     pick = _picker(dataset.element_spec, wanted)
     spec = pick(dataset.element_spec)[0]
@@ -59,7 +59,7 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
 def _class_names(names: Sequence[object] | None, targets: Sequence[object]) -> list[str] | None:
     """The names of the classes that integer targets are positions of, or None where targets are names themselves.
 
-    Keras makes names of labels that it was given as integers, too, and leaves the targets as they are (3.15).
+    Keras also makes names from integer labels, and does not change the targets (3.15).
 
     Raises:
         ValueError: targets may be either.
@@ -73,8 +73,8 @@ def _class_names(names: Sequence[object] | None, targets: Sequence[object]) -> l
         return labels
     if found <= set(places):
         raise ValueError(
-            f"The targets {sorted(found)} may be labels, or positions in the dataset's class_names {labels}. "
-            "Set class_names to None where they are labels, else rename the classes."
+            f"The targets {sorted(found)} may be labels or positions in the dataset's class_names {labels}. "
+            "If they are labels, set class_names to None; otherwise rename the classes."
         )
     return None
 
@@ -115,8 +115,8 @@ def _find_network(builder: UserData) -> None:
             pass
     except OSError as error:
         raise FileNotFoundError(
-            f"tfds:{builder.name} is not prepared in {builder.data_dir}, and there is no network to download it: "
-            f"run tfds.builder({builder.name!r}).download_and_prepare() elsewhere and bring the folder."
+            f"tfds:{builder.name} is not prepared in {builder.data_dir}, and it cannot be downloaded without a "
+            f"network. Run tfds.builder({builder.name!r}).download_and_prepare() elsewhere and copy the folder."
         ) from error
 
 
@@ -205,7 +205,7 @@ def _picker(spec: UserData, wanted: SourceQuery) -> Callable[[UserData], tuple[U
         return lambda element: (element[0], element[1])
     if not wanted.labelled and not isinstance(spec, tuple):
         return lambda element: (element, None)
-    raise ValueError(f"A tf.data.Dataset must give (input, target) or a dict: it has no labels. Got {spec}.")
+    raise ValueError(f"A tf.data.Dataset must yield (input, target) or a dict. Got elements without labels: {spec}.")
 
 
 def _label_column(wanted: SourceQuery, source: str) -> str | None:

@@ -41,10 +41,10 @@ def read_unlabelled(data: UserData, modality: str) -> tuple[Examples, Audit]:
     copies = len(good) - len(keep)
     audit = Audit(
         [(names[index], reason) for index, reason in sorted(checked.reasons.items())],
-        [*notes, *checked.notes, *([f"{copies} duplicates left out"] if copies else [])],
+        [*notes, *checked.notes, *([f"{copies} duplicates are left out"] if copies else [])],
     )
     if not keep:
-        raise ValueError(f"There are no {reads.noun}s that can be read.\n{audit}")
+        raise ValueError(f"No {reads.noun} can be read.\n{audit}")
     targets = np.zeros((len(column), 0), np.float32)
     examples = Examples({modality: checked.column}, targets, names, checked.digests, stamps=checked.stamps)
     return examples.take(keep), audit
@@ -52,7 +52,7 @@ def read_unlabelled(data: UserData, modality: str) -> tuple[Examples, Audit]:
 
 def _collect(data: UserData, reads: Modality, notes: list[str]) -> Examples:
     if isinstance(data, tuple) and len(data) == 2 and len(np.shape(data[1])) < len(np.shape(data[0])):
-        raise ValueError("A pair of inputs and targets is labelled data: pass the inputs alone, or a task.")
+        raise ValueError("Unlabelled data must not be a pair of inputs and targets. Pass the inputs alone, or a task.")
     if isinstance(data, tuple | list | np.ndarray) or not (isinstance(data, str | Path) or find_source(data)[0]):
         column, names = reads.ask(data)
         return Examples({reads.name: column}, [None] * len(names), names)
@@ -65,5 +65,5 @@ def _training_part(raw: RawData) -> Examples:
     """The examples to learn from: the training split, or those in no split."""
     found = next((raw.splits[name] for name in ("train", "all") if name in raw.splits), None)
     if found is None:
-        raise ValueError("There is no training split.")
+        raise ValueError("The data has no training split.")
     return Examples(found.columns, [None] * len(found), found.names)

@@ -62,7 +62,7 @@ def decode_text(data: bytes) -> tuple[str, str]:
 
 
 def read_text(path: Path, notes: list[str]) -> str:
-    """The text of a file; a guessed encoding is said in `notes`, which is added to."""
+    """The text of a file. A guessed encoding is added to `notes`."""
     text, name = decode_text(path.read_bytes())
     if note := describe(name):
         notes.append(f"{path.name} {note}")
@@ -73,7 +73,7 @@ def describe(name: str) -> str:
     """A note on an encoding that was guessed; "" for Unicode, which is certain."""
     if name.startswith("utf"):
         return ""
-    return f"is not UTF-8: it was read as {name}. Save it as UTF-8 if letters are wrong"
+    return f"is not UTF-8. It was read as {name}. Save it as UTF-8 if characters are wrong"
 
 
 def lines_of(text: str) -> list[str]:

@@ -114,11 +114,11 @@ def fit_texts(
     share = SPARSE_SHARE if card.is_sparse else SHARE
     some = column[:: -(-len(column) // MEASURED)] if card.is_sparse else column
     length, unknown = measure_texts(some, tokenizer, most=card.size, share=share)
-    notes = [] if size else [f"Texts are cut to {length} tokens: the length of {share:.0%} of them, or the limit"]
+    notes = [] if size else [f"Texts are cut to {length} tokens, enough for {share:.0%} of them or the limit"]
     if unknown > MOST_UNKNOWN:
-        scripts = f" It knows {', '.join(card.scripts)}." if card.scripts else ""
+        scripts = f" It supports {', '.join(card.scripts)}." if card.scripts else ""
         notes.append(
-            f"WARNING: {unknown:.0%} of the tokens are unknown to {card.name}.{scripts} Take another backbone."
+            f"WARNING: {unknown:.0%} of the tokens are unknown to {card.name}.{scripts} Choose another backbone."
         )
     return TextPreprocessor(size or length, tokenizer), notes
 
@@ -148,7 +148,7 @@ class TextReader:
     Args:
         column: texts, object array (N,).
         preprocessor: the backbone's.
-        digests: SHA-256 of each text; what is drawn for it follows from its content. Empty: from its index.
+        digests: SHA-256 of each text, which seeds its augmentation. Empty: its index does.
         seed: of the run.
         mixable: not used: texts are not mixed.
         own: an augmentation of the user's, of one text, see `kzoo.data.own_augmentation`.
@@ -162,13 +162,13 @@ class TextReader:
     own: OwnAugmentation | None = None
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
-        """Versions of one text, token ids int32 (V, size); see `kzoo.data.image.reader.Images.load`."""
+        """Views of one text, token ids int32 (V, size); see `kzoo.data.image.reader.ImageReader.load`."""
         if augmentation == "none":
             return tf.gather(self._ids, index)[None]
         return self.preprocessor.tokenize(self.versions(index, augmentation, numbers))
 
     def versions(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
-        """Versions of one text, string (V,)."""
+        """Views of one text, string (V,)."""
         if augmentation == OWN and self.own is not None:
             return tf.stack([self.own(tf.gather(self._texts, index)) for _ in items(numbers)])
         text, seeds = tf.gather(self._texts, index), seeds_of(self.seed, numbers, tf.gather(self._marks, index))
@@ -193,7 +193,7 @@ class TextReader:
 
     def picture(self, index: int, augmentation: str) -> np.ndarray:
         """A text has none."""
-        raise TypeError("Texts cannot be drawn: print(adapted.evaluate().worst()) shows them.")
+        raise TypeError("Texts cannot be drawn. Use print(adapted.evaluate().worst()) to show them.")
 
     @cached_property
     def _ids(self) -> Tensor:
@@ -237,7 +237,7 @@ TEXT_PRESETS = {
 def augment_text(text: Tensor, *, preset: TextPreset, seed: Tensor) -> Tensor:
     """A text (scalar string) with words left out and swapped; one word at least stays.
 
-    KerasHub's layers for this draw from generators whose state does not come back (0.32).
+    KerasHub's layers draw from generators whose state cannot be restored (0.32).
     """
     words = tf.strings.split(tf.strings.regex_replace(text, r"\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai}", r" \0 "))
     seeds = tf.unstack(tf.random.split(seed, 2))

@@ -41,7 +41,7 @@ def serve_texts(preprocessor: TextPreprocessor | JointTextPreprocessor) -> Serve
 def sample_texts(
     preprocessor: TextPreprocessor | JointTextPreprocessor, examples: Sequence[str]
 ) -> dict[str, tuple[Batch, Batch]]:
-    """By signature what it is asked, and what `Adapted.predict` is asked for the same answer.
+    """Inputs of each signature by name, and the same inputs for `Adapted.predict`.
 
     Args:
         preprocessor: the model's.

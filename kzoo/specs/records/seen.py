@@ -61,7 +61,7 @@ class Seen:
             decoded = {name: base64.b64decode(text, validate=True) for name, text in values.items()}
             return cls(**{name: np.frombuffer(data, "<u8").copy() for name, data in decoded.items()})
         except (TypeError, ValueError) as error:
-            raise ValueError(f"What weights have seen must be a dict of base64 strings. {error}") from error
+            raise ValueError(f"seen must be a dict of base64 strings. {error}") from error
 
     @classmethod
     def read(cls, path: Path) -> Seen:

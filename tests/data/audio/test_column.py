@@ -204,7 +204,7 @@ def test_versions_follow_from_content_not_from_place():
 
 @pytest.mark.parametrize("samples", [TONE, np.stack([TONE, TONE]), np.arange(9)])
 def test_samples_without_a_rate_are_refused(samples):
-    with pytest.raises(TypeError, match=r"no rate: pass \(rate, samples\)"):
+    with pytest.raises(TypeError, match=r"need a sample rate. Pass \(rate, samples\)"):
         read_audio_inputs(samples)
 
 

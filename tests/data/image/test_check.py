@@ -37,8 +37,8 @@ BAD_FILES = {
     "bomb.png": (bomb(), "too large: 20000 x 20000"),
     "cmyk.jpg": (encoded("JPEG", "CMYK"), "CMYK"),
     "tiff.jpg": (encoded("TIFF"), "not a jpeg"),
-    "scan.tiff": (encoded("TIFF"), "not a kind of image that is read: .tiff"),
-    "notes.txt": (b"hello", "not a kind of image that is read: .txt"),
+    "scan.tiff": (encoded("TIFF"), "not a supported image file: .tiff"),
+    "notes.txt": (b"hello", "not a supported image file: .txt"),
 }
 
 
@@ -77,7 +77,7 @@ def test_good_files_stay(dirty, audit):
 
 
 def test_strict_raises_and_names_all(dirty):
-    with pytest.raises(ValueError, match=r"strict=True, and 9 examples are not clean") as caught:
+    with pytest.raises(ValueError, match=r"strict=True refuses dirty data. 9 examples cannot be used") as caught:
         read(Classification(dirty, strict=True))
     assert all(name in str(caught.value) for name in BAD_FILES)
 
@@ -178,5 +178,5 @@ def test_known_labels_of_clean_data_tell_nothing(folder):
 
 
 def test_known_labels_and_nothing_usable(folder):
-    with pytest.raises(ValueError, match="No example is left"):
+    with pytest.raises(ValueError, match="No examples are left"):
         read_labelled(Classification(folder), labels=["x", "y"])

@@ -41,7 +41,7 @@ def test_shapes_that_are_taken(name):
     assert len(names) == shape[0]
 
 
-RGBA, FIRST = "drop alpha, x", "channels first: move them last, np.moveaxis"
+RGBA, FIRST = "Remove the alpha channel: x", "channels first. Move the channels to the end: np.moveaxis"
 REFUSED = {
     "rgba": (pixels(64, 64, 4), RGBA),
     "rgba images": (pixels(2, 64, 64, 4), RGBA),

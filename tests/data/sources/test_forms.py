@@ -94,17 +94,17 @@ def test_a_source_may_give_splits(mine):
 
 @pytest.mark.parametrize("given", [{"prefix": "tfds:"}, {"suffixes": (".CSV",)}, {"suffixes": ".txt"}])
 def test_what_is_read_already_is_refused(mine, given):
-    with pytest.raises(ValueError, match="is read already"):
+    with pytest.raises(ValueError, match="is registered already"):
         register_source(read_tar, **given)
 
 
 def test_a_source_needs_a_prefix_or_a_suffix(mine):
-    with pytest.raises(ValueError, match=r"needs a prefix, as 'db:', or suffixes, as \('\.tar',\)"):
+    with pytest.raises(ValueError, match=r"needs a prefix such as 'db:', or suffixes such as \('\.tar',\)"):
         register_source(read_tar)
 
 
 def test_a_source_is_a_function(mine):
-    with pytest.raises(TypeError, match=r"needs a function that reads\. Got 'shards'"):
+    with pytest.raises(TypeError, match=r"needs a callable\. Got 'shards'"):
         register_source("shards", suffixes=".shard")
 
 

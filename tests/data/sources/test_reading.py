@@ -271,7 +271,7 @@ def test_splits_that_name_their_classes_differently_are_refused(folder):
 
 
 def test_a_pair_of_datasets_is_refused_with_what_to_give(folder):
-    with pytest.raises(TypeError, match="Several datasets are given as a dict of splits"):
+    with pytest.raises(TypeError, match="Several datasets must be passed as a dict of splits"):
         read(Classification(directory_datasets(folder)))
 
 
@@ -287,7 +287,7 @@ def test_labels_that_were_given_as_integers_are_names(folder):
 def test_integers_that_may_be_positions_or_labels_are_refused(pixels):
     data = tf.data.Dataset.from_tensor_slices((pixels[0], pixels[1] % 2 + 1))
     data.class_names = ["1", "2", "3"]
-    with pytest.raises(ValueError, match=r"may be labels, or positions in the dataset's class_names"):
+    with pytest.raises(ValueError, match=r"may be labels or positions in the dataset's class_names"):
         read(Classification(data))
     data.class_names = None
     assert list(read(Classification(data)).labels) == ["1", "2"]

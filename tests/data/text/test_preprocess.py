@@ -62,7 +62,7 @@ def test_it_is_named_by_its_row_and_stops_nothing_unless_strict(name):
     ((shown, reason),) = splits.audit.set_aside
     assert shown.startswith("row 22: ")
     assert reason.startswith(BAD[name][1])
-    with pytest.raises(ValueError, match="1 examples are not clean"):
+    with pytest.raises(ValueError, match="1 examples cannot be used"):
         read(Classification(frame, strict=True), "text")
 
 
@@ -77,9 +77,9 @@ def test_odd_texts_are_mended(name):
 def test_what_was_mended_is_counted():
     checked = check_texts(collect_texts(["\ufffd", "x" * (MOST_CHARACTERS + 1), "a\ufffdb", b"\xe9t\xe9"]))
     assert checked.notes == [
-        "1 texts: each is not UTF-8: it was read as cp1252. Save it as UTF-8 if letters are wrong",
-        "2 texts have broken characters, which are replaced",
-        "1 texts are longer than 20,000 characters, and are cut",
+        "1 texts: each is not UTF-8. It was read as cp1252. Save it as UTF-8 if characters are wrong",
+        "2 texts have invalid characters, which are replaced",
+        "1 texts are longer than 20,000 characters and are cut",
     ]
 
 
@@ -238,7 +238,7 @@ def test_broken_characters_are_replaced_alike():
 
 @pytest.mark.parametrize("value", [np.zeros(3), np.arange(3), np.array(5), 5, {"a": 1}, None])
 def test_what_is_no_text_is_refused(value):
-    with pytest.raises(TypeError, match="A text model takes a text, or a list of texts"):
+    with pytest.raises(TypeError, match="A text model takes a text or a list of texts"):
         read_text_inputs(value)
 
 

@@ -173,7 +173,7 @@ TENSORS = {
     "hole": ({"a": entry(at=(16, 32))}, bytes(32), None, "one after the other"),
     "negative": ({"a": entry((-2, -2))}, bytes(16), None, "as many bytes"),
     "unknown type": ({"a": entry(dtype="PICKLE")}, bytes(16), None, "no dtype"),
-    "no JSON": (b"{" * 100, b"", None, "no JSON"),
+    "not valid JSON": (b"{" * 100, b"", None, "not valid JSON"),
     "deep": (b"[" * 1_000_000, b"", None, "nested"),
     "a list": ([1], b"", None, "must be a dict"),
 }

@@ -114,7 +114,7 @@ CONFIGS = {
     "wide dtype": (sequential(dense(x=numbers("V9999999999"))), "dtype of a tensor"),
     "deep": (b'{"a":' * 200 + b"1" + b"}" * 200, "nested"),
     "deeper": (b"[" * 1_000_000, "nested"),
-    "not JSON": (b"{", "no JSON"),
+    "not JSON": (b"{", "not valid JSON"),
     "space": (b" " * (80 << 20), "more than 16 times"),
 }
 

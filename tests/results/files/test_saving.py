@@ -54,7 +54,7 @@ def sign(folder):
 CARDS = {
     "bytecode": (
         {"constructor": "keras.saving.deserialize_keras_object", "arguments": {"config": LAMBDA, "safe_mode": False}},
-        "constructor 'keras.saving.deserialize_keras_object' is neither kzoo's nor registered",
+        "constructor 'keras.saving.deserialize_keras_object' is not one of kzoo's and is not registered",
     ),
     "empties a file": (
         {"constructor": "logging.basicConfig", "arguments": {"filename": "marker", "filemode": "w"}},
@@ -141,9 +141,9 @@ def tokenizer(**fields):
 BERT = {"class_name": "BertTokenizer", "registered_name": "keras_hub>BertTokenizer", "module": "keras_hub.models"}
 FOLDERS = {
     "deep": (raw(b"[" * 1_000_000), "nested"),
-    "no JSON": (raw(b"{"), "no JSON"),
+    "not valid JSON": (raw(b"{"), "not valid JSON"),
     "a list": (raw(b"[1]"), "must be a dict"),
-    "an int of a million digits": (raw(b'{"format": ' + b"9" * 1_000_000 + b"}"), "no JSON"),
+    "an int of a million digits": (raw(b'{"format": ' + b"9" * 1_000_000 + b"}"), "not valid JSON"),
     "unknown field": (values(hook="planted.run"), "unknown fields: 'hook'"),
     "no head": (values(modality="image"), "lacks the fields"),
     "unknown modality": (values(modality="planted"), "modality must be one of"),
@@ -153,14 +153,14 @@ FOLDERS = {
     ),
     "tokenizer that is code": (
         tokenizer(config=LAMBDA | {"registered_name": "keras_hub>BertTokenizer"}),
-        "must be of a tokenizer of KerasHub's",
+        "must describe a tokenizer of KerasHub",
     ),
     "tokenizer's vocabulary": (
         tokenizer(config=BERT | {"config": {"vocabulary": "/etc/passwd"}}),
         "must not be a path",
     ),
     "tokenizer's code": (tokenizer(config=BERT | {"config": {"split": LAMBDA}}), "plain value"),
-    "tokenizer's files": (tokenizer(config=BERT | {"config": {}}, files={"../marker": ""}), "plain names of files"),
+    "tokenizer's files": (tokenizer(config=BERT | {"config": {}}, files={"../marker": ""}), "plain file names"),
 }
 
 
@@ -224,7 +224,7 @@ def test_what_kzoo_0_1_saved_is_read(copy):
     form(copy, 1, constructor="kzoo.models.audio.keyword_cnn", modality="audio", scaling="none")
     assert load_pretrained(copy).card.constructor == CATALOG["keyword_cnn"].constructor
     form(copy, 2)
-    with pytest.raises(DamagedError, match=r"'kzoo\.models\.audio\.keyword_cnn' is neither"):
+    with pytest.raises(DamagedError, match=r"'kzoo\.models\.audio\.keyword_cnn' is not one of kzoo's"):
         load_pretrained(copy)
 
 
@@ -264,7 +264,7 @@ def test_a_preset_may_be_a_folder_of_this_machine_and_no_unknown_name(name, tmp_
 def test_what_this_process_registered_may_be_named():
     mine = BackboneSpec("mine", "planted.make", {"depth": 3}, reads={})
     plain = json.loads(json.dumps(dataclasses.asdict(mine)))
-    with pytest.raises(ValueError, match=r"'planted\.make' is neither .* kzoo\.register it"):
+    with pytest.raises(ValueError, match=r"'planted\.make' is not one of kzoo's .* call kzoo\.register"):
         restore_card(plain, known=CATALOG)
     known = {**CATALOG, "mine": mine}
     assert restore_card(plain, known=known) == mine
