@@ -13,7 +13,7 @@ from kzoo.specs.checked_json import Fields
 from kzoo.specs.task import TASKS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""What `argparse.ArgumentParser.add_subparsers` returns, whose class has no public name (Python 3.11)."""
+"""Result of `argparse.ArgumentParser.add_subparsers`. Its class has no public name (Python 3.11)."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -220,7 +220,7 @@ def _add_saved(every: Commands) -> None:
 
 
 def _add_upkeep(every: Commands) -> None:
-    verifying = _command(every, "verify", commands.run_verify, "Verify the checksums of what kzoo wrote.")
+    verifying = _command(every, "verify", commands.run_verify, "Verify the checksums of saved models and exports.")
     verifying.add_argument("directory", help="a saved model, a checkpoint, an exported version, or several in a folder")
 
     text = "Show the activations that are kept for the next training, or clear them."

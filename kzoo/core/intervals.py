@@ -107,7 +107,7 @@ def share(statistic: Statistic, units: SamplingUnits, *, doubt: np.ndarray) -> M
 
     Args:
         statistic: of sums.
-        units: what was drawn.
+        units: of the sample.
         doubt: sums of the imagined examples, (P, D), of equal weight.
     """
     value = float(statistic(units.totals[None])[0])
@@ -135,7 +135,7 @@ def error(statistic: Statistic, units: SamplingUnits, *, chance: np.ndarray) -> 
 
     Args:
         statistic: of sums; 0 is best.
-        units: what was drawn.
+        units: of the sample.
         chance: sums of an average example for which the model only guesses, (D,). Where all units have the same error,
             nothing is known but their number: the interval then allows as many guesses as Wilson's interval allows
             misses after none was seen.

@@ -27,8 +27,8 @@ class SiblingFolder:
 
     Args:
         path: where.
-        target: beside what.
-        kind: ``"new"``, what is being written; or ``"old"``, what was moved away for it.
+        target: the path beside it.
+        kind: ``"new"`` for content that is being written; ``"old"`` for the previous content.
         state: of its writer: ``"alive"``, ``"gone"``, or ``"elsewhere"``.
     """
 

@@ -17,15 +17,15 @@ Item = TypeVar("Item")
 class ProgressBar:
     """A bar that counts, and shows what was reported last.
 
-    Where output is neither a terminal nor a notebook there is no bar, whose carriage returns would fill a log file:
-    each report is a line.
+    Outside of terminals and notebooks there is no bar, because its carriage returns would fill a log file. Each report
+    is a line there.
 
     Args:
-        title: what is done, as ``"phase 1 of 2"``.
-        unit: what is counted, as ``"image"``.
-        total: how many there are; None: unknown.
-        initial: how many are done already.
-        stays: whether the bar stays when it is done, with the last report.
+        title: name of the work, such as ``"phase 1 of 2"``.
+        unit: name of one item, such as ``"image"``.
+        total: number of items; None: unknown.
+        initial: number of items that are done already.
+        stays: keep the finished bar, with the last report.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ def matrix(confusion: np.ndarray, labels: Sequence[str]) -> Figure:
     figure, (axis,) = panels(1, width=side + 1.0, height=side, across=1)
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axis.grid(False)
-    # Of many classes only some names can be read.
+    # With many classes only some names are drawn.
     named = range(0, count, math.ceil(count / MOST_NAMES))
     short = count <= 6 and max(map(len, labels), default=0) <= 8
     axis.set_xticks(named, [labels[each] for each in named], **({} if short else SLANTED))

@@ -44,7 +44,7 @@ def target_of(path: object, *, verb: str) -> Path:
     """The directory that a user named for `verb` to write.
 
     Raises:
-        TypeError: it is no path.
+        TypeError: it is not a path.
         ValueError: it is empty.
     """
     if not isinstance(path, str | os.PathLike):

@@ -92,9 +92,9 @@ class Table:
         """The same table where it is short; of a long one the rows with the largest values, and a note.
 
         Args:
-            by: name of the column whose largest values stay.
+            by: name of the column; rows with its largest values stay.
             every: how to get all rows, for the note.
-            noun: what the rows are, in the plural, for the note.
+            noun: name of the rows in the note, in the plural.
             totals: number of rows at the end that stay.
         """
         count = len(self.rows) - totals

@@ -10,8 +10,8 @@ import warnings
 def import_tensorflow() -> None:
     """Imports TensorFlow and looks for devices, once, with the process's standard error closed meanwhile.
 
-    What is hidden are the notices about CPU features and missing GPUs; what goes wrong raises all the same. Where
-    TF_CPP_MIN_LOG_LEVEL is set, or TensorFlow is imported already, nothing is done: the user has decided.
+    This hides notices about CPU features and missing GPUs. Errors still raise. Nothing happens where the user has set
+    TF_CPP_MIN_LOG_LEVEL or TensorFlow is imported already.
     """
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
@@ -27,7 +27,7 @@ def import_tensorflow() -> None:
             tf.config.list_physical_devices()
             tf.get_logger().setLevel("WARNING")
     finally:
-        # TensorFlow has read the level by now: processes that this one starts decide for themselves.
+        # TensorFlow has read the level. Child processes should not inherit it.
         os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
         os.dup2(kept, 2)
         os.close(kept)

@@ -71,7 +71,7 @@ class RawData:
     Args:
         splits: ``{"all": ...}`` where the source knows no splits, else some of train, validation and test.
         labels: names of the classes where the source knows them.
-        notes: what a reader should be told.
+        notes: for the reader.
         set_aside: name and reason of what could not be listed.
     """
 
@@ -89,7 +89,7 @@ class CheckedColumn:
         column: as it came, or brought to one form.
         digests: SHA-256 of each content; "" where there is none.
         reasons: why some cannot be used, by index.
-        notes: what a reader should know.
+        notes: for the reader.
         stamps: see `Examples`.
     """
 
@@ -106,7 +106,7 @@ class Audit:
 
     Args:
         set_aside: name and reason of each example that is not used.
-        notes: what else a reader should know.
+        notes: for the reader.
     """
 
     set_aside: Sequence[tuple[str, str]] = ()
@@ -141,7 +141,7 @@ class Splits:
         validation: examples to select models on.
         test: not used for training or selection.
         labels: names of the outputs, in order.
-        audit: what was set aside, and notes.
+        audit: examples that were set aside, and notes.
     """
 
     train: Examples

@@ -29,14 +29,14 @@ def find_groups(
         wanted: its `groups` is the name of a column, a function of a file's path, or one group for each example.
         columns: of the source, by name.
         paths: of the examples' files, or other values for examples without files.
-        source: what to call the source in messages.
+        source: name of the source in messages.
 
     Returns:
         N names, "" for a group that is missing.
 
     Raises:
-        ValueError: there is no such column, or not one group an example.
-        TypeError: a function is given, and the examples are no files.
+        ValueError: there is no such column, or the number of groups is not that of examples.
+        TypeError: a function is given, and the examples are not files.
     """
     groups = wanted.groups
     if groups is None:
@@ -102,7 +102,7 @@ def deal(
     """Indices of each part, groups as a whole: those of its groups, or as near to its share as groups of a size allow.
 
     Args:
-        strata: int (N,), what to stratify by as far as groups allow.
+        strata: int (N,), to stratify by as far as groups allow.
         groups: N.
         wanted: of validation and test, a share (0 for none) or the names of groups.
         rng: draws.

@@ -157,15 +157,15 @@ def register_modality(name: str, **parts: Any) -> Modality:
             - ``reader``: a `kzoo.data.seams.Reader`, with the augmentation; ``presets`` says whether it has any;
             - ``serve`` and ``sample``: how an exported model takes its input (`kzoo.data.seams.ServedInput`), and what
               it is compared on; without them a model is not exported;
-            - ``unit``: what the size of a card counts, in the plural;
+            - ``unit``: unit of the size of a card, in the plural;
             - ``wide``: whether an example is a whole row of a table, its columns of targets and groups left out.
 
     Returns:
         The modality.
 
     Raises:
-        ValueError: the name is taken, or that of another argument of a task; or half of what belongs together is given.
-        TypeError: there is no such part; the message names the nearest.
+        ValueError: the name is taken, or an argument of a task; or a part is given without its counterpart.
+        TypeError: there is no such part; the message suggests a similar name.
 
     Example:
         >>> register_modality("row", wid=True)
@@ -207,7 +207,7 @@ def _of_arrays(spec: ModalitySpec, given: Fields) -> Fields:
         column = column[None] if column.dtype != object and column.ndim == 1 else column
         return column, [f"{noun} {index}" for index in range(len(column))]
 
-    # What serves arrays knows their own preprocessor only.
+    # The functions that serve arrays need the preprocessor of arrays.
     served = {} if "fit" in given else {"serve": serve_numbers, "sample": sample_numbers}
     return {
         "spec": spec,

@@ -26,7 +26,7 @@ class OwnAugmentation:
 
     Args:
         function: a Keras layer, or a callable from one example to one.
-        name: what it is called.
+        name: in messages and records.
         key: identifier for cached activations. For layers of Keras it is a hash of the config; for others it is new in
             each run, so that cached activations are not reused.
     """

@@ -43,7 +43,7 @@ def read(
     Args:
         task: the data.
         modality: of its inputs.
-        seen: what the start weights have seen; such examples keep the side that they had, see `divide`.
+        seen: examples that the start weights have seen; they keep their split, see `divide`.
         needed: the splits that must not be empty.
         raw: what `read_source` gave, where the data has been read already.
 
@@ -103,10 +103,10 @@ def read_labelled(
         task: the data.
         modality: of its inputs.
         labels: names of the outputs.
-        seen: what a model has seen: such examples are left out, and counted.
+        seen: examples that a model has seen; they are left out and counted.
 
     Returns:
-        The examples, and what was set aside or left out.
+        The examples, and an audit of those set aside or left out.
 
     Raises:
         ValueError: none is usable, or `task.strict` and something is wrong.

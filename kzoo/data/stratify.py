@@ -30,7 +30,7 @@ class SplitNotes:
     Args:
         overlaps: name and reason of each example whose content or group is in two given splits.
         exposed: name and reason of each example that cannot stay in its split, because the start weights have seen it.
-        notes: what else a reader should know.
+        notes: for the reader.
     """
 
     overlaps: list[tuple[str, str]] = field(default_factory=list)
@@ -41,15 +41,14 @@ class SplitNotes:
 def divide(splits: Mapping[str, Examples], *, task: Task, seen: Seen, ledger: SplitNotes) -> dict[str, Examples]:
     """Train, validation and test, from whichever of them are there.
 
-    What the start weights have seen keeps its side: an example that they were trained on goes to train, one that they
-    were selected on to validation. An example that they saw without its label is never tested on; it goes to
-    validation only where too few are left that they have not seen. In a given test or validation split, such examples
-    are set aside.
+    Examples that the start weights were trained on go to train, and those they were selected on to validation. Examples
+    that they saw without labels never go to test; they go to validation only where too few unseen examples are left.
+    In a given test or validation split, such examples are set aside.
 
     Args:
         splits: ``"all"``, or ``"train"`` with or without the others.
         task: has the sizes of test and validation, and the seed.
-        seen: what the start weights have seen.
+        seen: examples that the start weights have seen.
         ledger: is added to.
 
     Raises:
@@ -89,7 +88,7 @@ def without_seen(examples: Examples, seen: Seen, *, part: str, exposed: list[tup
 
     Args:
         examples: of the split.
-        seen: what the weights have seen.
+        seen: examples that the weights have seen.
         part: ``"test"`` or ``"validation"``.
         exposed: name and reason of each that may not stay is added.
     """
@@ -209,7 +208,7 @@ def _place(order: Sequence[int], side: Sequence[int], counts: Mapping[str, int])
 
     Args:
         order: the contents' places, in the random order in which they are dealt.
-        side: what the start weights know of each content, by its place; see `kzoo.specs.records.seen`.
+        side: how the start weights used each content, by its place; see `kzoo.specs.records.seen`.
         counts: how many test and validation want, as far as they are wanted.
     """
     placed: dict[int, str] = {place: "train" for place in order if side[place] == TRAINED}

@@ -28,7 +28,7 @@ def encode(targets: Sequence[object], *, labels: Sequence[str], task: Task, posi
     Args:
         targets: as they came.
         labels: names of the outputs.
-        task: what is to be learned.
+        task: of the targets.
         positions: True: integers are positions in `labels`, which the task or the source gave. False: integers are
             names, and `labels` were made from them.
     """

@@ -41,12 +41,12 @@ class Evaluation:
             user's have a bootstrap interval, see `kzoo.evaluation.user_metrics`.
         by_label: precision, recall, F1 and number of examples for each label; the error of each value.
         confusion: int (K, K), rows the truth, for classification; else None.
-        names: what each example is called.
+        names: of the examples.
         truth: int64 (N,) or float32 (N, outputs).
         outputs: probabilities, or values, float32 (N, outputs).
-        notes: what was left out, and why; which scores are rough.
+        notes: examples that were left out, and why; imprecise scores.
         by_group: the first metric for each group of examples, the worst first; None where there are no groups.
-        thumbnail: from the number of an example to a small JPEG, or to None; None where examples are no images.
+        thumbnail: from the number of an example to a small JPEG, or to None; None where examples are not images.
     """
 
     kind: str
@@ -110,8 +110,8 @@ class Evaluation:
     def plot(self) -> Figure:
         """A matplotlib figure (extra ``viz``).
 
-        Of a classification, the confusion matrix; of several labels, the scores of each; of a regression, predictions
-        against the truth, with residuals.
+        Classification: the confusion matrix. Multi-label: the scores of each label. Regression: predictions against the
+        truth, with residuals.
         """
         return get_task_kind(self.kind).plot(self.outputs, self.truth, self.labels)
 
@@ -144,9 +144,9 @@ def measure(
         outputs: probabilities (N, K), or values (N, outputs) for a regression.
         truth: int64 (N,) for classification, else float32 (N, outputs).
         labels: names of the outputs.
-        names: what each example is called.
-        notes: what was left out, and why.
-        groups: what each example belongs to, or none.
+        names: of the examples.
+        notes: examples that were left out, and why.
+        groups: group of each example, or none.
         metrics: of the user's, beside the built-in ones.
         thumbnail: as of `Evaluation`.
 
@@ -158,7 +158,7 @@ def measure(
         (0.667, [[1, 0], [1, 1]])
     """
     if not len(truth):
-        raise ValueError("There are no examples to evaluate on.")
+        raise ValueError("The evaluation needs at least one example. Got none.")
     row = get_task_kind(kind)
     rows = row.as_rows(truth, outputs.shape[1])
     own = {each.name: bootstrap(each, rows, outputs, groups=groups) for each in metrics}

@@ -92,7 +92,7 @@ def resolve_metrics(metrics: Sequence[object], *, kind: TaskKind, outputs: int) 
         outputs: of the model.
 
     Raises:
-        TypeError: one is none of these.
+        TypeError: one has another type.
         ValueError: one fails, does not give a number, or has the name of another one.
     """
     built_in = built_in_metrics()
@@ -127,7 +127,7 @@ def bootstrap(
         metric: as of `resolve_metrics`.
         truth: float32 (N, outputs).
         outputs: float32 (N, outputs).
-        groups: what each example belongs to, or none.
+        groups: group of each example, or none.
     """
     value, index = float(metric.function(truth, outputs)), number_groups(groups)
     members = None if index is None else [np.flatnonzero(index == group) for group in range(index.max() + 1)]

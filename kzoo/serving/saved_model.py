@@ -48,7 +48,7 @@ def export_version(
     Args:
         directory: of the model; made where it is missing.
         signatures: functions and their input specifications, by name, one input each.
-        models: what the functions call.
+        models: that the functions call.
         samples: inputs of each signature, on which the reloaded model is compared with the live one.
         answers: results of `Adapted.predict` and of the live embedding, by signature and output: numbers (B, ...), or
             for each label the set of correct ones.
@@ -139,7 +139,7 @@ def _compare(
 
 
 def agree(found: np.ndarray, wanted: Answers) -> bool:
-    """Whether an output is what was wanted: numbers within `TOLERANCE`, or for each row one of a set of labels."""
+    """Whether an output is correct: numbers within `TOLERANCE`, or for each row one of a set of labels."""
     if not isinstance(wanted, np.ndarray):
         return len(found) == len(wanted) and all(
             one.decode() in allowed for one, allowed in zip(found, wanted, strict=True)

@@ -29,8 +29,8 @@ def build_signatures(
 
     Args:
         answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width).
-        batch: of what ``serving_default`` and ``features`` take.
-        fitted: shape, without the batch, and dtype of what `answer` takes.
+        batch: input spec of ``serving_default`` and ``features``.
+        fitted: shape, without the batch, and dtype of the input of `answer`.
         read: from such a batch to preprocessed examples of the good ones, and for each an empty string or the reason
             why it is bad.
         read_one: the same for one encoded example, where `read` is None; see `kzoo.serving.batch_items`.

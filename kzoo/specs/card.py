@@ -125,7 +125,7 @@ class BackboneSpec:
 
     @property
     def modality_spec(self) -> ModalitySpec:
-        """What is known of its modality."""
+        """Properties of its modality."""
         return MODALITY_SPECS[self.modality]
 
     @property

@@ -12,12 +12,13 @@ HOWS = ("concat", "gated", "attention")
 class Fusion:
     """Several backbones for images side by side, a value that goes wherever a model goes.
 
-    Each sees the same image in its own scaling. Its groups have its name before theirs, as in
-    ``mobilenet_v2_035/stage4``; the second of two alike is ``NAME_2``. ``"last:2"`` means the two highest of each. What
-    is frozen is kept for each member by itself: with another partner, only that one is computed.
+    Each member sees the same image in its own scaling. Names of groups begin with that of the member, as in
+    ``mobilenet_v2_035/stage4``; the second of two equal members is ``NAME_2``. ``"last:2"`` means the two highest
+    stages of each. Outputs of frozen layers are cached for each member, so another fusion computes only those of
+    new members.
 
     Args:
-        members: two or more of what `kzoo.adapt` takes as a model.
+        members: two or more models, as `kzoo.adapt` takes them.
         how: ``"concat"``: their embeddings side by side; ``"gated"``: the sum of their projections, each weighted by a
             gate that looks at all of them (arXiv:1702.01992); ``"attention"``: the mean of their projections, after
             these have attended to each other (arXiv:1706.03762). The last two have weights of their own, the group

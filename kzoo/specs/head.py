@@ -19,9 +19,9 @@ class Head:
         pooling: ``"avg"``, ``"max"`` or ``"concat"`` (both, side by side), over height and width.
         hidden: units of a hidden ReLU layer; 0 for none, which makes the head linear.
         dropout: rate in [0, 1) before the layer of logits.
-        levels: ``"all"``: beside the backbone's output, the head sees the means of what is below it, all along the
-            backbone (Head2Toe, arXiv:2201.03529); ``"last"``: the output alone; ``"auto"``: all of them where there
-            are 500 training examples or more.
+        levels: ``"all"``: the head sees the backbone's output and the means of outputs of earlier layers (Head2Toe,
+            arXiv:2201.03529); ``"last"``: the output alone; ``"auto"``: ``"all"`` with 500 training examples or
+            more.
         kind: ``"mlp"``, or a name given to `kzoo.register_head`.
 
     Example:

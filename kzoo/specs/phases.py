@@ -131,8 +131,8 @@ class LinearProbe:
     Logistic regression for Classification and MultiLabel, ridge regression for Regression; the head must be linear.
     It takes no gradient steps, so it has no rate, epochs or batches.
 
-    Of a sparse backbone with random weights (``ngrams``) the first phase solves the whole linear model, from TF-IDF of
-    hashed n-grams to logits, and its table of embeddings holds the solution. Words, pieces of words or both, and the
+    For a sparse backbone with random weights (``ngrams``) the first phase solves the whole linear model, from TF-IDF of
+    hashed n-grams to logits. The table of embeddings holds the solution. Words, pieces of words or both, and the
     penalty, are chosen by cross-validation over training and validation texts together, of 0.3, 1, 3, 10, 30 and 100
     unless `strengths` are given; the solution is fitted to the training texts alone.
 
@@ -180,8 +180,8 @@ def check_step_value(name: str, value: object, *, of: str = "") -> int | float:
 
     Args:
         name: of the value.
-        value: what was given.
-        of: what it belongs to, for the message.
+        value: to check.
+        of: its owner, for the message.
 
     Raises:
         ValueError: it has another type, or is out of range.

@@ -84,7 +84,7 @@ def gradual(
         >>> [phase.train for phase in gradual().phases]
         [('head',), ('upto:1',), ('upto:2',)]
     """
-    # Of a backbone with one stage, both phases train that one.
+    # With one stage, both phases train it.
     tuning = (
         _tuning(
             f"upto:{n}",
@@ -138,7 +138,7 @@ def lp_ft(
 
 
 def _tuning(train: str, *, views: int | None, **values: Any) -> Phase:
-    # Where all trains, nothing is cached, and a new view in each epoch costs nothing.
+    # Where all layers train, nothing is cached, so new views in each epoch are free.
     views = FEW if views is None and train != "*" else views
     return Phase(train, label_smoothing="auto", views=views, **values)
 
@@ -163,7 +163,7 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     if card.rate and not weights:
         augmentation = card.modality_spec.start_augmentation
         epochs = min(max(round(60_000 / examples), 5), 40)
-        # With a new view in each epoch validation swings until the rate has fallen: no early end.
+        # With new views in each epoch validation is noisy until the rate has fallen, so do not stop early.
         patience = None if augmentation != "none" else 5
         phase = Phase(
             "*", epochs=epochs, learning_rate=card.rate, patience=patience, batch_norm=True, augmentation=augmentation
@@ -172,7 +172,7 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
     if examples < 50:
         return Schedule(linear_probe().phases, name="auto")
     if card.rate:
-        # What is tuned at a high rate is a table of embeddings, each step of which costs the same for any batch.
+        # Only tables of embeddings have such high rates, and their steps cost the same for any batch size.
         batch_size = 256 if card.rate >= 1e-3 else 32
         tuning = Phase(
             "*", epochs=4, learning_rate=card.rate, layer_decay=0.9, weight_decay=0.01, batch_size=batch_size

@@ -64,7 +64,7 @@ def get_card(name: str) -> BackboneSpec:
         name: of the model, as `list_models` gives it.
 
     Raises:
-        ValueError: there is none; the message names near ones.
+        ValueError: there is no such model; the message suggests similar names.
 
     Example:
         >>> get_card("mobilenet_v2_035").size
@@ -99,7 +99,7 @@ def register(name: str, constructor: str | Callable[..., object], **card: Any) -
         The card.
 
     Raises:
-        ValueError: the name is taken, or the constructor cannot be found again by its path.
+        ValueError: the name is taken, or the constructor cannot be imported by its path.
     """
     refuse_taken(name)
     fields = {field.name for field in dataclasses.fields(BackboneSpec)}

@@ -15,7 +15,7 @@ class Schedule:
 
     Args:
         phases: at least one `Phase` or `LinearProbe`.
-        name: what it is called in tables.
+        name: in tables.
 
     Example:
         >>> schedule = Schedule([LinearProbe(), Phase("last:1", epochs=5)], name="mine")

@@ -37,17 +37,17 @@ class Task:
             - a dict of splits, ``{"train": ..., "validation": ..., "test": ...}``, each one of the above.
         image: name of the column, or of the feature, that holds the image. None: found when unambiguous.
         text: the same for texts.
-        audio: the same for recordings; or True: what an image's backbone is to see are recordings.
+        audio: the same for recordings; or True: the data are recordings, for an image backbone too.
         label: name of the column, or of the feature, that holds the target; or a function of a file's path, a
             ``pathlib.Path``, for a folder of files without class folders. None: found when unambiguous.
-        groups: what belongs together and stays on one side of each split, as all recordings of one speaker: the name
+        groups: examples of one group, such as all recordings of one speaker, stay in one split. Pass the name
             of a column, a function of a file's path, or one value an example. `kzoo.results.adapted.Adapted.evaluate`
             then measures by group as well.
         labels: names of the classes in order, for integer targets.
-        validation: what is held out of the training data for model selection, where no split is given: a share in
-            (0, 1), a number of examples, 0 for nothing, or the names of groups. With 0 each phase runs all of its
-            epochs, and the last epoch of the last phase is kept.
-        test: what is held out for the final measurement, where no split is given: likewise. With 0 nothing is measured.
+        validation: size of the validation split, for model selection, where the data has none: a share in (0, 1), a
+            number of examples, 0 for none, or the names of groups. With 0 each phase runs all of its epochs, and the
+            last epoch of the last phase is kept.
+        test: size of the test split, for the final measurement, likewise. With 0 nothing is measured.
         seed: decides which example goes to which split.
         strict: raise on dirty data instead of setting it aside.
     """
@@ -124,7 +124,7 @@ class MultiLabel(Task):
 
     Args:
         {arguments}
-        separator: what stands between the labels of a string.
+        separator: string between the labels.
 
     Raises:
         ValueError: `validation` or `test` cannot be used.

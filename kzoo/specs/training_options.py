@@ -35,7 +35,7 @@ class OptimizerChoice:
         values: Fields = {"optimizer": self.name, "optimizer_options": self.options}
         if self.learning_rate is not None:
             values["learning_rate"] = self.learning_rate
-        # Of None, a phase makes the default of its optimizer.
+        # A phase replaces None by the default of its optimizer.
         return values | {"weight_decay": phase.weight_decay or None if self.weight_decay is None else self.weight_decay}
 
 
@@ -45,14 +45,14 @@ class TrainingOptions:
 
     Args:
         schedule: ``"auto"``, the name of a recipe, a `Schedule`, a `Phase` or a list of these.
-        epochs: of each phase that takes gradient steps; None: what the schedule says.
+        epochs: of each phase that takes gradient steps; None: those of the schedule.
         batch_size: likewise.
         learning_rate: likewise.
-        optimizer: a name, a Keras optimizer or an `OptimizerChoice`; None: what the schedule says.
+        optimizer: a name, a Keras optimizer or an `OptimizerChoice`; None: that of the schedule.
         loss: a Keras loss, its name, or a callable; None: that of the task.
         metrics: Keras metrics or callables.
-        monitor: what validation selects by; None: the rule of `kzoo.training.selection`.
-        augmentation: a name, a Keras layer or a callable; None: what the schedule says.
+        monitor: criterion of selection on validation; None: the rule of `kzoo.training.selection`.
+        augmentation: a name, a Keras layer or a callable; None: that of the schedule.
         precision: name of a Keras dtype policy; None: each layer's own, which is the global one where it was built.
 
     Raises:
@@ -83,7 +83,7 @@ class TrainingOptions:
         """The schedule with these epochs, batch size, rate and optimizer in each phase that takes gradient steps.
 
         Args:
-            schedule: what they change; `optimizer` must be an `OptimizerChoice`, or None.
+            schedule: to change; `optimizer` must be an `OptimizerChoice`, or None.
 
         Raises:
             ValueError: no phase takes gradient steps, so that an option would have no effect.

@@ -78,7 +78,7 @@ def test_regression():
 
 
 def test_nothing_to_evaluate_is_an_error():
-    with pytest.raises(ValueError, match="no examples"):
+    with pytest.raises(ValueError, match="needs at least one example"):
         measure("classification", np.zeros((0, 3)), np.zeros(0, int), labels=LABELS, names=[])
 
 

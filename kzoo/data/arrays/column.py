@@ -17,11 +17,11 @@ def collect_numbers(values: UserData, *, root: Path = Path()) -> np.ndarray:
     """Examples as a column, float32 (N, ...): of an array, or of a list of arrays or rows of one shape.
 
     Args:
-        values: numbers, or text that is numbers, as that of a CSV file; NaN for what is missing.
-        root: not used: numbers are no paths.
+        values: numbers, or text that is numbers, as that of a CSV file; NaN for missing values.
+        root: not used, because numbers are not paths.
 
     Raises:
-        ValueError: they are no numbers, or have several shapes.
+        ValueError: they are not numbers, or their shapes differ.
 
     Example:
         >>> collect_numbers([("1", "2.5"), ("3", "")]).tolist()

@@ -41,10 +41,10 @@ def collect_recordings(values: UserData, *, root: Path = Path()) -> np.ndarray:
     Args:
         values: paths, encoded files, or pairs ``(rate, samples)`` as `scipy.io.wavfile.read` gives them: samples (T,)
             or (T, channels), integers of their type's range, or floats in [-1, 1].
-        root: what paths are relative to.
+        root: folder of relative paths.
 
     Raises:
-        TypeError: they are none of these.
+        TypeError: a value has another type.
     """
     wanted = "A recording must be a path, an encoded file, or a pair (rate, samples)"
     return collect_files(list(values), root=root, wanted=wanted, encode=_encode_pair)
@@ -108,7 +108,7 @@ def _check(recording: str | bytes) -> tuple[str | bytes, str, str | None, tuple[
         reason = trouble(samples, rate)
         return (recording if plain or reason else encode_wav(samples, rate=rate)), digest, reason, seen
     except Exception as error:
-        # Of a damaged header, scipy's reader raises UnboundLocalError, ZeroDivisionError and more (1.17).
+        # For damaged headers scipy raises UnboundLocalError, ZeroDivisionError and others (1.17).
         return recording, digest, f"could not be decoded: {(str(error) or repr(error)).splitlines()[0][:100]}", seen
 
 

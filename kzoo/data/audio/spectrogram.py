@@ -155,7 +155,7 @@ class SpectrogramImage(keras.layers.Layer):
         layers = [inputs]
         while len(layers) < self.channels:
             layers.append(slope(layers[-1]))
-        # Of the changes, the middle of the range is none.
+        # 0.5 stands for no change.
         layers = [layers[0], *(2.5 * layer + 0.5 for layer in layers[1:])]
         stacked = keras.ops.clip(keras.ops.stack(layers, axis=-1), 0.0, 1.0) * 255.0
         upright = keras.ops.flip(keras.ops.transpose(stacked, (0, 2, 1, 3)), axis=1)

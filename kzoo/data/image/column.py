@@ -21,8 +21,8 @@ def collect_images(images: UserData, *, root: Path = Path()) -> np.ndarray:
 
     Args:
         images: pixels (N, H, W, 3), (N, H, W, 1) or (N, H, W); or a list of pixels, paths, encoded images and images
-            of Pillow's; None and the like where there is none.
-        root: what paths are relative to.
+            of Pillow; None or NaN for missing images.
+        root: folder of relative paths.
 
     Raises:
         ValueError: the pixels have another shape, or are floats within 0..1.

@@ -18,7 +18,7 @@ def reduce_large(image: Tensor, *, size: int, resize: str) -> Tensor:
     Args:
         image: uint8 (H, W, C).
         size: height and width that it is brought to later, pixels.
-        resize: how, one of `kzoo.data.image.preprocess.RESIZES`: it says which side counts.
+        resize: one of `kzoo.data.image.preprocess.RESIZES`, which decides the relevant side.
     """
     shape = tf.cast(tf.shape(image)[:2], tf.int64)
     sides = {"crop": tf.reduce_min(shape), "pad": tf.reduce_max(shape)}
@@ -35,7 +35,7 @@ def _means(image: Tensor, factors: Tensor) -> Tensor:
     height, width, channels = tf.shape(image)[0], tf.shape(image)[1], image.shape[-1]
     rows, columns = height // factors[0], width // factors[1]
     top, left = (height - rows * factors[0]) // 2, (width - columns * factors[1]) // 2
-    # Of very many rows that become one, some are enough.
+    # For very tall blocks a sample of the rows is enough.
     stride = tf.maximum(factors[0] * width // LARGE, 1)
 
     def row(number: Tensor) -> Tensor:

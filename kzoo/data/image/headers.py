@@ -53,7 +53,7 @@ def _size(data: bytes) -> tuple[int, int, int] | None:
         return (*struct.unpack(">II", data[16:24]), 0)
     if data[:6] in (b"GIF87a", b"GIF89a"):
         width, height = struct.unpack("<HH", data[6:10])
-        # Their decoder takes the sizes of the frames, whatever the header says.
+        # TensorFlow's decoder uses the sizes of the frames instead of the header.
         wide, high, _ = _frames(data)
         return max(width, wide), max(height, high), 0
     if data[:2] == b"BM":
@@ -97,7 +97,8 @@ def _webp(data: bytes) -> tuple[int, int]:
 def _frames(data: bytes) -> tuple[int, int, int]:
     """The greatest width and height of a GIF's frames, and the pixels of all of them (GIF89a, sections 18 to 25).
 
-    Of a file that is cut off, what there is; of one with more than `MOST_BLOCKS` blocks, more pixels than are accepted.
+    A truncated file gives the frames up to its end. A file with more than `MOST_BLOCKS` blocks gives more pixels than
+    are accepted.
     """
     width = height = total = 0
     position = 13 + _colours(data[10]) if len(data) > 13 else len(data)

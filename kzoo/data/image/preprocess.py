@@ -58,8 +58,8 @@ class ImagePreprocessor:
     def read(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels float32 (size, size, channels) in 0..255 of an encoded image (scalar string), and an empty string.
 
-        Of an image whose header says that it cannot be used: zeros, and the reason, as
-        `kzoo.data.image.headers.trouble` gives it. An image that cannot be decoded raises.
+        An image whose header cannot be used gives zeros and the reason of `kzoo.data.image.headers.trouble`. An image
+        that cannot be decoded raises.
         """
         reason = trouble(encoded)
         pixels = tf.cond(reason == "", lambda: self.fit(self.decode(encoded)), lambda: tf.zeros(self.shape))
@@ -199,7 +199,7 @@ def divide(images: Tensor, factors: Tensor) -> Tensor:
     """Images (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
 
     Args:
-        images: what is left over is dropped, half of it on each side.
+        images: remaining rows and columns are dropped, half of them on each side.
         factors: for height and width, int32 (2,).
     """
     shape = tf.shape(images)

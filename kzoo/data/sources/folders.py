@@ -20,7 +20,7 @@ def read_folder(root: Path, wanted: SourceQuery) -> RawData:
     below the folder.
 
     Raises:
-        ValueError: there are no class folders, or nothing of the modality in them.
+        ValueError: there are no class folders, or no examples of the modality in them.
     """
     children, modality = _folders(root), wanted.modality
     splits = {SPLIT_NAMES[child.name.lower()]: child for child in children if child.name.lower() in SPLIT_NAMES}

@@ -22,8 +22,8 @@ class DataSource:
     """A form of data: how it is recognised, and how it is read.
 
     Args:
-        name: what messages call it, as ``"a DataFrame"``.
-        read: from the data (a ``Path`` where it was a path) and what is wanted of it to its content.
+        name: in messages, such as ``"a DataFrame"``.
+        read: from the data (a ``Path`` for paths) and a query to its content.
         open: instead of `read`, from the data to data of another form, or to a dict of splits.
         prefix: of strings that name it, as ``"tfds:"``.
         suffixes: of its files, in lower case, as ``".csv"``.
@@ -67,7 +67,7 @@ def register_source(
             ``tf.data.Dataset``, or a dict of splits of these. Inputs may be encoded files (bytes).
         prefix: as ``"db:"``.
         suffixes: as ``(".tar",)``.
-        name: what messages call it. None: its prefix or suffixes.
+        name: in messages. None: its prefix or suffixes.
 
     Raises:
         ValueError: neither prefix nor suffixes are given, or they are registered already.

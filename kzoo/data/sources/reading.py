@@ -22,7 +22,7 @@ def read_source(task: Task, modality: Modality) -> RawData:
     """The content of the task's data, unchecked.
 
     Raises:
-        TypeError: the form is none that kzoo reads.
+        TypeError: kzoo does not read data of this form.
         FileNotFoundError: the path is not there.
         ValueError: there is nothing to learn from in it.
     """

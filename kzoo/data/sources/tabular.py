@@ -26,7 +26,7 @@ LONGEST_NAME = 80
 
 def read_table(path: Path, wanted: SourceQuery) -> RawData:
     """A file of rows: ``.csv`` or ``.tsv`` with a header, ``.jsonl``, ``.parquet``; text in any encoding that
-    `kzoo.data.text.encoding.find_encoding` finds, a guess is said in a note.
+    `kzoo.data.text.encoding.find_encoding` finds; a note names a guessed encoding.
 
     Paths are relative to its folder. A ``.tsv`` of two columns without a header is a text and its label.
 

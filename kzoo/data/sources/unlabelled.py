@@ -20,11 +20,11 @@ def read_unlabelled(data: UserData, modality: str) -> tuple[Examples, Audit]:
     Args:
         data: a folder of files of any depth, TFRecords (a file, a folder or a pattern of them), a table or DataFrame
             whose column has a usual name, a text file with a text a line, ``"tfds:NAME"``, a ``tf.data.Dataset``, an
-            array, or a list of paths, of encoded files or of texts. Of what has splits, the training split.
+            array, or a list of paths, of encoded files or of texts. Of data with splits, the training split.
         modality: ``"image"``, ``"text"`` or ``"audio"``.
 
     Returns:
-        The examples, without targets, and what was set aside.
+        The examples, without targets, and an audit of those set aside.
 
     Raises:
         FileNotFoundError: there is no such file or folder.

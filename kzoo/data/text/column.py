@@ -70,7 +70,7 @@ def read_text_inputs(texts: UserData) -> tuple[np.ndarray, list[str]]:
     """A text column and names, of one text or a list of them.
 
     Raises:
-        TypeError: they are no texts.
+        TypeError: they are not texts.
     """
     if hasattr(texts, "__array__") and np.asarray(texts).dtype.kind not in "OSU":
         array = np.asarray(texts)

@@ -30,7 +30,7 @@ class Subwords:
         files: its vocabulary, by file name, in base64.
         first, last: ids before and after each text, or None.
         pad: id of padding.
-        unk: id of what is not known, or None where all is.
+        unk: id of unknown tokens, or None where there are none.
         lower: whether texts are brought to lower case first. KerasHub's own way folds more than case (0.32): it makes
             full-width punctuation, which Chinese is written with, narrow.
     """

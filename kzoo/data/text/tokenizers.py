@@ -73,8 +73,8 @@ def restore(values: Mapping[str, object]) -> Tokenizer:
     """The tokenizer of its fields as plain values, as JSON has them, each of them checked.
 
     Raises:
-        ValueError: a field is unknown, of another type or out of bounds; or what is described is no tokenizer of
-            KerasHub's with its vocabulary beside it.
+        ValueError: a field is unknown, of another type or out of bounds; or it does not describe a tokenizer
+            of KerasHub with its vocabulary.
     """
     kind = Subwords if "config" in values else Vocabulary if "entries" in values else HashingTokenizer
     found = checked(values, _FIELDS[kind], name="tokenizer")
@@ -98,7 +98,7 @@ _FIELDS: dict[type, dict[str, Check]] = {
         "lower": flag,
     },
 }
-"""What a file may say of each kind of tokenizer."""
+"""Checks of the fields of each kind of tokenizer."""
 
 
 def find_tokenizer(reads: Mapping[str, object]) -> Tokenizer:

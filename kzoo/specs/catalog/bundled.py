@@ -1,7 +1,7 @@
 """The cards of the backbones that are bundled with kzoo, with their weights: `NANO_CATALOG`.
 
-What they were made of, and how long that took, stands beside their weights, under ``kzoo/nano``; the scripts that made
-them are ``benchmarks/nano``.
+Files beside the weights, under ``kzoo/nano``, give the training data and time. The scripts are in
+``benchmarks/nano``.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from kzoo.specs.catalog.hub_audio import AUDIO_CATALOG
 from kzoo.specs.catalog.hub_text import TEXT_CATALOG
 
 HUB = "hub:"
-"""What the name of a preset of KerasHub's, or of a preset's folder, begins with."""
+"""Prefix of the names of KerasHub's presets, and of folders of presets."""
 
 IMAGE_ENCODER = "kzoo.models.hub.hub_images.image_encoder"
 """The constructor of KerasHub's image backbones."""
@@ -200,7 +200,7 @@ def text_card(preset: str, *, size: int = 512, name: str = "") -> BackboneSpec:
 
 
 def _named_image_card(preset: str) -> BackboneSpec:
-    # The preset itself says its size once it is opened; until then, its name does.
+    # The size is in the preset's name. The preset is not opened here.
     size = re.search(r"_r?(240|256|336|378|384|448|512|640|1024)(?=_|$)", preset)
     return image_card(preset, size=int(size[1]) if size else 224)
 

@@ -16,7 +16,7 @@ from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import MEGABYTE, maybe, read_json, record, whole
 
 PACKAGE = "package:"
-"""What a preset begins with that is a folder of an installed package, ``package:NAME/FOLDER``."""
+"""Prefix of presets in a folder of an installed package, ``package:NAME/FOLDER``."""
 
 
 def _hub(

@@ -11,15 +11,16 @@ class ModalitySpec:
 
     Args:
         name: as ``"image"``.
-        unit: what `kzoo.BackboneSpec.size` counts, in the plural.
-        square: whether that is height and width of an image: of every example, not only of the longest. Images are
-            scaled, resized and taken by several backbones at once.
-        size_is_input: whether the first dimension of the backbone's input is as large, as that of images and tokens;
-            of features that are computed from a recording it is not.
-        start_augmentation: what ``schedule="auto"`` trains random weights with.
-        student_augmentation: what a student imitates its teacher with.
-        first_model: what ``model="auto"`` takes if its weights are available; "": the bundled one.
-        untrained_model: what it takes where neither was trained on the scripts of the data; "": the bundled one.
+        unit: unit of `kzoo.BackboneSpec.size`, in the plural.
+        square: whether the size is height and width of every example, as for images. Such inputs are scaled and
+            resized, and several backbones can share them.
+        size_is_input: whether the size is the first dimension of the backbone's input, as for images and tokens. For
+            features computed from a recording it is not.
+        start_augmentation: for random weights with ``schedule="auto"``.
+        student_augmentation: for the training of students.
+        first_model: choice of ``model="auto"`` if its weights are available; "": the bundled one.
+        untrained_model: choice of ``model="auto"`` where neither was trained on the scripts of the data; "": the
+            bundled one.
     """
 
     name: str

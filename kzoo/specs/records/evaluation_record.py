@@ -36,7 +36,7 @@ class EvaluationRecord:
     Args:
         size: number of examples.
         metrics: by name.
-        notes: what was left out, and why; which scores are rough.
+        notes: examples that were left out, and why; imprecise scores.
     """
 
     size: int

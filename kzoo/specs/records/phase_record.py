@@ -20,13 +20,13 @@ class PhaseRecord:
         phase: as it was trained.
         groups: the groups that trained; of a merged model the name of the member.
         scores: ``val_loss``, ``val_accuracy`` and others, of the weights that it kept; empty without validation.
-        diverged: whether it ended with weights that cannot be used.
+        diverged: whether its final weights are unusable.
         stopped: whether Ctrl-C ended the run in it, or right after it.
-        views: augmented views of each example that it went through.
-        activations: where those of the frozen layers were kept: ``"memory"``, ``"disk"`` or ``"nowhere"``.
-        runtimes: what computed them: ``"OpenVINO"``, ``"folded"``, ``"Keras"``; none where they were there already.
+        views: augmented views of each example that it used.
+        activations: where outputs of the frozen layers were cached: ``"memory"``, ``"disk"`` or ``"nowhere"``.
+        runtimes: that computed them: ``"OpenVINO"``, ``"folded"``, ``"Keras"``; none where they were cached already.
         seconds: wall time.
-        trunk_seconds: how many of these went into reading examples and running the frozen layers.
+        trunk_seconds: time for reading examples and running the frozen layers, part of `seconds`.
         history: the logs of each epoch: ``epoch``, ``loss``, ``val_loss``, ``val_accuracy``, ``learning_rate``.
     """
 

@@ -16,8 +16,8 @@ class PretrainedRecord:
     """How the weights of a backbone came about. It prints as a table, and nothing in it can be changed.
 
     Args:
-        objective: name of the objective, or ``"distillation of features"``, or ``"static embeddings"``. What follows
-            is None where the objective has no such thing.
+        objective: name of the objective, or ``"distillation of features"``, or ``"static embeddings"``. Fields
+            below are None where they do not apply.
         steps: gradient steps that were taken.
         stopped: where Ctrl-C ended it; None where it did not.
         batch_size: examples a step, over all replicas.
@@ -40,11 +40,11 @@ class PretrainedRecord:
         loss: of the last steps.
         unexplained_variance: share of the variance of the teacher's features that the student misses, on validation;
             ``"not measured"`` without any.
-        notes: what a reader should know.
+        notes: for the reader.
         probe: accuracy (or R2) of a linear probe on the weights, on validation.
         probe_before: the same before the first step.
         seconds: wall time.
-        seen: what the weights have seen, before too.
+        seen: all examples that the weights have seen.
         course: ``step``, ``loss`` and ``probe`` at each look.
     """
 
@@ -90,7 +90,7 @@ class PretrainedRecord:
 
         Args:
             values: plain values, as JSON has them.
-            name: what to call them in messages.
+            name: of the record in messages.
 
         Raises:
             ValueError: a field is missing, unknown or of another type.

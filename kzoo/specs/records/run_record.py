@@ -15,7 +15,7 @@ from kzoo.specs.records.seen import Seen
 from kzoo.specs.records.task_record import OptionsRecord, TaskRecord
 
 _FORMER = {"held": "validation_fingerprint"}
-"""Fields that had another name in what kzoo wrote before records were typed."""
+"""Fields with another name in files of kzoo 0.1."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -32,17 +32,17 @@ class RunRecord:
         stopped: where Ctrl-C ended the run; None where it did not.
         sizes: examples of ``"train"``, ``"validation"`` and ``"test"``.
         set_aside: number of examples that could not be used.
-        notes: what a reader should know, warnings first.
+        notes: for the reader, warnings first.
         fingerprint: SHA-256 of the test split.
         validation_fingerprint: of the validation split.
         start: SHA-256 of the backbone's weights before training.
-        seen: what the weights have seen, before too.
-        seen_before: what the start weights, and a teacher's, had seen.
+        seen: all examples that the weights have seen.
+        seen_before: examples that the start weights and a teacher had seen.
         seed: of the run.
         versions: of kzoo, Keras, TensorFlow and NumPy.
-        test: what was measured on the test split; None where there is none.
-        merged: of a merged model, of what; else None.
-        distilled: of a student, by whom; else None.
+        test: results on the test split; None without a test split.
+        merged: members of a merged model; else None.
+        distilled: teacher of a student; else None.
     """
 
     task: TaskRecord
@@ -79,7 +79,7 @@ class RunRecord:
 
         Args:
             values: plain values, as JSON has them.
-            name: what to call them in messages.
+            name: of the record in messages.
 
         Raises:
             ValueError: a field is missing, unknown or of another type.

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 NEW, UNLABELLED, CHOSEN, TRAINED = range(4)
-"""What weights know of an example: nothing; its input only; its label, through validation; its label, by training."""
+"""How weights have used an example: not at all; without its label; for selection; for training."""
 
 _DIGITS = 16
 _NONE = np.zeros(0, np.uint64)

@@ -13,10 +13,10 @@ _SIZE = either(number(0, 1 << 53), NAMES)
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """The task of a run, as plain values; see `kzoo.Classification` for what is not said here.
+    """The task of a run, as plain values; see `kzoo.Classification` for details.
 
     Args:
-        data: absolute path of the data; None where it was in memory, or a function read it.
+        data: absolute path of the data; None for data in memory or from a function.
         image: name of the column of images.
         text: of texts.
         audio: of recordings, or True.
@@ -74,8 +74,8 @@ class OptionsRecord:
         loss: None for that of the task.
         metrics: of the user's.
         precision: a Keras dtype policy; None for that of each layer.
-        augmentation: None for what the schedule says.
-        monitor: what validation selected by; None for the rule of `kzoo.training.selection`.
+        augmentation: None for that of the schedule.
+        monitor: criterion of selection on validation; None for the rule of `kzoo.training.selection`.
     """
 
     loss: str | None = None
