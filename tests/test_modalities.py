@@ -173,10 +173,10 @@ WRONG = {
     "a text to images": (
         "vgg16",
         {"text": "x"},
-        r"'vgg16' takes images \(image=\) or recordings \(audio=\); .* texts",
+        r"'vgg16' needs images \(image=\) or recordings \(audio=\); .* texts",
     ),
-    "sound to text": ("ngrams", {"audio": True}, r"'ngrams' takes texts \(text=\); the task has recordings"),
-    "two": ("ngrams", {"audio": True, "text": "x"}, "the task has texts and recordings"),
+    "sound to text": ("ngrams", {"audio": True}, r"'ngrams' needs texts \(text=\). The task has recordings"),
+    "two": ("ngrams", {"audio": True, "text": "x"}, "The task has texts and recordings"),
 }
 
 

@@ -188,9 +188,7 @@ def register_modality(name: str, **parts: Any) -> Modality:
             raise TypeError(f"A modality has no part {part!r}. {hint}")
     for pair in (("fit", "restore"), ("serve", "sample")):
         if len(missing := [part for part in pair if part not in parts]) == 1:
-            raise ValueError(
-                f"{pair[0]}= and {pair[1]}= of a modality must be given together. {missing[0]}= is missing."
-            )
+            raise ValueError(f"{pair[0]}= and {pair[1]}= of a modality belong together. Pass {missing[0]}= too.")
     spec = ModalitySpec(name=name, **{"unit": "numbers", **{part: parts[part] for part in _SPEC if part in parts}})
     given = {part: value for part, value in parts.items() if part in _PARTS}
     made = Modality(**{**_of_arrays(spec, given), **given})
