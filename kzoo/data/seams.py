@@ -178,7 +178,7 @@ class Modality:
     sample: Callable[..., Mapping[str, tuple[Batch, Batch]]] | None = None
     open: Callable[[Path], str | bytes] = _not_files
     open_one: Opener | None = None
-    thumbnail: Callable[[str | bytes | np.ndarray], bytes | None] | None = None
+    thumbnail: Callable[..., bytes | None] | None = None
     looks: Callable[[object], bool] = lambda value: False
     lines: bool = False
     wide: bool = False

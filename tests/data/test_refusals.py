@@ -55,12 +55,12 @@ REFUSED = {
     "other file": (
         made("x.zip"),
         ValueError,
-        "is a .zip: kzoo reads .*.csv, .tsv, .jsonl, .parquet, .txt, .tfrecord",
+        "is a .zip. kzoo reads .*.csv, .tsv, .jsonl, .parquet, .txt, .tfrecord",
     ),
     "an empty record": (made("x.tfrecord"), ValueError, "No records in x.tfrecord"),
     "a number": (lambda root, folder: 3, TypeError, "data must be one of: .*a folder, .*Got int"),
     "nothing": (lambda root, folder: None, TypeError, "Got NoneType"),
-    "0..1": (paired(TWO.astype("float32") + 0.5), ValueError, r"within 0\.\.1: multiply them by 255"),
+    "0..1": (paired(TWO.astype("float32") + 0.5), ValueError, r"in 0\.\.1: multiply them by 255"),
     "rank": (paired(np.zeros((2, 4), np.uint8)), ValueError, r"must have shape \(N, H, W, 3\).* Got \(2, 4\)"),
     "four channels": (
         paired(np.zeros((2, 4, 4, 4), np.uint8)),
@@ -68,8 +68,8 @@ REFUSED = {
         "looks like RGBA. Remove the alpha channel",
     ),
     "lengths": (paired(TWO, [0, 1, 2]), ValueError, "Got 2 images and 3 targets"),
-    "empty arrays": (paired(EMPTY, []), ValueError, "There are no images: the arrays are empty"),
-    "empty lists": (paired([], []), ValueError, "There are no images: the arrays are empty"),
+    "empty arrays": (paired(EMPTY, []), ValueError, "The arrays are empty. They must have at least one image"),
+    "empty lists": (paired([], []), ValueError, "The arrays are empty. They must have at least one image"),
     "negative integers": (paired(TWO.astype(int) - 5), ValueError, r"must be in 0\.\.255. Got -5\.\.-5"),
     "too large": (paired(TWO.astype(int) + 256), ValueError, r"must be in 0\.\.255. Got 256\.\.256"),
     "negative floats": (paired(np.stack([TWO[0] - 128.0, TWO[1] + 127.0])), ValueError, r"must be in 0\.\.255"),
@@ -80,25 +80,25 @@ REFUSED = {
     "endless": (
         lambda root, folder: slices((TWO, TARGETS)).repeat(),
         ValueError,
-        r"never ends: take away .repeat\(\)",
+        r"is infinite. Remove .repeat\(\)",
     ),
     "empty dataset": (lambda root, folder: slices((EMPTY, [])), ValueError, "tf.data.Dataset is empty"),
-    "no targets": (lambda root, folder: slices(TWO), ValueError, r"must give \(input, target\) or a dict"),
+    "no targets": (lambda root, folder: slices(TWO), ValueError, r"must yield \(input, target\) or a dict"),
     "empty frame": (lambda root, folder: pd.DataFrame({"image": [], "label": []}), ValueError, "has no rows"),
     "header alone": (made("x.csv", "image,label\n"), ValueError, "has no rows below the header"),
     "no file of a table": (
         made("x.csv", "image,label\ncats/a.png,x\nb.png,y\n"),
         FileNotFoundError,
-        r"No file of column 'image' of .*x\.csv exists\. The first, 'cats/a\.png', was looked for at /.*/cats/a\.png: "
-        r"paths are relative to /",
+        r"No file of column 'image' of .*x\.csv exists\. The first, 'cats/a\.png', was expected at /.*/cats/a\.png\. "
+        r"Paths are relative to /",
     ),
     "no file of a list": (
         paired(["no/a.png", "no/b.png"]),
         FileNotFoundError,
-        r"No file of the list exists\. The first, 'no/a\.png', was looked for at /",
+        r"No file of the list exists\. The first, 'no/a\.png', was expected at /",
     ),
-    "no label column": (made("x.csv", "image,colour\na,b\n"), ValueError, r"label=NAME \(none has a usual name\)"),
-    "no image column": (made("x.csv", "photo,label\na,b\n"), ValueError, r"image=NAME .*Columns: photo, label"),
+    "no label column": (made("x.csv", "image,colour\na,b\n"), ValueError, r"none has a usual name. Pass label=NAME"),
+    "no image column": (made("x.csv", "photo,label\na,b\n"), ValueError, r"image=NAME.*Columns: photo, label"),
     "two label columns": (
         made("x.csv", "image,label,class\na,b,c\n"),
         ValueError,
@@ -136,7 +136,7 @@ def test_a_column_that_is_not_there():
 @pytest.mark.parametrize("count", [2, 4])
 def test_too_few_to_split(count):
     pictures = np.arange(count * 48, dtype=np.uint8).reshape(count, 4, 4, 3)
-    with pytest.raises(ValueError, match=r"The (validation|test) split is empty: give more data"):
+    with pytest.raises(ValueError, match=r"The (validation|test) split is empty. Pass more data"):
         read(Classification((pictures, np.arange(count) % 2)))
 
 
