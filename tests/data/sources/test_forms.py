@@ -110,5 +110,5 @@ def test_a_source_is_a_function(mine):
 
 def test_labelled_texts_are_no_txt_file(tmp_path):
     (tmp_path / "lines.txt").write_text("one\ntwo\n")
-    with pytest.raises(ValueError, match=r"lines\.txt holds a text a line and no labels"):
+    with pytest.raises(ValueError, match=r"lines\.txt has one text in each line and no labels"):
         read(kzoo.Classification(tmp_path / "lines.txt"), "text")
