@@ -162,7 +162,8 @@ def _values(member: Adapted) -> Tensor:
 
 def _temperature(member: Adapted) -> float:
     held = member.splits().validation
-    if not len(held):
+    # A head that was solved on validation too looks surer there than it is.
+    if not len(held) or member.record.refitted:
         return 1.0
     return fit_temperature(member.outputs(held), held.targets, kind=member.kind)
 

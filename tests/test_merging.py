@@ -90,7 +90,7 @@ def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, array
     assert both.record.test.size == members[0].record.test.size
 
 
-def judged(outputs, truth, *, kind="classification"):
+def judged(outputs, truth, *, kind="classification", refitted=False):
     """A model that says this of its validation split, and has no test split to be chosen on."""
     examples = Examples({"image": truth}, truth, [str(number) for number in range(len(truth))])
 
@@ -98,7 +98,13 @@ def judged(outputs, truth, *, kind="classification"):
         assert asked is examples
         return outputs
 
-    return SimpleNamespace(splits=lambda: SimpleNamespace(validation=examples), outputs=answer, kind=kind)
+    return SimpleNamespace(
+        splits=lambda: SimpleNamespace(validation=examples),
+        outputs=answer,
+        kind=kind,
+        card=SimpleNamespace(name="net"),
+        record=SimpleNamespace(refitted=refitted),
+    )
 
 
 def test_a_model_is_chosen_by_accuracy_and_loss_on_validation():
@@ -115,6 +121,13 @@ def test_an_ensemble_calibrates_its_members_on_validation():
     outputs = np.array([[0.99, 0.01]] * 4)
     found = merging._temperature(judged(outputs, np.array([0, 0, 0, 1])))
     assert found == pytest.approx(np.log(99) / np.log(3), rel=1e-3)
+
+
+def test_validation_says_nothing_of_a_head_that_was_solved_on_it():
+    model = judged(np.array([[0.99, 0.01]] * 4), np.array([0, 0, 0, 1]), refitted=True)
+    assert merging._temperature(model) == 1.0
+    with pytest.raises(ValueError, match=r"the head of net was solved on it too.*LinearProbe\(refit=False\)"):
+        interpolation.merit_of(model)
 
 
 def test_its_embedding_is_theirs_side_by_side(members, arrays):

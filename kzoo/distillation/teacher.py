@@ -23,7 +23,8 @@ from kzoo.specs.task import Task
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache.activations import Activations
 from kzoo.training.feed import Feed
-from kzoo.training.loop import PhaseResult, train
+from kzoo.training.loop import train
+from kzoo.training.phase import PhaseResult
 
 MOST_VIEWS = 8
 """Views of each example that a teacher sees, unless a phase asks for a number: it runs once for each."""

@@ -70,6 +70,7 @@ def recorded(adapted: Adapted, members: Sequence[Adapted], merged: MergeRecord) 
         phases=[dataclasses.replace(phase, groups=[name]) for phase, name in zip(kept, merged.members, strict=True)],
         kept=0,
         merged=merged,
+        refitted=any(member.record.refitted for member in members),
         seen=functools.reduce(or_, (member.seen for member in members)),
         test=None,
     )
@@ -81,8 +82,13 @@ def merit_of(adapted: Adapted) -> tuple[float, float]:
     """Accuracy, and the loss below 0, on validation.
 
     Raises:
-        ValueError: there is no validation split.
+        ValueError: there is no validation split, or its head was solved on it.
     """
+    if adapted.record.refitted:
+        raise ValueError(
+            f"Models are compared on validation, and the head of {adapted.card.name} was solved on it too: adapt with "
+            "schedule=kzoo.LinearProbe(refit=False), or pass soup(how='uniform'), which compares nothing."
+        )
     held = adapted.splits().validation
     if not len(held):
         raise ValueError(

@@ -12,9 +12,12 @@ from kzoo.setup.prepare import Prepared
 from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.run_record import RunRecord
+from kzoo.specs.records.seen import Seen
 from kzoo.task_kinds.task_kind import Scale
-from kzoo.training.loop import PhaseResult
+from kzoo.training.phase import PhaseResult
 from kzoo.training.selection import phase_to_keep
+
+REFITTED = "The head was solved again on training and validation examples; the validation scores are from before"
 
 
 def conclude(
@@ -37,8 +40,10 @@ def conclude(
         distilled: of a student, by whom.
     """
     kept = phase_to_keep([result.state for result in results])
-    prepared.assembled.model.set_weights(results[kept].weights)
+    refitted = results[kept].refitted
+    prepared.assembled.model.set_weights(results[kept].weights if refitted is None else refitted)
     splits, task = prepared.splits, prepared.task
+    seen = splits.seen() if refitted is None else Seen.of(trained=[*splits.train.digests, *splits.validation.digests])
     record = RunRecord(
         task=describe_task(task),
         weights=prepared.source.weights_name,
@@ -49,11 +54,12 @@ def conclude(
         stopped=_stopped(results),
         sizes={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
         set_aside=len(splits.audit.set_aside),
-        notes=[*_warnings(results), *str(splits.audit).splitlines()],
+        notes=[*_warnings(results), *([REFITTED] if refitted is not None else []), *str(splits.audit).splitlines()],
         fingerprint=splits.fingerprint(),
         validation_fingerprint=splits.fingerprint("validation"),
         start=prepared.start,
-        seen=splits.seen() | prepared.seen,
+        refitted=refitted is not None,
+        seen=seen | prepared.seen,
         seen_before=prepared.seen,
         seed=seed,
         versions={name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},

@@ -134,12 +134,15 @@ class LinearProbe:
     For a sparse backbone with random weights (``ngrams``) the first phase solves the whole linear model, from TF-IDF of
     hashed n-grams to logits. The table of embeddings holds the solution. Words, pieces of words or both, and the
     penalty, are chosen by cross-validation over training and validation texts together, of 0.3, 1, 3, 10, 30 and 100
-    unless `strengths` are given; the solution is fitted to the training texts alone.
+    unless `strengths` are given.
 
     Args:
         strengths: inverse strengths of the L2 penalty to try, from the strongest penalty to the weakest, each in
             (0, inf), as scikit-learn's ``C``. The one of the lowest loss on validation is kept; without validation,
             that of the lowest loss over folds of the training split. None: 1e-4, 1e-3, 1e-2, 0.1 and 1.
+        refit: whether the head, if `adapt` keeps this phase, is solved once more on the training and validation
+            examples together, with the penalty that was chosen: the scores on validation are of the head before. A
+            later phase starts from that head too.
 
     Example:
         >>> LinearProbe().groups(["stem", "stage1", "head"])
@@ -151,6 +154,7 @@ class LinearProbe:
     """
 
     strengths: Sequence[float] | None = None
+    refit: bool = True
 
     train: ClassVar[tuple[str, ...]] = ("head",)
     takes_steps: ClassVar[bool] = False
@@ -159,6 +163,8 @@ class LinearProbe:
     most_views: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
+        if not isinstance(self.refit, bool):
+            raise ValueError(f"refit of a linear probe must be True or False. Got {self.refit!r}.")
         if self.strengths is None:
             return
         given = tuple(self.strengths) if isinstance(self.strengths, Sequence) else (self.strengths,)

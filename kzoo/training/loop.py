@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -21,46 +21,11 @@ from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import Groups, set_trainable
 from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
-from kzoo.training.phase import PhaseOutcome, SparseTable, fit_tail, solve_head, solve_sparse_head
+from kzoo.training.phase import PhaseOutcome, PhaseResult, fit_tail
+from kzoo.training.probe_phase import SparseTable, solve_head, solve_sparse_head
 from kzoo.training.runtime import LOG
-from kzoo.training.selection import WeightsState, phase_to_keep
+from kzoo.training.selection import phase_to_keep
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
-
-
-@dataclass(frozen=True)
-class PhaseResult:
-    """The result of one phase.
-
-    Args:
-        phase: the phase.
-        groups: the groups that trained.
-        views: how many views of each example it went through.
-        place: where their activations were: ``"memory"``, ``"disk"``, or ``"nowhere"``.
-        runtimes: what computed them: ``"OpenVINO"``, ``"OpenVINO bfloat16"``, ``"folded"``, ``"Keras"``; none where
-            they were there already.
-        state: what validation says of the weights that it kept; None where no epoch ended with sound ones.
-        scores: on validation, of the weights it kept; without any, of its last epoch.
-        diverged: "", or a sentence that says how it ended, and what to do.
-        stopped: "", or a sentence that says where Ctrl-C ended the run, in this phase or in the next.
-        history: a dict of logs for each epoch.
-        seconds: wall time.
-        trunk_seconds: how much of it went into reading images and running what is frozen.
-        weights: the model's weights after it: those that it kept, or else those before it.
-    """
-
-    phase: AnyPhase
-    groups: tuple[str, ...]
-    views: int
-    place: str
-    runtimes: tuple[str, ...]
-    state: WeightsState | None
-    scores: Mapping[str, float]
-    diverged: str
-    stopped: str
-    history: list[dict[str, float]]
-    seconds: float
-    trunk_seconds: float
-    weights: list[np.ndarray] = field(repr=False)
 
 
 def train(
@@ -197,7 +162,18 @@ class _Loop:
             seconds=time.perf_counter() - started,
             trunk_seconds=filled - started,
             weights=self.model.get_weights(),
+            refitted=self._refitted(outcome),
         )
+
+    def _refitted(self, outcome: PhaseOutcome) -> list[np.ndarray] | None:
+        """The weights with the head that is solved on training and validation examples; the model's stay."""
+        if outcome.refit is None:
+            return None
+        before = self.model.get_weights()
+        outcome.refit()
+        found = self.model.get_weights()
+        self.model.set_weights(before)
+        return found
 
     def _train(self, phase: AnyPhase, bar: ProgressBar, sparse: SparseTable | None) -> PhaseOutcome:
         if not isinstance(phase, Phase):

@@ -1,11 +1,10 @@
-"""One phase: gradient steps or a linear probe, on the trunk's activations."""
+"""One phase of gradient steps, on the trunk's activations; and what any phase comes to."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -14,32 +13,15 @@ import tensorflow as tf
 from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.core.graph.keras_internals import operation_of
 from kzoo.core.graph.walking import within
-from kzoo.specs.phases import LinearProbe, Phase
+from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
-from kzoo.training.feed import Feed, Split, read
-from kzoo.training.linear_probe import ProbeSolution, solve
+from kzoo.training.feed import Feed, Split
 from kzoo.training.losses import build_loss
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
-from kzoo.training.sparse.sparse_features import BLOCKS, count_terms
-from kzoo.training.sparse.sparse_probe import SparseSolution, SparseTexts, solve_sparse
 from kzoo.training.strategies import whole_batch
-
-
-class SparseTable(Protocol):
-    """A layer from token ids (B, T) to TF-IDF times a table, as `kzoo.models.zoo.tfidf.TfidfEmbedding` is."""
-
-    buckets: int
-    """Rows of the table."""
-
-    width: int
-    """Columns of the table."""
-
-    def set_weights(self, weights: list[np.ndarray], /) -> None:
-        """Sets the table, float32 (buckets, width), and the inverse document frequencies, float32 (buckets,)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -52,6 +34,7 @@ class PhaseOutcome:
         history: a dict of logs for each epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
         stopped: whether Ctrl-C ended it, after at least one epoch.
+        refit: of a probe, puts the head in that is solved on training and validation examples; None: there is none.
     """
 
     state: WeightsState | None
@@ -59,73 +42,45 @@ class PhaseOutcome:
     history: list[dict[str, float]]
     diverged: str = ""
     stopped: bool = False
+    refit: Callable[[], None] | None = None
 
 
-def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations: Activations) -> PhaseOutcome:
-    """Solves a linear head on cached features and puts it in."""
-    layers = _linear_layers(head)
-    feed = activations.feed
-    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
-    held = [batch[0] for batch in activations.held_batches(phase)]
-    validation = (np.concatenate(held), feed.held.targets) if held else None
-    train = features, feed.train.targets, _weights(feed)
-    solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
-    layers[0].set_weights([solution.mean, solution.deviation])
-    layers[1].set_weights([solution.kernel, solution.bias])
-    logits = solution.logits(validation[0]) if validation else None
-    return _solved(solution, logits, feed, {"C": solution.strength})
-
-
-def solve_sparse_head(
-    phase: LinearProbe, sparse: SparseTable, head: Sequence[keras.Operation], feed: Feed
-) -> PhaseOutcome:
-    """Solves a linear model of token ids and puts it in: into a table of embeddings, whose first columns are logits.
+@dataclass(frozen=True)
+class PhaseResult:
+    """The result of one phase.
 
     Args:
         phase: the phase.
-        sparse: the layer with the table, see `kzoo.models.zoo.tfidf.TfidfEmbedding`; its output is what the head takes.
-        head: the head's layers, linear.
-        feed: the data.
+        groups: the groups that trained.
+        views: how many views of each example it went through.
+        place: where their activations were: ``"memory"``, ``"disk"``, or ``"nowhere"``.
+        runtimes: what computed them: ``"OpenVINO"``, ``"OpenVINO bfloat16"``, ``"folded"``, ``"Keras"``; none where
+            they were there already.
+        state: what validation says of the weights that it kept; None where no epoch ended with sound ones.
+        scores: on validation, of the weights it kept; without any, of its last epoch.
+        diverged: "", or a sentence that says how it ended, and what to do.
+        stopped: "", or a sentence that says where Ctrl-C ended the run, in this phase or in the next.
+        history: a dict of logs for each epoch.
+        seconds: wall time.
+        trunk_seconds: how much of it went into reading images and running what is frozen.
+        weights: the model's weights after it: those that it kept, or else those before it.
+        refitted: those to keep if no other phase is better: of a probe, solved on training and validation examples.
     """
-    standard, dense = _linear_layers(head)
 
-    def texts(split: Split) -> SparseTexts:
-        batches = (inputs.numpy() for inputs, _ in read(split, np.arange(len(split)), "none", [0], batch=BATCH))
-        weights = np.asarray(feed.weights(tf.constant(split.targets)))
-        return SparseTexts(count_terms(batches, buckets=sparse.buckets), split.targets, weights, split.groups)
-
-    train, held = texts(feed.train), texts(feed.held) if len(feed.held) else None
-    solution = solve_sparse(train, held, kind=feed.kind, strengths=phase.strengths)
-    sparse.set_weights([solution.table(train.terms, width=sparse.width), solution.design.idf])
-    standard.set_weights([np.zeros(sparse.width), np.ones(sparse.width)])
-    dense.set_weights([np.eye(sparse.width, len(solution.bias)), solution.bias])
-    logits = solution.logits(held.terms) if held else None
-    words, pieces = map(float, BLOCKS[solution.blocks])
-    return _solved(solution, logits, feed, {"C": solution.strength, "words": words, "pieces": pieces})
-
-
-def _linear_layers(head: Sequence[keras.Operation]) -> list[keras.layers.Layer]:
-    """The layers with weights of a linear head: the one that standardises, and the dense one."""
-    layers = [layer for layer in head if getattr(layer, "weights", ())]
-    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
-        raise ValueError("kzoo.LinearProbe() needs a linear head: pass kzoo.Head(), or train with kzoo.Phase('head').")
-    return layers
-
-
-def _solved(
-    solution: ProbeSolution | SparseSolution, logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, float]
-) -> PhaseOutcome:
-    """What a probe came to, of its logits on validation, if there are any, and of what was chosen."""
-    if logits is None:
-        state = unmeasured([solution.kernel, solution.bias])
-    else:
-        state = judge(feed.kind, logits, feed.held.targets, constant=_constant(feed), monitor=feed.monitor)
-    history = [{"epoch": 0, **chosen, **state.scores}]
-    if state.sound:
-        return PhaseOutcome(state, state.scores, history)
-    loss = state.scores.get("val_loss", np.nan)
-    lost = f"The solution is not used: on validation it is far worse than a constant (loss {loss:.3g})."
-    return PhaseOutcome(None, state.scores, history, lost)
+    phase: AnyPhase
+    groups: tuple[str, ...]
+    views: int
+    place: str
+    runtimes: tuple[str, ...]
+    state: WeightsState | None
+    scores: Mapping[str, float]
+    diverged: str
+    stopped: str
+    history: list[dict[str, float]]
+    seconds: float
+    trunk_seconds: float
+    weights: list[np.ndarray] = field(repr=False)
+    refitted: list[np.ndarray] | None = field(default=None, repr=False)
 
 
 def fit_tail(
@@ -163,7 +118,7 @@ def fit_tail(
         loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
         tail.compile(optimizer, loss, jit_compile=False)
     call, measured = compiled(tail), len(feed.held) > 0
-    constant = _constant(feed) if measured else np.zeros(0)
+    constant = constant_of(feed) if measured else np.zeros(0)
 
     def measure() -> WeightsState:
         if not measured:
@@ -226,14 +181,14 @@ def _divergence(phase: Phase, last: Mapping[str, float], *, kept: bool) -> str:
     return f"Training diverged in epoch {last['epoch'] + 1} ({losses}): {used}. {advice}"
 
 
-def _weights(feed: Feed) -> np.ndarray:
-    """The weight of each training example."""
-    return np.asarray(feed.weights(tf.constant(feed.train.targets)))
+def weights_of(feed: Feed, split: Split) -> np.ndarray:
+    """The weight of each example of a split."""
+    return np.asarray(feed.weights(tf.constant(split.targets)))
 
 
-def _constant(feed: Feed) -> np.ndarray:
+def constant_of(feed: Feed) -> np.ndarray:
     """The loss of each validation example by a constant prediction."""
-    return constant_losses(feed.kind, feed.held.targets, train=feed.train.targets, weights=_weights(feed))
+    return constant_losses(feed.kind, feed.held.targets, train=feed.train.targets, weights=weights_of(feed, feed.train))
 
 
 def _training_guess(loss: keras.losses.Loss, feed: Feed, phase: Phase) -> float:

@@ -73,7 +73,7 @@ def _phase(values: object, name: str) -> AnyPhase:
     values = mapping(values, name)
     if values.get("optimizer") == "lbfgs":
         # A linear probe in files of an earlier kzoo.
-        values = {"strengths": None}
+        values = {"strengths": None, "refit": False}
     kind = LinearProbe if "strengths" in values else Phase
     checks = {each.name: anything for each in dataclasses.fields(kind)}
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kzoo.core.tables import Table
-from kzoo.specs.checked_json import Check, Fields, anything, checked, many, maybe, record
+from kzoo.specs.checked_json import Check, Fields, anything, checked, flag, many, maybe, record
 from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.origin_record import DistillationRecord, MergeRecord
 from kzoo.specs.records.phase_record import PhaseRecord
@@ -29,6 +29,8 @@ class RunRecord:
         options: options of training beside the schedule.
         phases: in the order in which they ran; of a merged model the kept phase of each member.
         kept: number of the phase whose weights the model has, from 0.
+        refitted: whether the head, that of a probe, was solved again on training and validation examples; of a merged
+            model, of any member.
         stopped: where Ctrl-C ended the run; None where it did not.
         sizes: examples of ``"train"``, ``"validation"`` and ``"test"``.
         set_aside: number of examples that could not be used.
@@ -51,6 +53,7 @@ class RunRecord:
     options: OptionsRecord = field(default_factory=OptionsRecord)
     phases: Sequence[PhaseRecord]
     kept: int
+    refitted: bool = False
     stopped: str | None = None
     sizes: Mapping[str, int]
     set_aside: int
@@ -106,6 +109,7 @@ class RunRecord:
         times = (f"{phase.seconds:.1f} s", f"{phase.trunk_seconds:.1f} s")
         marks = {
             "kept": number == self.kept and not self.merged,
+            "refitted": number == self.kept and not self.merged and self.refitted,
             "diverged": phase.diverged,
             "stopped": phase.stopped,
         }
@@ -129,6 +133,7 @@ _RUN: dict[str, Check] = {
     "options": OptionsRecord.restore,
     "phases": many(PhaseRecord.restore, most=10_000),
     "kept": COUNT,
+    "refitted": flag,
     "stopped": maybe(NAME),
     "sizes": by_name(COUNT),
     "set_aside": COUNT,

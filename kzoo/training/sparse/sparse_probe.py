@@ -123,9 +123,15 @@ def solve_sparse(
     """
     with threadpool_limits(1):
         blocks, strength = _choose(train + validation if validation else train, kind, strengths or STRENGTHS)
-        design = design_of(train.terms, blocks)
-        fit = kind.probe(train.targets.shape[1])
-        kernel, bias = fit(design(train.terms), train.targets, train.weights, strength, FINE)
+    return fit_sparse(train, blocks, strength, kind=kind)
+
+
+def fit_sparse(texts: SparseTexts, blocks: str, strength: float, *, kind: TaskKind) -> SparseSolution:
+    """The linear model of some texts, with blocks and an inverse penalty that are given; see `solve_sparse`."""
+    with threadpool_limits(1):
+        design = design_of(texts.terms, blocks)
+        fit = kind.probe(texts.targets.shape[1])
+        kernel, bias = fit(design(texts.terms), texts.targets, texts.weights, strength, FINE)
     return SparseSolution(design, blocks, kernel, bias, strength)
 
 

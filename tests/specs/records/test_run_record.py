@@ -31,9 +31,10 @@ def test_what_an_earlier_kzoo_wrote_is_read_whole(name):
     wanted = copy.deepcopy(RECORDS[name])
     if name in RUNS:
         wanted["validation_fingerprint"] = wanted.pop("held")
+        wanted["refitted"] = False
         for phase in wanted.get("phases", ()):
             if phase["phase"]["optimizer"] == "lbfgs":
-                phase["phase"] = {"strengths": None}
+                phase["phase"] = {"strengths": None, "refit": False}
     renamed = {"what": "target", "labels": "alpha"}
     if "distilled" in wanted:
         wanted["distilled"] = {renamed.get(key, key): value for key, value in wanted["distilled"].items()}
@@ -43,7 +44,7 @@ def test_what_an_earlier_kzoo_wrote_is_read_whole(name):
 def test_a_run_has_typed_fields():
     found = restored("run")
     probe, tuned = found.phases
-    assert (probe.phase, probe.groups, probe.diverged) == (LinearProbe(), ("head",), False)
+    assert (probe.phase, probe.groups, probe.diverged) == (LinearProbe(refit=False), ("head",), False)
     assert (tuned.phase.optimizer, tuned.phase.weight_decay, len(tuned.history)) == ("adamw", 0.004, 2)
     assert tuned.seconds == RECORDS["run"]["phases"][1]["seconds"]
     assert found.sizes["test"] == 12

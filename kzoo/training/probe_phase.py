@@ -1,0 +1,125 @@
+"""A phase that is a linear probe: the head is solved on frozen features, or on TF-IDF of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from kzoo.specs.phases import LinearProbe
+from kzoo.training.cache.activations import Activations
+from kzoo.training.cache.compute import BATCH
+from kzoo.training.feed import Feed, Split, read
+from kzoo.training.linear_probe import ProbeSolution, solve
+from kzoo.training.phase import PhaseOutcome, constant_of, weights_of
+from kzoo.training.selection import judge, unmeasured
+from kzoo.training.sparse.sparse_features import BLOCKS, count_terms
+from kzoo.training.sparse.sparse_probe import SparseSolution, SparseTexts, fit_sparse, solve_sparse
+
+
+class SparseTable(Protocol):
+    """A layer from token ids (B, T) to TF-IDF times a table, as `kzoo.models.zoo.tfidf.TfidfEmbedding` is."""
+
+    buckets: int
+    """Rows of the table."""
+
+    width: int
+    """Columns of the table."""
+
+    def set_weights(self, weights: list[np.ndarray], /) -> None:
+        """Sets the table, float32 (buckets, width), and the inverse document frequencies, float32 (buckets,)."""
+        ...
+
+
+def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations: Activations) -> PhaseOutcome:
+    """Solves a linear head on cached features of the training split and puts it in."""
+    layers = _linear_layers(head)
+    feed = activations.feed
+    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
+    held = [batch[0] for batch in activations.held_batches(phase)]
+    validation = (np.concatenate(held), feed.held.targets) if held else None
+    train = features, feed.train.targets, weights_of(feed, feed.train)
+    solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
+
+    def put_in(found: ProbeSolution) -> None:
+        layers[0].set_weights([found.mean, found.deviation])
+        layers[1].set_weights([found.kernel, found.bias])
+
+    put_in(solution)
+    if validation is None:
+        return _solved(solution, None, feed, {"C": solution.strength})
+
+    def refit() -> None:
+        more = *validation, weights_of(feed, feed.held)
+        inputs, targets, weights = (np.concatenate(pair) for pair in zip(train, more, strict=True))
+        put_in(solve((inputs, targets, weights), None, kind=feed.kind, strengths=[solution.strength]))
+
+    outcome = _solved(solution, solution.logits(validation[0]), feed, {"C": solution.strength})
+    return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+
+
+def solve_sparse_head(
+    phase: LinearProbe, sparse: SparseTable, head: Sequence[keras.Operation], feed: Feed
+) -> PhaseOutcome:
+    """Solves a linear model of token ids and puts it in: into a table of embeddings, whose first columns are logits.
+
+    Args:
+        phase: the phase.
+        sparse: the layer with the table, see `kzoo.models.zoo.tfidf.TfidfEmbedding`; its output is what the head takes.
+        head: the head's layers, linear.
+        feed: the data.
+    """
+    standard, dense = _linear_layers(head)
+
+    def texts(split: Split) -> SparseTexts:
+        batches = (inputs.numpy() for inputs, _ in read(split, np.arange(len(split)), "none", [0], batch=BATCH))
+        terms = count_terms(batches, buckets=sparse.buckets)
+        return SparseTexts(terms, split.targets, weights_of(feed, split), split.groups)
+
+    train, held = texts(feed.train), texts(feed.held) if len(feed.held) else None
+    solution = solve_sparse(train, held, kind=feed.kind, strengths=phase.strengths)
+
+    def put_in(found: SparseSolution, texts: SparseTexts) -> None:
+        sparse.set_weights([found.table(texts.terms, width=sparse.width), found.design.idf])
+        standard.set_weights([np.zeros(sparse.width), np.ones(sparse.width)])
+        dense.set_weights([np.eye(sparse.width, len(found.bias)), found.bias])
+
+    put_in(solution, train)
+    words, pieces = map(float, BLOCKS[solution.blocks])
+    chosen = {"C": solution.strength, "words": words, "pieces": pieces}
+    if held is None:
+        return _solved(solution, None, feed, chosen)
+
+    def refit() -> None:
+        both = train + held
+        put_in(fit_sparse(both, solution.blocks, solution.strength, kind=feed.kind), both)
+
+    outcome = _solved(solution, solution.logits(held.terms), feed, chosen)
+    return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+
+
+def _linear_layers(head: Sequence[keras.Operation]) -> list[keras.layers.Layer]:
+    """The layers with weights of a linear head: the one that standardises, and the dense one."""
+    layers = [layer for layer in head if getattr(layer, "weights", ())]
+    if len(layers) != 2 or not hasattr(layers[0], "deviation") or not isinstance(layers[1], keras.layers.Dense):
+        raise ValueError("kzoo.LinearProbe() needs a linear head: pass kzoo.Head(), or train with kzoo.Phase('head').")
+    return layers
+
+
+def _solved(
+    solution: ProbeSolution | SparseSolution, logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, float]
+) -> PhaseOutcome:
+    """What a probe came to, of its logits on validation, if there are any, and of what was chosen."""
+    if logits is None:
+        state = unmeasured([solution.kernel, solution.bias])
+    else:
+        state = judge(feed.kind, logits, feed.held.targets, constant=constant_of(feed), monitor=feed.monitor)
+    history = [{"epoch": 0, **chosen, **state.scores}]
+    if state.sound:
+        return PhaseOutcome(state, state.scores, history)
+    loss = state.scores.get("val_loss", np.nan)
+    lost = f"The solution is not used: on validation it is far worse than a constant (loss {loss:.3g})."
+    return PhaseOutcome(None, state.scores, history, lost)
