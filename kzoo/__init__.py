@@ -10,7 +10,9 @@ import wrapt
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
+    from kzoo.choosing.comparison import compare
     from kzoo.choosing.ranking import rank
+    from kzoo.choosing.verdicts import verdict
     from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
     from kzoo.distillation.distill import distill
@@ -58,6 +60,7 @@ _PUBLIC = {
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
+    "compare": "kzoo.choosing.comparison",
     "create_model": "kzoo.setup.plain_model",
     "distill": "kzoo.distillation.distill",
     "distill_static": "kzoo.distillation.static_embeddings",
@@ -83,6 +86,7 @@ _PUBLIC = {
     "register_task_kind": "kzoo.task_kinds.kind_registry",
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
+    "verdict": "kzoo.choosing.verdicts",
     "verify": "kzoo.results.files.verify",
 }
 
@@ -102,6 +106,7 @@ __all__ = [
     "Regression",
     "Schedule",
     "adapt",
+    "compare",
     "create_model",
     "distill",
     "distill_static",
@@ -127,6 +132,7 @@ __all__ = [
     "register_task_kind",
     "soup",
     "stages",
+    "verdict",
     "verify",
 ]
 

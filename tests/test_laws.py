@@ -312,12 +312,12 @@ PUBLIC = [
         "MultiLabel",
         "Phase",
     ),
-    *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "create_model"),
+    *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "compare", "create_model"),
     *("distill", "distill_static"),
     *("ensemble", "fine_tune", "get_card", "gradual", "linear_probe", "list_models", "load"),
     *("lp_ft", "plan", "pretrain", "rank", "register", "register_head", "register_loss"),
     *("register_metric", "register_modality", "register_objective", "register_recipe", "register_source"),
-    *("register_task_kind", "soup", "stages", "verify"),
+    *("register_task_kind", "soup", "stages", "verdict", "verify"),
 ]
 
 

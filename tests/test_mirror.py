@@ -65,6 +65,7 @@ ELSEWHERE = {
         "choosing/test_ranking",
         [f"choosing/{name}" for name in ("frozen_features", "interval_figure", "rank_record", "scores")],
     ),
+    "by the verdicts that rest on them": ("choosing/test_verdicts", ["choosing/alternatives"]),
     "by unlabelled teaching and its features": (
         "distillation/test_distill",
         [

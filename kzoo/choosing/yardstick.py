@@ -86,3 +86,18 @@ def difference(values: np.ndarray, means: np.ndarray) -> Metric:
     low, high = np.percentile(means, [tail, 100 - tail])
     value = float(np.mean(values))
     return Metric(value, min(float(low), value), max(float(high), value))
+
+
+def show_gain(kind: TaskKind, gain: Metric) -> str:
+    """A difference of scores with its interval: shares in points, hundredths; other scores as they are.
+
+    Example:
+        >>> from kzoo.task_kinds.kind_registry import get_task_kind
+        >>> show_gain(get_task_kind("classification"), Metric(0.112, 0.089, 0.134))
+        '+11.2 points (95%: 8.9 to 13.4)'
+        >>> show_gain(get_task_kind("regression"), Metric(-0.1, -0.2, 0.05))
+        '-0.100 R2 (95%: -0.200 to 0.050)'
+    """
+    if kind.higher_is_better:
+        return f"{100 * gain.value:+.1f} points (95%: {100 * gain.low:.1f} to {100 * gain.high:.1f})"
+    return f"{gain.value:+.3f} {score_name(kind)} (95%: {gain.low:.3f} to {gain.high:.3f})"

@@ -1,0 +1,187 @@
+"""What transfer is judged against: outputs on the test split of models that no earlier data has taught."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from kzoo.data.examples import Splits
+from kzoo.data.file_changes import reading
+from kzoo.data.loader import batches
+from kzoo.data.modalities import MODALITIES
+from kzoo.results.adapted import Adapted
+from kzoo.results.record import task_like
+from kzoo.setup.feeds import make_feed
+from kzoo.setup.prepare import Prepared, prepare
+from kzoo.setup.result import conclude
+from kzoo.specs.catalog.bundled import NANO
+from kzoo.specs.head import Head
+from kzoo.specs.phases import OWN, LinearProbe, Phase
+from kzoo.specs.recipes import auto
+from kzoo.specs.registry import cards, get_card
+from kzoo.specs.schedule import Schedule
+from kzoo.specs.training_options import TrainingOptions
+from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.training.linear_probe import solve
+from kzoo.training.loop import train
+
+RATE = 1e-3
+"""Peak rate of networks from scratch whose card names none."""
+
+SIDE = 16
+"""Height and width, in cells, to which the plain baseline shrinks images."""
+
+BATCH = 64
+
+Alternative = Callable[[Adapted, Splits, int], np.ndarray]
+"""From an adapted model, its splits and a seed to outputs on the test split, (N, outputs)."""
+
+
+def from_scratch(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
+    """The same network with random weights, trained whole in as many steps, at a rate that suits it."""
+    return _trained(adapted, splits, schedule=scratch_schedule(adapted, splits), head=adapted.head, seed=seed)
+
+
+def random_features(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
+    """A linear probe on the same network with random weights."""
+    return _trained(adapted, splits, schedule=Schedule((LinearProbe(),)), head=None, seed=seed)
+
+
+def plain_baseline(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
+    """A linear model of simple features: TF-IDF of n-grams, pixels of shrunk images, or means over time."""
+    name = adapted.preprocessor.modality
+    sparse = [card.name for card in cards().values() if card.modality == name and card.is_sparse]
+    if sparse:
+        probe = Schedule((LinearProbe(),))
+        return _trained(adapted, splits, schedule=probe, head=None, seed=seed, model=sparse[0])
+    kind, outputs = get_task_kind(adapted.kind), len(splits.labels)
+    features = {each: _simple_features(adapted, splits, each) for each in ("train", "validation", "test")}
+    rows, mean, deviation = _standardised(kind, splits, outputs)
+    held = kind.as_rows(splits.validation.targets, outputs) if len(splits.validation) else None
+    validation = None if held is None else (features["validation"], ((held - mean) / deviation).astype(np.float32))
+    train_part = features["train"], rows, np.ones(len(rows), np.float32)
+    logits = solve(train_part, validation, kind=kind).logits(features["test"])
+    return kind.outputs_of(logits * deviation + mean)
+
+
+def constant_answer(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
+    """The majority of the training examples, or their mean, whatever is asked."""
+    kind, outputs = get_task_kind(adapted.kind), len(splits.labels)
+    rows, mean, deviation = _standardised(kind, splits, outputs)
+    logits = kind.constant_logits(rows.mean(axis=0), len(rows)) * deviation + mean
+    return kind.outputs_of(np.tile(logits, (len(splits.test), 1)))
+
+
+SEEDED: dict[str, Alternative] = {"from scratch": from_scratch, "random features": random_features}
+"""Alternatives whose answers depend on a seed, by name."""
+
+SETTLED: dict[str, Alternative] = {"plain baseline": plain_baseline, "constant answer": constant_answer}
+"""Alternatives whose answers do not."""
+
+
+def scratch_schedule(adapted: Adapted, splits: Splits) -> Schedule:
+    """One phase from random weights, with at least as many gradient steps as the adapted model took in all its phases.
+
+    Of a probe, which takes none, as many as ``schedule="auto"`` would have taken.
+    """
+    size = len(splits.train)
+    taken = [(each.phase, sum("loss" in row for row in each.history)) for each in adapted.record.phases]
+    tuned = [(phase, epochs) for phase, epochs in taken if isinstance(phase, Phase)]
+    if not tuned:
+        planned = auto(adapted.card, examples=max(size, 50), weights=True).phases
+        tuned = [(phase, phase.epochs) for phase in planned if isinstance(phase, Phase)]
+    steps = sum(epochs * max(size // phase.batch_size, 1) for phase, epochs in tuned)
+    last, _ = tuned[-1]
+    batch = min(last.batch_size, size)
+    phase = Phase(
+        "*",
+        epochs=max(math.ceil(steps / max(size // batch, 1)), 1),
+        learning_rate=adapted.card.rate or RATE,
+        batch_size=batch,
+        batch_norm=True,
+        augmentation=last.augmentation if last.augmentation != OWN else "none",
+        label_smoothing=last.label_smoothing,
+    )
+    return Schedule((phase,), name="from scratch")
+
+
+def _trained(
+    adapted: Adapted, splits: Splits, *, schedule: Schedule, head: Head | None, seed: int, model: str | None = None
+) -> np.ndarray:
+    """Outputs on the test split of the same network, or of a model of the catalog, with random weights and trained."""
+    resize = None if model else getattr(adapted.preprocessor, "resize", None)
+    prepared = prepare(
+        model or adapted,
+        task_like(adapted.record.task, (), kind=adapted.kind),
+        options=TrainingOptions(schedule=schedule),
+        weights=None,
+        head=head,
+        size=None if model else adapted.preprocessor.size,
+        resize=resize,
+        strategy="one",
+        seed=seed,
+        splits=splits,
+    )
+    return _run(prepared, seed).outputs(splits.test)
+
+
+def _run(prepared: Prepared, seed: int) -> Adapted:
+    feed, scale = make_feed(prepared, None, seed)
+    results = train(
+        prepared.assembled.model,
+        groups=prepared.assembled.groups,
+        cuts=prepared.assembled.cuts,
+        feed=feed,
+        schedule=prepared.schedule,
+        strategy=prepared.strategy,
+        sparse=prepared.sparse,
+    )
+    # The test split is measured once, by whoever asks.
+    bare = dataclasses.replace(
+        prepared, splits=dataclasses.replace(prepared.splits, test=prepared.splits.test.take(()))
+    )
+    return conclude(bare, results, scale=scale, seed=seed)
+
+
+def _standardised(
+    kind: TaskKind, splits: Splits, outputs: int
+) -> tuple[np.ndarray, np.ndarray | float, np.ndarray | float]:
+    """Rows of the training targets as training sees them, and what was subtracted and divided by."""
+    rows = kind.as_rows(splits.train.targets, outputs)
+    if not kind.standardises:
+        return rows, 0.0, 1.0
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-12
+    return ((rows - mean) / deviation).astype(np.float32), mean, deviation
+
+
+def _simple_features(adapted: Adapted, splits: Splits, part: str) -> np.ndarray:
+    """What a plain model sees of a split, float32 (N, C), through the front end of the bundled model."""
+    examples = getattr(splits, part)
+    if not len(examples):
+        return np.zeros((0, 0), np.float32)
+    name = adapted.preprocessor.modality
+    preprocessor = adapted.preprocessor
+    if name in NANO:
+        modality, train_column = MODALITIES[name], splits.train.columns[name]
+        channels = train_column.shape[-1] if train_column.ndim == 4 else 3
+        preprocessor, _ = modality.fit(get_card(NANO[name]), train_column, size=None, resize="crop", channels=channels)
+    with reading(examples):
+        inputs = batches(examples.columns[name], preprocessor=preprocessor, batch_size=BATCH)
+        return np.concatenate([_summary(np.asarray(batch)) for batch in inputs])
+
+
+def _summary(inputs: np.ndarray) -> np.ndarray:
+    """Means of cells of images (B, H, W, C); means and deviations over time of (B, T, V); others as they are."""
+    if inputs.ndim == 4:
+        rows, columns = (max(side // SIDE, 1) for side in inputs.shape[1:3])
+        height, width = inputs.shape[1] // rows, inputs.shape[2] // columns
+        cut = inputs[:, : height * rows, : width * columns]
+        cells = cut.reshape(len(cut), height, rows, width, columns, -1).mean(axis=(2, 4))
+        return cells.reshape(len(cut), -1).astype(np.float32)
+    if inputs.ndim == 3:
+        return np.concatenate([inputs.mean(axis=1), inputs.std(axis=1)], axis=1).astype(np.float32)
+    return inputs.reshape(len(inputs), -1).astype(np.float32)
