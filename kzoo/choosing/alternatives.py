@@ -42,8 +42,19 @@ Alternative = Callable[[Adapted, Splits, int], np.ndarray]
 
 
 def from_scratch(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
-    """The same network with random weights, trained whole in as many steps, at a rate that suits it."""
-    return _trained(adapted, splits, schedule=scratch_schedule(adapted, splits), head=adapted.head, seed=seed)
+    """The same network with random weights, trained whole in as many steps, at a rate that suits it.
+
+    Where it diverges, it is trained once more at a tenth of the rate.
+
+    Raises:
+        FloatingPointError: it diverges again.
+    """
+    schedule = scratch_schedule(adapted, splits)
+    try:
+        return _trained(adapted, splits, schedule=schedule, head=adapted.head, seed=seed)
+    except FloatingPointError:
+        slower = schedule.changed(lambda phase: {"learning_rate": phase.learning_rate / 10})
+        return _trained(adapted, splits, schedule=slower, head=adapted.head, seed=seed)
 
 
 def random_features(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:

@@ -158,29 +158,36 @@ def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0
     if not len(splits.test):
         raise ValueError("There is no test split (test=0) to judge on.")
     with random_state_kept(), verbosity(verbose):
-        answers, seconds = _ask(adapted, splits, range(seed, seed + seeds))
+        answers, seconds, failed = _ask(adapted, splits, range(seed, seed + seeds))
     own = adapted.outputs(splits.test)
     scores, gains = _weigh(kind, own, answers, splits, seed=seed)
     rivals = [Rival(name, scores[name], gains[name], len(runs), seconds[name]) for name, runs in answers.items()]
     score = kind.metrics(own, splits.test.targets, groups=splits.test.groups)
-    notes = [] if adapted.record.weights else ["The model started from random weights: nothing was transferred."]
-    return Verdict(adapted.card.name, score[score_name(kind)], rivals, kind, len(splits.test), notes)
+    random = [] if adapted.record.weights else ["The model started from random weights: nothing was transferred."]
+    return Verdict(adapted.card.name, score[score_name(kind)], rivals, kind, len(splits.test), [*random, *failed])
 
 
-def _ask(adapted: Adapted, splits: Splits, seeds: range) -> tuple[dict[str, list[np.ndarray]], dict[str, float]]:
-    """Outputs on the test split of each run of each alternative, and the seconds that they took."""
+def _ask(
+    adapted: Adapted, splits: Splits, seeds: range
+) -> tuple[dict[str, list[np.ndarray]], dict[str, float], list[str]]:
+    """Outputs on the test split of each run of each alternative, the seconds that they took, and what failed."""
     answers: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, float] = {}
+    failed: list[str] = []
     with ProgressBar("verdict", unit="run", total=len(SEEDED) * len(seeds) + len(SETTLED)) as bar:
         for name, alternative in (SEEDED | SETTLED).items():
-            started = time.perf_counter()
-            answers[name] = []
+            started, found = time.perf_counter(), []
             for each in seeds if name in SEEDED else seeds[:1]:
                 bar.state(name)
-                answers[name].append(alternative(adapted, splits, each))
+                try:
+                    found.append(alternative(adapted, splits, each))
+                except FloatingPointError:
+                    failed.append(f"{name} diverged with seed {each}, and is judged without that run.")
                 bar.update()
             seconds[name] = time.perf_counter() - started
-    return answers, seconds
+            if found:
+                answers[name] = found
+    return answers, seconds, failed
 
 
 def _weigh(

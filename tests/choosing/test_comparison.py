@@ -37,7 +37,7 @@ def blind(task):
 def test_a_comparison_has_scores_and_differences(adapted, blind):
     found = kzoo.compare({"sighted": adapted, "blind": blind})
     assert found.best == "sighted"
-    assert found["sighted"].value == adapted.evaluate()["accuracy"].value
+    assert found["sighted"].value == adapted.evaluate()["accuracy"]
     gap = found.difference("sighted", "blind")
     assert gap.value == pytest.approx(found["sighted"].value - found["blind"].value)
     assert 0 < gap.low <= gap.value <= gap.high

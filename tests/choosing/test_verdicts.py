@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import kzoo
+from kzoo.choosing import alternatives
 from kzoo.choosing.alternatives import scratch_schedule
 from kzoo.choosing.verdicts import Rival, Verdict
 from kzoo.core.intervals import Metric
@@ -56,10 +57,12 @@ def test_transfer_helps():
         found["majority"]
 
 
-def test_there_is_no_difference(arrays, make_backbone):
+def test_there_is_no_difference(arrays):
     """Colours that any model tells apart, and weights that know nothing."""
     keras.utils.set_random_seed(0)
-    adapted = kzoo.adapt(make_backbone(), kzoo.Classification(arrays, test=0.4), schedule="linear_probe", verbose=0)
+    inputs = keras.Input((16, 16, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(16, 3, activation="relu")(inputs), name="random")
+    adapted = kzoo.adapt(model, kzoo.Classification(arrays, test=0.4), schedule="linear_probe", verbose=0)
     found = kzoo.verdict(adapted, verbose=0)
     assert found.outcome == "no difference", str(found)
     assert found.sentence.startswith("no difference: +0.0 points (95%: 0.0 to 0.0) against ")
@@ -78,6 +81,17 @@ def test_transfer_hurts(arrays):
     assert found.sentence.startswith("transfer hurts: -")
 
 
+def test_what_diverges_is_named(arrays, make_backbone, monkeypatch):
+    def diverge(*arguments):
+        raise FloatingPointError
+
+    monkeypatch.setitem(alternatives.SEEDED, "from scratch", diverge)
+    adapted = kzoo.adapt(make_backbone(), kzoo.Classification(arrays, test=0.4), schedule="linear_probe", verbose=0)
+    found = kzoo.verdict(adapted, verbose=0)
+    assert [each.name for each in found] == ["random features", "plain baseline", "constant answer"]
+    assert "from scratch diverged with seed 0, and is judged without that run." in str(found)
+
+
 def test_texts_are_judged_against_ngrams(text_task):
     adapted = kzoo.adapt("kzoo_nano_text", text_task, schedule=kzoo.Phase("head", epochs=1), verbose=0)
     found = kzoo.verdict(adapted, verbose=0)
@@ -86,8 +100,8 @@ def test_texts_are_judged_against_ngrams(text_task):
 
 
 def test_values_are_judged_by_r2(arrays, make_backbone):
-    pixels, _ = arrays
-    bright = pixels.mean(axis=(1, 2, 3))
+    bright = np.random.default_rng(0).uniform(0.1, 1, len(arrays[0]))
+    pixels = (bright[:, None, None, None] * arrays[0]).astype(np.uint8)
     task = kzoo.Regression((pixels, 100 + 50 * bright), test=0.4)
     found = kzoo.verdict(kzoo.adapt(make_backbone(), task, schedule="linear_probe", verbose=0), verbose=0)
     assert found["plain baseline"].score.value > 0.9
