@@ -135,6 +135,8 @@ def _compact(features: np.ndarray) -> np.ndarray:
     size, width = standard.shape
     if width <= size:
         return standard
-    products = (standard @ standard.T).astype(np.float64)
-    products[np.diag_indices(size)] += 1e-6 * float(np.trace(products)) / size
+    # In float32 rounding alone can make an eigenvalue negative, where features hardly differ or examples are alike.
+    standard = standard.astype(np.float64)
+    products = standard @ standard.T
+    products[np.diag_indices(size)] += 1e-9 * float(np.trace(products)) / size + 1e-12
     return np.linalg.cholesky(products).astype(np.float32)

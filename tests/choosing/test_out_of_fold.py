@@ -71,6 +71,22 @@ def test_the_probe_is_the_logistic_regression_of_one_penalty(width):
     assert min(near) < 0.03
 
 
+@pytest.mark.parametrize("kind_of_features", ["alike", "dead", "nearly constant"])
+def test_poor_features_are_scored(kind_of_features):
+    """More features than examples, and hardly any variation."""
+    features, truth, rows = problem(width=700)
+    features = {
+        "alike": np.repeat(features[:8], 30, axis=0),
+        "dead": np.full_like(features, 3.0),
+        "nearly constant": 100 + 1e-5 * np.repeat(features[:, :7], 100, axis=1),
+    }[kind_of_features]
+    for outputs in (
+        probe_answers(features, rows, folds_of(truth), kind=KIND),
+        neighbor_answers(features, rows, folds_of(truth)),
+    ):
+        np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
+
+
 def test_neighbours_are_weighed_by_the_cosine():
     features, truth, rows = problem()
     folds = folds_of(truth)

@@ -146,7 +146,12 @@ def test_what_cannot_be_judged_is_refused(arrays, make_backbone, text_task):
 
 @pytest.mark.parametrize(
     ("gain", "outcome"),
-    [((0.1, 0.01, 0.2), "helps"), ((0.1, -0.01, 0.2), "no difference"), ((-0.1, -0.2, -0.01), "hurts")],
+    [
+        ((0.1, 0.01, 0.2), "helps"),
+        ((0.1, -0.01, 0.2), "no difference"),
+        ((-0.1, -0.2, -0.01), "hurts"),
+        ((-0.1, -0.2, 0.01), "no difference"),
+    ],
 )
 def test_the_outcome_follows_from_the_interval(gain, outcome):
     rivals = [
