@@ -8,7 +8,7 @@ from typing import Any
 from kzoo.core.figures import BLUE, GREY, ORANGE, panels, styled
 from kzoo.core.intervals import Metric
 
-LOOKS = ({"color": BLUE, "marker": "o"}, {"color": ORANGE, "marker": "s"})
+LOOKS: tuple[dict[str, Any], ...] = ({"color": BLUE, "marker": "o"}, {"color": ORANGE, "marker": "s"})
 
 
 @styled
