@@ -148,6 +148,17 @@ def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0
 
     Raises:
         ValueError: there is no test split, or the model is the plain baseline itself, or an ensemble.
+        TypeError: it is no `Adapted`.
+
+    Example:
+        >>> import kzoo, keras, numpy as np
+        >>> targets = np.arange(60) % 2
+        >>> pixels = np.random.default_rng(0).integers(0, 99, (60, 8, 8, 3)) + 90 * targets[:, None, None, None]
+        >>> inputs = keras.Input((8, 8, 3))
+        >>> model = keras.Model(inputs, keras.layers.Conv2D(4, 3)(keras.layers.Rescaling(1 / 255)(inputs)))
+        >>> adapted = kzoo.adapt(model, (pixels.astype("uint8"), targets), schedule="linear_probe", verbose=0)
+        >>> kzoo.verdict(adapted, verbose=0).outcome
+        'no difference'
     """
     seeds = int(check_step_value("seeds", seeds))
     if not isinstance(adapted, Adapted):

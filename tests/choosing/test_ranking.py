@@ -150,6 +150,14 @@ def test_what_was_trained_on_the_same_examples_is_told(task):
     assert f"WARNING: edges, adapted was trained or selected on {found.size} of the" in str(found)
 
 
+def test_the_test_split_does_not_depend_on_the_candidates(task):
+    """Not even where one of them was trained on all of the data, so that none is left for a test of its own."""
+    adapted = kzoo.adapt(edges(), kzoo.Classification(task.data, test=0), schedule="linear_probe", verbose=0)
+    found = kzoo.rank(task, [adapted, edges()], verbose=0)
+    assert found.size == found["edges, adapted"].seen == 134
+    assert found["edges"].seen == 0
+
+
 def test_values_are_ranked_by_r2():
     images, _ = pixels_and_stripes()
     bright = images.mean(axis=(1, 2, 3))
