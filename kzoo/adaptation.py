@@ -188,7 +188,7 @@ def adapt(
                 precision=precision,
                 sparse=prepared.sparse,
             )
-        return conclude(prepared, results, scale=scale, seed=seed)
+        return conclude(prepared, results, scale=scale, seed=seed, feed=feed)
 
 
 def _prepare(arguments: Mapping[str, Any], *, seed: int | None) -> Prepared:

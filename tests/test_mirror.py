@@ -106,6 +106,7 @@ ELSEWHERE = {
             *("data/audio/served", "data/image/served", "data/text/served", "serving/signatures", "serving/warmup"),
         ],
     ),
+    "by results that are printed and drawn": ("results/test_adapted", ["results/display"]),
     "by predictions of adapted models": ("test_adaptation", ["setup/plan", "setup/stage_table"]),
     "by the result that it describes": ("setup/test_result", ["results/record"]),
     "by the cards, all of the catalog": (

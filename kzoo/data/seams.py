@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias
 
@@ -61,6 +61,22 @@ class Preprocessor(Protocol):
     def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for examples that a Keras graph can take, and what the network takes of it."""
         ...
+
+
+def views_of(preprocessor: Preprocessor) -> int:
+    """How many views of an example its network takes at once."""
+    return getattr(preprocessor, "views", 1)
+
+
+def with_tta(preprocessor: Preprocessor) -> Preprocessor:
+    """The same preprocessor, but `fit` gives several views of an example.
+
+    Raises:
+        ValueError: its modality has no views.
+    """
+    if not hasattr(preprocessor, "tta"):
+        raise ValueError(f"Test-time augmentation is for images. The inputs are {preprocessor}: pass tta=False.")
+    return replace(preprocessor, tta=True)  # type: ignore[call-arg]
 
 
 class Reader(Protocol):

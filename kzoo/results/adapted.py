@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from kzoo.core import figures
+from kzoo.core.graph.views import mean_over_views
 from kzoo.core.graph.walking import layers_of
-from kzoo.core.tables import Table
 from kzoo.core.tensors import Tensor
 from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.file_changes import reading
-from kzoo.data.seams import Preprocessor
+from kzoo.data.seams import Preprocessor, views_of, with_tta
 from kzoo.data.splits import read_labelled
 from kzoo.evaluation.metrics import Evaluation
 from kzoo.evaluation.user_metrics import UserMetric
 from kzoo.models.heads import pool
+from kzoo.results.display import AdaptedDisplay
 from kzoo.results.evaluation import evaluate
 from kzoo.results.export import export_adapted
 from kzoo.results.files.saving import write
 from kzoo.results.inference import Inference
 from kzoo.results.interpolation import interpolate
 from kzoo.results.neighbors import Neighbors, find_neighbors
-from kzoo.results.plots import show_batch, show_mistakes
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.thumbnails import thumbnails_of
@@ -41,13 +38,9 @@ from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import Scale
 
-if TYPE_CHECKING:
-    import pandas
-    from matplotlib.figure import Figure
-
 
 @dataclass(frozen=True, repr=False)
-class Adapted:
+class Adapted(AdaptedDisplay):
     """A trained model with all that is needed to measure, use, keep and serve it.
 
     Args:
@@ -61,6 +54,7 @@ class Adapted:
         scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
         record: what was done, on which data, and what came out.
         data: the splits, where this process has them.
+        tta: whether it answers by the mean over several views of each image, see `predict`.
         start: the network's weights before it was fine-tuned, where this process has them.
         metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
     """
@@ -74,6 +68,7 @@ class Adapted:
     features: str
     scale: Scale | None
     record: RunRecord
+    tta: bool = False
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
@@ -86,11 +81,17 @@ class Adapted:
         """The examples that its weights have seen: none of them is tested on when it is adapted again."""
         return self.record.seen
 
+    @property
+    def reading(self) -> Preprocessor:
+        """Raw inputs to what is answered: one view of each example, or with `tta` several."""
+        return with_tta(self.preprocessor) if self.tta else self.preprocessor
+
     @cached_property
     def model(self) -> keras.Model:
         """The plain Keras model, from pixels in 0..255 (B, H, W, 3) or token ids (B, T) to probabilities or values."""
-        raw, x = self.preprocessor.raw()
-        return keras.Model(raw, self.finish(self.network(x)), name=f"{scope_of(self.card.name)}_adapted")
+        raw, x = self.reading.raw()
+        logits = mean_over_views(self.network, views_of(self.reading))(x)
+        return keras.Model(raw, self.finish(logits), name=f"{scope_of(self.card.name)}_adapted")
 
     @cached_property
     def backbone(self) -> keras.Model:
@@ -107,21 +108,18 @@ class Adapted:
     @cached_property
     def inference(self) -> Inference:
         """The compiled network and embedding, and what reads their inputs."""
-        return Inference(self.network, self.embedding, self.finish, self.preprocessor)
+        return Inference(self.network, self.embedding, self.finish, self.reading)
 
-    @property
-    def history(self) -> pandas.DataFrame:
-        """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
-        import pandas
-
-        phases = enumerate(self.record.phases, start=1)
-        return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase.history])
+    @cached_property
+    def _otherwise(self) -> Adapted:
+        """The same model with test-time augmentation, if it has none, or without."""
+        return replace(self, tta=not self.tta)
 
     def finish(self, logits: Tensor) -> Tensor:
         """Probabilities, or values, of logits (B, outputs)."""
         return get_task_kind(self.kind).output_layer(self.scale)(logits)
 
-    def evaluate(self, data: object = None, *, metrics: object = None) -> Evaluation:
+    def evaluate(self, data: object = None, *, metrics: object = None, tta: bool | None = None) -> Evaluation:
         """Measures on the test split, or on other labelled data.
 
         Args:
@@ -129,12 +127,13 @@ class Adapted:
                 was trained or chosen on are left out, and counted.
             metrics: Keras metrics, their names, or callables of (truth, outputs) that return a number, as of
                 `kzoo.adapt`; None: those that `adapt` was given, but none after `kzoo.load`.
+            tta: as of `predict`.
 
         Raises:
             ValueError: there is no test split in this process and the data cannot be read again; or it was adapted
                 with ``test=0``.
         """
-        return evaluate(self, data, metrics=metrics)
+        return evaluate(self if tta in (None, self.tta) else self._otherwise, data, metrics=metrics)
 
     def measured(self) -> Adapted:
         """The same model, with what it reaches on its test split in its record."""
@@ -143,14 +142,21 @@ class Adapted:
         found.__dict__["inference"] = self.inference  # compiled already
         return found
 
-    def predict(self, inputs: object) -> Predictions:
+    def predict(self, inputs: object, *, tta: bool | None = None) -> Predictions:
         """Answers for one or several images, texts or recordings; what cannot be read is named, and stops nothing.
 
         Args:
             inputs: images: a path, a folder, encoded bytes, an image of Pillow's, or a list of these; or pixels in
                 0..255, (N, H, W, C) or (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder,
                 encoded bytes, a pair ``(rate, samples)``, or a list of these.
+            tta: whether to answer by the mean over several views of each image: squares along its longer side, and
+                their mirror images. None: as `adapt` chose on validation (`Adapted.tta`).
+
+        Raises:
+            ValueError: there are no inputs, or ``tta=True`` and they are no images.
         """
+        if tta not in (None, self.tta):
+            return self._otherwise.predict(inputs)
         asked = self.inference.ask_outputs(inputs, width=len(self.labels))
         answers = get_task_kind(self.kind).name_targets(asked.rows, self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
@@ -209,46 +215,9 @@ class Adapted:
 
     def save(self, directory: str | Path) -> Path:
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
-        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale")
+        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "tta")
         values = {**{name: getattr(self, name) for name in names}, "record": self.record.as_plain()}
         return write(directory, network=self.network, values=values)
-
-    def summary(self) -> Table:
-        """One row a phase: what trained, for how long, and what it reached on validation."""
-        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record.seed}"
-        return self.record.table(title)
-
-    def __str__(self) -> str:
-        return str(self.summary())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
-
-    def plot(self) -> Figure:
-        """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
-        return figures.curves([row for phase in self.record.phases for row in phase.history])
-
-    def plot_batch(
-        self, *, augmentation: str | keras.layers.Layer | Callable[..., object] = "none", count: int = 12
-    ) -> Figure:
-        """Training images as the network gets them, as a matplotlib figure (extra ``viz``).
-
-        Args:
-            augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; or a Keras layer or a callable on one
-                example, as for `kzoo.adapt`.
-            count: number of images.
-
-        Raises:
-            ValueError: there is no augmentation of that name, or yours fails on these images.
-            TypeError: it is none of these.
-        """
-        return show_batch(self, augmentation=augmentation, count=count)
-
-    def plot_mistakes(self, *, count: int = 8) -> Figure:
-        """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
-        return show_mistakes(self, count=count)
 
     def _features(self) -> Tensor:
         return self.network.get_layer(self.features).output

@@ -11,10 +11,11 @@ import keras
 import numpy as np
 
 from kzoo.core.graph.folding import fold
+from kzoo.core.graph.views import mean_over_views
 from kzoo.core.tensors import Tensor
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES
-from kzoo.data.seams import Preprocessor
+from kzoo.data.seams import Preprocessor, views_of
 from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples, wanted
 from kzoo.serving.saved_model import export_version
 from kzoo.serving.signatures import build_signatures
@@ -32,7 +33,7 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         adapted.card,
         kind=adapted.kind,
         labels=adapted.labels,
-        preprocessor=adapted.preprocessor,
+        preprocessor=adapted.reading,
         record=adapted.record,
     )
     return export(
@@ -40,7 +41,7 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         network=adapted.network,
         embedding=adapted.embedding,
         finish=adapted.finish,
-        preprocessor=adapted.preprocessor,
+        preprocessor=adapted.reading,
         labels=adapted.labels,
         kind=adapted.kind,
         description=description,
@@ -94,7 +95,8 @@ def export(
     modality = MODALITIES[preprocessor.modality]
     if modality.serve is None or modality.sample is None:
         raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
-    answer = _answer(_fast(keras.Model(network.input, [network.output, embedding.output])), finish, preprocessor)
+    joint = _fast(keras.Model(network.input, [network.output, embedding.output]))
+    answer = _answer(mean_over_views(joint, views_of(preprocessor)), finish, preprocessor)
     served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
     signatures = build_signatures(
         answer,

@@ -12,9 +12,10 @@ import numpy as np
 
 from kzoo.core.graph.calling import compiled, forward, forward_batches
 from kzoo.core.graph.folding import fold
+from kzoo.core.graph.views import mean_over_views
 from kzoo.core.tensors import Tensor
 from kzoo.data.loader import Loader, batches
-from kzoo.data.seams import Preprocessor
+from kzoo.data.seams import Preprocessor, views_of
 from kzoo.results.inputs import InputAnswers, ask
 
 Call: TypeAlias = Callable[..., list[Tensor]]
@@ -38,7 +39,7 @@ class Inference:
     """A model's outputs and embeddings, each compiled when it is first used.
 
     Args:
-        network: from scaled inputs to logits (B, outputs).
+        network: from scaled inputs to logits (B, outputs); of views, if the preprocessor gives several of an example.
         embedding: from scaled inputs to embeddings (B, width).
         finish: from logits to probabilities, or values.
         preprocessor: raw inputs to the network's input.
@@ -53,14 +54,14 @@ class Inference:
     def predict(self) -> Call:
         """The compiled network, to probabilities or values."""
         # Folded in each call: someone may have changed the network's weights.
-        network = fold(self.network, live=True)
+        network = mean_over_views(fold(self.network, live=True), views_of(self.preprocessor))
         # With its last layer: what a softmax gives for an example depends on how many there are (TensorFlow 2.21).
         return compiled(keras.Model(network.input, self.finish(network.output)))
 
     @cached_property
     def embed(self) -> Call:
         """The compiled embedding."""
-        return compiled(fold(self.embedding, live=True))
+        return compiled(mean_over_views(fold(self.embedding, live=True), views_of(self.preprocessor)))
 
     @cached_property
     def loader(self) -> Loader:

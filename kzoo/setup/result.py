@@ -9,11 +9,13 @@ from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import describe_task
 from kzoo.setup.prepare import Prepared
+from kzoo.setup.tta_choice import choose_views
 from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import Seen
 from kzoo.task_kinds.task_kind import Scale
+from kzoo.training.feed import Feed
 from kzoo.training.phase import PhaseResult
 from kzoo.training.selection import phase_to_keep
 
@@ -26,6 +28,7 @@ def conclude(
     *,
     scale: Scale | None,
     seed: int,
+    feed: Feed | None = None,
     distilled: DistillationRecord | None = None,
 ) -> Adapted:
     """The model with the weights of its best phase on validation, measured once on the test split, if there is one.
@@ -37,11 +40,15 @@ def conclude(
         results: of each phase.
         scale: mean and deviation of a regression's targets, or None.
         seed: of the run.
+        feed: what it was trained on, by whose validation split test-time augmentation is chosen; None: there is none.
         distilled: of a student, by whom.
     """
     kept = phase_to_keep([result.state for result in results])
-    refitted = results[kept].refitted
-    prepared.assembled.model.set_weights(results[kept].weights if refitted is None else refitted)
+    refitted, model = results[kept].refitted, prepared.assembled.model
+    model.set_weights(results[kept].weights)
+    answers = feed and choose_views(model, prepared, feed)
+    if refitted is not None:
+        model.set_weights(refitted)
     splits, task = prepared.splits, prepared.task
     seen = splits.seen() if refitted is None else Seen.of(trained=[*splits.train.digests, *splits.validation.digests])
     record = RunRecord(
@@ -54,7 +61,12 @@ def conclude(
         stopped=_stopped(results),
         sizes={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
         set_aside=len(splits.audit.set_aside),
-        notes=[*_warnings(results), *([REFITTED] if refitted is not None else []), *str(splits.audit).splitlines()],
+        notes=[
+            *_warnings(results),
+            *([REFITTED] if refitted is not None else []),
+            *([answers.note] if answers and answers.tta else []),
+            *str(splits.audit).splitlines(),
+        ],
         fingerprint=splits.fingerprint(),
         validation_fingerprint=splits.fingerprint("validation"),
         start=prepared.start,
@@ -75,6 +87,7 @@ def conclude(
         features=prepared.assembled.features,
         scale=scale,
         record=record,
+        tta=bool(answers and answers.tta),
         data=splits,
         metrics=prepared.options.metrics,
         start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,

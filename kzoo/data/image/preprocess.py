@@ -15,8 +15,9 @@ from kzoo.core.tensors import Config, Shape, Tensor
 from kzoo.data.image.downscale import reduce_large
 from kzoo.data.image.graph_headers import trouble
 from kzoo.data.image.orientation import orientation, upright
+from kzoo.data.image.tta import fit_views, view_count
 from kzoo.specs.card import SCALINGS, BackboneSpec
-from kzoo.specs.checked_json import Check, checked, one_of, text, whole
+from kzoo.specs.checked_json import Check, checked, flag, one_of, text, whole
 
 RESIZES = ("crop", "pad", "squash")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
@@ -26,6 +27,7 @@ _FIELDS: dict[str, Check] = {
     "scaling": one_of(SCALINGS),
     "resize": text(20),
     "channels": whole(1, 4),
+    "tta": flag,
 }
 
 
@@ -39,12 +41,14 @@ class ImagePreprocessor:
         resize: ``"crop"`` keeps the middle square, ``"pad"`` all of it with black bars, ``"squash"`` all of it
             with its proportions changed.
         channels: 3, or 1 for a backbone that takes grey images.
+        tta: whether `fit` gives several views of an image, see `kzoo.data.image.tta`.
     """
 
     size: int
     scaling: str = "none"
     resize: str = "crop"
     channels: int = 3
+    tta: bool = False
 
     @property
     def modality(self) -> str:
@@ -92,8 +96,10 @@ class ImagePreprocessor:
 
         Sides are first divided by whole numbers, each pixel the mean of those it stands for, then taken to their size
         by bilinear interpolation, in which by then every pixel has a part: there is little aliasing, in less time than
-        TensorFlow's antialiased resizing takes (2.21).
+        TensorFlow's antialiased resizing takes (2.21). With `tta` views come before height: (..., V, size, size, C).
         """
+        if self.tta:
+            return fit_views(images, resize=self.resize, fit=dataclasses.replace(self, tta=False).fit)
         images = self.colour(images)
         batch = images if len(images.shape) == 4 else images[None]
         batch = tf.cast(self._framed(batch), tf.float32)
@@ -138,8 +144,13 @@ class ImagePreprocessor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the network's input, without the batch."""
-        return (self.size, self.size, self.channels)
+        """Shape of the network's input, without the batch; with `tta`, of all views of it."""
+        return (*((self.views,) if self.tta else ()), self.size, self.size, self.channels)
+
+    @property
+    def views(self) -> int:
+        """Number of views that `fit` gives of an image."""
+        return view_count(self.resize) if self.tta else 1
 
     @property
     def fitted(self) -> tf.TensorSpec:
@@ -147,7 +158,8 @@ class ImagePreprocessor:
         return tf.TensorSpec(self.shape, tf.float32)
 
     def __str__(self) -> str:
-        return f"images of {self.size} x {self.size} pixels, {self.resize}"
+        views = f"; mean over {self.views} views" if self.tta else ""
+        return f"images of {self.size} x {self.size} pixels, {self.resize}{views}"
 
     def raw(self) -> tuple[Tensor, Tensor]:
         """A Keras input for pixels in 0..255 (B, H, W, channels), and what the network takes of it."""
@@ -177,9 +189,9 @@ def fit_images(
 class Resize(keras.layers.Layer):
     """`Preprocessor.fit` as a layer, from pixels (B, H, W, C) to float32 (B, size, size, C)."""
 
-    def __init__(self, *, size: int, scaling: str, resize: str, channels: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.preprocessor = ImagePreprocessor(size, scaling, resize, channels)
+    def __init__(self, *, size: int, scaling: str, resize: str, channels: int, tta: bool = False, **more: Any) -> None:
+        super().__init__(**more)
+        self.preprocessor = ImagePreprocessor(size, scaling, resize, channels, tta)
 
     def call(self, inputs: Tensor) -> Tensor:
         """See `Preprocessor.fit`."""
@@ -187,8 +199,7 @@ class Resize(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, size, size, C)."""
-        size = self.preprocessor.size
-        return (input_shape[0], size, size, self.preprocessor.channels)
+        return (input_shape[0], *self.preprocessor.shape)
 
     def get_config(self) -> Config:
         """Arguments of the layer."""
@@ -198,9 +209,7 @@ class Resize(keras.layers.Layer):
 def divide(images: Tensor, factors: Tensor) -> Tensor:
     """Images (B, H, W, C), float32, with sides divided by whole numbers, each pixel the mean of those it stands for.
 
-    Args:
-        images: remaining rows and columns are dropped, half of them on each side.
-        factors: for height and width, int32 (2,).
+    Remaining rows and columns are dropped, half on each side; factors for height and width are int32 (2,).
     """
     shape = tf.shape(images)
     rows, columns = shape[1] // factors[0], shape[2] // factors[1]

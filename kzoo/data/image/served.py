@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +42,8 @@ def sample_images(
         examples: paths, encoded images and pixels; noise where there are none.
     """
     files = [load(_encoded(example)) for example in examples] or generate_images(preprocessor.size)
-    pixels = np.stack([np.round(preprocessor.fit(preprocessor.decode(file))).astype(np.uint8) for file in files])
+    one = replace(preprocessor, tta=False)
+    pixels = np.stack([np.round(one.fit(one.decode(file))).astype(np.uint8) for file in files])
     samples = {"serving_default": files, "features": files, "tensor": pixels, "tensor_float": pixels}
     return {name: (inputs, inputs) for name, inputs in samples.items()}
 

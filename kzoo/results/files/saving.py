@@ -21,7 +21,7 @@ from kzoo.core.storage import (
 from kzoo.data.modalities import MODALITIES
 from kzoo.models.files.keras_archive import open_archive
 from kzoo.specs.card import BackboneSpec
-from kzoo.specs.checked_json import Check, checked, many, maybe, number, one_of, read_json, record, text, whole
+from kzoo.specs.checked_json import Check, checked, flag, many, maybe, number, one_of, read_json, record, text, whole
 from kzoo.specs.head import Head
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
@@ -122,7 +122,7 @@ def _restored(values: Fields) -> Fields:
             "record": RunRecord.restore,
             "preprocessor": lambda value, name: MODALITIES[modality].restore(value),
         }
-    return checked(values, fields, name=CARD, needed=tuple(fields))
+    return checked(values, fields, name=CARD, needed=[field for field in fields if field not in _LATER])
 
 
 def _head(value: object, name: str) -> Head:
@@ -140,8 +140,12 @@ _ADAPTED: dict[str, Check] = {
     "head": _head,
     "features": text(1_000),
     "scale": maybe(many(many(number(-1e300, 1e300), most=1_000_000), most=2)),
+    "tta": flag,
 }
 """Fields of an `Adapted`, apart from those of a `Pretrained`."""
+
+_LATER = ("tta",)
+"""Fields that files of an earlier kzoo do not have."""
 
 
 def _import_source(spec: BackboneSpec) -> None:

@@ -1,0 +1,75 @@
+"""How an adapted model prints, in a notebook too, and draws itself."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
+import keras
+
+from kzoo.core import figures
+from kzoo.core.tables import Table
+from kzoo.results.plots import show_batch, show_mistakes
+from kzoo.specs.card import BackboneSpec
+from kzoo.specs.records.run_record import RunRecord
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+    from kzoo.results.adapted import Adapted
+
+
+class AdaptedDisplay:
+    """Tables and figures of an `kzoo.results.adapted.Adapted`, which inherits them."""
+
+    card: BackboneSpec
+    kind: str
+    labels: Sequence[str]
+    record: RunRecord
+
+    @property
+    def history(self) -> pandas.DataFrame:
+        """One row an epoch: phase, epoch, loss, val_loss, val_accuracy, learning_rate."""
+        import pandas
+
+        phases = enumerate(self.record.phases, start=1)
+        return pandas.DataFrame([{"phase": number, **row} for number, phase in phases for row in phase.history])
+
+    def summary(self) -> Table:
+        """One row a phase: what trained, for how long, and what it reached on validation."""
+        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record.seed}"
+        return self.record.table(title)
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
+
+    def plot(self) -> Figure:
+        """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""
+        return figures.curves([row for phase in self.record.phases for row in phase.history])
+
+    def plot_batch(
+        self, *, augmentation: str | keras.layers.Layer | Callable[..., object] = "none", count: int = 12
+    ) -> Figure:
+        """Training images as the network gets them, as a matplotlib figure (extra ``viz``).
+
+        Args:
+            augmentation: ``"none"``, ``"light"``, ``"medium"`` or ``"strong"``; or a Keras layer or a callable on one
+                example, as for `kzoo.adapt`.
+            count: number of images.
+
+        Raises:
+            ValueError: there is no augmentation of that name, or yours fails on these images.
+            TypeError: it is none of these.
+        """
+        return show_batch(cast("Adapted", self), augmentation=augmentation, count=count)
+
+    def plot_mistakes(self, *, count: int = 8) -> Figure:
+        """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
+        return show_mistakes(cast("Adapted", self), count=count)

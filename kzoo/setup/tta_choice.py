@@ -1,0 +1,65 @@
+"""Whether a model answers better by the mean over several views of each image: test-time augmentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kzoo.data.file_changes import reading
+from kzoo.data.seams import Preprocessor, views_of, with_tta
+from kzoo.results.inference import Inference
+from kzoo.setup.prepare import Prepared
+from kzoo.training.feed import Feed
+from kzoo.training.phase import constant_of
+from kzoo.training.selection import WeightsState, has_clearly_more_hits, is_better, judge
+
+
+@dataclass(frozen=True)
+class ViewsChoice:
+    """What was chosen, and why.
+
+    Args:
+        tta: whether several views are better.
+        note: a sentence for a reader.
+    """
+
+    tta: bool
+    note: str
+
+
+def choose_views(model: keras.Model, prepared: Prepared, feed: Feed) -> ViewsChoice | None:
+    """The choice by the loss on validation; None where inputs have no views, or there is no validation split.
+
+    Several views are taken if they give clearly more right answers, or a loss that is lower by more than one standard
+    error of the paired difference; where the user says what to monitor, if its value is higher as well.
+
+    Args:
+        model: from scaled images to logits, with the weights that were kept, not refitted on validation.
+        prepared: the data and the preprocessor.
+        feed: targets of validation, and what selects.
+    """
+    one = prepared.preprocessor
+    if not hasattr(one, "tta") or not len(feed.held):
+        return None
+    several = with_tta(one)
+    states = [_state(model, each, prepared, feed) for each in (one, several)]
+    better = has_clearly_more_hits(states[1], states[0]) or is_better(states[1].losses, states[0].losses)
+    if states[0].monitored is not None and states[1].monitored is not None:
+        better = better and states[1].monitored > states[0].monitored
+    count = views_of(several)
+    return ViewsChoice(
+        better,
+        f"Answers are means over {count} views of each image (test-time augmentation): loss on validation "
+        f"{states[0].loss:.3f} with one view, {states[1].loss:.3f} with {count}. predict(tta=False) takes one view, at "
+        f"1/{count} of the cost",
+    )
+
+
+def _state(model: keras.Model, preprocessor: Preprocessor, prepared: Prepared, feed: Feed) -> WeightsState:
+    examples = prepared.splits.validation
+    inference = Inference(model, model, lambda logits: logits, preprocessor)
+    with reading(examples):
+        logits = inference.outputs(examples.columns[preprocessor.modality])
+    return judge(feed.kind, np.asarray(logits), feed.held.targets, constant=constant_of(feed), monitor=feed.monitor)
