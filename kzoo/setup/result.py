@@ -46,11 +46,14 @@ def conclude(
     kept = phase_to_keep([result.state for result in results])
     refitted, model = results[kept].refitted, prepared.assembled.model
     model.set_weights(results[kept].weights)
-    answers = feed and choose_views(model, prepared, feed)
+    answers = feed and choose_views(model, prepared, feed, one=results[kept].state)
     if refitted is not None:
         model.set_weights(refitted)
     splits, task = prepared.splits, prepared.task
-    seen = splits.seen() if refitted is None else Seen.of(trained=[*splits.train.digests, *splits.validation.digests])
+    seen = splits.seen()
+    if refitted is not None and prepared.sparse is not None:
+        # What is solved again is the backbone's own table, not the head alone, which another task leaves behind.
+        seen = Seen.of(trained=[*splits.train.digests, *splits.validation.digests])
     record = RunRecord(
         task=describe_task(task),
         weights=prepared.source.weights_name,

@@ -15,6 +15,9 @@ from kzoo.training.feed import Feed
 from kzoo.training.phase import constant_of
 from kzoo.training.selection import WeightsState, has_clearly_more_hits, is_better, judge
 
+LEAST = 20
+"""Validation examples from which they can say whether several views are better."""
+
 
 @dataclass(frozen=True)
 class ViewsChoice:
@@ -29,8 +32,8 @@ class ViewsChoice:
     note: str
 
 
-def choose_views(model: keras.Model, prepared: Prepared, feed: Feed) -> ViewsChoice | None:
-    """The choice by the loss on validation; None where inputs have no views, or there is no validation split.
+def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: WeightsState | None) -> ViewsChoice | None:
+    """The choice by the loss on validation; None where inputs have no views, or few examples are in that split.
 
     Several views are taken if they give clearly more right answers, or a loss that is lower by more than one standard
     error of the paired difference; where the user says what to monitor, if its value is higher as well.
@@ -39,20 +42,19 @@ def choose_views(model: keras.Model, prepared: Prepared, feed: Feed) -> ViewsCho
         model: from scaled images to logits, with the weights that were kept, not refitted on validation.
         prepared: the data and the preprocessor.
         feed: targets of validation, and what selects.
+        one: what validation says of these weights with one view.
     """
-    one = prepared.preprocessor
-    if not hasattr(one, "tta") or not len(feed.held):
+    if not hasattr(prepared.preprocessor, "tta") or len(feed.held) < LEAST or one is None:
         return None
-    several = with_tta(one)
-    states = [_state(model, each, prepared, feed) for each in (one, several)]
-    better = has_clearly_more_hits(states[1], states[0]) or is_better(states[1].losses, states[0].losses)
-    if states[0].monitored is not None and states[1].monitored is not None:
-        better = better and states[1].monitored > states[0].monitored
-    count = views_of(several)
+    reads = with_tta(prepared.preprocessor)
+    several, count = _state(model, reads, prepared, feed), views_of(reads)
+    better = has_clearly_more_hits(several, one) or is_better(several.losses, one.losses)
+    if one.monitored is not None and several.monitored is not None:
+        better = better and several.monitored > one.monitored
     return ViewsChoice(
         better,
         f"Answers are means over {count} views of each image (test-time augmentation): loss on validation "
-        f"{states[0].loss:.3f} with one view, {states[1].loss:.3f} with {count}. predict(tta=False) takes one view, at "
+        f"{one.loss:.3f} with one view, {several.loss:.3f} with {count}. predict(tta=False) takes one view, at "
         f"1/{count} of the cost",
     )
 

@@ -11,6 +11,7 @@ import kzoo
 from kzoo.data.seams import with_tta
 from kzoo.results.files import saving
 from kzoo.setup import tta_choice
+from kzoo.setup.tta_choice import choose_views
 from kzoo.training.selection import WeightsState
 
 SIZE = 16
@@ -32,56 +33,61 @@ def task():
     return kzoo.Classification((pixels.astype(np.uint8), classes), labels=["0", "1"], validation=0.3, test=0.3)
 
 
-def states(*losses, hits=None, monitored=None):
-    """What validation says of one view and of several."""
-    count = len(losses[0])
-    rights = hits or [np.ones(count)] * 2
-    values = monitored or [None, None]
-    return [
-        WeightsState(np.array(loss, float), {}, True, right, value)
-        for loss, right, value in zip(losses, rights, values, strict=True)
-    ]
+def state(losses, *, hits=None, monitored=None):
+    """What validation says of some answers."""
+    return WeightsState(np.array(losses, float), {}, True, hits, monitored)
 
 
-def chosen(monkeypatch, net, task, found):
-    left = list(found)
-    monkeypatch.setattr(tta_choice, "_state", lambda *given: left.pop(0))
-    return kzoo.adapt(net, task, schedule="linear_probe", scaling="none")
+def chosen(net, task, one, several):
+    """A model of which validation says this with one view, and with several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tta_choice, "_state", lambda *given: several)
+        patch.setattr(
+            "kzoo.setup.result.choose_views", lambda *given, **more: choose_views(*given, **{**more, "one": one})
+        )
+        return kzoo.adapt(net, task, schedule="linear_probe", scaling="none")
+
+
+HITS = np.array([1.0] * 8 + [0.0])
 
 
 @pytest.mark.parametrize(
-    ("found", "tta"),
+    ("one", "several", "tta"),
     [
-        (states([1.0, 1.1, 1.2], [0.5, 0.6, 0.7]), True),
-        (states([1.0, 1.1, 1.2], [0.9, 1.3, 0.7]), False),
-        (states([0.5, 0.6, 0.7], [1.0, 1.1, 1.2]), False),
-        (states([1.0, 1.1, 1.2], [0.5, 0.6, 0.7], monitored=[0.8, 0.7]), False),
-        (states([1.0, 1.1, 1.2], [0.5, 0.6, 0.7], monitored=[0.8, 0.9]), True),
-        (states([1.0] * 9, [1.0] * 9, hits=[np.zeros(9), np.array([1.0] * 8 + [0.0])]), True),
+        (state([1.0, 1.1, 1.2]), state([0.5, 0.6, 0.7]), True),
+        (state([1.0, 1.1, 1.2]), state([0.9, 1.3, 0.7]), False),
+        (state([0.5, 0.6, 0.7]), state([1.0, 1.1, 1.2]), False),
+        (state([1.0, 1.1, 1.2], monitored=0.8), state([0.5, 0.6, 0.7], monitored=0.7), False),
+        (state([1.0, 1.1, 1.2], monitored=0.8), state([0.5, 0.6, 0.7], monitored=0.9), True),
+        (state([1.0] * 9, hits=np.zeros(9)), state([1.0] * 9, hits=HITS), True),
     ],
 )
-def test_several_views_are_taken_where_validation_is_sure(monkeypatch, net, task, found, tta):
-    adapted = chosen(monkeypatch, net, task, found)
+def test_several_views_are_taken_where_validation_is_sure(net, task, one, several, tta):
+    adapted = chosen(net, task, one, several)
     assert adapted.tta == tta
     assert any("6 views" in note for note in adapted.record.notes) == tta
+
+
+def test_few_validation_examples_choose_nothing(net, task, monkeypatch):
+    monkeypatch.setattr(tta_choice, "LEAST", 10_000)
+    assert not chosen(net, task, state([1.0, 1.1, 1.2]), state([0.5, 0.6, 0.7])).tta
 
 
 @pytest.fixture(scope="module")
 def several(net, task):
     """A model that answers by several views."""
-    with pytest.MonkeyPatch.context() as patch:
-        return chosen(patch, net, task, states([1.0, 1.1, 1.2], [0.5, 0.6, 0.7]))
+    return chosen(net, task, state([1.0, 1.1, 1.2]), state([0.5, 0.6, 0.7]))
 
 
 def test_it_is_chosen_by_the_weights_that_have_not_seen_validation(monkeypatch, net, task):
     """On examples that a head was fitted to, the view that it was fitted to looks better than it is."""
     seen = []
 
-    def state(model, *others):
+    def judged(model, *others):
         seen.append(model.get_weights())
-        return states([1.0, 1.1], [1.0, 1.1])[0]
+        return state([1.0] * 27)
 
-    monkeypatch.setattr(tta_choice, "_state", state)
+    monkeypatch.setattr(tta_choice, "_state", judged)
     adapted = kzoo.adapt(net, task, schedule="linear_probe", scaling="none")
     assert adapted.record.refitted
     assert not all(map(np.array_equal, seen[0], adapted.network.get_weights()))

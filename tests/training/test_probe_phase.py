@@ -67,10 +67,10 @@ def test_its_scores_on_validation_are_of_the_head_before(probed):
     assert phase.scores["val_accuracy"] == pytest.approx(hits.mean())
 
 
-def test_validation_examples_count_as_trained_on(probed):
+def test_the_backbone_has_not_seen_validation_examples(probed):
     splits = probed.splits()
-    assert len(probed.seen.trained) == len(splits.train) + len(splits.validation)
-    assert not len(probed.seen.chosen)
+    assert len(probed.seen.trained) == len(splits.train)
+    assert len(probed.seen.chosen) == len(splits.validation)
 
 
 def test_without_refit_the_head_is_of_the_training_split_alone(net, task, probed):
@@ -116,3 +116,4 @@ def test_a_sparse_probe_is_fitted_to_all_texts_with_what_was_chosen(monkeypatch)
     assert alone[1:] == both[1:]
     assert found.record.refitted
     assert found.evaluate()["accuracy"] == 1.0
+    assert (len(found.seen.trained), len(found.seen.chosen)) == (64, 0)
