@@ -83,9 +83,9 @@ def test_it_is_chosen_by_the_weights_that_have_not_seen_validation(monkeypatch, 
     """On examples that a head was fitted to, the view that it was fitted to looks better than it is."""
     seen = []
 
-    def judged(model, *others):
+    def judged(model, preprocessor, prepared, feed):
         seen.append(model.get_weights())
-        return state([1.0] * 27)
+        return state([1.0] * len(feed.held))
 
     monkeypatch.setattr(tta_choice, "_state", judged)
     adapted = kzoo.adapt(net, task, schedule="linear_probe", scaling="none")

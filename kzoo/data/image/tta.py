@@ -28,14 +28,22 @@ def fit_views(images: Tensor, *, resize: str, fit: Callable[[Tensor], Tensor]) -
     Returns:
         float32 (V, S, S, C), or (B, V, S, S, C); V is `view_count`.
     """
-    squares = [fit(_square(images, place)) for place in PLACES[resize]] if resize in PLACES else [fit(images)]
-    return tf.stack([*squares, *(tf.reverse(each, axis=[-2]) for each in squares)], axis=-4)
+    batch = images if len(images.shape) == 4 else images[None]
+    squares = [_square(batch, place) for place in PLACES[resize]] if resize in PLACES else [batch]
+    # All squares are as large, so that one call fits them all: (B, places, ...).
+    stacked = tf.stack(squares, axis=1)
+    shape = tf.shape(stacked)
+    fitted = fit(tf.reshape(stacked, tf.concat([[shape[0] * shape[1]], shape[2:]], axis=0)))
+    places = tf.reshape(fitted, (-1, len(squares), *fitted.shape[1:]))
+    views = tf.concat([places, tf.reverse(places, axis=[-2])], axis=1)
+    return views if len(images.shape) == 4 else views[0]
 
 
 def _square(images: Tensor, place: float) -> Tensor:
     """The square of the shorter side at a place along the longer one."""
     shape = tf.shape(images)
-    height, width = shape[-3], shape[-2]
+    height, width = shape[1], shape[2]
     edge = tf.minimum(height, width)
-    top, left = ((each - edge if place == 1 else (each - edge) // 2 if place else 0) for each in (height, width))
-    return images[..., top : top + edge, left : left + edge, :]
+    top, left = (each - edge if place == 1 else (each - edge) // 2 if place else 0 for each in (height, width))
+    square = images[:, top : top + edge, left : left + edge]
+    return tf.ensure_shape(square, (None, None, None, images.shape[-1]))
