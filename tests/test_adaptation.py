@@ -89,7 +89,7 @@ def test_a_phase_that_diverged_is_said_first(spoilt):
     assert [phase.diverged for phase in spoilt.record.phases] == [False, False, True]
     assert spoilt.record.notes[0].startswith("WARNING: phase 3: Training diverged in epoch 1 (loss ")
     lines = str(spoilt).splitlines()
-    assert [line.split()[-1] for line in (lines[2], lines[4])] == ["kept", "diverged"]
+    assert [line.split()[-1] for line in (lines[2], lines[4])] == ["refitted", "diverged"]
     assert lines[5] == spoilt.record.notes[0]
 
 
@@ -175,7 +175,7 @@ def test_evaluate_other_data(adapted, folder, tmp_path):
     assert again["accuracy"] == adapted.evaluate()["accuracy"]
     assert again.size == 3
     assert again.notes == [
-        "27 images left out: the model was trained or selected on them",
+        "27 images are left out, because the model was trained or selected on them",
         "Fewer than 5 test examples: blue (1), green (1), red (1): their scores are imprecise.",
     ]
     other = tmp_path / "data" / "green"
@@ -374,7 +374,7 @@ def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays, mon
         [
             kzoo.LinearProbe(),
             kzoo.Phase("*", epochs=1, learning_rate=1e-2),
-            kzoo.LinearProbe(),
+            kzoo.LinearProbe(refit=False),
         ]
     )
     adapted = kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=schedule)

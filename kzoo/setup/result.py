@@ -13,7 +13,6 @@ from kzoo.setup.tta_choice import choose_views
 from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.records.seen import Seen
 from kzoo.task_kinds.task_kind import Scale
 from kzoo.training.feed import Feed
 from kzoo.training.phase import PhaseResult
@@ -50,10 +49,6 @@ def conclude(
     if refitted is not None:
         model.set_weights(refitted)
     splits, task = prepared.splits, prepared.task
-    seen = splits.seen()
-    if refitted is not None and prepared.sparse is not None:
-        # What is solved again is the backbone's own table, not the head alone, which another task leaves behind.
-        seen = Seen.of(trained=[*splits.train.digests, *splits.validation.digests])
     record = RunRecord(
         task=describe_task(task),
         weights=prepared.source.weights_name,
@@ -74,7 +69,7 @@ def conclude(
         validation_fingerprint=splits.fingerprint("validation"),
         start=prepared.start,
         refitted=refitted is not None,
-        seen=seen | prepared.seen,
+        seen=splits.seen() | prepared.seen,
         seen_before=prepared.seen,
         seed=seed,
         versions={name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},

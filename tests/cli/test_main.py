@@ -120,7 +120,7 @@ def test_evaluate(capsys, saved, folder):
     assert code == 0
     assert json.loads(out)["size"] == 3
     code, out, _ = run(capsys, "evaluate", saved / "saved", folder)
-    assert "27 images left out" in out
+    assert "27 images are left out" in out
 
 
 def test_predict(capsys, saved, folder, tmp_path):
@@ -225,7 +225,7 @@ def test_an_error_of_kzoos_own_is_not_taken_for_the_users(capsys, monkeypatch, e
     assert (code, out) == (70, "")
     assert err.startswith(f"kzoo list: internal error: {type(error).__name__}: ")
     assert "of ours" in err
-    assert "please report it with the traceback that --debug shows" in err
+    assert "Please report it with the traceback that --debug shows" in err
     assert "Traceback" not in err
 
 

@@ -26,7 +26,8 @@ def test_a_head_is_given_by_its_keys():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("hiden=3", "a head has no 'hiden'; it has pooling"), ("dropout=2", "dropout must be in")]
+    ("text", "message"),
+    [("hiden=3", "a head has no option 'hiden'"), ("dropout=2", "dropout must be in")],
 )
 def test_a_head_that_cannot_be_is_a_usage_error(capsys, text, message):
     with pytest.raises(SystemExit) as left:

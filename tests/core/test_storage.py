@@ -94,7 +94,7 @@ def test_a_second_rename_that_fails_puts_the_old_back(target, monkeypatch):
 
 REFUSALS = {
     "full disk": (errno.ENOSPC, OSError, "No space left on device. Free some space"),
-    "quota": (errno.EDQUOT, OSError, "quota exceeded. Free some of what is yours"),
+    "quota": (errno.EDQUOT, OSError, "quota exceeded. Delete some of your files there"),
     "no right": (errno.EACCES, PermissionError, "Permission denied. Choose a folder that you may write"),
     "read-only disk": (errno.EROFS, OSError, "Read-only file system. Choose a folder on a disk"),
 }

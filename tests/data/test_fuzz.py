@@ -107,5 +107,5 @@ def test_a_recording_that_changed_after_the_check_is_named(content, tmp_path):
     path = tmp_path / "x.wav"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"x\.wav cannot be read any more, it changed after it was checked"):
+    with pytest.raises(ValueError, match=r"x\.wav cannot be read any more. It changed after it was checked"):
         seconds_of(str(path))

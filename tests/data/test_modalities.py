@@ -62,7 +62,7 @@ def test_rows_are_adapted_measured_and_predicted(adapted, table):
     right = [one == other for one, other in zip(found.labels, table["label"], strict=True)]
     assert np.mean(right) > 0.8
     assert adapted.predict(table[NAMES].to_numpy()[0]).labels == found.labels[:1]
-    with pytest.raises(ValueError, match=r"takes a row of 4 numbers each. Got the shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"must be a row of 4 numbers. Got shape \(3,\)"):
         adapted.predict(np.zeros((2, 3)))
     with pytest.raises(TypeError, match="cannot be drawn"):
         adapted.plot_batch()
@@ -98,7 +98,7 @@ def test_what_the_modality_does_not_have_is_refused(rows, table):
         ("row", {}, "A modality named 'row' is registered already"),
         ("labels", {}, "an identifier and not an argument of a task. Got 'labels'"),
         ("two words", {}, "must be an identifier"),
-        ("point", {"fit": print}, "pass restore= too"),
+        ("point", {"fit": print}, "Pass restore= too"),
         ("point", {"colect": print}, "no part 'colect'. Did you mean 'collect'?"),
     ],
 )

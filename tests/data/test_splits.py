@@ -114,7 +114,7 @@ def test_copies_stay_together():
     assert not (train & test)
     assert not (validation & test)
     assert [len(part) for part in parts_of(splits)] == [240, 30, 30]
-    assert any("200 copies" in note for note in splits.audit.notes)
+    assert any("200 duplicates" in note for note in splits.audit.notes)
 
 
 @pytest.mark.parametrize("held", ["test", "validation"])

@@ -147,7 +147,7 @@ def test_exclude_takes_from_test_and_validation(first):
     assert list(left.test.digests) == list(first.test.digests[7:])
     assert list(left.validation.digests) == list(first.validation.digests)
     assert len(left.audit.set_aside) == 7
-    with pytest.raises(ValueError, match="seen all of the test split"):
+    with pytest.raises(ValueError, match="seen all examples of the test split"):
         exclude(first, Seen.of(chosen=first.test.digests))
 
 

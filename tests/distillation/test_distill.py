@@ -274,5 +274,5 @@ def test_a_student_of_features_is_its_own_wherever_it_goes(teacher, tmp_path):
 
 
 def test_a_student_for_something_else_is_refused(teacher):
-    with pytest.raises(ValueError, match="takes texts"):
+    with pytest.raises(ValueError, match="needs texts"):
         kzoo.distill(teacher, "ngrams", schedule=PHASE)

@@ -95,9 +95,9 @@ def test_draws_without_a_value_are_left_out_and_most_of_them_leave_no_interval()
     assert "499 draws" not in note
     never, note = bootstrap(UserMetric("never", lambda truth, outputs: np.nan), truth, truth)
     assert np.isnan(never.value)
-    assert note == "never: undefined on most draws of examples, so without an interval."
+    assert note == "never: undefined on most bootstrap draws of examples. It has no interval."
     one, note = bootstrap(UserMetric("one", lambda truth, outputs: 1.0), truth[:1], truth[:1])
-    assert (one.low, one.high, note) == (1.0, 1.0, "one: one example gives no interval.")
+    assert (one.low, one.high, note) == (1.0, 1.0, "one: an interval needs two examples or more.")
 
 
 @pytest.mark.parametrize(

@@ -226,8 +226,8 @@ def called():
     [
         (two_inputs, r"A backbone needs one input\. .* has 2"),
         (two_outputs, r"A backbone needs one output\. .* has 2"),
-        (Subclassed, r"'subclassed.*' is a subclass of keras.Model.*pass a functional model, as keras\.Model\(x,"),
-        (lambda: keras.Sequential([LAYERS.Dense(2)]), "has no input shape yet: build it"),
+        (Subclassed, r"'subclassed.*' is a subclass of keras.Model.*Pass a functional"),
+        (lambda: keras.Sequential([LAYERS.Dense(2)]), "has no input shape yet. Begin"),
         (called, "(?i)functional"),
         (lambda: of_shape(10), r"takes \(B, H, W, 3\) or .* 'net' takes \(None, 10\)"),
         (lambda: of_shape(8, 8, 4), r"'net' takes \(None, 8, 8, 4\)"),

@@ -105,7 +105,7 @@ def test_a_download_that_fails_leaves_nothing(server, home, path):
 
 
 def test_a_download_of_something_else_leaves_nothing(server, home):
-    with pytest.raises(WeightsError, match="its hash is not 0123"):
+    with pytest.raises(WeightsError, match="the hash of the received file is not 0123"):
         find_weights(card_of(server, "/whole", "0123" * 8), size=224)
     assert left(home) == []
 

@@ -345,7 +345,7 @@ def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monke
     named = signatures.named
     swapped = [adapted.labels[place] for place in (1, 0, 2)]
     monkeypatch.setattr(signatures, "named", lambda outputs, labels, *, kind: named(outputs, swapped, kind=kind))
-    with pytest.raises(ExportError, match="gives other labels than"):
+    with pytest.raises(ExportError, match="gives different labels from"):
         adapted.export(tmp_path / "swapped")
     assert os.listdir(tmp_path / "swapped") == []
 

@@ -37,7 +37,7 @@ def test_a_value_out_of_range_is_named_with_what_came(field, value):
 
 
 def test_the_former_name_of_a_probe_says_the_new_one():
-    with pytest.raises(ValueError, match=r"is kzoo\.LinearProbe\(\) now"):
+    with pytest.raises(ValueError, match=r"Use kzoo\.LinearProbe\(\)"):
         Phase("head", optimizer="lbfgs")
 
 

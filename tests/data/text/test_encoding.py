@@ -94,7 +94,7 @@ def test_a_latin_file_gives_its_letters_and_says_so(form, tmp_path):
     texts = {*splits.train.columns["text"], *splits.validation.columns["text"], *splits.test.columns["text"]}
     assert texts == {text for text, _ in ROWS}
     assert splits.labels == ["raté", "réussi"]
-    assert "is not UTF-8: it was read as cp1252" in str(splits.audit)
+    assert "is not UTF-8. It was read as cp1252" in str(splits.audit)
 
 
 @pytest.mark.parametrize("form", [as_csv, as_tsv, as_lines, as_pair])
@@ -110,7 +110,7 @@ def test_unlabelled_lines_are_read_in_their_encoding(tmp_path):
     path.write_bytes("\r\n".join(["été", "hiver\x85", "l'été", "a\x0bb"]).encode("latin-1"))
     examples, audit = read_unlabelled(path, "text")
     assert examples.columns["text"].tolist() == ["été", "hiver…", "l'été", "a\x0bb"]
-    assert "x.txt is not UTF-8: it was read as cp1252" in str(audit)
+    assert "x.txt is not UTF-8. It was read as cp1252" in str(audit)
 
 
 @pytest.mark.parametrize("letter", ["\u2028", "\u2029", "\x85", "\x1c", "\x0c", "\x0b"])

@@ -137,7 +137,7 @@ def test_an_npz_file_that_is_no_archive_is_refused(planted, refused, dense):
 @pytest.mark.parametrize("name", ["w.bin", "w.weights.json", "w.ckpt"])
 def test_another_kind_of_file_is_refused(planted, refused, dense, name):
     (planted / name).write_bytes(b"x")
-    with refused(WeightsError, r"ends in \.h5"):
+    with refused(WeightsError, r"must end in \.h5"):
         load_weights(dense, planted / name)
 
 

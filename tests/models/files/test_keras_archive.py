@@ -106,7 +106,7 @@ CONFIGS = {
     "private module of Keras": (sequential(layer("H5IOStore", module="keras.src.saving.saving_lib")), "H5IOStore"),
     "module of Keras not imported": (sequential(layer("X", module="keras.src.planted")), "keras.src.planted.X"),
     "operation that calls": (sequential(layer("Map", module="keras.src.ops.core", f=FUNCTION)), "Map|planted"),
-    "no model": (dense(), "must hold a model"),
+    "no model": (dense(), "must contain a model"),
     "no object": ([1, 2], "class_name"),
     "a billion units": (sequential({**dense(units=10**9), "build_config": {"input_shape": [None, 4]}}), "parameters"),
     "wide output": (sequential(layer("RepeatVector", n=10**9)), "numbers an example"),

@@ -149,7 +149,7 @@ FOLDERS = {
     "unknown modality": (values(modality="planted"), "modality must be one of"),
     "tokenizer of a module here": (
         tokenizer(config={"module": "planted", "class_name": "Evil", "config": {}, "registered_name": "planted>Evil"}),
-        "tokenizer of KerasHub's",
+        "a tokenizer of KerasHub. Got",
     ),
     "tokenizer that is code": (
         tokenizer(config=LAMBDA | {"registered_name": "keras_hub>BertTokenizer"}),

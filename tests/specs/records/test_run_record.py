@@ -104,7 +104,7 @@ def test_what_kzoo_1_did_not_record_has_its_default():
     former["seen"] = ["0a" * 32]
     found = RunRecord.restore(former)
     assert (found.stopped, found.start, found.phases[0].runtimes) == (None, None, ())
-    assert found.phases[0].phase == LinearProbe()
+    assert found.phases[0].phase == LinearProbe(refit=False)
     assert found.seen == Seen.of(trained=["0a" * 32])
 
 
@@ -116,7 +116,10 @@ WRONG = {
     "no number": (lambda r: r["phases"][0].update(seconds="1"), r"record\.phases\[0\]\.seconds must be a number"),
     "no such phase": (lambda r: r.update(kept=2), "record.kept must be the number of one of 2 phases. Got 2"),
     "no option": (lambda r: r["phases"][1]["phase"].update(hook=1), r"phases\[1\]\.phase has unknown fields"),
-    "another option": (lambda r: r["phases"][1]["phase"].update(layer_decay="x"), r"phases\[1\]\.phase is no phase"),
+    "another option": (
+        lambda r: r["phases"][1]["phase"].update(layer_decay="x"),
+        r"\.phase is not a valid phase",
+    ),
     "no metric": (lambda r: r["test"]["metrics"].update(f=1), r"record\.test\.metrics\.f must be a dict"),
     "no digests": (lambda r: r.update(seen={"trained": "?"}), "must be a dict of base64 strings"),
 }

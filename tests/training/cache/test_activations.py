@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.training import phase
+from kzoo.training import probe_phase
 from kzoo.training.cache import budget, compute, disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits
@@ -115,12 +115,12 @@ def rows_of(cache):
 
 def test_training_activations_in_bfloat16_take_half_and_validation_stays_exact(adapt, cache, rough, monkeypatch):
     schedule, solved = kzoo.Schedule((HEAD,)), []
-    solve = phase.solve
-    monkeypatch.setattr(phase, "solve", lambda *data, **options: solved.append(data) or solve(*data, **options))
+    solve = probe_phase.solve
+    monkeypatch.setattr(probe_phase, "solve", lambda *data, **options: solved.append(data) or solve(*data, **options))
     adapt(schedule=schedule)
     exact_bytes = rows_of(cache)
     found = adapt(CacheLimits(PLENTY, PLENTY, bfloat16=True), schedule=schedule)
-    (train, held), (rough_train, rough_held) = solved
+    (train, held), _, (rough_train, rough_held), _ = solved
     np.testing.assert_array_equal(rough_train[0], (train[0] / 2).astype(np.float16))
     np.testing.assert_array_equal(rough_held[0], held[0])
     # Validation's are those that the exact run kept.
