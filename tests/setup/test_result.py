@@ -85,7 +85,7 @@ def test_other_data_is_measured_by_the_recorded_task(adapted, arrays):
 
 @pytest.mark.slow
 def test_a_label_that_was_never_learned_leads_everywhere(adapted, small, folder):
-    warning = "WARNING: no training example has the label black: the model can never predict it"
+    warning = "WARNING: no training example has the label black, so the model cannot predict it"
     evaluation = adapted.evaluate()
     assert evaluation.notes[0].startswith(warning)
     assert adapted.record.notes[0].startswith(warning)
