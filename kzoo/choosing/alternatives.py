@@ -1,4 +1,4 @@
-"""What transfer is judged against: outputs on the test split of models that no earlier data has taught."""
+"""Alternatives to transfer: outputs on the test split of models that are trained on the task alone."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def plain_baseline(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
 
 
 def constant_answer(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
-    """The majority of the training examples, or their mean, whatever is asked."""
+    """The same answer for every example: the majority of the training examples, or their mean."""
     kind, outputs = get_task_kind(adapted.kind), len(splits.labels)
     rows, mean, deviation = _standardised(kind, splits, outputs)
     logits = kind.constant_logits(rows.mean(axis=0), len(rows)) * deviation + mean
@@ -170,7 +170,7 @@ def _standardised(
 
 
 def _simple_features(adapted: Adapted, splits: Splits, part: str) -> np.ndarray:
-    """What a plain model sees of a split, float32 (N, C), through the front end of the bundled model."""
+    """Features of a split for a plain model, float32 (N, C), from the front end of the bundled model."""
     examples = getattr(splits, part)
     if not len(examples):
         return np.zeros((0, 0), np.float32)

@@ -21,7 +21,7 @@ TIMED = 8
 
 
 def frozen_features(prepared: Prepared, *, seed: int, bar: ProgressBar) -> np.ndarray:
-    """What a linear head takes, float32 (N, C): of the training examples, then of the validation examples.
+    """Features that a linear head takes, float32 (N, C): of the training examples, then of the validation examples.
 
     Args:
         prepared: a candidate with the schedule of a linear probe.

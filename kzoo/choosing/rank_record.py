@@ -15,7 +15,7 @@ SURE = 0.95
 
 @dataclass(frozen=True)
 class Candidate:
-    """What one model's frozen features give.
+    """The scores of one model's frozen features.
 
     Args:
         name: of the model.

@@ -54,7 +54,7 @@ class _Scored:
         return self.kind.metrics(outputs, truth, groups=self.groups)[score_name(self.kind)]
 
     def merits(self, outputs: np.ndarray) -> np.ndarray:
-        """What each example adds to it."""
+        """The contribution of each example to the score."""
         return merits(self.kind, outputs, self.rows if self.kind.standardises else self.truth)
 
 

@@ -21,7 +21,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FeatureScores:
-    """What features of N examples give.
+    """The scores of the features of N examples.
 
     Args:
         probe: out-of-fold outputs of a linear probe, float64 (N, outputs).

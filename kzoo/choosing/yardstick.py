@@ -28,7 +28,7 @@ def score_name(kind: TaskKind) -> str:
 
 
 def merits(kind: TaskKind, outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """What each example adds to the score, float64 (N,): the larger the better, and its mean is the score.
+    """The contribution of each example, float64 (N,): the larger the better; their mean is the score.
 
     Where lower is better and there is no R2, the mean is the negative score.
 
