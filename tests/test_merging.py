@@ -123,11 +123,17 @@ def test_an_ensemble_calibrates_its_members_on_validation():
     assert found == pytest.approx(np.log(99) / np.log(3), rel=1e-3)
 
 
-def test_validation_says_nothing_of_a_head_that_was_solved_on_it():
+def test_validation_does_not_calibrate_a_head_that_was_solved_on_it():
     model = judged(np.array([[0.99, 0.01]] * 4), np.array([0, 0, 0, 1]), refitted=True)
     assert merging._temperature(model) == 1.0
-    with pytest.raises(ValueError, match=r"the head of net was solved on it too.*LinearProbe\(refit=False\)"):
-        interpolation.merit_of(model)
+
+
+@pytest.mark.parametrize(("how", "warns"), [("greedy", True), ("uniform", False)])
+def test_a_greedy_soup_of_refitted_heads_warns(net, task, how, warns):
+    members = [kzoo.adapt(net, task, schedule="linear_probe", seed=seed) for seed in (0, 1)]
+    soup = kzoo.soup(members, how=how)
+    assert soup.record.refitted
+    assert soup.record.notes[0].startswith("WARNING: members were compared on validation") == warns
 
 
 def test_its_embedding_is_theirs_side_by_side(members, arrays):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kzoo.core.graph.cloning import clone, set_weights
+from kzoo.data.examples import WARNING
 from kzoo.evaluation.calibration import merit
 from kzoo.specs.records.origin_record import MergeRecord
 
@@ -55,6 +56,13 @@ def with_weights(adapted: Adapted, weights: Sequence[np.ndarray]) -> Adapted:
     return dataclasses.replace(adapted, network=clone(adapted.network, weights=weights), start=None)
 
 
+FLATTERED = (
+    f"{WARNING}: members were compared on validation examples, on which the head of one was solved too. Adapt with "
+    "kzoo.LinearProbe(refit=False) to compare them fairly"
+)
+"""A note on a greedy soup with a refitted member."""
+
+
 def recorded(adapted: Adapted, members: Sequence[Adapted], merged: MergeRecord) -> Adapted:
     """The model with a record of what it was made of, measured where its members were.
 
@@ -64,6 +72,7 @@ def recorded(adapted: Adapted, members: Sequence[Adapted], merged: MergeRecord) 
         merged: how it was made, with the names of the members.
     """
     kept = (member.record.phases[member.record.kept] for member in members)
+    notes = [FLATTERED] if merged.how.startswith("greedy") and any(each.record.refitted for each in members) else []
     record = dataclasses.replace(
         members[0].record,
         schedule=merged.how,
@@ -71,6 +80,7 @@ def recorded(adapted: Adapted, members: Sequence[Adapted], merged: MergeRecord) 
         kept=0,
         merged=merged,
         refitted=any(member.record.refitted for member in members),
+        notes=[*notes, *members[0].record.notes],
         seen=functools.reduce(or_, (member.seen for member in members)),
         test=None,
     )
@@ -82,13 +92,8 @@ def merit_of(adapted: Adapted) -> tuple[float, float]:
     """Accuracy, and the loss below 0, on validation.
 
     Raises:
-        ValueError: there is no validation split, or its head was solved on it.
+        ValueError: there is no validation split.
     """
-    if adapted.record.refitted:
-        raise ValueError(
-            f"Models are compared on validation, and the head of {adapted.card.name} was solved on it too: adapt with "
-            "schedule=kzoo.LinearProbe(refit=False), or pass soup(how='uniform'), which compares nothing."
-        )
     held = adapted.splits().validation
     if not len(held):
         raise ValueError(
