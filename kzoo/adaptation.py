@@ -16,7 +16,7 @@ from kzoo.core.tensors import Tensor
 from kzoo.core.verbosity import verbosity
 from kzoo.results.adapted import Adapted
 from kzoo.setup.arguments import AnyMetric, check_callbacks
-from kzoo.setup.feeds import make_feed
+from kzoo.setup.feeds import make_feed, train_prepared
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
 from kzoo.setup.prepare import ModelLike, Prepared, prepare
 from kzoo.setup.result import conclude
@@ -24,7 +24,6 @@ from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
-from kzoo.training.loop import train
 
 
 @suggests_names
@@ -177,17 +176,7 @@ def adapt(
         called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
         with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
-            results = train(
-                prepared.assembled.model,
-                groups=prepared.assembled.groups,
-                cuts=prepared.assembled.cuts,
-                feed=feed,
-                schedule=prepared.schedule,
-                strategy=prepared.strategy,
-                callbacks=called,
-                precision=precision,
-                sparse=prepared.sparse,
-            )
+            results = train_prepared(prepared, feed, callbacks=called, precision=precision)
         return conclude(prepared, results, scale=scale, seed=seed, feed=feed)
 
 

@@ -14,7 +14,7 @@ from kzoo.data.loader import batches
 from kzoo.data.modalities import MODALITIES
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
-from kzoo.setup.feeds import make_feed
+from kzoo.setup.feeds import make_feed, target_scale, train_prepared, training_rows
 from kzoo.setup.prepare import Prepared, prepare
 from kzoo.setup.result import conclude
 from kzoo.specs.catalog.bundled import NANO
@@ -25,9 +25,8 @@ from kzoo.specs.registry import cards, get_card
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.task_kinds.task_kind import Scale
 from kzoo.training.linear_probe import solve
-from kzoo.training.loop import train
 
 RATE = 1e-3
 """Peak rate of networks from scratch whose card names none."""
@@ -71,19 +70,20 @@ def plain_baseline(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
         return _trained(adapted, splits, schedule=probe, head=None, seed=seed, model=sparse[0])
     kind, outputs = get_task_kind(adapted.kind), len(splits.labels)
     features = {each: _simple_features(adapted, splits, each) for each in ("train", "validation", "test")}
-    rows, mean, deviation = _standardised(kind, splits, outputs)
-    held = kind.as_rows(splits.validation.targets, outputs) if len(splits.validation) else None
-    validation = None if held is None else (features["validation"], ((held - mean) / deviation).astype(np.float32))
+    scale = target_scale(kind, splits.train.targets)
+    rows, held = (training_rows(kind, each.targets, outputs, scale) for each in (splits.train, splits.validation))
+    validation = (features["validation"], held) if len(held) else None
     train_part = features["train"], rows, np.ones(len(rows), np.float32)
     logits = solve(train_part, validation, kind=kind).logits(features["test"])
-    return kind.outputs_of(logits * deviation + mean)
+    return kind.outputs_of(_unscaled(logits, scale))
 
 
 def constant_answer(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
     """The same answer for every example: the majority of the training examples, or their mean."""
     kind, outputs = get_task_kind(adapted.kind), len(splits.labels)
-    rows, mean, deviation = _standardised(kind, splits, outputs)
-    logits = kind.constant_logits(rows.mean(axis=0), len(rows)) * deviation + mean
+    scale = target_scale(kind, splits.train.targets)
+    rows = training_rows(kind, splits.train.targets, outputs, scale)
+    logits = _unscaled(kind.constant_logits(rows.mean(axis=0), len(rows)), scale)
     return kind.outputs_of(np.tile(logits, (len(splits.test), 1)))
 
 
@@ -142,15 +142,7 @@ def _trained(
 
 def _run(prepared: Prepared, seed: int) -> Adapted:
     feed, scale = make_feed(prepared, None, seed)
-    results = train(
-        prepared.assembled.model,
-        groups=prepared.assembled.groups,
-        cuts=prepared.assembled.cuts,
-        feed=feed,
-        schedule=prepared.schedule,
-        strategy=prepared.strategy,
-        sparse=prepared.sparse,
-    )
+    results = train_prepared(prepared, feed)
     # The test split is measured once, by whoever asks.
     bare = dataclasses.replace(
         prepared, splits=dataclasses.replace(prepared.splits, test=prepared.splits.test.take(()))
@@ -158,15 +150,9 @@ def _run(prepared: Prepared, seed: int) -> Adapted:
     return conclude(bare, results, scale=scale, seed=seed)
 
 
-def _standardised(
-    kind: TaskKind, splits: Splits, outputs: int
-) -> tuple[np.ndarray, np.ndarray | float, np.ndarray | float]:
-    """Rows of the training targets as training sees them, and what was subtracted and divided by."""
-    rows = kind.as_rows(splits.train.targets, outputs)
-    if not kind.standardises:
-        return rows, 0.0, 1.0
-    mean, deviation = rows.mean(axis=0), rows.std(axis=0) + 1e-12
-    return ((rows - mean) / deviation).astype(np.float32), mean, deviation
+def _unscaled(logits: np.ndarray, scale: Scale | None) -> np.ndarray:
+    """Answers to standardised targets in their own units; others as they are."""
+    return logits * scale[1] + scale[0] if scale else logits
 
 
 def _simple_features(adapted: Adapted, splits: Splits, part: str) -> np.ndarray:

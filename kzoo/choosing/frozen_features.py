@@ -15,6 +15,7 @@ from kzoo.setup.feeds import make_feed
 from kzoo.setup.prepare import Prepared
 from kzoo.training.cache.activations import Activations
 from kzoo.training.freezing import set_trainable
+from kzoo.training.probe_phase import cached_features
 
 TIMED = 8
 """Examples of the batch that is timed."""
@@ -40,8 +41,7 @@ def frozen_features(prepared: Prepared, *, seed: int, bar: ProgressBar) -> np.nd
     set_trainable(groups, phase.groups(list(groups)), batch_norm=phase.batch_norm)
     activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold)
     activations.fill([phase], bar=bar)
-    (train,) = activations.train_rows(phase)[0].take(0, len(feed.train))
-    features = np.concatenate([train, *(batch[0] for batch in activations.held_batches(phase))])
+    features = np.concatenate([each for each in cached_features(phase, activations) if each is not None])
     if not np.isfinite(features).all():
         raise ValueError(f"features of {prepared.source.card.name} are not finite")
     return features

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-from threadpoolctl import threadpool_limits
 
 from kzoo.task_kinds.task_kind import TaskKind
-from kzoo.training.linear_probe import FOLDS, LEAST, ROUGH, SMALL, STRENGTHS
+from kzoo.training.linear_probe import FOLDS, ROUGH, STRENGTHS, moments, solver_threads
 
 NEIGHBORS = 10
 """Examples that are asked, at most."""
@@ -95,8 +94,7 @@ def _asking(
     fit = kind.probe(rows.shape[1])
 
     def ask(fitted: np.ndarray, asked: np.ndarray, strength: float) -> np.ndarray:
-        # On a small problem threads wait for each other more than they work.
-        with threadpool_limits(1 if design.size < SMALL else None):
+        with solver_threads(design.size):
             kernel, bias = fit(design[fitted], rows[fitted], np.ones(len(fitted)), strength, ROUGH)
         return design[asked] @ kernel + bias
 
@@ -129,9 +127,8 @@ def _compact(features: np.ndarray) -> np.ndarray:
 
     A linear model with an L2 penalty depends on inner products alone, so that its answers are the same.
     """
-    deviation = features.std(axis=0)
-    deviation = np.maximum(deviation, max(LEAST * float(deviation.mean()), 1e-6))
-    standard = ((features - features.mean(axis=0)) / deviation).astype(np.float32)
+    mean, deviation = moments(features)
+    standard = ((features - mean) / deviation).astype(np.float32)
     size, width = standard.shape
     if width <= size:
         return standard

@@ -22,6 +22,7 @@ from kzoo.core.verbosity import verbosity
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import modality_for
 from kzoo.data.splits import read
+from kzoo.setup.feeds import target_scale, training_rows
 from kzoo.setup.plan import random_state_kept
 from kzoo.setup.prepare import prepare, source_of
 from kzoo.specs.phases import LinearProbe
@@ -156,9 +157,7 @@ def _read(task: Any, sources: Mapping[str, Any], *, seed: int) -> _Scored:
     splits, kind = read(task, modality.name, needed=("train",)), get_task_kind(task.kind)
     parts = (splits.train, splits.validation)
     truth = np.concatenate([part.targets for part in parts if len(part)])
-    rows = kind.as_rows(truth, len(splits.labels))
-    if kind.standardises:
-        rows = ((rows - rows.mean(axis=0)) / (rows.std(axis=0) + 1e-12)).astype(np.float32)
+    rows = training_rows(kind, truth, len(splits.labels), target_scale(kind, truth))
     groups, digests = ([each for part in parts for each in getattr(part, name)] for name in ("groups", "digests"))
     folds = make_folds(kind, truth, groups=groups, digests=digests, seed=seed)
     return _Scored(splits, kind, truth, rows, groups, digests, folds, seed)

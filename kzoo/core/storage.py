@@ -27,7 +27,7 @@ NANO = Path(__file__).parents[1] / "nano"
 """Where the weights and vocabularies are that come with kzoo."""
 
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RecursionError, NotImplementedError, struct.error)
-"""What readers of damaged archives raise, besides ValueError, OSError and KeyError."""
+"""Errors that readers of damaged archives raise, besides ValueError, OSError and KeyError."""
 
 
 class DamagedError(ValueError):

@@ -15,7 +15,7 @@ Shape: TypeAlias = tuple[int | None, ...]
 """The shape of one tensor, as Keras gives it to `build` and `compute_output_shape`; None is an unknown size."""
 
 Config: TypeAlias = dict[str, Any]
-"""What `get_config` returns and `from_config` takes: a value of any type for each argument, by its name."""
+"""A configuration, as `get_config` returns and `from_config` takes it: a value of any type for each argument."""
 
 Logs: TypeAlias = Mapping[str, float]
 """Losses and metrics by name, as Keras gives them to a callback."""

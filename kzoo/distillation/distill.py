@@ -121,7 +121,7 @@ def distill(
 
 
 def _check(teacher: ModelLike, data: object, *, target: str, temperature: float, alpha: float) -> None:
-    """Raises for a teacher that cannot teach what is asked, and for numbers out of their range."""
+    """Raises for a teacher that does not fit the target, and for numbers out of their range."""
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}. Got {target!r}.")
     if not isinstance(temperature, int | float) or not 0 < temperature < math.inf:

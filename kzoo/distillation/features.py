@@ -97,7 +97,7 @@ def _standardised(
 
 
 def _backbone_of(prepared: Prepared, record: PretrainedRecord) -> Pretrained:
-    """What was trained, without the layer that makes the teacher's features of its own."""
+    """The trained backbone, without the layer that maps its features to the teacher's."""
     network, card = prepared.assembled.model, prepared.source.card
     features = network.get_layer(prepared.assembled.features).output
     backbone = keras.Model(network.input, features, name=scope_of(card.name))

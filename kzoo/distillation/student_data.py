@@ -33,12 +33,12 @@ class DistillationData:
     task: Task
 
     def seen(self) -> Seen:
-        """What weights that imitate on it have seen."""
+        """The examples that weights which imitate on it have seen."""
         return Seen.of(unlabelled=self.train.digests, chosen=self.held.digests)
 
 
 def splits_for(teacher: Adapted, data: object, *, seen: Seen) -> tuple[Splits, bool]:
-    """What the student learns from, is selected on and measured on; and whether it has labels.
+    """The splits of the student, and whether they have labels.
 
     Nothing that was `seen` by the teacher or by the student's start weights is tested on.
     """

@@ -28,25 +28,42 @@ if TYPE_CHECKING:
 
 
 def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
-    """Writes the next version of a model; see `kzoo.results.adapted.Adapted.export`."""
-    description = model_card(
-        adapted.card,
-        kind=adapted.kind,
+    """Writes the next version of a model; see `kzoo.results.adapted.Adapted.export`.
+
+    Raises:
+        ValueError: the modality was registered without its parts for serving.
+    """
+    preprocessor = adapted.reading
+    modality = MODALITIES[preprocessor.modality]
+    if modality.serve is None or modality.sample is None:
+        raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
+    examples = pick_examples(_splits_at_hand(adapted), modality.name)
+    joint = _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
+    answer = _answer(mean_over_views(joint, views_of(preprocessor)), adapted.finish, preprocessor)
+    served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
+    signatures = build_signatures(
+        answer,
+        batch=served.batch,
+        fitted=preprocessor.fitted,
+        read=served.read,
+        read_one=served.read_one,
+        tensors=served.tensors,
         labels=adapted.labels,
-        preprocessor=adapted.reading,
-        record=adapted.record,
+        kind=adapted.kind,
     )
-    return export(
+    samples = {name: {str(spec.name): asked[name][0]} for name, (_, (spec,)) in signatures.items()}
+    description = model_card(
+        adapted.card, kind=adapted.kind, labels=adapted.labels, preprocessor=preprocessor, record=adapted.record
+    )
+    live = LiveModel(adapted.predict, adapted.inference.raw_embeddings, adapted.kind, adapted.labels)
+    extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in adapted.labels)}
+    return export_version(
         directory,
-        network=adapted.network,
-        embedding=adapted.embedding,
-        finish=adapted.finish,
-        preprocessor=adapted.reading,
-        labels=adapted.labels,
-        kind=adapted.kind,
-        description=description,
-        live=LiveModel(adapted.predict, adapted.inference.raw_embeddings, adapted.kind, adapted.labels),
-        examples=pick_examples(_splits_at_hand(adapted), adapted.preprocessor.modality),
+        signatures=signatures,
+        models=[answer],
+        samples=samples,
+        answers=wanted(live, {name: inputs for name, (_, inputs) in asked.items()}),
+        extras=extras,
     )
 
 
@@ -57,67 +74,6 @@ def _splits_at_hand(adapted: Adapted) -> Splits | None:
     with contextlib.suppress(OSError, ValueError, TypeError, ImportError):
         return adapted.splits()
     return None
-
-
-def export(
-    directory: str | Path,
-    *,
-    network: keras.Model,
-    embedding: keras.Model,
-    finish: Callable[[Tensor], Tensor],
-    preprocessor: Preprocessor,
-    labels: Sequence[str],
-    kind: str,
-    description: str,
-    live: LiveModel,
-    examples: Sequence[object],
-) -> Path:
-    """Writes the next version of a SavedModel below `directory`, for TensorFlow Serving or plain TensorFlow.
-
-    Args:
-        directory: ``NAME``; the version appears as ``NAME/<next integer>/``.
-        network: from scaled images to logits.
-        embedding: from scaled images to embeddings.
-        finish: from logits to probabilities, or values.
-        preprocessor: raw images to the network's input.
-        labels: names of the outputs.
-        kind: kind of the task.
-        description: the model card, Markdown.
-        live: what the files must answer as.
-        examples: real ones, on which they are compared; generated ones where there are none.
-
-    Returns:
-        Path of the version.
-
-    Raises:
-        ValueError: the modality was registered without its parts for serving.
-    """
-    modality = MODALITIES[preprocessor.modality]
-    if modality.serve is None or modality.sample is None:
-        raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
-    joint = _fast(keras.Model(network.input, [network.output, embedding.output]))
-    answer = _answer(mean_over_views(joint, views_of(preprocessor)), finish, preprocessor)
-    served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
-    signatures = build_signatures(
-        answer,
-        batch=served.batch,
-        fitted=preprocessor.fitted,
-        read=served.read,
-        read_one=served.read_one,
-        tensors=served.tensors,
-        labels=labels,
-        kind=kind,
-    )
-    samples = {name: {str(spec.name): asked[name][0]} for name, (_, (spec,)) in signatures.items()}
-    extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in labels)}
-    return export_version(
-        directory,
-        signatures=signatures,
-        models=[answer],
-        samples=samples,
-        answers=wanted(live, {name: inputs for name, (_, inputs) in asked.items()}),
-        extras=extras,
-    )
 
 
 def _answer(joint: keras.Model, finish: Callable[[Tensor], Tensor], preprocessor: Preprocessor) -> keras.Model:

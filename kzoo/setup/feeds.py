@@ -1,4 +1,4 @@
-"""The prepared data as the training loop takes it."""
+"""The prepared data as the training loop takes it, and the run of the loop on it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import keras
 import numpy as np
 
 from kzoo.data.examples import Examples
@@ -18,27 +19,57 @@ from kzoo.setup.monitor_choice import monitor_of
 from kzoo.setup.prepare import Prepared
 from kzoo.task_kinds.task_kind import Scale, TaskKind
 from kzoo.training.feed import Feed, Split
+from kzoo.training.loop import train
+from kzoo.training.phase import PhaseResult
 
 
 def make_feed(
     prepared: Prepared, class_weight: str | Mapping[str, float] | None, seed: int, *, mixable: bool | None = None
 ) -> tuple[Feed, Scale | None]:
     """The data as the loop takes it; and mean and deviation of the targets, where it sees them standardised."""
-    examples = train_split, held = prepared.splits.train, prepared.splits.validation
-    kind, outputs, scale = prepared.kind, len(prepared.splits.labels), None
-    if kind.standardises:
-        mean, deviation = train_split.targets.mean(axis=0), train_split.targets.std(axis=0) + 1e-12
-        scale = (mean.tolist(), deviation.tolist())
-
-    def dense(examples: Examples) -> np.ndarray:
-        rows = kind.as_rows(examples.targets, outputs)
-        return ((rows - scale[0]) / scale[1]).astype(np.float32) if scale else rows
-
-    weights = weigh_classes(class_weight, train_split.targets, labels=prepared.splits.labels)
-    targets, own = (dense(train_split), dense(held)), own_of(prepared.options)
+    examples = prepared.splits.train, prepared.splits.validation
+    kind, outputs = prepared.kind, len(prepared.splits.labels)
+    scale = target_scale(kind, examples[0].targets)
+    weights = weigh_classes(class_weight, examples[0].targets, labels=prepared.splits.labels)
+    targets = tuple(training_rows(kind, each.targets, outputs, scale) for each in examples)
+    own = own_of(prepared.options)
     feed = feed_of(prepared.preprocessor, examples, targets, kind=kind, seed=seed, mixable=mixable, own=own)
     monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
     return dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor), scale
+
+
+def target_scale(kind: TaskKind, targets: np.ndarray) -> Scale | None:
+    """Mean and deviation of the training targets, where the loop sees them standardised; else None."""
+    if not kind.standardises:
+        return None
+    return targets.mean(axis=0).tolist(), (targets.std(axis=0) + 1e-12).tolist()
+
+
+def training_rows(kind: TaskKind, targets: np.ndarray, outputs: int, scale: Scale | None) -> np.ndarray:
+    """Targets as the loop sees them, float32 (N, outputs), standardised by `target_scale`."""
+    rows = kind.as_rows(targets, outputs)
+    return ((rows - scale[0]) / scale[1]).astype(np.float32) if scale else rows
+
+
+def train_prepared(
+    prepared: Prepared,
+    feed: Feed,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    precision: str | None = None,
+) -> list[PhaseResult]:
+    """Runs the schedule of what was prepared; see `kzoo.training.loop.train`."""
+    return train(
+        prepared.assembled.model,
+        groups=prepared.assembled.groups,
+        cuts=prepared.assembled.cuts,
+        feed=feed,
+        schedule=prepared.schedule,
+        strategy=prepared.strategy,
+        callbacks=callbacks,
+        precision=precision,
+        sparse=prepared.sparse,
+    )
 
 
 def feed_of(

@@ -43,11 +43,11 @@ def conclude(
         distilled: of a student, by whom.
     """
     kept = phase_to_keep([result.state for result in results])
-    refitted, model = results[kept].refitted, prepared.assembled.model
+    refit, model = results[kept].refit, prepared.assembled.model
     model.set_weights(results[kept].weights)
-    answers = feed and choose_views(model, prepared, feed, one=results[kept].state)
-    if refitted is not None:
-        model.set_weights(refitted)
+    views = choose_views(model, prepared, feed, one=results[kept].state) if feed else ""
+    if refit is not None:
+        refit()
     splits, task = prepared.splits, prepared.task
     record = RunRecord(
         task=describe_task(task),
@@ -61,14 +61,14 @@ def conclude(
         set_aside=len(splits.audit.set_aside),
         notes=[
             *_warnings(results),
-            *([REFITTED] if refitted is not None else []),
-            *([answers.note] if answers and answers.tta else []),
             *str(splits.audit).splitlines(),
+            *([REFITTED] if refit is not None else []),
+            *([views] if views else []),
         ],
         fingerprint=splits.fingerprint(),
         validation_fingerprint=splits.fingerprint("validation"),
         start=prepared.start,
-        refitted=refitted is not None,
+        refitted=refit is not None,
         seen=splits.seen() | prepared.seen,
         seen_before=prepared.seen,
         seed=seed,
@@ -81,11 +81,11 @@ def conclude(
         labels=list(splits.labels),
         head=prepared.head,
         preprocessor=prepared.preprocessor,
-        network=prepared.assembled.model,
+        network=model,
         features=prepared.assembled.features,
         scale=scale,
         record=record,
-        tta=bool(answers and answers.tta),
+        tta=bool(views),
         data=splits,
         metrics=prepared.options.metrics,
         start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,

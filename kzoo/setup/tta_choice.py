@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import keras
 import numpy as np
 
@@ -19,21 +17,10 @@ LEAST = 20
 """Validation examples from which they can say whether several views are better."""
 
 
-@dataclass(frozen=True)
-class ViewsChoice:
-    """What was chosen, and why.
+def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: WeightsState | None) -> str:
+    """A note on the gain, where several views are better on validation; "" where one view is enough.
 
-    Args:
-        tta: whether several views are better.
-        note: a sentence for a reader.
-    """
-
-    tta: bool
-    note: str
-
-
-def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: WeightsState | None) -> ViewsChoice | None:
-    """The choice by the loss on validation; None where inputs have no views, or few examples are in that split.
+    It is enough where inputs have no views, or few examples are in that split.
 
     Several views are taken if they give clearly more right answers, or a loss that is lower by more than one standard
     error of the paired difference; where the user says what to monitor, if its value is higher as well.
@@ -45,17 +32,18 @@ def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: Wei
         one: what validation says of these weights with one view.
     """
     if not hasattr(prepared.preprocessor, "tta") or len(feed.held) < LEAST or one is None:
-        return None
+        return ""
     reads = with_tta(prepared.preprocessor)
     several, count = _state(model, reads, prepared, feed), views_of(reads)
     better = has_clearly_more_hits(several, one) or is_better(several.losses, one.losses)
     if one.monitored is not None and several.monitored is not None:
         better = better and several.monitored > one.monitored
-    return ViewsChoice(
-        better,
+    if not better:
+        return ""
+    return (
         f"Answers are means over {count} views of each image (test-time augmentation): loss on validation "
         f"{one.loss:.3f} with one view, {several.loss:.3f} with {count}. predict(tta=False) takes one view, at "
-        f"1/{count} of the cost",
+        f"1/{count} of the cost"
     )
 
 

@@ -78,6 +78,20 @@ def solve(
     return attempts.attempt(best.strength, FINE)
 
 
+def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation, float32 (C,) each, by which features (N, C) are standardised."""
+    deviation = features.std(axis=0)
+    # What hardly ever varies here may vary elsewhere, or once it is tuned: it is not to drown all others then.
+    least = max(LEAST * float(deviation.mean()), 1e-6)
+    return features.mean(axis=0), np.maximum(deviation, least).astype(np.float32)
+
+
+def solver_threads(size: int) -> threadpool_limits:
+    """A context in which a problem of so many features is solved by one thread, or by all."""
+    # On a small problem threads wait for each other more than they work, above all on cores in use.
+    return threadpool_limits(1 if size < SMALL else None)
+
+
 class _Attempts:
     """Solutions with several penalties of one problem; each starts from the one before it."""
 
@@ -90,17 +104,14 @@ class _Attempts:
     ) -> None:
         features, self.targets, self.weights = train
         self.kind, self.size = kind, features.size
-        self.mean, deviation = features.mean(axis=0), features.std(axis=0)
-        # What hardly ever varies here may vary elsewhere, or once it is tuned: it is not to drown all others then.
-        self.deviation = np.maximum(deviation, max(LEAST * float(deviation.mean()), 1e-6)).astype(np.float32)
+        self.mean, self.deviation = moments(features)
         self.standard = (features - self.mean) / self.deviation
         self.validation = validation and ((validation[0] - self.mean) / self.deviation, validation[1])
         self._fit = kind.probe(self.targets.shape[1])
 
     def attempt(self, strength: float, tolerance: float) -> ProbeSolution:
         """The solution with one penalty, and its scores on validation."""
-        # On a small problem threads wait for each other more than they work, above all on cores in use.
-        with threadpool_limits(1 if self.size < SMALL else None):
+        with solver_threads(self.size):
             kernel, bias = self._fit(self.standard, self.targets, self.weights, strength, tolerance)
         scores = {}
         if self.validation:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kzoo.core.graph.folding import fold
@@ -162,18 +161,8 @@ class _Loop:
             seconds=time.perf_counter() - started,
             trunk_seconds=filled - started,
             weights=self.model.get_weights(),
-            refitted=self._refitted(outcome),
+            refit=outcome.refit,
         )
-
-    def _refitted(self, outcome: PhaseOutcome) -> list[np.ndarray] | None:
-        """The weights with the head that is solved on training and validation examples; the model's stay."""
-        if outcome.refit is None:
-            return None
-        before = self.model.get_weights()
-        outcome.refit()
-        found = self.model.get_weights()
-        self.model.set_weights(before)
-        return found
 
     def _train(self, phase: AnyPhase, bar: ProgressBar, sparse: SparseTable | None) -> PhaseOutcome:
         if not isinstance(phase, Phase):

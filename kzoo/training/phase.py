@@ -64,7 +64,7 @@ class PhaseResult:
         seconds: wall time.
         trunk_seconds: how much of it went into reading images and running what is frozen.
         weights: the model's weights after it: those that it kept, or else those before it.
-        refitted: those to keep if no other phase is better: of a probe, solved on training and validation examples.
+        refit: of a probe, see `PhaseOutcome`; for the phase that is kept.
     """
 
     phase: AnyPhase
@@ -80,7 +80,7 @@ class PhaseResult:
     seconds: float
     trunk_seconds: float
     weights: list[np.ndarray] = field(repr=False)
-    refitted: list[np.ndarray] | None = field(default=None, repr=False)
+    refit: Callable[[], None] | None = field(default=None, repr=False)
 
 
 def fit_tail(

@@ -9,7 +9,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from kzoo.specs.phases import LinearProbe
+from kzoo.specs.phases import AnyPhase, LinearProbe
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.feed import Feed, Split, read
@@ -38,9 +38,8 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     """Solves a linear head on cached features of the training split and puts it in."""
     layers = _linear_layers(head)
     feed = activations.feed
-    (features,) = activations.train_rows(phase)[0].take(0, len(feed.train))
-    held = [batch[0] for batch in activations.held_batches(phase)]
-    validation = (np.concatenate(held), feed.held.targets) if held else None
+    features, held = cached_features(phase, activations)
+    validation = None if held is None else (held, feed.held.targets)
     train = features, feed.train.targets, weights_of(feed, feed.train)
     solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
 
@@ -59,6 +58,13 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
 
     outcome = _solved(solution, solution.logits(validation[0]), feed, {"C": solution.strength})
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+
+
+def cached_features(phase: AnyPhase, activations: Activations) -> tuple[np.ndarray, np.ndarray | None]:
+    """Features that the head takes, (N, C), of the training and of the validation split; None without the latter."""
+    (features,) = activations.train_rows(phase)[0].take(0, len(activations.feed.train))
+    held = [batch[0] for batch in activations.held_batches(phase)]
+    return features, np.concatenate(held) if held else None
 
 
 def solve_sparse_head(

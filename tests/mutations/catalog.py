@@ -187,8 +187,8 @@ DATA = [
     Mutation(
         "numbers are standardised by test too",
         "make_feed",
-        "train_split.targets.mean(axis=0)",
-        "np.concatenate([train_split.targets, prepared.splits.test.targets]).mean(axis=0)",
+        "target_scale(kind, examples[0].targets)",
+        "target_scale(kind, np.concatenate([examples[0].targets, prepared.splits.test.targets]))",
         "tests/setup/test_prepare.py::test_numbers_are_standardised_by_training_alone",
     ),
     Mutation(
@@ -201,8 +201,8 @@ DATA = [
     Mutation(
         "the test split is read while it trains",
         "make_feed",
-        "train_split, held = prepared.splits.train, prepared.splits.validation",
-        "train_split, held = prepared.splits.train, prepared.splits.test",
+        "examples = prepared.splits.train, prepared.splits.validation",
+        "examples = prepared.splits.train, prepared.splits.test",
         "tests/setup/test_prepare.py::test_nothing_of_the_test_split_is_read_while_it_trains",
     ),
     Mutation(
@@ -369,7 +369,7 @@ TRAINING = [
         "views are chosen by a head that has seen validation",
         "conclude",
         "model.set_weights(results[kept].weights)",
-        "model.set_weights(results[kept].refitted or results[kept].weights)",
+        "results[kept].refit()",
         "tests/setup/test_tta_choice.py::test_it_is_chosen_by_the_weights_that_have_not_seen_validation",
     ),
     Mutation(
@@ -391,7 +391,7 @@ TRAINING = [
         "solve_head",
         "weights_of(feed, feed.train)",
         "np.ones(len(feed.train))",
-        "tests/test_adaptation.py::test_class_weights_move_the_answers",
+        "tests/training/test_probe_phase.py::test_each_example_has_the_weight_of_its_class",
     ),
     Mutation(
         "layer decay is ignored",
@@ -550,8 +550,8 @@ TRAINING = [
     Mutation(
         "the probe standardises by validation",
         "_Attempts.__init__",
-        "features.mean(axis=0), features.std(axis=0)",
-        "validation[0].mean(axis=0), validation[0].std(axis=0)",
+        "moments(features)",
+        "moments(validation[0])",
         "tests/training/test_linear_probe.py::test_features_are_standardised_by_training_alone",
     ),
     Mutation(
@@ -904,9 +904,9 @@ KEEPING = [
     ),
     Mutation(
         "labels are swapped in the list beside an export",
-        "export",
-        "for label in labels)",
-        "for label in reversed(labels))",
+        "export_adapted",
+        "for label in adapted.labels)",
+        "for label in reversed(adapted.labels))",
         "tests/serving/test_saved_model.py::test_labels_are_listed_in_the_order_of_probabilities",
     ),
     Mutation(

@@ -9,6 +9,7 @@ import pytest
 import kzoo
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.data.splits import read
+from kzoo.setup import feeds
 from kzoo.setup.feeds import make_feed
 from kzoo.setup.prepare import prepare
 from kzoo.specs.training_options import TrainingOptions
@@ -96,8 +97,6 @@ def test_the_window_of_recordings_is_that_of_training():
 
 def test_nothing_of_the_test_split_is_read_while_it_trains(folder, tmp_path, monkeypatch):
     """Its files are elsewhere until training has ended."""
-    from kzoo import adaptation
-
     paths = {name: sorted(map(str, (folder / name).iterdir())) for name in ("blue", "green", "red")}
     (tmp_path / "test").mkdir()
     held = [tmp_path / "test" / f"{name}.png" for name in paths]
@@ -109,7 +108,7 @@ def test_nothing_of_the_test_split_is_read_while_it_trains(folder, tmp_path, mon
         for part, span in spans.items()
     }
     data["test"] = (list(map(str, held)), list(paths))
-    train, seen = adaptation.train, []
+    train, seen = feeds.train, []
 
     def without_test(*arguments, **options):
         (tmp_path / "test").rename(tmp_path / "hidden")
@@ -117,7 +116,7 @@ def test_nothing_of_the_test_split_is_read_while_it_trains(folder, tmp_path, mon
         (tmp_path / "hidden").rename(tmp_path / "test")
         return seen
 
-    monkeypatch.setattr(adaptation, "train", without_test)
+    monkeypatch.setattr(feeds, "train", without_test)
     inputs = keras.Input((16, 16, 3))
     net = keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=2)(inputs), name="net")
     schedule = kzoo.Schedule((kzoo.LinearProbe(), kzoo.Phase("*", epochs=2, patience=1)))

@@ -40,10 +40,14 @@ def features_of(model, examples):
     return model.embedding.predict(pixels, verbose=0), np.eye(2, dtype=np.float32)[examples.targets]
 
 
+def joined(model, *parts):
+    """Features and targets of some splits, one below the other."""
+    found = (features_of(model, part) for part in parts)
+    return tuple(np.concatenate(each) for each in zip(*found, strict=True))
+
+
 def solved(model, *parts, strength):
-    features, targets = (
-        np.concatenate(each) for each in zip(*(features_of(model, part) for part in parts), strict=True)
-    )
+    features, targets = joined(model, *parts)
     train = features, targets, np.ones(len(targets), np.float32)
     return solve(train, None, kind=CLASSIFICATION, strengths=[strength])
 
@@ -82,6 +86,19 @@ def test_without_refit_the_head_is_of_the_training_split_alone(net, task, probed
     assert not found.record.refitted
     assert len(found.seen.chosen) == len(splits.validation)
     assert found.record.phases[0].scores == probed.record.phases[0].scores
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_each_example_has_the_weight_of_its_class(net, task, refit):
+    phase = kzoo.LinearProbe(strengths=[0.1], refit=refit)
+    found = kzoo.adapt(net, task, schedule=phase, scaling="none", size=4, class_weight={"0": 1.0, "1": 5.0})
+    splits = found.splits()
+    parts = [splits.train, splits.validation] if refit else [splits.train]
+    features, targets = joined(found, *parts)
+    weights = np.where(targets[:, 1] == 1, 5.0, 1.0).astype(np.float32)
+    wanted = solve((features, targets, weights), None, kind=CLASSIFICATION, strengths=[0.1])
+    logits = found.network.predict(splits.test.columns["image"].astype(np.float32), verbose=0)
+    np.testing.assert_allclose(logits, wanted.logits(features_of(found, splits.test)[0]), atol=1e-3)
 
 
 def test_a_later_phase_starts_from_the_head_of_the_training_split(net, task):

@@ -60,7 +60,7 @@ class ArrayPreprocessor:
         return (tf.cast(examples, tf.float32) - self.mean) / self.deviation
 
     def scale(self, fitted: Tensor) -> Tensor:
-        """What `fit` gives is what the network takes."""
+        """Returns its input: `fit` gives arrays as the network takes them."""
         return fitted
 
     def raw(self) -> tuple[Tensor, Tensor]:

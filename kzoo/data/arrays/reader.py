@@ -57,7 +57,7 @@ class ArrayReader:
         return False
 
     def key(self, augmentation: str) -> dict[str, object]:
-        """What a view of an example follows from, besides its content and number, as plain values."""
+        """Everything besides content and number that a view of an example depends on, as plain values."""
         own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, None, seed=self.seed, own=own)
 
