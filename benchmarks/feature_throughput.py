@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 from report import Job, Result, parser, run_all
 
+from kzoo.core.graph.costs import model_flops
 from kzoo.core.graph.folding import fold
 from kzoo.models.construction import build
-from kzoo.models.stages import flops
 from kzoo.specs.registry import get_card
 from kzoo.training.runtime import graph_call, has_bfloat16, openvino_runtime
 
@@ -53,7 +53,7 @@ def main() -> None:
 def measure(name: str, size: int, rounds: int) -> Result:
     """Images a second of each way, their ratios to `tf.function`, and the machine's bound."""
     model = build(get_card(name), shape=(size, size, 3), weights=None)
-    operations = sum(flops(operation) for operation in model.operations)
+    operations = model_flops(model)
     model = keras.Model(model.input, keras.layers.GlobalAveragePooling2D()(model.output))
     model.trainable = False
     images = np.random.default_rng(0).normal(size=(64, size, size, 3)).astype(np.float32)

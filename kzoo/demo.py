@@ -84,8 +84,8 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
         seed: of everything.
     """
     found = load_digits()
-    pictures, digits = (found.images[..., None] * (255 / 16)).astype(np.uint8), found.target
-    parts = _few(pictures, digits, seed)
+    images, digits = (found.images[..., None] * (255 / 16)).astype(np.uint8), found.target
+    parts = _few(images, digits, seed)
     task = Classification(parts, seed=seed)
     # Mirrored digits are no digits.
     tuning = Phase("*", epochs=20, learning_rate=1e-3, augmentation="none", batch_size=16)
@@ -120,7 +120,7 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     return Demo(transferred["accuracy"], scratch["accuracy"], answers, texts, str(exported), text)
 
 
-def _few(pictures: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _few(images: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """`LABELLED` examples a class to train on, as many to choose by, and the rest to test on."""
     order = np.random.default_rng(seed).permutation(len(digits))
     ranks = np.zeros(len(digits), int)
@@ -128,7 +128,7 @@ def _few(pictures: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, tuple
         mine = order[digits[order] == digit]
         ranks[mine] = np.arange(len(mine))
     parts = {"train": ranks < LABELLED, "validation": ranks // LABELLED == 1, "test": ranks >= 2 * LABELLED}
-    return {name: (pictures[rows], digits[rows]) for name, rows in parts.items()}
+    return {name: (images[rows], digits[rows]) for name, rows in parts.items()}
 
 
 def _texts(seed: int) -> list[tuple[str, str, float]]:
@@ -145,11 +145,11 @@ def _texts(seed: int) -> list[tuple[str, str, float]]:
     ]
 
 
-def _ask(exported: Path, pictures: np.ndarray, digits: np.ndarray) -> list[tuple[str, str, float]]:
+def _ask(exported: Path, images: np.ndarray, digits: np.ndarray) -> list[tuple[str, str, float]]:
     """Truth, answer and its probability for the first image of each digit, sent as PNG to the exported model."""
     served = tf.saved_model.load(str(exported))
     chosen = [int(np.flatnonzero(digits == digit)[0]) for digit in np.unique(digits)]
-    encoded = tf.constant([tf.io.encode_png(pictures[index]).numpy() for index in chosen])
+    encoded = tf.constant([tf.io.encode_png(images[index]).numpy() for index in chosen])
     reply = served.signatures["serving_default"](image=encoded)
     labels, probabilities = reply["labels"].numpy(), reply["probabilities"].numpy().max(axis=1)
     return [

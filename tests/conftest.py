@@ -1,6 +1,7 @@
 """What several tests share: tiny images, a tiny backbone, and the way to real data."""
 
 import contextlib
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,9 @@ from kzoo.core.tf_import import import_tensorflow
 from kzoo.specs.records.run_record import RunRecord
 
 import_tensorflow()
+# Each full collection of garbage would go through the million objects of TensorFlow, Keras and the tests: a tenth of
+# the time of all tests.
+gc.freeze()
 
 collect_ignore = ["models/zoo/fixtures"]  # scripts that make files, with packages that tests do not need
 

@@ -293,7 +293,7 @@ def test_callbacks_see_every_epoch(module_backbone, arrays):
 
 def test_a_loss_that_is_not_finite_is_an_error_that_says_where(module_backbone, arrays):
     wild = kzoo.Phase("*", epochs=2, learning_rate=1e30, optimizer="sgd", warmup=0.0)
-    with pytest.raises(FloatingPointError, match="lower the learning_rate") as raised:
+    with pytest.raises(FloatingPointError, match="Lower the learning_rate") as raised:
         kzoo.adapt(module_backbone, kzoo.Classification(arrays), schedule=wild)
     assert "phase 1 of 1" in raised.value.__notes__[0]
 

@@ -174,7 +174,7 @@ def run_cache(options: argparse.Namespace) -> None:
     from kzoo.training.cache import disk
 
     if options.clear:
-        removed, used = disk.sweep(most=0), disk.held()
+        removed, used = disk.sweep(most=0), disk.used()
         line = f"Removed {removed / 1e6:,.0f} MB from {disk.folder()}"
         line += f"; {used / 1e6:,.0f} MB are in use by other processes and stay" if used else ""
         _print(options, line, {"removed": removed, "in_use": used})

@@ -114,7 +114,7 @@ class Reader(Protocol):
         """Everything besides content and number that a view of an example depends on, as plain values."""
         ...
 
-    def picture(self, index: int, augmentation: str, /) -> np.ndarray:
+    def image(self, index: int, augmentation: str, /) -> np.ndarray:
         """An example as an image, float32 (H, W, 1 or 3) in 0..255; TypeError where it cannot be drawn."""
         ...
 

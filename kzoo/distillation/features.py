@@ -46,7 +46,7 @@ def imitate_features(
 ) -> Pretrained:
     """The student's backbone, trained to have the teacher's features; see `kzoo.distillation.distill.distill`."""
     started = time.perf_counter()
-    splits = Splits(lesson.train, lesson.held, lesson.held, labels=[])
+    splits = Splits(lesson.train, lesson.validation, lesson.validation, labels=[])
     master = _teacher_of_features(teacher, lesson)
     width = master.model.output_shape[-1]
     prepared = prepare(
@@ -91,8 +91,8 @@ def _standardised(
     every = next(iter(outputs.train.values()))
     mean, deviation = every.mean(axis=(0, 1)), every.std(axis=(0, 1)) + 1e-6
     taught = {name: (values - mean) / deviation for name, values in outputs.train.items()}
-    targets = ((every[:, 0] - mean) / deviation, (outputs.held - mean) / deviation)
-    examples = (lesson.train, lesson.held)
+    targets = ((every[:, 0] - mean) / deviation, (outputs.validation - mean) / deviation)
+    examples = (lesson.train, lesson.validation)
     return taught, feed_of(prepared.preprocessor, examples, targets, kind=REGRESSION, seed=seed, mixable=False)
 
 

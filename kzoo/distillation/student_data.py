@@ -29,12 +29,12 @@ class DistillationData:
     """Examples to imitate a teacher on, others to choose on, and the task that says what they are."""
 
     train: Examples
-    held: Examples
+    validation: Examples
     task: Task
 
     def seen(self) -> Seen:
         """The examples that weights which imitate on it have seen."""
-        return Seen.of(unlabelled=self.train.digests, chosen=self.held.digests)
+        return Seen.of(unlabelled=self.train.digests, chosen=self.validation.digests)
 
 
 def splits_for(teacher: Adapted, data: object, *, seen: Seen) -> tuple[Splits, bool]:
@@ -103,8 +103,8 @@ def lesson_of(teacher: Adapted | BackboneSource, data: object, *, seen: Seen, se
     order = np.random.default_rng(seed).permutation(len(examples))
     order = order[np.argsort(seen.sides(examples.digests)[order], kind="stable")]
     count = min(max(round(HELD * len(examples)), 1), MOST_HELD)
-    held, kept = (examples.take(np.sort(part)) for part in (order[:count], order[count:]))
-    return DistillationData(kept, held, Regression(data))
+    validation, train = (examples.take(np.sort(part)) for part in (order[:count], order[count:]))
+    return DistillationData(train, validation, Regression(data))
 
 
 def _modality_of(teacher: Adapted | BackboneSource, task: Task | None) -> str:

@@ -43,7 +43,7 @@ class TeacherOutputs:
     """A teacher's outputs for each view, (N, V, values), by name of the augmentation; for validation (M, values)."""
 
     train: dict[str, np.ndarray]
-    held: np.ndarray
+    validation: np.ndarray
 
 
 def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -> TeacherOutputs:
@@ -69,20 +69,20 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
         before = phases.get(phase.augmentation)
         if before is None or before.most_views < phase.most_views:
             phases[phase.augmentation] = dataclasses.replace(phase, train="*")
-    said, held = {}, np.zeros((0, 0))
+    train, validation = {}, np.zeros((0, 0))
     with ProgressBar("teacher outputs", unit="example", total=0) as bar:
         for augmentation, phase in phases.items():
-            if activations.holding(phase).place == "nowhere":
+            if activations.cache_plan(phase).place == "nowhere":
                 raise MemoryError(
                     "The teacher's outputs for all views fit neither in memory nor on the disk. Pass fewer examples or "
                     "views."
                 )
             activations.fill([phase], bar=bar)
             rows = activations.train_rows(phase)
-            said[augmentation] = np.stack([row.take(0, len(splits.train))[0] for row in rows], axis=1)
-            batches = [batch[0] for batch in activations.held_batches(phase)]
-            held = np.concatenate(batches) if batches else np.zeros((0, said[augmentation].shape[-1]))
-    return TeacherOutputs(said, held)
+            train[augmentation] = np.stack([row.take(0, len(splits.train))[0] for row in rows], axis=1)
+            batches = [batch[0] for batch in activations.validation_batches(phase)]
+            validation = np.concatenate(batches) if batches else np.zeros((0, train[augmentation].shape[-1]))
+    return TeacherOutputs(train, validation)
 
 
 def train_taught(

@@ -67,16 +67,6 @@ def weights_of(operation: keras.Operation) -> Sequence[keras.Variable]:
     return getattr(operation, "weights", ())
 
 
-def flops(operation: keras.Operation) -> float:
-    """Multiply-adds, times two, of an operation on one example; what has no kernel counts as nothing."""
-    total = 0.0
-    for weight in weights_of(operation):
-        if len(weight.shape) >= 2:
-            positions = math.prod(size or 1 for size in _tensors(operation.output)[0].shape[1:-1])
-            total += 2.0 * math.prod(weight.shape) * positions
-    return total
-
-
 def _is_plain(operations: Sequence[keras.Operation]) -> bool:
     """Whether each tensor used is made by the first call of an operation, so that the graph can be read off them."""
     made = {id(tensor) for operation in operations for tensor in _tensors(operation.output)}

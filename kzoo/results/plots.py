@@ -55,8 +55,8 @@ def show(
         name, own = OWN, own_augmentation(augmentation)
         check_own(own, modality, column, preprocessor)
     reader = modality.reader(column, preprocessor, digests=examples.digests, seed=seed, own=own)
-    pictures = np.stack([reader.picture(index, name) for index in range(len(examples))])
-    return figures.grid(pictures, titles, axes=getattr(preprocessor, "axes", None))
+    images = np.stack([reader.image(index, name) for index in range(len(examples))])
+    return figures.grid(images, titles, axes=getattr(preprocessor, "axes", None))
 
 
 def title_targets(kind: str, targets: np.ndarray, *, labels: Sequence[str]) -> list[str]:

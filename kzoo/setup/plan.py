@@ -19,7 +19,7 @@ from kzoo.models.assembly import Assembled
 from kzoo.setup.prepare import Prepared
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.training.cache.activations import find_limits
-from kzoo.training.cache.budget import CacheLimits, CachePlan, hold
+from kzoo.training.cache.budget import CacheLimits, CachePlan, plan_cache
 from kzoo.training.freezing import set_trainable
 from kzoo.training.strategies import whole_batch
 
@@ -97,12 +97,12 @@ def lay_out(prepared: Prepared, *, class_weight: str | Mapping[str, float] | Non
     available = find_limits()
     if prepared.options.precision == "float32":
         available = dataclasses.replace(available, bfloat16=False)
-    holdings = [_hold(phase, assembled, splits, available) for phase in schedule.phases]
+    cache_plans = [_plan_cache(phase, assembled, splits, available) for phase in schedule.phases]
     batches = [
         whole_batch(phase.batch_size, len(splits.train), strategy) if isinstance(phase, Phase) else 1
         for phase in schedule.phases
     ]
-    rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, holdings, batches, strict=True)]
+    rows = [_row(*each, assembled, splits) for each in zip(schedule.phases, cache_plans, batches, strict=True)]
     columns = ("trains", "parameters", "epochs", "steps", "batch", "rate", "augmentation", "activations")
     phases = Table(columns, rows)
     notes = []
@@ -114,45 +114,45 @@ def lay_out(prepared: Prepared, *, class_weight: str | Mapping[str, float] | Non
         shown = [f"{label} {weight:.3g}" for label, weight in zip(splits.labels, class_weights, strict=True)]
         notes.append(f"Class weights: {', '.join(shown)}.")
     notes += prepared.options.notes()
-    if any(holding.precision == "bfloat16" for holding in holdings):
+    if any(cache_plan.precision == "bfloat16" for cache_plan in cache_plans):
         notes.append(
             "Frozen activations of the training split are computed in bfloat16 where a sample agrees with float32; "
             "precision='float32' computes them exactly. Validation and test always are."
         )
-    for number, (phase, holding) in enumerate(zip(schedule.phases, holdings, strict=True), start=1):
-        notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, holding)]
+    for number, (phase, cache_plan) in enumerate(zip(schedule.phases, cache_plans, strict=True), start=1):
+        notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, cache_plan)]
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
 
 
-def _notes_on_views(phase: AnyPhase, holding: CachePlan) -> list[str]:
+def _notes_on_views(phase: AnyPhase, cache_plan: CachePlan) -> list[str]:
     """What a reader should know where epochs see a view again."""
     notes = []
-    if holding.views < phase.most_views:
-        notes.append(f"has room for {holding.views} views of each example, not {phase.most_views}.")
-    if isinstance(phase, Phase) and phase.augmentation != "none" and holding.views < phase.epochs:
-        free = "; views=None would give each epoch a new one, at no cost" if holding.place == "nowhere" else ""
-        notes.append(f"repeats {holding.views} views of each example over {phase.epochs} epochs{free}.")
+    if cache_plan.views < phase.most_views:
+        notes.append(f"has room for {cache_plan.views} views of each example, not {phase.most_views}.")
+    if isinstance(phase, Phase) and phase.augmentation != "none" and cache_plan.views < phase.epochs:
+        free = "; views=None would give each epoch a new one, at no cost" if cache_plan.place == "nowhere" else ""
+        notes.append(f"repeats {cache_plan.views} views of each example over {phase.epochs} epochs{free}.")
     return notes
 
 
-def _hold(phase: AnyPhase, assembled: Assembled, splits: Splits, available: CacheLimits) -> CachePlan:
+def _plan_cache(phase: AnyPhase, assembled: Assembled, splits: Splits, available: CacheLimits) -> CachePlan:
     size = numbers_at(assembled.cuts[phase.groups(list(assembled.groups))[0]], assembled.model)
-    return hold(phase, size=size, train=len(splits.train), held=len(splits.validation), limits=available)
+    return plan_cache(phase, size=size, train=len(splits.train), validation=len(splits.validation), limits=available)
 
 
 def _row(
-    phase: AnyPhase, holding: CachePlan, batch: int, assembled: Assembled, splits: Splits
+    phase: AnyPhase, cache_plan: CachePlan, batch: int, assembled: Assembled, splits: Splits
 ) -> tuple[str | float | None, ...]:
     groups = phase.groups(list(assembled.groups))
     set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
     parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
     size = numbers_at(assembled.cuts[groups[0]], assembled.model)
-    count = holding.bytes(size=size, train=len(splits.train), held=len(splits.validation))
-    place = {"memory": "in memory", "disk": "on the disk"}.get(holding.place)
+    count = cache_plan.bytes(size=size, train=len(splits.train), validation=len(splits.validation))
+    place = {"memory": "in memory", "disk": "on the disk"}.get(cache_plan.place)
     held = f"{count / 1e6:,.0f} MB {place}"
-    if holding.place == "nowhere":
+    if cache_plan.place == "nowhere":
         held = "none: plain loop"
-    views = f"{phase.augmentation} x {holding.views}" if phase.augmentation != "none" else "none"
+    views = f"{phase.augmentation} x {cache_plan.views}" if phase.augmentation != "none" else "none"
     if not isinstance(phase, Phase):
         return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
     steps = len(splits.train) // batch * phase.epochs

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kzoo.core.graph.costs import flops
 from kzoo.core.tables import Table
 from kzoo.data.modalities import shape_of
-from kzoo.models.stages import flops
 from kzoo.setup.arguments import as_size
 from kzoo.setup.prepare import ModelLike, source_of
 

@@ -31,7 +31,7 @@ def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: Wei
         feed: targets of validation, and what selects.
         one: what validation says of these weights with one view.
     """
-    if not hasattr(prepared.preprocessor, "tta") or len(feed.held) < LEAST or one is None:
+    if not hasattr(prepared.preprocessor, "tta") or len(feed.validation) < LEAST or one is None:
         return ""
     reads = with_tta(prepared.preprocessor)
     several, count = _state(model, reads, prepared, feed), views_of(reads)
@@ -52,4 +52,6 @@ def _state(model: keras.Model, preprocessor: Preprocessor, prepared: Prepared, f
     inference = Inference(model, model, lambda logits: logits, preprocessor)
     with reading(examples):
         logits = inference.outputs(examples.columns[preprocessor.modality])
-    return judge(feed.kind, np.asarray(logits), feed.held.targets, constant=constant_of(feed), monitor=feed.monitor)
+    return judge(
+        feed.kind, np.asarray(logits), feed.validation.targets, constant=constant_of(feed), monitor=feed.monitor
+    )

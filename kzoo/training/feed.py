@@ -74,7 +74,7 @@ class Feed:
 
     Args:
         train: the training split.
-        held: the validation split.
+        validation: the validation split.
         key: from the name of an augmentation to all that a view follows from, besides the example's content and the
             view's number.
         mixes: from the name of an augmentation to whether it mixes the examples of a batch.
@@ -87,7 +87,7 @@ class Feed:
     """
 
     train: Split
-    held: Split
+    validation: Split
     key: Callable[[str], Mapping[str, object]]
     mixes: Callable[[str], bool]
     class_weights: np.ndarray | None

@@ -1,4 +1,4 @@
-"""The linear probe: a linear head, fitted to its optimum on features that are computed once."""
+"""The linear probe: a linear head, solved to its optimum on features computed once."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.losses import score
 
 SMALL = 30_000_000
-"""Features under this number are solved by one thread."""
+"""A problem with fewer values is solved by one thread."""
 
 ROUGH, FINE = 1e-3, 1e-5
-"""Largest component of the gradient at which a penalty is judged, and at which the chosen one counts as solved."""
+"""Tolerances of the largest gradient component: for comparing penalties, and for the final solution."""
 
 LEAST = 0.01
-"""Least deviation that a feature is divided by, of the mean of all deviations."""
+"""Least deviation to divide a feature by, relative to the mean of all deviations."""
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Inverse L2 penalties that are tried in turn, on standardised features, as scikit-learn's C."""
+"""Inverse L2 penalties tried in turn on standardised features, like scikit-learn's C."""
 
 FOLDS = 5
-"""Folds of the training examples by which the penalty is chosen where there is no validation split."""
+"""Number of cross-validation folds for choosing the penalty without a validation split."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ProbeSolution:
         deviation: of each feature, float32 (C,).
         kernel: float32 (C, outputs).
         bias: float32 (outputs,).
-        strength: the inverse penalty that was chosen.
+        strength: the chosen inverse penalty.
         scores: on validation; empty without a validation split.
     """
 
@@ -60,14 +60,14 @@ def solve(
     kind: TaskKind,
     strengths: Sequence[float] | None = None,
 ) -> ProbeSolution:
-    """The linear head of the lowest loss on validation (multinomial or one-vs-rest logistic, or ridge regression).
+    """The linear head with the lowest validation loss (multinomial or one-vs-rest logistic, or ridge regression).
 
     Args:
         train: features (N, C), float32 targets (N, outputs), weights (N,).
-        validation: features and targets. None: the penalty is chosen by cross-validation on `train`, in up to `FOLDS`
-            folds, and the solution has no scores.
-        kind: of the task.
-        strengths: inverse penalties that are tried, in rising order; None: `STRENGTHS`.
+        validation: features and targets. None: the penalty is chosen by cross-validation on `train` with up to
+            `FOLDS` folds, and the solution has no scores.
+        kind: the task kind.
+        strengths: inverse penalties to try, in rising order. None: `STRENGTHS`.
     """
     strengths = strengths or STRENGTHS
     if validation is None:
@@ -79,21 +79,21 @@ def solve(
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation, float32 (C,) each, by which features (N, C) are standardised."""
+    """Mean and standard deviation, float32 (C,) each, for standardising features (N, C)."""
     deviation = features.std(axis=0)
-    # What hardly ever varies here may vary elsewhere, or once it is tuned: it is not to drown all others then.
+    # A feature that hardly varies here may vary elsewhere, or after fine-tuning: it must not dominate then.
     least = max(LEAST * float(deviation.mean()), 1e-6)
     return features.mean(axis=0), np.maximum(deviation, least).astype(np.float32)
 
 
 def solver_threads(size: int) -> threadpool_limits:
-    """A context in which a problem of so many features is solved by one thread, or by all."""
-    # On a small problem threads wait for each other more than they work, above all on cores in use.
+    """A context manager that limits the solver to one thread if the problem has fewer than `SMALL` values."""
+    # On small problems threads mostly wait for each other, above all on busy cores.
     return threadpool_limits(1 if size < SMALL else None)
 
 
 class _Attempts:
-    """Solutions with several penalties of one problem; each starts from the one before it."""
+    """Solutions of one problem with several penalties; each starts from the previous one."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class _Attempts:
         self._fit = kind.probe(self.targets.shape[1])
 
     def attempt(self, strength: float, tolerance: float) -> ProbeSolution:
-        """The solution with one penalty, and its scores on validation."""
+        """The solution for one penalty, with its validation scores."""
         with solver_threads(self.size):
             kernel, bias = self._fit(self.standard, self.targets, self.weights, strength, tolerance)
         scores = {}
@@ -122,11 +122,11 @@ class _Attempts:
         )
 
     def tried(self, strengths: Sequence[float]) -> list[ProbeSolution]:
-        """Solutions with weaker and weaker penalties, until the loss on validation rises."""
+        """Solutions with ever weaker penalties, until the validation loss rises."""
         tried: list[ProbeSolution] = []
         for strength in strengths:
             tried.append(self.attempt(strength, ROUGH))
-            # The loss falls to its lowest point and then rises: there is nothing better to come.
+            # The loss has one minimum: after it, nothing better follows.
             if len(tried) > 1 and tried[-1].scores["val_loss"] > 1.02 * tried[-2].scores["val_loss"]:
                 break
         return tried
@@ -135,11 +135,11 @@ class _Attempts:
 def _cross_validated(
     train: tuple[np.ndarray, np.ndarray, np.ndarray], *, kind: TaskKind, strengths: Sequence[float]
 ) -> float:
-    """The penalty of the lowest mean loss on held-out folds of the training examples; of too few, the middle one."""
+    """The penalty with the lowest cross-validated loss; with fewer than two examples the middle one."""
     targets = train[1]
     if len(targets) < 2 or len(strengths) == 1:
         return strengths[len(strengths) // 2]
-    # Examples often come sorted by class.
+    # Examples are often sorted by class.
     folds = KFold(min(FOLDS, len(targets)), shuffle=True, random_state=0)
     losses: dict[float, list[float]] = {}
     for rows, held in folds.split(targets):

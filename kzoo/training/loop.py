@@ -63,7 +63,7 @@ def train(
         KeyboardInterrupt: Ctrl-C before any epoch or solved head was measured.
     """
     monitored = feed.monitor is not None
-    refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.held) > 0, monitored=monitored)
+    refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.validation) > 0, monitored=monitored)
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if isinstance(p, Phase)))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
@@ -111,7 +111,7 @@ def _after(outcome: PhaseOutcome, phase: AnyPhase) -> str:
 
 def _verify(feed: Feed) -> None:
     """Raises where examples that were read file by file in each epoch are not what they were when they were checked."""
-    for part in (feed.train, feed.held):
+    for part in (feed.train, feed.validation):
         part.verify(range(len(part)))
 
 
@@ -146,12 +146,12 @@ class _Loop:
                 self.optimizers.forget(phase)
         if outcome.state is None:
             self.model.set_weights(before)
-        holding = self.activations.holding(phase)
+        cache_plan = self.activations.cache_plan(phase)
         return PhaseResult(
             phase,
             trained,
-            views=holding.views,
-            place=holding.place,
+            views=cache_plan.views,
+            place=cache_plan.place,
             runtimes=tuple(self.activations.runtimes),
             state=outcome.state,
             scores=outcome.scores,

@@ -117,14 +117,14 @@ def fit_tail(
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
         tail.compile(optimizer, loss, jit_compile=False)
-    call, measured = compiled(tail), len(feed.held) > 0
+    call, measured = compiled(tail), len(feed.validation) > 0
     constant = constant_of(feed) if measured else np.zeros(0)
 
     def measure() -> WeightsState:
         if not measured:
             return unmeasured(tail.get_weights())
-        logits = forward_batches(call, activations.held_batches(phase), batch_size=BATCH)
-        return judge(feed.kind, logits, feed.held.targets, constant=constant, monitor=feed.monitor)
+        logits = forward_batches(call, activations.validation_batches(phase), batch_size=BATCH)
+        return judge(feed.kind, logits, feed.validation.targets, constant=constant, monitor=feed.monitor)
 
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
     # Without validation no epoch beats another: patience would always end the phase.
@@ -188,7 +188,9 @@ def weights_of(feed: Feed, split: Split) -> np.ndarray:
 
 def constant_of(feed: Feed) -> np.ndarray:
     """The loss of each validation example by a constant prediction."""
-    return constant_losses(feed.kind, feed.held.targets, train=feed.train.targets, weights=weights_of(feed, feed.train))
+    return constant_losses(
+        feed.kind, feed.validation.targets, train=feed.train.targets, weights=weights_of(feed, feed.train)
+    )
 
 
 def _training_guess(loss: keras.losses.Loss, feed: Feed, phase: Phase) -> float:

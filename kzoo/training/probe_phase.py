@@ -39,7 +39,7 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     layers = _linear_layers(head)
     feed = activations.feed
     features, held = cached_features(phase, activations)
-    validation = None if held is None else (held, feed.held.targets)
+    validation = None if held is None else (held, feed.validation.targets)
     train = features, feed.train.targets, weights_of(feed, feed.train)
     solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
 
@@ -52,7 +52,7 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
         return _solved(solution, None, feed, {"C": solution.strength})
 
     def refit() -> None:
-        more = *validation, weights_of(feed, feed.held)
+        more = *validation, weights_of(feed, feed.validation)
         inputs, targets, weights = (np.concatenate(pair) for pair in zip(train, more, strict=True))
         put_in(solve((inputs, targets, weights), None, kind=feed.kind, strengths=[solution.strength]))
 
@@ -63,7 +63,7 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
 def cached_features(phase: AnyPhase, activations: Activations) -> tuple[np.ndarray, np.ndarray | None]:
     """Features that the head takes, (N, C), of the training and of the validation split; None without the latter."""
     (features,) = activations.train_rows(phase)[0].take(0, len(activations.feed.train))
-    held = [batch[0] for batch in activations.held_batches(phase)]
+    held = [batch[0] for batch in activations.validation_batches(phase)]
     return features, np.concatenate(held) if held else None
 
 
@@ -85,7 +85,7 @@ def solve_sparse_head(
         terms = count_terms(batches, buckets=sparse.buckets)
         return SparseTexts(terms, split.targets, weights_of(feed, split), split.groups)
 
-    train, held = texts(feed.train), texts(feed.held) if len(feed.held) else None
+    train, held = texts(feed.train), texts(feed.validation) if len(feed.validation) else None
     solution = solve_sparse(train, held, kind=feed.kind, strengths=phase.strengths)
 
     def put_in(found: SparseSolution, texts: SparseTexts) -> None:
@@ -122,7 +122,7 @@ def _solved(
     if logits is None:
         state = unmeasured([solution.kernel, solution.bias])
     else:
-        state = judge(feed.kind, logits, feed.held.targets, constant=constant_of(feed), monitor=feed.monitor)
+        state = judge(feed.kind, logits, feed.validation.targets, constant=constant_of(feed), monitor=feed.monitor)
     history = [{"epoch": 0, **chosen, **state.scores}]
     if state.sound:
         return PhaseOutcome(state, state.scores, history)

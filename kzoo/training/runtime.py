@@ -20,10 +20,18 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.graph.calling import compiled
+from kzoo.core.graph.costs import model_flops
 from kzoo.core.tensors import Tensor
 
 TOLERANCE = 1e-4
 """Largest difference from the Keras model that is accepted, relative to the largest output."""
+
+SMALL_WORK = 1e10
+"""FLOPs up to which Keras runs everything: another runtime takes a second or more to build.
+
+At 20 GFLOP/s, which `tf.function` reaches on one core, that is half a second of work. It is a count, not a time, so
+that the choice does not depend on what else the machine does.
+"""
 
 MOST_SLOWER = 3.0
 """How many times as long as the runtime before it a runtime may take on the sample."""
@@ -58,24 +66,26 @@ class Runtime:
         return self.call(*inputs)
 
 
-def fastest(model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], sample: Sequence[Tensor]) -> Runtime:
-    """The model's outputs by the fastest runtime that agrees with Keras on a sample.
+def fastest(
+    model: keras.Model, *, fold: Callable[[keras.Model], keras.Model], sample: Sequence[Tensor], examples: float
+) -> Runtime:
+    """The fastest runtime whose outputs agree with those of Keras on a sample.
 
-    OpenVINO in float32 (extra ``openvino``; on CPU), else the folded model as a TensorFlow graph, else the model
-    itself. What fails, differs or is much slower is passed over, with one line in the log ``kzoo``: a warning where
-    it fails or differs.
+    OpenVINO in float32 (extra ``openvino``; on CPU), or else the folded model as a TensorFlow graph, or else the model
+    itself, which also does small work (`SMALL_WORK`). A runtime that fails, differs or is much slower is not used. The
+    log ``kzoo`` has one line about it: a warning if it fails or differs.
 
     Args:
-        model: frozen.
-        fold: from a model to one that gives the same with fewer operations.
-        sample: some examples, (B, ...) for each input, on which runtimes are compared.
-
-    Returns:
-        What to call, and its name.
+        model: a frozen model.
+        fold: returns a model with the same outputs and fewer operations.
+        sample: a few examples for the comparison, (B, ...) for each input.
+        examples: how many examples the runtime will be used for.
     """
     plain = Runtime("Keras", graph_call(model))
-    if not any(len(w.shape) > 1 for x in model.layers if not isinstance(x, keras.layers.Embedding) for w in x.weights):
-        # It only looks things up: there is nothing that another runtime could do faster.
+    only_looks_up = not any(
+        len(w.shape) > 1 for x in model.layers if not isinstance(x, keras.layers.Embedding) for w in x.weights
+    )
+    if only_looks_up or model_flops(model) * examples < SMALL_WORK:
         return plain
     wanted, best = plain(*sample), plain
     fold_once = functools.cache(lambda: fold(model))

@@ -1,24 +1,24 @@
-"""Selection: which of several states of a model is kept. The one rule, for epochs and for phases.
+"""Model selection: the rule for choosing among several states of a model, for epochs and for phases.
 
 1. **Clearly more right answers win**: a state beats another whose validation accuracy is lower by more than two
    standard errors of the paired difference (`CLEARLY`).
 2. **Otherwise the lower validation loss wins, after temperature scaling**: logits are divided by the one number for
-   which the loss of this state is lowest (arXiv:1706.04599). A loss is less noisy than accuracy. After scaling it does
-   not punish a state that is merely too sure, as long training makes it, or not sure enough, as label smoothing does.
+   which the loss of this state is lowest (arXiv:1706.04599). A loss is less noisy than accuracy. After scaling,
+   overconfidence (from long training) and underconfidence (from label smoothing) do not count.
    A regression is compared by its mean squared error.
-3. **Where nothing was learned, luck counts for nothing.** A state that, even scaled, does not predict better than a
-   constant does, by more than two standard errors, is compared by its loss as it is. On noise the calm state is kept.
-4. **Of the epochs of a phase the last is kept**, unless an earlier one beats it by accuracy, or has a lower loss by
-   more than one standard error of the paired difference (the one standard error rule, Breiman et al. 1984, section
-   3.4.3). A rate that falls to 0 leaves the best weights at the end, and the best of many noisy measurements is mostly
-   luck.
-5. **Of the phases the one that no later one beats or equals is kept.**
-6. **Without validation examples nothing is compared**: of the epochs the last is kept, and of the phases the last.
-7. **A state that is not sound is never kept**: one whose loss is not finite, or that is far worse than a guess
+3. **If nothing was learned, luck does not count.** A state that, even after scaling, does not beat a constant
+   prediction by more than two standard errors is compared by its unscaled loss. On noise, low confidence wins.
+4. **The last epoch of a phase is kept**, unless an earlier one beats it by rule 1, or has a loss lower by more than
+   one standard error of the paired difference (the one standard error rule, Breiman et al. 1984, section
+   3.4.3). A learning rate that decays to 0 leaves the best weights at the end, and the best of many noisy
+   measurements is mostly luck.
+5. **Of several phases, the best is kept; of equals, the later one.**
+6. **Without validation examples nothing is compared**: the last epoch of the last phase is kept.
+7. **A diverged state is never kept**: its loss is not finite, or far worse than that of a constant prediction
    (`FAR`, `FAR_ON_TRAINING`). A phase that ends in such a state has diverged.
 
-Where the user says what to monitor, its value on validation takes the place of rules 1 to 4: the state of the highest
-value is kept, the later one of equals.
+With `monitor=`, its value on validation replaces rules 1 to 4: the state with the highest value is kept; of equals,
+the later one.
 
 Accuracy comes first only where it is clear: on FSDD's unheard voices the loss alone kept an epoch of 0.79 validation
 accuracy, of 500 recordings, where later ones had 0.86.
@@ -37,25 +37,25 @@ from kzoo.training.losses import score
 from kzoo.training.temperature import scaled
 
 FAR_ON_TRAINING = 10.0
-"""A training loss of more than this many times that of a guess is divergence.
+"""Training has diverged if its loss exceeds that of a constant prediction by this factor.
 
-Training starts near a guess and lowers the loss, also on noise. A rate that is far too high gives 1e3 and more.
+Training starts near a constant prediction and lowers the loss, even on noise. Far too high a rate gives 1e3 and more.
 """
 
 FAR = 100.0
-"""A validation loss of more than this many times that of a guess is divergence.
+"""Training has diverged if the validation loss exceeds that of a constant prediction by this factor.
 
-Overfitting alone stays far below: logits that differ by 40, of which half are wrong, are 29 times a guess of two.
+Overfitting alone stays far below: two classes, half of the answers wrong, logits 40 apart give a factor of 29.
 """
 
 CLEARLY = 2.0
-"""Standard errors by which one state must have more right answers than another to beat it at whatever loss."""
+"""Number of standard errors by which more right answers decide, whatever the loss."""
 
 SURELY = 2.0
-"""Standard errors by which a state must be better than a constant prediction before its temperature is mended."""
+"""Number of standard errors by which a state must beat a constant prediction for temperature scaling to apply."""
 
 Monitor = Callable[[np.ndarray, np.ndarray], float]
-"""From targets and logits, (N, outputs) each, to a number; higher is better."""
+"""A function of targets and logits, (N, outputs) each, that returns a number; higher is better."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ class WeightsState:
     """The validation result of one set of weights.
 
     Args:
-        losses: float64 (N,): the loss of each example by which states are compared; infinite where it is no number.
-            Empty where there is no validation split.
-        scores: ``val_loss``, the mean loss as it is; ``val_accuracy``, where there is one; and ``val_calibrated``, the
-            mean of `losses`, where they are those after temperature scaling.
-        sound: whether the state may be kept, by its validation loss.
-        hits: (N,), 1 where the answer is right and 0 where it is wrong; of several labels the share of the right ones.
-            None for a regression, and where nothing was learned.
-        monitored: the value that the user selects by, higher is better; None: by the rule above.
+        losses: the loss of each example for comparing states, float64 (N,); infinite in place of NaN. Empty without a
+            validation split.
+        scores: ``val_loss``, the unscaled mean loss; ``val_accuracy``, if the task has one; and ``val_calibrated``,
+            the mean of `losses` after temperature scaling.
+        sound: whether the state may be kept: False if it has diverged.
+        hits: 1 for a right and 0 for a wrong answer, (N,); with several labels, the share of right ones. None for a
+            regression, and if nothing was learned.
+        monitored: the value of `monitor`, higher is better. None: the rule of this module applies.
     """
 
     losses: np.ndarray
@@ -81,18 +81,18 @@ class WeightsState:
 
     @property
     def loss(self) -> float:
-        """The mean of `losses`; lower is better. 0 where there are none."""
+        """The mean of `losses`; lower is better. 0 without validation examples."""
         return float(self.losses.mean()) if len(self.losses) else 0.0
 
 
 def constant_losses(kind: TaskKind, targets: np.ndarray, *, train: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The loss of each example, (N,), where all get the same answer: shares of the classes in training, or the mean.
+    """The losses (N,) of a constant prediction: the class shares in the training split, or the mean target.
 
     Args:
-        kind: of the task.
-        targets: of validation, (N, outputs).
-        train: targets of training, (M, outputs).
-        weights: of the training examples, (M,).
+        kind: the task kind.
+        targets: validation targets, (N, outputs).
+        train: training targets, (M, outputs).
+        weights: weights of the training examples, (M,).
     """
     mean = np.average(train.astype(np.float64), axis=0, weights=weights)
     logits = kind.constant_logits(mean, len(train))
@@ -102,14 +102,14 @@ def constant_losses(kind: TaskKind, targets: np.ndarray, *, train: np.ndarray, w
 def judge(
     kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant: np.ndarray, monitor: Monitor | None = None
 ) -> WeightsState:
-    """The state of which these are the logits (N, outputs) on validation.
+    """The validation result of a state with these outputs.
 
     Args:
-        kind: of the task.
-        logits: or values, (N, outputs).
-        targets: (N, outputs).
-        constant: the loss of each example by a constant prediction, (N,); see `constant_losses`.
-        monitor: what the user selects by; None: the rule of this module.
+        kind: the task kind.
+        logits: validation logits, or values of a regression, (N, outputs).
+        targets: validation targets, (N, outputs).
+        constant: losses of a constant prediction, (N,); see `constant_losses`.
+        monitor: the function to select by. None: the rule of this module.
     """
     state = _judge(kind, logits, targets, constant=constant)
     if monitor is None or not np.isfinite(logits).all():
@@ -137,14 +137,14 @@ def _judge(kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant:
 
 
 def unmeasured(weights: Iterable[np.ndarray]) -> WeightsState:
-    """The state of some weights where there is no validation split: sound where all of them are finite."""
+    """The state of weights without a validation split: sound if all weights are finite."""
     return WeightsState(np.zeros(0), {}, sound=all(bool(np.isfinite(each).all()) for each in weights))
 
 
 def is_better(losses: np.ndarray, others: np.ndarray, *, errors: float = 1.0) -> bool:
-    """Whether losses (N,) are lower than others of the same examples, by more than some standard errors of the mean.
+    """Whether losses (N,) are lower than others of the same examples by more than `errors` standard errors of the mean.
 
-    One example has no standard error: it is never enough.
+    False for a single example, which has no standard error.
     """
     gains = others - losses
     if len(gains) < 2:
@@ -160,7 +160,7 @@ def has_clearly_more_hits(state: WeightsState, other: WeightsState) -> bool:
 
 
 def beats(state: WeightsState, other: WeightsState) -> bool:
-    """Whether a state is better than another: by what is monitored; else by clearly more right answers, or its loss."""
+    """Whether a state is better than another: by `monitor`, or else by clearly more right answers, or else by loss."""
     if state.monitored is not None and other.monitored is not None:
         return state.monitored > other.monitored
     if has_clearly_more_hits(state, other):
@@ -169,7 +169,7 @@ def beats(state: WeightsState, other: WeightsState) -> bool:
 
 
 def epoch_to_keep(best: WeightsState, last: WeightsState) -> WeightsState:
-    """Of the epoch that no later one beats and the last, both of one phase, the one that is kept."""
+    """The state to keep, given the best and the last epoch of a phase."""
     if best.monitored is not None and last.monitored is not None:
         return best if not last.sound or beats(best, last) else last
     if not last.sound or has_clearly_more_hits(best, last):
@@ -180,13 +180,13 @@ def epoch_to_keep(best: WeightsState, last: WeightsState) -> WeightsState:
 
 
 def phase_to_keep(states: Sequence[WeightsState | None]) -> int:
-    """The number of the phase that is kept.
+    """The index of the phase to keep.
 
     Args:
-        states: what each phase kept; None for one that had no sound state.
+        states: the state kept by each phase; None for a phase that diverged.
 
     Raises:
-        FloatingPointError: no phase has a sound state.
+        FloatingPointError: all phases diverged.
     """
     kept: tuple[int, WeightsState] | None = None
     for number, state in enumerate(states):
@@ -194,7 +194,7 @@ def phase_to_keep(states: Sequence[WeightsState | None]) -> int:
             kept = number, state
     if kept is None:
         raise FloatingPointError(
-            "Training diverged: no epoch of any phase ended with a loss that is finite and near that of a guess, or "
-            "below it. Please lower the learning_rate, or look for wrong values in the data."
+            "Training diverged: no epoch of any phase ended with a finite loss near or below that of a constant "
+            "prediction. Lower the learning_rate, or check the data for wrong values."
         )
     return kept[0]

@@ -101,7 +101,7 @@ def test_cache_clears_what_is_kept(capsys, kept):
     code, out, _ = run(capsys, "cache", "--clear", "--json")
     assert (code, json.loads(out)) == (0, {"removed": size, "in_use": 0})
     assert not [path for path in kept.rglob("*") if path.is_file()]
-    assert "Nothing is kept." in run(capsys, "cache")[1]
+    assert "The cache is empty." in run(capsys, "cache")[1]
     assert run(capsys, "cache", "--clear")[:2] == (0, f"Removed 0 MB from {kept}\n")
 
 

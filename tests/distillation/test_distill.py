@@ -157,7 +157,7 @@ def test_nothing_that_the_teacher_was_tested_on_is_learned_from_in_either_part(t
     own = teacher.splits()
     assert seen["lesson"].train.digests == found.splits().train.digests
     assert not {*own.test.digests, *own.validation.digests} & {*seen["lesson"].train.digests}
-    assert list(seen["lesson"].held.digests) == list(own.validation.digests)
+    assert list(seen["lesson"].validation.digests) == list(own.validation.digests)
 
 
 @pytest.mark.slow

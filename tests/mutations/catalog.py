@@ -232,13 +232,13 @@ VIEWS = [
     Mutation(
         "all epochs see the first of the views that are held",
         "Activations.dataset",
-        "tf.cast(number % holding.views, tf.int32)",
+        "tf.cast(number % cache_plan.views, tf.int32)",
         "tf.cast(0 * number, tf.int32)",
         "tests/training/test_views.py::test_each_epoch_sees_a_new_view",
     ),
     Mutation(
         "all epochs see the first view where nothing is held",
-        "Activations._pictures",
+        "Activations._images",
         "tf.reshape(number % views, (1,))",
         "tf.reshape(0 * number, (1,))",
         "tests/training/test_views.py::test_each_epoch_sees_a_new_view",
@@ -353,7 +353,7 @@ TRAINING = [
     ),
     Mutation(
         "class weights are ignored in steps from the input",
-        "Activations._pictures",
+        "Activations._images",
         "self.feed.weights(wanted)",
         "tf.ones(tf.shape(wanted)[0])",
         "tests/training/test_loop.py::test_a_step_heeds_each_option_of_its_phase",
@@ -728,8 +728,8 @@ MODELS = [
     Mutation(
         "masked patches are judged where nothing was hidden",
         "Masked.loss",
-        "ops.sum(hidden * ops.abs(picture - found), axis=(1, 2, 3))",
-        "ops.sum(ops.abs(picture - found), axis=(1, 2, 3))",
+        "ops.sum(hidden * ops.abs(image - found), axis=(1, 2, 3))",
+        "ops.sum(ops.abs(image - found), axis=(1, 2, 3))",
         "tests/pretraining/objectives/test_objective.py::test_masked_looks_only_at_what_was_hidden",
     ),
     Mutation(

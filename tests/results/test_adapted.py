@@ -10,17 +10,13 @@ from PIL import Image
 import kzoo
 from kzoo.results.export import model_card
 from kzoo.results.record import read_again
-from kzoo.training.cache import compute
-from kzoo.training.runtime import Runtime, graph_call
 
 
 @pytest.fixture(scope="module")
 def unmeasured(make_backbone, folder):
     """Adapted to all examples of a folder: nothing is held out."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
-        task = kzoo.Classification(folder, validation=0, test=0)
-        return kzoo.adapt(make_backbone(), task, schedule="linear_probe", size=16)
+    task = kzoo.Classification(folder, validation=0, test=0)
+    return kzoo.adapt(make_backbone(), task, schedule="linear_probe", size=16)
 
 
 def pixels(seed):

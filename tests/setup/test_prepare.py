@@ -56,7 +56,7 @@ def test_it_trains_on_train_and_chooses_on_validation(pixels):
     assert scale is None
     for part, examples, classes in (
         (feed.train, splits.train, targets[:20]),
-        (feed.held, splits.validation, targets[20:28]),
+        (feed.validation, splits.validation, targets[20:28]),
     ):
         assert list(part.digests) == list(examples.digests)
         np.testing.assert_array_equal(part.targets, np.eye(2)[classes])
@@ -69,7 +69,7 @@ def test_numbers_are_standardised_by_training_alone(pixels):
     feed, scale = feed_of_task(kzoo.Regression(given(pixels, values)))
     assert scale == ([4.0], [2.0])
     np.testing.assert_allclose(feed.train.targets[:, 0], np.tile([-1.0, 1.0], 10))
-    np.testing.assert_allclose(feed.held.targets[:, 0], 48.0)
+    np.testing.assert_allclose(feed.validation.targets[:, 0], 48.0)
 
 
 def test_balanced_weights_are_those_of_training(pixels):

@@ -8,8 +8,6 @@ import pytest
 
 import kzoo
 from kzoo.results.record import describe_task, task_like
-from kzoo.training.cache import compute
-from kzoo.training.runtime import Runtime, graph_call
 
 FUNCTIONS = {"label": lambda path: path.parent.name, "groups": lambda path: path.stem[-1]}
 TASKS = {
@@ -57,9 +55,7 @@ def adapted(small, folder):
         test=["3", "7"],
         labels=["blue", "green", "red", "black"],
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
-        return kzoo.adapt(small, task, schedule="linear_probe")
+    return kzoo.adapt(small, task, schedule="linear_probe")
 
 
 @pytest.mark.slow
@@ -104,8 +100,7 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_a_run_that_was_stopped_says_so(backbone, arrays, monkeypatch, tmp_path):
-    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
+def test_a_run_that_was_stopped_says_so(backbone, arrays, tmp_path):
     phase = kzoo.Phase("head", epochs=3, batch_size=16)
     stopped = kzoo.adapt(backbone, kzoo.Classification(arrays), schedule=phase, callbacks=[Interrupt()])
     where = "Stopped by Ctrl-C in phase 1 of 1, after 1 of 3 epochs"

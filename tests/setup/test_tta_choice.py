@@ -85,7 +85,7 @@ def test_it_is_chosen_by_the_weights_that_have_not_seen_validation(monkeypatch, 
 
     def judged(model, preprocessor, prepared, feed):
         seen.append(model.get_weights())
-        return state([1.0] * len(feed.held))
+        return state([1.0] * len(feed.validation))
 
     monkeypatch.setattr(tta_choice, "_state", judged)
     adapted = kzoo.adapt(net, task, schedule="linear_probe", scaling="none")

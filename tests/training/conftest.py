@@ -42,7 +42,7 @@ def adapt(backbone, arrays, monkeypatch, cache, runtimes):
         monkeypatch.setattr(
             compute,
             "fastest",
-            lambda part, *, fold, sample: runtimes.append(part) or Runtime("Keras", graph_call(part)),
+            lambda part, **_: runtimes.append(part) or Runtime("Keras", graph_call(part)),
         )
         return kzoo.adapt(model, data or kzoo.Classification(arrays), schedule=schedule, **options)
 

@@ -29,14 +29,6 @@ GOOD = Phase("head", epochs=2, batch_size=32, learning_rate=0.1)
 WILD = Phase("head", epochs=2, batch_size=32, learning_rate=1e6, optimizer="sgd", warmup=0.0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _plain_runtime():
-    """Without a search for the fastest runtime."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
-        yield
-
-
 def split(x, y):
     # Digests of no other run: nothing is found in the store.
     run = next(RUNS)
@@ -58,7 +50,7 @@ def run(*phases, class_weights=None, held=32, callbacks=(), **options):
     model = keras.Model(inputs, head(x), name="two_layers")
     feed = Feed(
         train=split(X[:64], Y[:64]),
-        held=split(X[64 : 64 + held], Y[64 : 64 + held]),
+        validation=split(X[64 : 64 + held], Y[64 : 64 + held]),
         key=lambda augmentation: {},
         mixes=lambda augmentation: False,
         class_weights=class_weights,
@@ -127,14 +119,14 @@ def test_a_phase_after_one_that_diverged_is_as_if_that_had_not_been(alone, caplo
 
 
 def test_where_all_phases_diverge_there_is_no_model():
-    with pytest.raises(FloatingPointError, match="lower the learning_rate") as raised:
+    with pytest.raises(FloatingPointError, match="Lower the learning_rate") as raised:
         run(WILD)
     assert raised.value.__notes__[0].startswith("while training 'two_layers', phase 1 of 1: Phase(")
 
 
 def test_patience_ends_a_phase_and_the_runtime_is_named(monkeypatch):
     """A rate at which nothing changes: every epoch after the first is no better."""
-    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("abacus", graph_call(part)))
+    monkeypatch.setattr(compute, "fastest", lambda part, **_: Runtime("abacus", graph_call(part)))
     still = Phase("head", epochs=6, batch_size=32, learning_rate=1e-30, optimizer="sgd", patience=2)
     (result, again), _ = run(still, still)
     assert (len(result.history), result.runtimes) == (3, ("abacus",))

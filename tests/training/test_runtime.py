@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from kzoo.core.graph.costs import model_flops
 from kzoo.core.graph.folding import fold
 from kzoo.training import runtime
 from kzoo.training.runtime import (
@@ -22,6 +23,7 @@ from kzoo.training.runtime import (
 )
 
 BATCHES = [1, 5, 17, 33]
+MANY = 1e9
 
 
 @pytest.fixture
@@ -61,14 +63,20 @@ def equally_fast(monkeypatch):
 
 def test_the_fastest_runtime_gives_what_keras_gives(several, pictures, caplog, equally_fast):
     caplog.set_level(logging.INFO, "kzoo")
-    found = fastest(several, fold=fold, sample=[pictures[:4]])
+    found = fastest(several, fold=fold, sample=[pictures[:4]], examples=MANY)
     assert_alike(found, several, pictures)
     assert found.name == ("OpenVINO" if importlib.util.find_spec("openvino") else "folded")
     assert lines(caplog) == []
 
 
+def test_small_work_is_done_by_keras(several, pictures, equally_fast):
+    least = int(runtime.SMALL_WORK / model_flops(several))
+    found = [fastest(several, fold=fold, sample=[pictures[:4]], examples=least + more).name for more in (0, 1)]
+    assert found == ["Keras", "OpenVINO" if importlib.util.find_spec("openvino") else "folded"]
+
+
 def test_the_folded_graph_gives_what_keras_gives(several, pictures, without_openvino):
-    assert_alike(fastest(several, fold=fold, sample=[pictures[:4]]), several, pictures)
+    assert_alike(fastest(several, fold=fold, sample=[pictures[:4]], examples=MANY), several, pictures)
     assert_alike(graph_call(fold(several)), several, pictures)
 
 
@@ -103,7 +111,7 @@ def test_what_fails_or_differs_is_passed_over_with_one_line(
     several, pictures, without_openvino, caplog, folding, reason
 ):
     caplog.set_level(logging.INFO, "kzoo")
-    call = fastest(several, fold=folding, sample=[pictures[:4]])
+    call = fastest(several, fold=folding, sample=[pictures[:4]], examples=MANY)
     assert_alike(call, several, pictures)
     (line,) = lines(caplog)
     assert line.startswith(f"folded is not used for {several.name}: ")
@@ -113,7 +121,7 @@ def test_what_fails_or_differs_is_passed_over_with_one_line(
 def test_every_runtime_that_fails_has_its_line(several, pictures, caplog):
     pytest.importorskip("openvino")
     caplog.set_level(logging.INFO, "kzoo")
-    assert_alike(fastest(several, fold=broken, sample=[pictures[:4]]), several, pictures)
+    assert_alike(fastest(several, fold=broken, sample=[pictures[:4]], examples=MANY), several, pictures)
     assert [line.split(" is not")[0] for line in lines(caplog)] == ["folded", "OpenVINO"]
 
 
@@ -139,7 +147,7 @@ def test_a_model_of_two_inputs_runs(backbone, pictures):
     model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x) + inputs[1])
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(17, *each.shape[1:])).astype(np.float32) for each in inputs]
-    call = fastest(model, fold=fold, sample=[array[:4] for array in arrays])
+    call = fastest(model, fold=fold, sample=[array[:4] for array in arrays], examples=MANY)
     assert difference(call(*arrays), [model.predict(arrays, verbose=0)]) < 1e-4
 
 
@@ -152,8 +160,8 @@ def test_the_difference_is_relative_to_each_output():
 
 
 def test_a_runtime_has_its_name(several, pictures, without_openvino, equally_fast, caplog):
-    assert fastest(several, fold=fold, sample=[pictures[:4]]).name == "folded"
-    assert fastest(several, fold=broken, sample=[pictures[:4]]).name == "Keras"
+    assert fastest(several, fold=fold, sample=[pictures[:4]], examples=MANY).name == "folded"
+    assert fastest(several, fold=broken, sample=[pictures[:4]], examples=MANY).name == "Keras"
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
 
@@ -162,7 +170,7 @@ def test_an_error_of_many_lines_is_one_line(several, pictures, without_openvino,
     def wordy(model):
         raise RuntimeError("\n".join(["the first line", *["more"] * 100]))
 
-    fastest(several, fold=wordy, sample=[pictures[:4]])
+    fastest(several, fold=wordy, sample=[pictures[:4]], examples=MANY)
     assert lines(caplog) == [f"folded is not used for {several.name}: RuntimeError: the first line"]
 
 
@@ -170,7 +178,7 @@ def test_one_that_is_merely_slower_is_no_warning(several, pictures, without_open
     caplog.set_level(logging.INFO, "kzoo")
     times = iter([4.0, 1.0])
     monkeypatch.setattr(runtime, "_seconds", lambda call, sample: next(times))
-    assert fastest(several, fold=fold, sample=[pictures[:4]]).name == "Keras"
+    assert fastest(several, fold=fold, sample=[pictures[:4]], examples=MANY).name == "Keras"
     (record,) = caplog.records
     assert (record.levelno, "4.0 times slower" in record.getMessage()) == (logging.INFO, True)
 

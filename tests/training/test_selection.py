@@ -100,7 +100,7 @@ def test_of_phases_the_one_of_the_lowest_loss_and_of_equal_ones_the_later():
     assert phase_to_keep([known(3.0, 1.0), known(1.0, 1.0), known(1.0, 1.5)]) == 1
     assert phase_to_keep([known(1.0, 1.0), known(0.5, 1.5), known(2.0, 2.0)]) == 1
     assert phase_to_keep([known(2.0, 2.0), None]) == 0
-    with pytest.raises(FloatingPointError, match="lower the learning_rate"):
+    with pytest.raises(FloatingPointError, match="Lower the learning_rate"):
         phase_to_keep([None, None])
 
 

@@ -19,17 +19,8 @@ from kzoo.specs.phases import Phase
 from kzoo.specs.registry import get_card
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.cache import compute
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits, CacheRequest
-from kzoo.training.runtime import Runtime, graph_call
-
-
-@pytest.fixture(autouse=True)
-def _plain_runtime(monkeypatch):
-    """Without a search for the fastest runtime."""
-    monkeypatch.setattr(compute, "fastest", lambda part, *, fold, sample: Runtime("Keras", graph_call(part)))
-
 
 PLENTY = CacheLimits(1 << 30, 0)
 RNG = np.random.default_rng(0)
@@ -67,7 +58,7 @@ def activations(make, limits, *, seed=0, kind=REGRESSION, targets=None, first=1)
 
 def seen(made, phase):
     """For each epoch, the six inputs of the part that trains, in an order that does not depend on the epoch."""
-    if made.holding(phase).place != "nowhere":
+    if made.cache_plan(phase).place != "nowhere":
         made.fill([phase], bar=ProgressBar("views", unit="example", total=0))
     batches = iter(made.dataset(phase, batch=6))
     epochs = [np.asarray(next(batches)[0]).reshape(6, -1) for _ in range(phase.epochs)]
@@ -123,7 +114,7 @@ def different(epochs):
 def test_each_epoch_sees_a_new_view(make, train):
     made = activations(make, PLENTY)
     phase = Phase(train, epochs=3, batch_size=6, augmentation="medium")
-    assert made.holding(phase).place == ("memory" if train == "head" else "nowhere")
+    assert made.cache_plan(phase).place == ("memory" if train == "head" else "nowhere")
     assert different(seen(made, phase)) == 3
 
 

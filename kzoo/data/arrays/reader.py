@@ -61,7 +61,7 @@ class ArrayReader:
         own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, None, seed=self.seed, own=own)
 
-    def picture(self, index: int, augmentation: str) -> np.ndarray:
+    def image(self, index: int, augmentation: str) -> np.ndarray:
         """An array has none."""
         raise TypeError("Arrays cannot be drawn. Use print(adapted.evaluate().worst()) to list the worst.")
 

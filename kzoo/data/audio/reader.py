@@ -74,7 +74,7 @@ class AudioReader:
         own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, SOUND_PRESETS.get(augmentation), seed=self.seed, own=own)
 
-    def picture(self, index: int, augmentation: str) -> np.ndarray:
+    def image(self, index: int, augmentation: str) -> np.ndarray:
         """The spectrogram of a recording, low notes at the bottom, float32 (H, W, 3) in 0..255."""
         features = self.load(tf.constant(index, tf.int64), augmentation, [0])[0]
         if self.preprocessor.front.kind == "waveform":

@@ -89,7 +89,7 @@ class ImageReader:
         own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, PRESETS.get(augmentation), seed=self.seed, own=own)
 
-    def picture(self, index: int, augmentation: str) -> np.ndarray:
+    def image(self, index: int, augmentation: str) -> np.ndarray:
         """An image as the network gets it, but for its scaling, float32 (S, S, C) in 0..255."""
         return self.load(tf.constant(index, tf.int64), augmentation, [0])[0].numpy()
 

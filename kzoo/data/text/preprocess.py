@@ -191,7 +191,7 @@ class TextReader:
         own = self.own.key if augmentation == OWN and self.own is not None else None
         return version_key(self.preprocessor, TEXT_PRESETS.get(augmentation), seed=self.seed, own=own)
 
-    def picture(self, index: int, augmentation: str) -> np.ndarray:
+    def image(self, index: int, augmentation: str) -> np.ndarray:
         """A text has none."""
         raise TypeError("Texts cannot be drawn. Use print(adapted.evaluate().worst()) to show them.")
 

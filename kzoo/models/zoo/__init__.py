@@ -1,1 +1,1 @@
-"""Networks that are kzoo's own, or that wrap KerasHub's."""
+"""kzoo's own networks, and wrappers of KerasHub's."""

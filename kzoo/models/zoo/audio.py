@@ -1,4 +1,4 @@
-"""Backbones for sound: from features (B, steps, values) to a feature map or one vector a recording."""
+"""Audio backbones: features (B, steps, values) in, a feature map or one vector per recording out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def keyword_cnn(input_shape: tuple[int, int], *, width: int, blocks: int) -> ker
     """Depthwise-separable convolutions over a log-mel spectrogram (DS-CNN of Hello Edge, arXiv:1711.07128).
 
     Args:
-        input_shape: (steps, mels), of features in 0..1.
+        input_shape: (steps, mels). Values are in [0, 1].
         width: channels.
-        blocks: depthwise and pointwise pairs; every other one halves time and frequency.
+        blocks: number of depthwise-pointwise pairs; every second pair halves time and frequency.
     """
     features = keras.Input(input_shape, name="features")
     x = L.Reshape((*input_shape, 1), name="map")(features)
@@ -36,35 +36,35 @@ def _normal(x: Tensor, name: str) -> Tensor:
 
 
 def whisper(input_shape: tuple[int, int], *, preset: str, weights: str | None = None) -> keras.Model:
-    """The encoder of a Whisper of KerasHub's (arXiv:2212.04356), its states averaged over time.
+    """The encoder of a KerasHub Whisper model (arXiv:2212.04356), averaged over time.
 
     Args:
-        input_shape: (steps, mels), of its own log-mel features.
-        preset: name of a preset, or its folder.
-        weights: ``"preset"``, or None for random ones.
+        input_shape: (steps, mels), for log-mel features as Whisper computes them.
+        preset: name or folder of a preset.
+        weights: ``"preset"``, or None for random weights.
     """
     return whisper_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
 
 
 def whisper_encoder(features: Tensor, original: keras.Model) -> keras.Model:
-    """The encoder of a Whisper of KerasHub's on log-mel features (B, steps, mels), its states averaged over time."""
+    """The encoder of a KerasHub Whisper model on log-mel features (B, steps, mels), averaged over time."""
     states = rewire(original, {"encoder_features": features}, output="encoder_sequence_output")
     return keras.Model(features, L.GlobalAveragePooling1D(name="pooled")(states), name="whisper")
 
 
 def moonshine(input_shape: tuple[int, int], *, preset: str, weights: str | None = None) -> keras.Model:
-    """The encoder of a Moonshine of KerasHub's (arXiv:2410.15608), its states averaged over time.
+    """The encoder of a KerasHub Moonshine model (arXiv:2410.15608), averaged over time.
 
     Args:
-        input_shape: (samples, 1), of waveforms in [-1, 1].
-        preset: name of a preset, or its folder.
-        weights: ``"preset"``, or None for random ones.
+        input_shape: (samples, 1), for waveforms in [-1, 1].
+        preset: name or folder of a preset.
+        weights: ``"preset"``, or None for random weights.
     """
     return moonshine_encoder(keras.Input(input_shape, name="features"), load(preset, weights=weights, extra="audio"))
 
 
 def moonshine_encoder(waves: Tensor, original: keras.Model) -> keras.Model:
-    """The encoder of a Moonshine of KerasHub's on waveforms (B, samples, 1), its states averaged over time."""
+    """The encoder of a KerasHub Moonshine model on waveforms (B, samples, 1), averaged over time."""
     names = ("conv1", "tanh_after_conv1", "group_norm", "conv2", "gelu_after_conv2", "conv3", "gelu_after_conv3")
     pairs, x = [], waves
     for name in names:
@@ -85,9 +85,9 @@ def moonshine_encoder(waves: Tensor, original: keras.Model) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="kzoo", name="Turning")
 class RotaryBlock(keras.layers.Layer):
-    """A transformer's block with the rotary embedding that it needs, so that one tensor enters it: (B, T, C) to it.
+    """A transformer block with its own rotary position embedding: (B, T, C) in and out.
 
-    Positions have no batch: a model that is cut between two blocks could not take them as an input.
+    Positions have no batch dimension, so a model cut between two blocks could not take them as an input.
     """
 
     def __init__(self, block: keras.layers.Layer, rotary: keras.layers.Layer, **options: object) -> None:
@@ -95,7 +95,7 @@ class RotaryBlock(keras.layers.Layer):
         self.block, self.rotary = block, rotary
 
     def build(self, input_shape: Shape) -> None:
-        """Makes the weights of both."""
+        """Builds both layers."""
         self.rotary.build((input_shape[1],))
         self.block.build(input_shape)
 
@@ -109,14 +109,14 @@ class RotaryBlock(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> Config:
-        """Arguments of the layer."""
+        """The config of the layer."""
         parts = {"block": self.block, "rotary": self.rotary}
         plain = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
-        # They are built with this layer, and not before it.
+        # Both are built by this layer, not from their own build configs.
         return super().get_config() | {name: {**part, "build_config": None} for name, part in plain.items()}
 
     @classmethod
     def from_config(cls, config: Config) -> RotaryBlock:
-        """The layer of a configuration."""
+        """The layer with this config."""
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("block", "rotary")}
         return cls(**{**config, **parts})

@@ -1,4 +1,4 @@
-"""kzoo's own image backbones: from (B, S, S, 3) to a feature map (B, s, s, width)."""
+"""kzoo's own image backbones: images (B, S, S, 3) in, a feature map (B, s, s, width) out."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ _LEAST = 32
 def compact_cnn(
     input_shape: tuple[int | None, ...], *, widths: Sequence[int], blocks: Sequence[int], expansion: int, width: int
 ) -> keras.Model:
-    """A small residual network for any size from 32 pixels on: plain convolutions below, inverted residuals above.
+    """A small residual network for images of at least 32 pixels.
 
-    Where maps are large and channels few, plain convolutions cost little time on a CPU (fused blocks of EfficientNetV2,
-    arXiv:2104.00298); above them, inverted residuals (MobileNetV2, arXiv:1801.04381) give more for their parameters.
+    Early stages use plain convolutions, which are fast on a CPU while maps are large and channels few (as the fused
+    blocks of EfficientNetV2, arXiv:2104.00298). Later stages use inverted residuals (MobileNetV2, arXiv:1801.04381),
+    which need fewer parameters.
 
     Args:
-        input_shape: (S, S, 3), of pixels in [-1, 1].
-        widths: channels of the stem and of three stages; each halves the sides.
-        blocks: of each stage.
-        expansion: of inverted residuals.
-        width: channels of the output.
+        input_shape: (S, S, 3). Pixels are in [-1, 1].
+        widths: channels of the stem and of the three stages; each halves height and width.
+        blocks: number of blocks of each stage.
+        expansion: expansion factor of the inverted residuals.
+        width: output channels.
 
     Raises:
-        ValueError: below 32 pixels.
+        ValueError: the size is below 32 pixels.
     """
     if any(side is not None and side < _LEAST for side in input_shape[:2]):
-        raise ValueError(f"compact_cnn takes images of a size of at least {_LEAST} pixels. Got {input_shape[:2]}.")
-    pictures = keras.Input(input_shape, name="picture")
-    x = _convolve(pictures, widths[0], 3, strides=2, name="stem")
+        raise ValueError(f"compact_cnn needs images of at least {_LEAST} x {_LEAST} pixels. Got {input_shape[:2]}.")
+    images = keras.Input(input_shape, name="picture")
+    x = _convolve(images, widths[0], 3, strides=2, name="stem")
     for stage, (channels, count) in enumerate(zip(widths[1:], blocks, strict=True), start=1):
         for number in range(1, count + 1):
             name, strides = f"stage{stage}_block{number}", 2 if number == 1 else 1
             x = _plain(x, channels, strides, name) if stage == 1 else _inverted(x, channels, strides, expansion, name)
-    return keras.Model(pictures, _convolve(x, width, 1, name="top"), name="compact_cnn")
+    return keras.Model(images, _convolve(x, width, 1, name="top"), name="compact_cnn")
 
 
 def _convolve(x: Tensor, channels: int, size: int, *, name: str, strides: int = 1, active: bool = True) -> Tensor:

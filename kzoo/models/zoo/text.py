@@ -1,4 +1,4 @@
-"""Text backbones: from token ids (B, T), int32, to one vector a text (B, width)."""
+"""Text backbones: token ids (B, T), int32, in; one vector per text (B, width) out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kzoo.models.hub.rewiring import load, rewire
 ops = keras.ops
 
 PRIME, FACTOR = (1 << 31) - 1, 1_000_003
-"""Of the polynomial hash of runs of tokens (Karp and Rabin 1987): a product of them fits into 64 bits."""
+"""Constants of the polynomial hash of token n-grams (Karp and Rabin 1987); their product fits into 64 bits."""
 
 
 def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int, power: float = 1.0) -> keras.Model:
@@ -24,17 +24,17 @@ def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int, 
 
 
 def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: int, run_width: int) -> keras.Model:
-    """Convolutions over 2, 3 and 4 tokens, and the largest of each (arXiv:1408.5882), beside bags of runs of tokens.
+    """Convolutions over 2, 3 and 4 tokens with max pooling (arXiv:1408.5882), beside bags of token n-grams.
 
-    Runs of 1, 2 and 3 tokens have embeddings of their own and are averaged: what convolutions generalise over, these
-    remember (wide and deep, arXiv:1606.07792).
+    N-grams of 1, 2 and 3 tokens have their own embeddings, which are averaged: convolutions generalise, n-grams
+    memorise (as in Wide & Deep, arXiv:1606.07792).
 
     Args:
         input_shape: (T,).
-        buckets: number of tokens.
-        width: of a token's embedding, and of each convolution.
-        runs: number of hashes of runs, of each length.
-        run_width: of a run's embedding.
+        buckets: size of the vocabulary.
+        width: size of a token embedding and number of filters of each convolution.
+        runs: number of hash buckets for n-grams of each length.
+        run_width: size of an n-gram embedding.
     """
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
     x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
@@ -60,18 +60,18 @@ def encoder(
     exact_gelu: bool = False,
     weights: str | None = None,
 ) -> keras.Model:
-    """A text encoder of KerasHub's (extra ``text``), whose layers stand in a plain functional model of one input.
+    """A KerasHub text encoder (extra ``text``) as a plain functional model with one input.
 
     Args:
         input_shape: (T,).
-        preset: name of a preset, or a folder in Hugging Face's form.
-        pooling: ``"mean"`` over the tokens that are there, or ``"cls"``, the first one.
-        exact_gelu: the activation as the original has it, instead of KerasHub's approximation by tanh.
-        weights: ``"preset"``, or None for random ones.
+        preset: name of a preset, or a folder in Hugging Face format.
+        pooling: ``"mean"`` over all tokens but padding, or ``"cls"``, the first token.
+        exact_gelu: use the exact GELU, as the original does, instead of KerasHub's tanh approximation.
+        weights: ``"preset"``, or None for random weights.
 
     Raises:
         ImportError: KerasHub is not installed.
-        WeightsError: the preset is not here and cannot be downloaded.
+        WeightsError: the preset is neither cached nor can it be downloaded.
     """
     original = load(preset, weights=weights, extra="text")
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
@@ -81,12 +81,12 @@ def encoder(
 def text_encoder(
     ids: Tensor, original: keras.Model, *, pad: int, pooling: str = "mean", exact_gelu: bool = False
 ) -> keras.Model:
-    """A functional model of token ids like a text backbone of KerasHub's, with its weights.
+    """A functional model of token ids with the layers and weights of a KerasHub text backbone.
 
     Args:
         ids: Keras tensor, int32 (B, T).
-        original: KerasHub's.
-        pad: id of padding.
+        original: the KerasHub backbone.
+        pad: the id of padding.
         pooling, exact_gelu: see `encoder`.
     """
     mask = PaddingMask(pad, name="mask")(ids)
@@ -102,7 +102,7 @@ def text_encoder(
 
 
 def find_states(backbone: keras.Model) -> Tensor | None:
-    """The states of tokens, (B, T, C), that an encoder pools; None where embeddings are pooled as they are."""
+    """The token states (B, T, C) that an encoder pools; None if it pools plain embeddings."""
     made_by = makers(backbone)
     pooling = made_by[id(backbone.output)]
     if not isinstance(pooling, MaskedMean | FirstToken):
@@ -112,7 +112,7 @@ def find_states(backbone: keras.Model) -> Tensor | None:
 
 
 def _padding(preset: str) -> int:
-    """The id of padding in a preset's vocabulary."""
+    """The padding id of a preset's vocabulary."""
     import keras_hub
 
     return keras_hub.models.Tokenizer.from_preset(preset).pad_token_id
@@ -120,7 +120,7 @@ def _padding(preset: str) -> int:
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class PaddingMask(keras.layers.Layer):
-    """1 where there is a token, 0 where there is padding: int32 (B, T) of ids (B, T)."""
+    """A mask, int32 (B, T), of ids (B, T): 1 for a token, 0 for padding."""
 
     def __init__(self, pad: int, **options: object) -> None:
         super().__init__(**options)
@@ -135,13 +135,13 @@ class PaddingMask(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
     def get_config(self) -> Config:
-        """Arguments of the layer."""
+        """The config of the layer."""
         return {**super().get_config(), "pad": self.pad}
 
 
 @keras.saving.register_keras_serializable(package="kzoo", name="Runs")
 class NgramHashes(keras.layers.Layer):
-    """Hashes int32 (B, T) of the runs of some length that begin at each of the ids (B, T); 0 where one is cut off."""
+    """Hashes, int32 (B, T), of the n-grams that begin at each of the ids (B, T); 0 if the n-gram is cut off."""
 
     def __init__(self, length: int, buckets: int, **options: object) -> None:
         super().__init__(**options)
@@ -161,13 +161,13 @@ class NgramHashes(keras.layers.Layer):
         return keras.KerasTensor(inputs.shape, dtype="int32")
 
     def get_config(self) -> Config:
-        """Arguments of the layer."""
+        """The config of the layer."""
         return {**super().get_config(), "length": self.length, "buckets": self.buckets}
 
 
 @keras.saving.register_keras_serializable(package="kzoo", name="Zeros")
 class SegmentIds(keras.layers.Layer):
-    """The segment of each token where there is one segment: zeros like the ids (B, T)."""
+    """Segment ids of a single segment: zeros of the shape of the ids (B, T)."""
 
     def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
@@ -180,11 +180,11 @@ class SegmentIds(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class MaskedMean(keras.layers.Layer):
-    """The mean (B, C) over those of (B, T, C) that a mask (B, T) is 1 for; zeros where there is none.
+    """The mean (B, C) of states (B, T, C) over the tokens that a mask (B, T) selects; zeros if it selects none.
 
     Args:
-        power: of their number, that their sum is divided by: 1 is the mean; with 0.5, a long text has longer vectors
-            than a short one, as has one whose counts are normalised to unit length.
+        power: the sum is divided by ``count ** power``: 1 gives the mean. With 0.5, a long text has a longer vector
+            than a short one, as with counts normalised to unit length.
     """
 
     def __init__(self, power: float = 1.0, **options: object) -> None:
@@ -202,7 +202,7 @@ class MaskedMean(keras.layers.Layer):
         return (input_shape[0][0], input_shape[0][-1])
 
     def get_config(self) -> Config:
-        """Arguments of the layer."""
+        """The config of the layer."""
         return {**super().get_config(), "power": self.power}
 
 

@@ -36,8 +36,8 @@ class Masked(Objective):
     def loss(self, wanted: Tensor, found: Tensor) -> Tensor:
         """(B,), each the mean over its own hidden patches."""
         ops = keras.ops
-        picture, hidden = wanted[..., :-1], wanted[..., -1:]
-        total = ops.sum(hidden * ops.abs(picture - found), axis=(1, 2, 3))
+        image, hidden = wanted[..., :-1], wanted[..., -1:]
+        total = ops.sum(hidden * ops.abs(image - found), axis=(1, 2, 3))
         return total / ops.maximum(ops.sum(hidden, axis=(1, 2, 3)) * found.shape[-1], 1.0)
 
 

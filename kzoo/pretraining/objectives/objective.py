@@ -112,11 +112,11 @@ class PatchesToImage(keras.layers.Layer):
 
     def __init__(self, rows: int, columns: int, shape: tuple[int, int, int], **options: object) -> None:
         super().__init__(**options)
-        self.rows, self.columns, self.picture = rows, columns, tuple(shape)
+        self.rows, self.columns, self.image = rows, columns, tuple(shape)
 
     def call(self, inputs: Tensor) -> Tensor:
         """See the class."""
-        ops, (height, width, channels) = keras.ops, self.picture
+        ops, (height, width, channels) = keras.ops, self.image
         down, across = inputs.shape[1], inputs.shape[2]
         x = ops.reshape(inputs, (-1, down, across, self.rows, self.columns, channels))
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
@@ -124,7 +124,7 @@ class PatchesToImage(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, H, W, C)."""
-        return (input_shape[0], *self.picture)
+        return (input_shape[0], *self.image)
 
 
 def project(pooled: Tensor, *, hidden: int, width: int) -> Tensor:

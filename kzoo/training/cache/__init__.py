@@ -1,1 +1,1 @@
-"""The cache: activations at the end of the trunk, planned, computed, kept and read back."""
+"""The activation cache: the outputs of the trunk (the frozen layers), planned, computed, stored and read back."""

@@ -1,4 +1,4 @@
-"""Activations at the end of the trunk: each is computed once for each example and view."""
+"""The activations of the trunk, computed once for each example and view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kzoo.core.tensors import Tensor
 from kzoo.specs.phases import AnyPhase
 from kzoo.training.cache import disk
 from kzoo.training.cache.branches import BranchJoin, find_strands
-from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, hold, memory_budget, requests
+from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, memory_budget, plan_cache, requests
 from kzoo.training.cache.compute import BATCH, Passes
 from kzoo.training.cache.rows import BranchRows, Rows, RowSource
 from kzoo.training.feed import PARALLEL, Feed, read, untuned
@@ -27,21 +27,21 @@ LOG = logging.getLogger("kzoo")
 
 
 def find_limits() -> CacheLimits:
-    """What activations may take on this machine, now: half of the free memory, and what the store has room for."""
+    """The room for activations on this machine now: half of the free memory, and the free room of the disk cache."""
     return CacheLimits(memory=memory_budget(), disk=disk.room(), bfloat16=has_bfloat16())
 
 
 @dataclass
 class Activations:
-    """A model's activations at the cuts below its groups.
+    """The cached activations of a model, at the cut below each of its groups.
 
     Args:
         model: from scaled images to logits.
-        cuts: the tensors that enter each group, from input to head.
+        cuts: the tensors that enter each group, from the input to the head.
         feed: the data.
-        fold: from a model to one that gives the same with fewer operations.
-        limits: what they may take.
-        exact: whether all are computed as the model computes them, and none in bfloat16.
+        fold: returns a model with the same outputs and fewer operations.
+        limits: the memory and disk space that may be used.
+        exact: compute everything in the precision of the model, never in bfloat16.
     """
 
     model: keras.Model
@@ -68,28 +68,30 @@ class Activations:
         self._passes = self._new_passes()
 
     def part(self, phase: AnyPhase) -> Cut:
-        """The model, cut below what a phase trains; all of it is above the cut where nothing is held."""
-        group = self._lowest(phase) if self.holding(phase).place != "nowhere" else ""
+        """The model, cut below the layers that a phase trains. Without cached activations, the cut is at the input."""
+        group = self._lowest(phase) if self.cache_plan(phase).place != "nowhere" else ""
         if group not in self._parts:
             self._parts[group] = cut(self.model, self.cuts[group] if group else [self.model.input])
         return self._parts[group]
 
-    def holding(self, phase: AnyPhase) -> CachePlan:
-        """How the activations of a phase are held."""
+    def cache_plan(self, phase: AnyPhase) -> CachePlan:
+        """Where and how the activations of a phase are cached."""
         size = numbers_at(self.cuts[self._lowest(phase)], self.model)
-        return hold(phase, size=size, train=len(self.feed.train), held=len(self.feed.held), limits=self.limits)
+        return plan_cache(
+            phase, size=size, train=len(self.feed.train), validation=len(self.feed.validation), limits=self.limits
+        )
 
     @property
     def runtimes(self) -> list[str]:
-        """Names of the runtimes that computed in the last `fill`; none where everything was there already."""
+        """Names of the runtimes used by the last `fill`; empty if everything was cached already."""
         return self._passes.runtimes
 
     def fill(self, phases: Sequence[AnyPhase], *, bar: ProgressBar) -> None:
-        """Computes what the first of `phases` needs, and in the same passes what later ones need from the same trunk.
+        """Computes what the first of `phases` needs and, in the same passes, what later phases need of the same trunk.
 
         Args:
-            phases: those that are still to come; weights have changed since the last call, or not.
-            bar: progress, in images.
+            phases: the phases still to be trained. Weights may have changed since the last call.
+            bar: progress, in examples.
         """
         self._passes = self._new_passes()
         for attempt in range(4):
@@ -112,32 +114,34 @@ class Activations:
             del self._rows[key]
 
     def train_rows(self, phase: AnyPhase) -> list[RowSource]:
-        """What `fill` computed of each view of the training split."""
+        """The activations of each view of the training split. Call `fill` first."""
         return self._joined(phase, "train")
 
-    def held_batches(self, phase: AnyPhase) -> Iterator[tuple[np.ndarray, ...]]:
-        """Validation's activations at the cut of a phase, batch by batch, in order."""
-        size = len(self.feed.held)
+    def validation_batches(self, phase: AnyPhase) -> Iterator[tuple[np.ndarray, ...]]:
+        """Activations of the validation split at the cut of a phase, in batches and in order."""
+        size = len(self.feed.validation)
         if not size:
             return
-        for rows in self._joined(phase, "held"):
+        for rows in self._joined(phase, "validation"):
             yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
             return
-        for inputs, _ in read(self.feed.held, np.arange(size), "none", [0], batch=BATCH):
+        for inputs, _ in read(self.feed.validation, np.arange(size), "none", [0], batch=BATCH):
             yield (inputs,)
 
     def dataset(self, phase: AnyPhase, *, batch: int) -> tf.data.Dataset:
-        """Batches of activations, targets and weights, without end: a view an epoch, in a new order each time."""
-        holding = self.holding(phase)
-        if holding.place == "nowhere":
-            return self._pictures(phase, holding.views, batch)
-        held, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
+        """Endless batches of activations, targets and weights: one view per epoch, in a new order each epoch."""
+        cache_plan = self.cache_plan(phase)
+        if cache_plan.place == "nowhere":
+            return self._images(phase, cache_plan.views, batch)
+        rows_of_views, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
 
         def epoch(number: Tensor) -> tf.data.Dataset:
-            turn = tf.cast(number % holding.views, tf.int32)
+            turn = tf.cast(number % cache_plan.views, tf.int32)
 
             def pick(index: Tensor) -> tuple[Tensor, ...]:
-                takes = [lambda rows=rows: (rows.gather(index), rows.targets_of(index, targets)) for rows in held]
+                takes = [
+                    lambda rows=rows: (rows.gather(index), rows.targets_of(index, targets)) for rows in rows_of_views
+                ]
                 inputs, wanted = tf.switch_case(turn, takes)
                 weights = self.feed.weights(wanted)
                 wanted = self.feed.train.beside(wanted, index, phase.augmentation, turn)
@@ -148,8 +152,8 @@ class Activations:
 
         return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
 
-    def _pictures(self, phase: AnyPhase, views: int, batch: int) -> tf.data.Dataset:
-        """What the whole model takes, in the order and the views that `dataset` takes activations in."""
+    def _images(self, phase: AnyPhase, views: int, batch: int) -> tf.data.Dataset:
+        """Batches of model inputs, in the same order and with the same views as `dataset`."""
         train, targets = self.feed.train, tf.constant(self.feed.train.targets)
         steps = len(train) // batch
 
@@ -196,12 +200,12 @@ class Activations:
         return phase.groups(list(self.cuts))[0]
 
     def _requests(self, phase: AnyPhase) -> list[CacheRequest]:
-        holding = self.holding(phase)
-        found = [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, holding)]
-        return [each for each in found if each.split != "held" or len(self.feed.held)]
+        cache_plan = self.cache_plan(phase)
+        found = [each for name in self._strands[self._lowest(phase)] for each in requests(phase, name, cache_plan)]
+        return [each for each in found if each.split != "validation" or len(self.feed.validation)]
 
     def _joined(self, phase: AnyPhase, split: str) -> list[RowSource]:
-        """What is held of each view of a split, at the cut of a phase."""
+        """The cached activations of each view of a split, at the cut of a phase."""
         views: dict[int, list[Rows]] = {}
         for request in self._requests(phase):
             if request.split == split:
@@ -210,7 +214,7 @@ class Activations:
         return [BranchRows(strands, join) if join else strands[0] for strands in views.values()]
 
     def _wanted(self, phases: Sequence[AnyPhase]) -> list[CacheRequest]:
-        """What the first phase needs, and what later ones need of the same views from what is frozen until then."""
+        """The requests of the first phase, and those of later phases for the same views of layers frozen until then."""
         names = list(self.cuts)
         wanted = self._requests(phases[0])
         views = {request.view for request in wanted}

@@ -1,4 +1,4 @@
-"""Branches of the frozen part that share the model's input only, such as the members of a fusion."""
+"""Branches of the trunk that share nothing but the model's input, such as the members of a fusion."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from kzoo.core.tensors import Tensor
 
 
 def find_strands(tensors: Sequence[Tensor]) -> list[tuple[Tensor, ...]]:
-    """The tensors that a cut's tensors are made of, together where they follow from a common layer.
+    """Groups of the tensors at a cut: tensors that depend on a common layer are in the same group.
 
-    What is joined by a `Concatenate` alone is taken apart; the rest stays as it is.
+    Tensors that only a `Concatenate` joins are separated.
     """
     leaves = {id(leaf): leaf for tensor in tensors for leaf in _leaves(tensor)}
     return _grouped(list(leaves.values()))
 
 
 class BranchJoin:
-    """From the tensors of all strands to those at the cut.
+    """Computes the tensors at the cut from the tensors of all branches.
 
     Args:
-        strands: as `find_strands` gives them.
-        tensors: at the cut.
+        strands: the groups that `find_strands` returns.
+        tensors: the tensors at the cut.
     """
 
     def __init__(self, strands: Sequence[Sequence[Tensor]], tensors: Sequence[Tensor]) -> None:
@@ -36,7 +36,7 @@ class BranchJoin:
         self._model = keras.Model(leaves, made) if made else None
 
     def __call__(self, values: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Tensors (B, ...) of the strands, to tensors at the cut."""
+        """The tensors at the cut, of the tensors (B, ...) of the branches."""
         made = iter(keras.tree.flatten(self._model(list(values))) if self._model else ())
         return tuple(
             values[self._places[id(each)]] if id(each) in self._places else next(made) for each in self._tensors

@@ -1,4 +1,4 @@
-"""Where the activations of a phase are kept (memory, disk, nowhere), and how many views of each example."""
+"""Where the activations of a phase are cached (memory, disk or nowhere), and for how many views."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from kzoo.specs.phases import AnyPhase
 
 LEAST_EXAMPLES = 200
-"""Training examples from which bfloat16 is worth the second that it takes to ask for it."""
+"""Least number of training examples for bfloat16: compiling for it takes about a second."""
 
 
 @dataclass(frozen=True)
 class CachePlan:
-    """How the activations of a phase are held.
+    """Where and how the activations of a phase are cached.
 
     Args:
-        place: ``"memory"``, ``"disk"``, or ``"nowhere"``: examples then go through the whole model in each epoch.
-        views: how many views of each example.
-        dtype: of the training split's: ``"float32"``, or ``"float16"`` where that makes them fit, or loses nothing.
-        precision: in which the training split's are computed: ``"float32"`` or ``"bfloat16"``. Validation's are exact,
-            and held as float32 then: it judges what is served.
+        place: ``"memory"``, ``"disk"`` or ``"nowhere"`` (examples go through the whole model in each epoch).
+        views: number of views of each example.
+        dtype: of the training activations: ``"float32"``, or ``"float16"`` to make them fit or where nothing is lost.
+        precision: of computing the training activations: ``"float32"`` or ``"bfloat16"``. With bfloat16, validation
+            activations are still computed and stored as float32, because they judge the model that is served.
     """
 
     place: str
@@ -32,20 +32,20 @@ class CachePlan:
     precision: str = "float32"
 
     @property
-    def held_dtype(self) -> str:
-        """As `dtype`, of the validation split's."""
+    def validation_dtype(self) -> str:
+        """Dtype of the validation activations."""
         return "float32" if self.precision == "bfloat16" else self.dtype
 
-    def bytes(self, *, size: int, train: int, held: int) -> int:
-        """The room that they take.
+    def bytes(self, *, size: int, train: int, validation: int) -> int:
+        """Size of the activations in bytes.
 
         Args:
-            size: activations for one example.
-            train: examples of the training split.
-            held: examples of the validation split.
+            size: number of activations of one example.
+            train: number of training examples.
+            validation: number of validation examples.
         """
         of = {"float32": 4, "float16": 2}
-        return size * (self.views * train * of[self.dtype] + held * of[self.held_dtype])
+        return size * (self.views * train * of[self.dtype] + validation * of[self.validation_dtype])
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class CacheLimits:
     """The room for activations.
 
     Args:
-        memory: bytes.
-        disk: bytes; 0 where the store cannot be used.
-        half: whether they may be held in float16: not where one is beyond its range.
-        bfloat16: whether the training split's may be computed in bfloat16: where the processor has units for it.
+        memory: in bytes.
+        disk: in bytes; 0 if the disk cache cannot be used.
+        half: whether float16 is allowed; False if an activation exceeds its range.
+        bfloat16: whether training activations may be computed in bfloat16: only on processors with units for it.
     """
 
     memory: int
@@ -67,16 +67,16 @@ class CacheLimits:
 
 @dataclass(frozen=True)
 class CacheRequest:
-    """Activations that are wanted.
+    """A request for the activations of one view at one cut.
 
     Args:
-        group: at the cut below this group.
-        split: ``"train"`` or ``"held"``.
-        augmentation: name.
-        number: of the view.
-        dtype: in which they are held.
+        group: the cut is below this group.
+        split: ``"train"`` or ``"validation"``.
+        augmentation: its name.
+        number: index of the view.
+        dtype: for storage.
         place: ``"memory"`` or ``"disk"``.
-        precision: in which they are computed.
+        precision: for computing.
     """
 
     group: str
@@ -89,23 +89,23 @@ class CacheRequest:
 
     @property
     def view(self) -> tuple[str, str, int]:
-        """The images that they are computed from."""
+        """What identifies the inputs: split, augmentation and index of the view."""
         return self.split, self.augmentation, self.number
 
 
-def hold(phase: AnyPhase, *, size: int, train: int, held: int, limits: CacheLimits) -> CachePlan:
-    """How the activations of a phase are held: of all its views, of as many as there is room for, or not at all.
+def plan_cache(phase: AnyPhase, *, size: int, train: int, validation: int, limits: CacheLimits) -> CachePlan:
+    """Where to cache the activations of a phase: for all its views, for as many as fit, or not at all.
 
-    In memory as float32, else as float16, else on the disk. What a probe is solved on has to be in memory. Where
-    nothing is held, a view is made when its epoch comes, so there is room for all. What is computed in bfloat16, which
-    keeps 8 bits, is held as float16, which keeps 11.
+    The order of preference is: memory as float32, memory as float16, disk. A probe needs its features in memory.
+    Without a cache every view is computed when its epoch comes, so any number of views is possible. Activations
+    computed in bfloat16 (8 bits of precision) are stored as float16 (11 bits).
 
     Args:
         phase: the phase.
-        size: activations for one example; 0 where the phase trains from the input on, and nothing is frozen.
-        train: examples of the training split.
-        held: examples of the validation split.
-        limits: what there is.
+        size: number of activations of one example; 0 if nothing is frozen.
+        train: number of training examples.
+        validation: number of validation examples.
+        limits: the available room.
     """
     small, precision = "float16" if limits.half else "float32", "float32"
     first = "float32"
@@ -116,29 +116,31 @@ def hold(phase: AnyPhase, *, size: int, train: int, held: int, limits: CacheLimi
     for views in range(phase.most_views if size else 0, 0, -1):
         for place, dtype in (("memory", first), ("memory", small), ("disk", small)):
             found = CachePlan(place, views, dtype, precision)
-            if found.bytes(size=size, train=train, held=held) <= getattr(limits, place):
+            if found.bytes(size=size, train=train, validation=validation) <= getattr(limits, place):
                 return found
     return CachePlan("nowhere", phase.most_views)
 
 
-def requests(phase: AnyPhase, group: str, holding: CachePlan) -> list[CacheRequest]:
-    """All activations that a phase needs at the cut below its lowest group."""
-    if holding.place == "nowhere":
+def requests(phase: AnyPhase, group: str, cache_plan: CachePlan) -> list[CacheRequest]:
+    """Requests for all activations that a phase needs at the cut below its lowest group."""
+    if cache_plan.place == "nowhere":
         return []
     return [
         *(
-            CacheRequest(group, "train", phase.augmentation, number, holding.dtype, holding.place, holding.precision)
-            for number in range(holding.views)
+            CacheRequest(
+                group, "train", phase.augmentation, number, cache_plan.dtype, cache_plan.place, cache_plan.precision
+            )
+            for number in range(cache_plan.views)
         ),
-        CacheRequest(group, "held", "none", 0, holding.held_dtype, holding.place),
+        CacheRequest(group, "validation", "none", 0, cache_plan.validation_dtype, cache_plan.place),
     ]
 
 
 def narrow(array: np.ndarray, dtype: str) -> np.ndarray:
-    """Activations as they are held.
+    """Activations in the dtype for storage.
 
     Raises:
-        OverflowError: a finite number is beyond float16.
+        OverflowError: a finite value exceeds the range of float16.
     """
     if dtype == "float32" or array.dtype != np.float32:
         return array
@@ -150,9 +152,9 @@ def narrow(array: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def memory_budget() -> int:
-    """Bytes of activations to hold in memory: half of what is free now, for this machine and this container.
+    """Bytes of memory for activations: half of what is free now, on this machine and in this container.
 
-    2 GB where the system does not tell.
+    2 GB if the operating system does not report free memory.
     """
     free = []
     with contextlib.suppress(OSError, StopIteration, ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""All missing activations of a split, computed in one pass over the data."""
+"""Computes all missing activations of a split in one pass over the data."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from kzoo.training.feed import Feed, Split, read, verified
 from kzoo.training.runtime import Runtime, fastest, in_bfloat16
 
 BATCH = 64
-"""Images that go through the trunk at once."""
+"""Examples that go through the trunk at once."""
 
 SAMPLE = 4
-"""Examples on which runtimes are compared."""
+"""Examples for comparing the speed of runtimes."""
 
 NEAR_SAMPLE = 16
-"""Examples on which bfloat16 is compared with exact results."""
+"""Examples for comparing bfloat16 with float32."""
 
 
 @dataclass
 class Passes:
-    """Computes activations while the weights below the cuts stay as they are.
+    """Computes activations as long as the weights below the cuts do not change.
 
     Args:
         model: from scaled images to logits.
-        cuts: the tensors that enter each group, from input to head; of a group with several trunks, those of each.
+        cuts: the tensors that enter each group, from the input to the head; one entry for each branch of a group.
         feed: the data.
-        fold: from a model to one that gives the same with fewer operations.
-        rows: what is held, by key; it is added to.
+        fold: returns a model with the same outputs and fewer operations.
+        rows: the cached activations by key. New ones are added.
     """
 
     model: keras.Model
@@ -58,11 +58,11 @@ class Passes:
 
     @property
     def runtimes(self) -> list[str]:
-        """Names of the runtimes that were used so far."""
+        """Names of the runtimes used so far."""
         return sorted(self._used)
 
     def key(self, request: CacheRequest) -> tuple[str, str]:
-        """A hash of all that activations follow from, besides the content of the examples; and their split."""
+        """A hash of everything that determines the activations except the examples' content; and the split."""
         if request.group not in self._prints:
             self._prints[request.group] = fingerprint(keras.Model(self.model.input, list(self.cuts[request.group])))
         values: dict[str, Any] = {
@@ -81,15 +81,15 @@ class Passes:
     def run(
         self, requests: Sequence[CacheRequest], groups: Sequence[str], *, use_store: bool, bar: ProgressBar
     ) -> None:
-        """Takes what the store has of requests for one split and augmentation, and computes what it has not.
+        """Reads the requested activations of one split and augmentation from the cache, and computes missing ones.
 
-        While it computes, other processes that want the same wait, and then read it.
+        Other processes that need the same activations wait for this one and read its results.
 
         Args:
-            requests: of one split and augmentation.
-            groups: at whose cuts the runtime computes: those of the requests, and of others that it is to serve.
-            use_store: whether to read from the store and write to it.
-            bar: progress, in images.
+            requests: all of one split and augmentation.
+            groups: the runtime computes at the cuts of these groups: those of the requests, and others it will serve.
+            use_store: whether to use the disk cache.
+            bar: progress, in examples.
         """
         keys = {request: self.key(request) for request in requests}
         digests = self._part(requests[0]).digests
@@ -116,10 +116,10 @@ class Passes:
     def at_cuts(
         self, groups: Sequence[str], inputs: Sequence[Tensor], *, below: str = "", precision: str = "float32"
     ) -> dict[str, list[np.ndarray]]:
-        """Activations at the cuts below `groups`, from the model's input, or from those at the cut of a lower group.
+        """Activations at the cuts below `groups`, of model inputs or of activations at the cut `below`.
 
         Raises:
-            ImpreciseError: in bfloat16 they are not nearly the same.
+            ImpreciseError: bfloat16 gives results that differ too much.
         """
         runtime = self._runtime(groups, inputs, below, precision)
         self._used.add(runtime.name)
@@ -136,15 +136,20 @@ class Passes:
         else:
             tensors = [tensor for group in groups for tensor in self.cuts[group]]
             part = keras.Model(pack(self.cuts[below]) if below else self.model.input, tensors, name="trunk")
-            found = fastest(part, fold=self.fold, sample=[each[:SAMPLE] for each in inputs])
+            found = fastest(part, fold=self.fold, sample=[each[:SAMPLE] for each in inputs], examples=self._examples)
         self._runtimes[name] = found
         return found
+
+    @property
+    def _examples(self) -> int:
+        """How many examples a runtime is made for: all of both splits, whatever is cached already."""
+        return len(self.feed.train) + len(self.feed.validation)
 
     def _part(self, request: CacheRequest) -> Split:
         return getattr(self.feed, request.split)
 
     def _order(self, request: CacheRequest, indices: Sequence[int]) -> np.ndarray:
-        """The order in which examples are computed: at random where batches are mixed, else as they come."""
+        """The order of computing examples: random if an augmentation mixes batches, otherwise the given order."""
         order = np.asarray(indices, np.int64)
         return (
             np.random.default_rng(self.feed.seed).permutation(order) if self.feed.mixes(request.augmentation) else order
@@ -187,17 +192,17 @@ class Passes:
     def _outputs(
         self, requests: Sequence[CacheRequest], order: np.ndarray, groups: Sequence[str], bar: ProgressBar
     ) -> Iterator[tuple[int, dict[str, list[np.ndarray]], np.ndarray]]:
-        """Batch by batch: number of a view, its activations at cuts that are requested, its targets."""
+        """Yields batches: index of the view, its activations at the requested cuts, its targets."""
         request, part = requests[0], self._part(requests[0])
         numbers = sorted({each.number for each in requests})
         fresh: list[str] = []
         for wanted in self._together({each.group for each in requests}):
-            lower, held = self._lower(request, wanted, numbers)
+            lower, rows_below = self._lower(request, wanted, numbers)
             if not lower:
                 fresh += wanted
                 continue
             bar.total += len(order) * len(numbers)
-            for number, rows in zip(numbers, held, strict=True):
+            for number, rows in zip(numbers, rows_below, strict=True):
                 for start in range(0, len(order), BATCH):
                     chosen = order[start : start + BATCH]
                     found = self.at_cuts(wanted, rows.gather(chosen), below=lower, precision=request.precision)
@@ -205,7 +210,7 @@ class Passes:
         if not fresh:
             return
         bar.total += len(order) * len(numbers)
-        # Also what serves other requests, but not of a trunk of which nothing is missing.
+        # One runtime also serves other requests, but not branches of which nothing is missing.
         served = [name for name in groups if any(self._are_together(name, each) for each in fresh)]
         batch = BATCH if self.feed.mixes(request.augmentation) else max(BATCH // len(numbers), 1)
         with verified(part, order):
@@ -216,7 +221,7 @@ class Passes:
                     yield number, {name: [a[span] for a in found[name]] for name in fresh}, targets[span].numpy()
 
     def _together(self, groups: set[str]) -> list[list[str]]:
-        """Groups by the trunk that they have in common, from input to head."""
+        """Lists of groups that share a branch of the trunk, from the input to the head."""
         bundles: list[list[str]] = []
         for name in sorted(groups, key=list(self.cuts).index):
             bundle = next((each for each in bundles if any(self._are_together(name, other) for other in each)), None)
@@ -230,7 +235,7 @@ class Passes:
         return one == other or meet(self.cuts[one], self.cuts[other])
 
     def _lower(self, request: CacheRequest, groups: Sequence[str], numbers: Sequence[int]) -> tuple[str, list[Rows]]:
-        """The highest cut below all of `groups` at which all these views are held still, and their rows."""
+        """The highest cut below all of `groups` where these views are still cached, and their rows."""
         names = list(self.cuts)
         wanted = [tensor for group in groups for tensor in self.cuts[group]]
         for name in reversed(names[: names.index(groups[0])]):

@@ -1,4 +1,4 @@
-"""Activations on disk, stored under a key of all that they follow from, complete and checked or not there."""
+"""The disk cache of activations. The key covers everything that determines them; blocks are complete and checked."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ FORMAT = 1
 INDEX = "index.json"
 MOST_DAYS = 30
 MOST_SHARE = 0.5
-"""Share of the disk's free space (and of what the store holds) that the store may take."""
+"""Largest share of the disk's free space (plus the cache itself) that the cache may use."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Activations of some examples: a row each in one raw file for each tensor at the cut.
+    """Activations of some examples: one raw file for each tensor at the cut, with one row per example.
 
     Args:
         path: its directory.
-        digests: of the examples, in the order of the rows.
-        tensors: shape of a row and dtype of each file ``0.bin``, ``1.bin``...
+        digests: digests of the examples, in the order of the rows.
+        tensors: shape of a row and dtype, for each of the files ``0.bin``, ``1.bin``...
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Block:
     tensors: Sequence[tuple[tuple[int, ...], str]]
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """The files as arrays (N, ...), read as they are used. As long as one is there, `sweep` leaves the block."""
+        """The files as memory-mapped arrays (N, ...). `sweep` keeps a block as long as one of its arrays exists."""
         return tuple(
             _mapped(self.path / f"{number}.bin", dtype, shape=(len(self.digests), *shape))
             for number, (shape, dtype) in enumerate(self.tensors)
@@ -56,18 +56,18 @@ class Block:
 
 
 def folder() -> Path:
-    """Where activations are kept: below ``$KZOO_CACHE``, else ``$XDG_CACHE_HOME/kzoo``, else ``~/.cache/kzoo``."""
+    """Directory of the cache: below ``$KZOO_CACHE``, else ``$XDG_CACHE_HOME/kzoo``, else ``~/.cache/kzoo``."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("KZOO_CACHE") or Path(cache) / "kzoo") / "activations"
 
 
 def shelf_lock(key: str) -> contextlib.AbstractContextManager[None]:
-    """Held while the activations of `key` are computed, so that other processes wait and then read them."""
+    """A lock to hold while computing the activations of `key`: other processes wait and then read them."""
     return lock(folder() / key)
 
 
 def find(key: str) -> list[Block]:
-    """The sound blocks on the shelf of `key`; damaged ones are thrown away, to be computed again."""
+    """The valid blocks stored under `key`. Damaged blocks are removed and will be computed again."""
     shelf = folder() / key
     blocks = []
     for path in sorted(shelf.glob("[0-9a-f]*")) if shelf.is_dir() else ():
@@ -84,16 +84,16 @@ def find(key: str) -> list[Block]:
 
 @contextlib.contextmanager
 def writing(key: str, *, digests: Sequence[str], card: Mapping[str, object]) -> Iterator[Writer]:
-    """A new block on the shelf of `key`; it is there when the `with` statement ends well, and otherwise never.
+    """Writes a new block under `key`. It appears only if the `with` statement ends without an error.
 
     Args:
-        key: of the shelf.
-        digests: of the examples whose rows will be written, in that order.
-        card: what it is, for `table`.
+        key: see `find`.
+        digests: digests of the examples, in the order in which rows will be written.
+        card: a description for `table`.
     """
     name = hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
     target = folder() / key / name
-    # It can be computed again, and its checksums tell whether it is whole: there is no need to wait for the disk.
+    # Checksums reveal an incomplete block, which is computed again: no need to wait for the disk (fsync).
     with atomic_directory(target, durable=False) as aside, contextlib.ExitStack() as files:
         writer = Writer(aside, target, digests, files)
         yield writer
@@ -106,10 +106,10 @@ class Writer:
     """Appends rows to the raw files of a block.
 
     Args:
-        directory: where the files are written.
-        target: where the block will stand.
-        digests: of its examples.
-        files: closes them.
+        directory: temporary directory of the files.
+        target: final directory of the block.
+        digests: digests of its examples.
+        files: closes the files.
     """
 
     def __init__(self, directory: Path, target: Path, digests: Sequence[str], files: contextlib.ExitStack) -> None:
@@ -118,7 +118,7 @@ class Writer:
         self.tensors: list[tuple[tuple[int, ...], str]] = []
 
     def append(self, arrays: Sequence[np.ndarray]) -> None:
-        """Rows (B, ...) of each tensor."""
+        """Appends rows (B, ...) of each tensor."""
         if not self.open:
             paths = [self.directory / f"{number}.bin" for number in range(len(arrays))]
             self.open = [self.files.enter_context(path.open("wb")) for path in paths]
@@ -128,43 +128,43 @@ class Writer:
 
     @property
     def block(self) -> Block:
-        """The written block, once it is there."""
+        """The block, valid after the `with` statement of `writing`."""
         return Block(self.target, self.digests, self.tensors)
 
 
 def card_of(path: Path) -> dict[str, Any]:
-    """The description of a block; empty if it cannot be read."""
+    """The description of a block; empty if it is unreadable."""
     with contextlib.suppress(OSError, ValueError):
         return json.loads((path / INDEX).read_text(encoding="utf-8"))["card"]
     return {}
 
 
-def held() -> int:
-    """Bytes that the store holds."""
+def used() -> int:
+    """Size of the cache in bytes."""
     return sum(size for _, _, size in _entries())
 
 
 def room() -> int:
-    """Bytes that may still be written to the store."""
+    """Bytes that may still be written to the cache."""
     path = folder()
     with contextlib.suppress(OSError):
         path.mkdir(parents=True, exist_ok=True)
         if os.access(path, os.W_OK):
-            return max(int(MOST_SHARE * (shutil.disk_usage(path).free + held()) - held()), 0)
+            return max(int(MOST_SHARE * (shutil.disk_usage(path).free + used()) - used()), 0)
     return 0
 
 
 def sweep(*, days: float = MOST_DAYS, most: int | None = None) -> int:
-    """Removes blocks that were not used for `days`, then the longest unused until at most `most` bytes are left.
+    """Removes blocks unused for `days`, then the least recently used until at most `most` bytes are left.
 
-    What a process writes, looks for or has mapped stays.
+    Blocks that a process is writing, looking up or has mapped are kept.
 
     Args:
-        days: greatest age since the last use.
-        most: bytes; None: the share `MOST_SHARE` of the disk.
+        days: longest time since the last use.
+        most: in bytes. None: `MOST_SHARE` of the disk.
 
     Returns:
-        Bytes removed.
+        Number of bytes removed.
     """
     entries = sorted(_entries(), key=lambda entry: entry[1])
     kept = sum(size for _, _, size in entries)
@@ -180,7 +180,7 @@ def sweep(*, days: float = MOST_DAYS, most: int | None = None) -> int:
 
 
 def table() -> Table:
-    """One row a model, cut and augmentation: how many rows of activations, how large, when they were last used."""
+    """A table with one row per model, cut and augmentation: number of rows, size and time of the last use."""
     groups: dict[tuple[str, str, str], list[tuple[int, int, float]]] = {}
     for path, used, size in _entries():
         card = card_of(path)
@@ -193,11 +193,11 @@ def table() -> Table:
         rows.append((*name, sum(examples), round(sum(sizes) / 1e6, 1), when))
     total = sum(row[4] for row in rows)
     columns = ("model", "below", "augmentation", "rows", "MB", "last used")
-    return Table(columns, rows, title=f"{folder()}: {total:,.0f} MB", notes=() if rows else ("Nothing is kept.",))
+    return Table(columns, rows, title=f"{folder()}: {total:,.0f} MB", notes=() if rows else ("The cache is empty.",))
 
 
 def _entries() -> list[tuple[Path, float, int]]:
-    """Path, time of last use and bytes of each block."""
+    """Path, time of the last use and size in bytes of each block."""
     found = []
     for path in folder().glob("*/[0-9a-f]*"):
         with contextlib.suppress(OSError):
@@ -207,21 +207,21 @@ def _entries() -> list[tuple[Path, float, int]]:
 
 def _mapped(path: Path, dtype: str, *, shape: tuple[int, ...]) -> np.ndarray:
     with path.open("rb") as file:
-        # Released with the array: it belongs to the open file, which the mapping shares.
+        # The lock belongs to the open file, which the mapping shares: it is released with the array.
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return np.memmap(file, dtype, "r", shape=shape)
 
 
 def _sweep_leftovers(shelf: Path) -> int:
-    """Removes what killed writers left on a shelf, unless a process is at it; returns the bytes."""
+    """Removes files that killed processes left behind, unless the key is locked; returns the number of bytes."""
     with contextlib.suppress(Timeout, OSError), lock(shelf, wait=False):
         return sweep_leftovers(shelf)
     return 0
 
 
 def _remove(path: Path) -> bool:
-    """Removes a block, unless a process uses it; whether it is gone."""
+    """Removes a block unless a process uses it; returns whether it is gone."""
     with contextlib.suppress(Timeout, OSError), lock(path.parent, wait=False):
         if not _is_mapped(path):
             shutil.rmtree(path, ignore_errors=True)

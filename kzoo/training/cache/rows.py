@@ -1,4 +1,4 @@
-"""Rows of activations as tensors, in memory or mapped from files."""
+"""Rows of cached activations as tensors, in memory or memory-mapped."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CHUNK = 256
 
 
 class MemoryBlock:
-    """Rows that are held in memory only, where the store cannot be used; written and read as a `Block` is.
+    """Rows in memory only, for when the disk cache cannot be used. It has the methods of a `Block` and of a `Writer`.
 
     Args:
-        digests: of the examples, in the order in which they are appended.
+        digests: digests of the examples, in the order in which rows are appended.
     """
 
     def __init__(self, digests: Sequence[str]) -> None:
@@ -27,12 +27,12 @@ class MemoryBlock:
         self.parts: list[Sequence[np.ndarray]] = []
 
     def append(self, arrays: Sequence[np.ndarray]) -> None:
-        """Rows (B, ...) of each tensor."""
+        """Appends rows (B, ...) of each tensor."""
         self.parts.append(arrays)
 
     @property
     def block(self) -> MemoryBlock:
-        """Itself: it is whole as soon as all is appended."""
+        """The block itself: complete as soon as all rows are appended."""
         return self
 
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -41,25 +41,25 @@ class MemoryBlock:
 
 
 class RowSource:
-    """The base of the rows of one trunk and of several."""
+    """Base class of `Rows` and `BranchRows`."""
 
     index: np.ndarray
 
     def gather(self, examples: Tensor) -> tuple[Tensor, ...]:
-        """Activations of some examples, int64 (B,), as tensors (B, ...), one for each tensor at the cut."""
+        """Activations of the examples with these indices, int64 (B,): a tensor (B, ...) for each tensor at the cut."""
         raise NotImplementedError
 
     def targets_of(self, examples: Tensor, targets: Tensor) -> Tensor:
-        """Targets of some examples, float32 (B, outputs): those that mixing gave, else their rows of `targets`.
+        """Targets of some examples, float32 (B, outputs): as mixed by an augmentation, otherwise rows of `targets`.
 
         Args:
-            examples: int64 (B,).
-            targets: float32 (N, outputs), of all examples.
+            examples: indices, int64 (B,).
+            targets: of all examples, float32 (N, outputs).
         """
         raise NotImplementedError
 
     def take(self, start: int, stop: int) -> tuple[np.ndarray, ...]:
-        """The activations of examples `start` to `stop`, float32 (stop - start, ...), in order."""
+        """Activations of the examples from `start` to `stop`, float32 (stop - start, ...), in order."""
         return tuple(each.numpy() for each in self.gather(np.arange(start, min(stop, len(self.index)))))
 
 
@@ -68,10 +68,9 @@ class Rows(RowSource):
     """Activations of N examples.
 
     Args:
-        parts: of each tensor at the cut, (R, ...), float32 or float16: tensors in main memory, or arrays that are
-            mapped from files.
+        parts: for each tensor at the cut (R, ...), float32 or float16: a tensor in main memory or a mapped array.
         index: the row of each example, int64 (N,).
-        targets: float32 (R, outputs), where mixing changed them; else None.
+        targets: float32 (R, outputs) if an augmentation mixes examples, otherwise None.
     """
 
     parts: tuple[Tensor | np.ndarray, ...]
@@ -95,11 +94,11 @@ class Rows(RowSource):
 
 @dataclass(frozen=True)
 class BranchRows(RowSource):
-    """Activations of N examples that several trunks gave, each held by itself.
+    """Activations of N examples from several branches, cached separately.
 
     Args:
-        strands: of each trunk.
-        join: from all their tensors to those at the cut.
+        strands: the rows of each branch.
+        join: computes the tensors at the cut from those of all branches.
     """
 
     strands: Sequence[Rows]
@@ -107,7 +106,7 @@ class BranchRows(RowSource):
 
     @property
     def index(self) -> np.ndarray:
-        """As of `Rows`, of one of them."""
+        """See `Rows`; the same for all branches."""
         return self.strands[0].index
 
     def gather(self, examples: Tensor) -> tuple[Tensor, ...]:
@@ -122,7 +121,7 @@ class BranchRows(RowSource):
 def _picked(part: Tensor | np.ndarray, rows: Tensor) -> Tensor:
     if tf.is_tensor(part):
         return tf.gather(part, rows)
-    # Read by NumPy: tf.data copies what its functions capture into memory, mapped tensors too (TensorFlow 2.21).
+    # tf.data would copy a captured mapped tensor into memory (TensorFlow 2.21): NumPy reads it instead.
     found = tf.numpy_function(lambda places: np.asarray(part[places]), [rows], part.dtype)
     found.set_shape((None, *part.shape[1:]))
     return found
@@ -131,14 +130,14 @@ def _picked(part: Tensor | np.ndarray, rows: Tensor) -> Tensor:
 def joined(
     blocks: Sequence[Block | MemoryBlock], digests: Sequence[str], *, mapped: bool, mixed: bool, key: str
 ) -> Rows:
-    """Rows of blocks that hold all of `digests` between them.
+    """Rows of the examples with these digests, from blocks that together contain all of them.
 
     Args:
-        blocks: of one shelf.
-        digests: of the examples.
-        mapped: whether to leave them on the disk; blocks are then made into one where there are several.
-        mixed: whether their last tensor is their targets.
-        key: of the shelf.
+        blocks: blocks of one key.
+        digests: digests of the examples.
+        mapped: whether to leave the rows on disk. Several blocks are then merged into one.
+        mixed: whether the last tensor holds targets.
+        key: the key of the blocks.
     """
     whole = next((block for block in blocks if set(digests) <= set(block.digests)), None)
     if whole is None and mapped:
@@ -157,7 +156,7 @@ def joined(
 def _loaded(
     blocks: Sequence[Block | MemoryBlock], found: Sequence[tuple[int, int]]
 ) -> tuple[tuple[Tensor, ...], np.ndarray]:
-    """The rows that are wanted of each block, one block after the other; and where each example's row is then."""
+    """The requested rows of all blocks, concatenated, and the row of each example in them."""
     order = sorted(range(len(found)), key=found.__getitem__)
     index = np.empty(len(found), np.int64)
     index[order] = np.arange(len(found))
@@ -166,7 +165,7 @@ def _loaded(
         rows = [found[example][1] for example in order if found[example][0] == number]
         if rows:
             picked.append([array[rows] for array in block.arrays()])
-    # Main memory, also where there is a GPU: it takes what it needs, batch by batch.
+    # Main memory even on a machine with a GPU, which receives batch after batch.
     with tf.device("CPU:0"):
         parts = tuple(
             tf.constant(each[0] if len(each) == 1 else np.concatenate(each)) for each in zip(*picked, strict=True)
@@ -175,7 +174,7 @@ def _loaded(
 
 
 def _merge(blocks: Sequence[Block], digests: Sequence[str], key: str) -> Block:
-    """A new block of just these examples."""
+    """A new block with exactly these examples."""
     places = _places(blocks)
     arrays = [block.arrays() for block in blocks]
     with writing(key, digests=digests, card=blocks[0].card() | {"examples": len(digests)}) as writer:

@@ -10,14 +10,14 @@ from kzoo.training.cache.budget import (
     CacheLimits,
     CachePlan,
     CacheRequest,
-    hold,
     memory_budget,
     narrow,
+    plan_cache,
     requests,
 )
 
 PHASE = Phase("last:1", epochs=5, augmentation="light", views=3)
-SIZES = {"size": 100, "train": 10, "held": 4}
+SIZES = {"size": 100, "train": 10, "validation": 4}
 FULL = 100 * (3 * 10 + 4)
 """Numbers of all three views and of validation; of two and of one it is 2400 and 1400."""
 
@@ -42,16 +42,16 @@ FULL = 100 * (3 * 10 + 4)
     ],
 )
 def test_memory_comes_before_the_disk_and_more_views_before_fewer(limits, holding):
-    assert hold(PHASE, limits=limits, **SIZES) == holding
+    assert plan_cache(PHASE, limits=limits, **SIZES) == holding
 
 
 def test_without_a_bound_there_is_a_view_an_epoch_or_as_many_as_fit():
     free = Phase("last:1", epochs=5, augmentation="light")
     counts = {views: 100 * (10 * views + 4) for views in (4, 5)}
-    assert hold(free, limits=CacheLimits(4 * counts[5], 0), **SIZES) == CachePlan("memory", 5)
-    assert hold(free, limits=CacheLimits(0, 2 * counts[5]), **SIZES) == CachePlan("disk", 5, "float16")
-    assert hold(free, limits=CacheLimits(2 * counts[4], 0), **SIZES) == CachePlan("memory", 4, "float16")
-    assert hold(free, limits=CacheLimits(0, 0), **SIZES) == CachePlan("nowhere", 5)
+    assert plan_cache(free, limits=CacheLimits(4 * counts[5], 0), **SIZES) == CachePlan("memory", 5)
+    assert plan_cache(free, limits=CacheLimits(0, 2 * counts[5]), **SIZES) == CachePlan("disk", 5, "float16")
+    assert plan_cache(free, limits=CacheLimits(2 * counts[4], 0), **SIZES) == CachePlan("memory", 4, "float16")
+    assert plan_cache(free, limits=CacheLimits(0, 0), **SIZES) == CachePlan("nowhere", 5)
 
 
 @pytest.mark.parametrize(
@@ -66,25 +66,29 @@ def test_without_a_bound_there_is_a_view_an_epoch_or_as_many_as_fit():
 )
 def test_in_bfloat16_training_takes_half_and_validation_stays_exact(limits, holding):
     limits = dataclasses.replace(limits, bfloat16=True)
-    assert hold(PHASE, size=100, train=200, held=4, limits=limits) == holding
+    assert plan_cache(PHASE, size=100, train=200, validation=4, limits=limits) == holding
     wanted = requests(PHASE, "stage2", holding)
     assert {(each.dtype, each.precision) for each in wanted if each.split == "train"} == {(holding.dtype, "bfloat16")}
-    assert [(each.dtype, each.precision) for each in wanted if each.split == "held"] == [("float32", "float32")]
+    assert [(each.dtype, each.precision) for each in wanted if each.split == "validation"] == [("float32", "float32")]
 
 
 def test_few_examples_are_computed_exactly():
     limits, probe = CacheLimits(1 << 30, 0, bfloat16=True), LinearProbe()
-    assert hold(probe, size=1, train=199, held=4, limits=limits) == CachePlan("memory", 1)
-    assert hold(probe, size=1, train=200, held=4, limits=limits) == CachePlan("memory", 1, "float16", "bfloat16")
+    assert plan_cache(probe, size=1, train=199, validation=4, limits=limits) == CachePlan("memory", 1)
+    assert plan_cache(probe, size=1, train=200, validation=4, limits=limits) == CachePlan(
+        "memory", 1, "float16", "bfloat16"
+    )
 
 
 def test_a_probe_is_always_in_memory():
     probe = LinearProbe()
-    assert hold(probe, limits=CacheLimits(0, 0), **SIZES) == CachePlan("memory", 1)
+    assert plan_cache(probe, limits=CacheLimits(0, 0), **SIZES) == CachePlan("memory", 1)
 
 
 def test_where_nothing_is_frozen_nothing_is_held():
-    assert hold(PHASE, size=0, train=10, held=4, limits=CacheLimits(1 << 40, 1 << 40)) == CachePlan("nowhere", 3)
+    assert plan_cache(PHASE, size=0, train=10, validation=4, limits=CacheLimits(1 << 40, 1 << 40)) == CachePlan(
+        "nowhere", 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +105,7 @@ def test_a_phase_asks_for_each_view_and_for_validation_as_it_is():
     assert found == [
         CacheRequest("stage2", "train", "light", 0, "float16", "disk"),
         CacheRequest("stage2", "train", "light", 1, "float16", "disk"),
-        CacheRequest("stage2", "held", "none", 0, "float16", "disk"),
+        CacheRequest("stage2", "validation", "none", 0, "float16", "disk"),
     ]
     assert requests(PHASE, "stage2", CachePlan("nowhere", 2)) == []
 

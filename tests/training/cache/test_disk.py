@@ -214,7 +214,7 @@ def test_what_a_killed_writer_left_behind_is_swept_after_a_day(root):
 
 
 def test_the_table_has_a_row_for_each_model_cut_and_augmentation():
-    assert disk.table().notes == ("Nothing is kept.",)
+    assert disk.table().notes == ("The cache is empty.",)
     blocks = [write([1, 2]), write([3, 4, 5])]
     other = write([6], key="b" * 32, card=CARD | {"model": "other", "view": "none 0"})
     age(other, 3)
@@ -286,7 +286,7 @@ def test_what_another_process_uses_is_not_swept(how):
         assert process.stdout.readline() == "ready\n"
         assert disk.sweep(most=0) == size
         assert (used.path.exists(), free.path.exists()) == (True, False)
-        assert disk.held() == size_of(used)
+        assert disk.used() == size_of(used)
         for wanted in ("ready\n", "done\n") if how == "computes" else ("done\n",):
             process.stdin.write("\n")
             process.stdin.flush()
