@@ -19,8 +19,7 @@ from kzoo.core.tf_import import import_tensorflow
 from kzoo.specs.records.run_record import RunRecord
 
 import_tensorflow()
-# Each full collection of garbage would go through the million objects of TensorFlow, Keras and the tests: a tenth of
-# the time of all tests.
+# Otherwise each full garbage collection goes through the half a million objects of TensorFlow and Keras again.
 gc.freeze()
 
 collect_ignore = ["models/zoo/fixtures"]  # scripts that make files, with packages that tests do not need

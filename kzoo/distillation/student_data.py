@@ -83,7 +83,7 @@ def _unlabelled_splits(teacher: Adapted, data: object, *, seen: Seen) -> Splits:
 
 
 def lesson_of(teacher: Adapted | BackboneSource, data: object, *, seen: Seen, seed: int) -> DistillationData:
-    """What a student imitates its teacher on.
+    """The examples on which a student imitates its teacher.
 
     Args:
         teacher: an adapted model or a backbone.

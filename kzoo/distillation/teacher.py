@@ -119,7 +119,7 @@ def train_taught(
 
 
 def _bounded(phase: Phase) -> Phase:
-    """A phase with no more views than a teacher is asked about."""
+    """A phase with at most `MOST_VIEWS` views, unless it sets a number of its own."""
     if phase.views is not None:
         return phase
     return dataclasses.replace(phase, views=min(phase.most_views, MOST_VIEWS))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import keras
 
+from kzoo.core.graph.walking import weights_of
 from kzoo.core.tensors import Tensor
 from kzoo.models.heads import build_head
-from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
+from kzoo.models.stages import Stage, crossing, cut_into_stages
 from kzoo.models.taps import find_taps
 from kzoo.models.zoo.tfidf import TfidfEmbedding
 from kzoo.specs.head import Head

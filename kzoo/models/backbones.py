@@ -181,7 +181,7 @@ def resolve(
 
 
 def refuse_scaling(card: BackboneSpec, scaling: str | None) -> None:
-    """Raises ValueError where a card has its own scaling and another one is asked for."""
+    """Raises ValueError if `scaling` contradicts that of the card."""
     if scaling not in (None, card.scaling):
         raise ValueError(
             f"{card.name!r} expects pixels scaled as {card.scaling!r}. Leave scaling= out. Got {scaling!r}."

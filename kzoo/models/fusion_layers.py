@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
+from kzoo.core.graph.walking import weights_of
 from kzoo.core.tensors import Tensor
-from kzoo.models.stages import Stage, crossing, cut_into_stages, weights_of
+from kzoo.models.stages import Stage, crossing, cut_into_stages
 
 WIDTH, HEADS = 256, 4
 """Of the projections of a gated or an attending fusion."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import keras
 
-from kzoo.core.graph.walking import flat_operations
+from kzoo.core.graph.walking import flat_operations, weights_of
 from kzoo.specs.card import SCALINGS, BackboneSpec
 
 _NORMALS = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.BatchNormalization)
@@ -24,7 +24,7 @@ def scales_itself(model: keras.Model) -> bool:
     for operation in flat_operations(model):
         if isinstance(operation, _NORMALS) or type(operation).__name__ in _ARITHMETIC:
             return True
-        if getattr(operation, "weights", ()):
+        if weights_of(operation):
             return False
     return False
 
@@ -50,7 +50,7 @@ def begins_like(model: keras.Model, other: keras.Model) -> bool:
 
 def weighted(model: keras.Model) -> list[keras.Layer]:
     """The layers that have weights, those of models within it in their place."""
-    return [operation for operation in flat_operations(model) if getattr(operation, "weights", ())]
+    return [operation for operation in flat_operations(model) if weights_of(operation)]
 
 
 def _look(layer: keras.Layer) -> tuple[str | tuple[int, ...], ...]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import keras
 
 from kzoo.core.graph.keras_internals import attributes_of
+from kzoo.core.graph.walking import weights_of
 from kzoo.core.tensors import Tensor
 
 SHRINKS = 2 / 3
@@ -60,11 +61,6 @@ def cut_into_stages(model: keras.Model) -> tuple[Stage, ...]:
         name = f"stage{number}" if number else "stem"
         stages.append(Stage(name, tuple(operations[start:end]), crossing(operations, start) or tuple(model.inputs)))
     return tuple(stages)
-
-
-def weights_of(operation: keras.Operation) -> Sequence[keras.Variable]:
-    """The weights of a layer; none of an operation that is not a layer."""
-    return getattr(operation, "weights", ())
 
 
 def _is_plain(operations: Sequence[keras.Operation]) -> bool:

@@ -27,10 +27,9 @@ TOLERANCE = 1e-4
 """Largest difference from the Keras model that is accepted, relative to the largest output."""
 
 SMALL_WORK = 1e10
-"""FLOPs up to which Keras runs everything: another runtime takes a second or more to build.
+"""FLOPs up to which Keras runs everything: another runtime takes longer to build than it saves.
 
-At 20 GFLOP/s, which `tf.function` reaches on one core, that is half a second of work. It is a count, not a time, so
-that the choice does not depend on what else the machine does.
+It is a count, not a time, so that the choice does not depend on the load of the machine.
 """
 
 MOST_SLOWER = 3.0
@@ -82,10 +81,7 @@ def fastest(
         examples: how many examples the runtime will be used for.
     """
     plain = Runtime("Keras", graph_call(model))
-    only_looks_up = not any(
-        len(w.shape) > 1 for x in model.layers if not isinstance(x, keras.layers.Embedding) for w in x.weights
-    )
-    if only_looks_up or model_flops(model) * examples < SMALL_WORK:
+    if model_flops(model) * examples < SMALL_WORK:
         return plain
     wanted, best = plain(*sample), plain
     fold_once = functools.cache(lambda: fold(model))

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.models.stages import cut_into_stages, weights_of
+from kzoo.core.graph.walking import weights_of
+from kzoo.models.stages import cut_into_stages
 from kzoo.models.user_models import as_backbone
 
 SHAPE = (64, 64, 3)

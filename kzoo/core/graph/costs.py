@@ -1,4 +1,4 @@
-"""What a model costs: floating-point operations per example."""
+"""Floating-point operations (FLOPs) of layers and models, per example."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import keras
 
-from kzoo.core.graph.walking import flat_operations
+from kzoo.core.graph.walking import flat_operations, weights_of
 
 
 def flops(operation: keras.Operation) -> float:
@@ -17,7 +17,7 @@ def flops(operation: keras.Operation) -> float:
     if isinstance(operation, keras.layers.Embedding):
         return 0.0
     total = 0.0
-    for weight in getattr(operation, "weights", ()):
+    for weight in weights_of(operation):
         if len(weight.shape) >= 2:
             positions = math.prod(size or 1 for size in keras.tree.flatten(operation.output)[0].shape[1:-1])
             total += 2.0 * math.prod(weight.shape) * positions

@@ -24,6 +24,11 @@ def flat_operations(model: keras.Model) -> Iterator[keras.Operation]:
             yield operation
 
 
+def weights_of(operation: keras.Operation) -> Sequence[keras.Variable]:
+    """The weights of a layer; none of an operation that is not a layer."""
+    return getattr(operation, "weights", ())
+
+
 def layers_of(model: keras.Model) -> list[keras.Layer]:
     """A model and all layers in it, those of nested models too."""
     inner = [each for layer in model.layers if isinstance(layer, keras.Model) for each in layers_of(layer)]

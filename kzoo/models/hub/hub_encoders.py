@@ -59,10 +59,10 @@ class HubEncoder:
 
 
 def find_encoder(backbone: keras.Model) -> HubEncoder:
-    """What kind of encoder a backbone of KerasHub's is.
+    """The kind of encoder of a KerasHub backbone.
 
     Raises:
-        TypeError: it is none; see the module.
+        TypeError: the backbone is not an encoder; see the module.
     """
     name = type(backbone).__name__
     if name in _SOUND:

@@ -93,12 +93,12 @@ def vision_part(backbone: keras.Model) -> keras.Model:
 
 @dataclass(frozen=True)
 class ImageConversion:
-    """What the image converter of a preset does; None where it says nothing.
+    """The settings of a preset's image converter; None for a setting that it does not have.
 
     Args:
         size: height of the images.
-        scale: pixels are multiplied by it.
-        offset: it is then added.
+        scale: factor for pixels.
+        offset: added to scaled pixels.
     """
 
     size: int | None = None
@@ -107,7 +107,7 @@ class ImageConversion:
 
 
 def image_conversion(preset: str) -> ImageConversion:
-    """What a preset's image converter does; None where it says nothing."""
+    """The settings of a preset's image converter."""
     import keras_hub
 
     try:

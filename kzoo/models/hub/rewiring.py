@@ -102,7 +102,7 @@ def _rewired(
 
 
 def clone(layer: keras.Layer, *, exact_gelu: bool = False) -> keras.Layer:
-    """A new layer like another, but for an approximated GELU where the exact one is asked for."""
+    """A copy of a layer without its weights; `exact_gelu` replaces an approximated GELU by the exact one."""
     config = layer.get_config()
     if exact_gelu and "activation" in config and "gelu" in str(config["activation"]):
         config["activation"] = "gelu"
