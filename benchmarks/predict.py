@@ -20,7 +20,6 @@ from scipy.io import wavfile
 
 import kzoo
 from kzoo.core.graph.calling import forward
-from kzoo.results.inference import BATCH
 
 COUNT = 60
 
@@ -31,7 +30,7 @@ def main() -> None:
     made.add_argument("--calls", type=int, default=200)
     options = made.parse_args()
     jobs = [{"modality": modality, "backbone": name} for modality, (name, _) in MADE.items()]
-    arguments = {"calls": options.calls, "batch": BATCH}
+    arguments = {"calls": options.calls}
     run_all("predict", jobs, partial(run, options.calls), options=options, arguments=arguments)
 
 
@@ -56,7 +55,8 @@ def measure(name: str, inputs: Sequence[object], calls: int) -> dict[str, list[t
     def network(value: Any) -> tuple[float, float]:
         column[:] = [str(value) if isinstance(value, Path) else value]
         examples, _ = adapted.inference.loader.load(column)
-        return _timed(lambda: forward(adapted.inference.predict, (examples,), batch_size=BATCH))
+        inference = adapted.inference
+        return _timed(lambda: forward(inference.predict, (examples,), batch_size=inference.batch_size))
 
     ways: dict[str, Callable[[Any], Any]] = {"predict": adapted.predict, "embed": adapted.embed}
     found: dict[str, list[tuple[float, float]]] = {"network": [], **{way: [] for way in ways}}

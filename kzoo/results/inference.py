@@ -10,7 +10,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from kzoo.core.graph.calling import compiled, forward, forward_batches
+from kzoo.core.graph.calling import STEADY_BATCH, compiled, forward, forward_batches, steady_batch
 from kzoo.core.graph.folding import fold
 from kzoo.core.graph.views import mean_over_views
 from kzoo.core.tensors import Tensor
@@ -20,12 +20,6 @@ from kzoo.results.inputs import InputAnswers, ask
 
 Call: TypeAlias = Callable[..., list[Tensor]]
 """A compiled model: takes a batch of each input, and returns a list of outputs."""
-
-BATCH = 8
-"""Examples that the network takes at once, always: the last batch is padded, so an answer does not depend on others.
-
-One image costs as much as eight; larger batches are slower on a CPU, whose cache holds no more.
-"""
 
 
 def normalize(embeddings: np.ndarray) -> np.ndarray:
@@ -64,6 +58,11 @@ class Inference:
         return compiled(mean_over_views(fold(self.embedding, live=True), views_of(self.preprocessor)))
 
     @cached_property
+    def batch_size(self) -> int:
+        """Examples that the network takes at once, always: the last batch is padded."""
+        return steady_batch(self.network)
+
+    @cached_property
     def loader(self) -> Loader:
         """Reads inputs as the network takes them."""
         return Loader(self.preprocessor)
@@ -90,15 +89,15 @@ class Inference:
         return self._ask(inputs, self.embed, finish, width=self.embedding.output_shape[-1])
 
     def _run(self, call: Call, column: np.ndarray) -> np.ndarray:
-        scaled = batches(column, preprocessor=self.preprocessor, batch_size=BATCH)
-        return forward_batches(call, ((batch,) for batch in scaled), batch_size=BATCH)
+        scaled = batches(column, preprocessor=self.preprocessor, batch_size=STEADY_BATCH)
+        return forward_batches(call, ((batch,) for batch in scaled), batch_size=self.batch_size)
 
     def _ask(
         self, inputs: object, call: Call, finish: Callable[[np.ndarray], np.ndarray], *, width: int
     ) -> InputAnswers:
-        """Answers bit for bit those of `_run`: in batches of the same size."""
+        """Answers bit for bit those of `_run`: in batches of the same size, see `steady_batch`."""
 
         def answer(examples: np.ndarray) -> np.ndarray:
-            return np.asarray(finish(forward(call, (examples,), batch_size=BATCH)))
+            return np.asarray(finish(forward(call, (examples,), batch_size=self.batch_size)))
 
         return ask(self.preprocessor.modality, inputs, load=self.loader.load, answer=answer, width=width)

@@ -653,7 +653,7 @@ MODELS = [
         "forward",
         "[: batch_size - missing]",
         "[:batch_size]",
-        "tests/core/graph/test_calling.py::test_a_result_does_not_depend_on_its_company",
+        "tests/core/graph/test_calling.py::test_a_result_depends_neither_on_its_company_nor_on_its_place",
     ),
     Mutation(
         "a file of weights that is there twice is opened",

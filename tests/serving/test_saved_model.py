@@ -383,7 +383,7 @@ def test_the_network_sees_batches_of_one_size(adapted, paths, monkeypatch):
     adapted.predict(paths[0])
     adapted.predict(paths)
     adapted.evaluate()
-    assert set(sizes) == {8}
+    assert set(sizes) == {adapted.inference.batch_size}
 
 
 def test_predict_builds_no_pipeline(adapted, paths, monkeypatch):

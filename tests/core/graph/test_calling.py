@@ -2,9 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from kzoo.core.graph.calling import compiled, forward, forward_batches
+from kzoo.core.graph.calling import STEADY_BATCH, compiled, forward, forward_batches, steady_batch
 
 
 def noisy():
@@ -18,14 +19,39 @@ RNG = np.random.default_rng(0)
 ARRAYS = [RNG.normal(size=(10, 4)).astype(np.float32), RNG.normal(size=(10, 2)).astype(np.float32)]
 
 
-def test_a_result_does_not_depend_on_its_company():
-    inputs = keras.Input((16, 16, 3))
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="relu")(inputs))
-    call = compiled(keras.Model(inputs, keras.layers.Dense(3)(x)))
-    images = RNG.uniform(0, 255, (10, 16, 16, 3)).astype(np.float32)
-    together = forward(call, [images], batch_size=4)
-    alone = np.concatenate([forward(call, [image[None]], batch_size=4) for image in images])
-    assert np.array_equal(together, alone)
+def small():
+    inputs = keras.Input((7, 7, 9))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 1, activation="gelu")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+def large():
+    inputs = keras.Input((96, 96, 3))
+    x = keras.layers.Conv2D(64, 3, strides=2, activation="swish")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(40, 3, activation="relu")(x))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("make", [small, large])
+def test_a_result_depends_neither_on_its_company_nor_on_its_place(make, seed):
+    keras.utils.set_random_seed(seed)
+    model = make()
+    call, batch_size = compiled(model), steady_batch(model)
+    examples = np.random.default_rng(seed).uniform(0, 9, (29, *model.input_shape[1:])).astype(np.float32)
+    together = forward(call, [examples], batch_size=batch_size)
+    alone = [forward(call, [example[None]], batch_size=batch_size) for example in examples]
+    assert np.array_equal(together, np.concatenate(alone))
+    order = np.random.default_rng(seed).permutation(29)
+    assert np.array_equal(together[order], forward(call, [examples[order]], batch_size=batch_size))
+
+
+def test_a_large_model_takes_one_example_at_once_on_a_cpu(monkeypatch):
+    assert steady_batch(small()) == STEADY_BATCH
+    model = large()
+    assert steady_batch(model) == 1
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert steady_batch(model) == STEADY_BATCH
 
 
 def test_a_compiled_model_has_no_dropout_and_gives_all_outputs():
