@@ -47,6 +47,7 @@ def test_it_learns(adapted):
     assert evaluation["accuracy"] == 1.0
 
 
+@pytest.mark.slow
 def test_the_users_model_is_left_as_it_was(module_backbone, folder):
     before = module_backbone.get_weights()
     kzoo.adapt(module_backbone, folder, schedule=kzoo.Phase("*", epochs=1, batch_norm=True))

@@ -21,6 +21,8 @@ from kzoo.specs.records.origin_record import MergeRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import Seen
 
+pytestmark = pytest.mark.slow
+
 PHASE = kzoo.Phase("*", epochs=2, learning_rate=1e-2, batch_norm=True, batch_size=16)
 
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 import kzoo
 from kzoo.data.audio.column import encode_wav
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 TUNING = kzoo.Phase("*", epochs=3, learning_rate=1e-2, batch_norm=True, batch_size=16)
 LISTENING = dataclasses.replace(TUNING, epochs=15)

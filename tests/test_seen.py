@@ -105,6 +105,7 @@ def test_supervised_pretraining(noise, other_seed, make_backbone, tmp_path):
         assert not trained & (digests(found)["test"] | digests(found)["validation"])
 
 
+@pytest.mark.slow
 def test_unlabelled_pretraining(noise, make_backbone):
     images, labels = noise
     made = kzoo.pretrain(make_backbone(), images[:60], objective="autoencoder", steps=2, batch_size=8)

@@ -11,6 +11,8 @@ from kzoo.choosing.verdicts import Rival, Verdict
 from kzoo.core.intervals import Metric
 from kzoo.task_kinds.kind_registry import get_task_kind
 
+pytestmark = pytest.mark.slow
+
 SIZE = 360
 
 

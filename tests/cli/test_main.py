@@ -62,6 +62,7 @@ def test_plan(capsys, folder):
     assert phase["activations"].endswith(" MB in memory")
 
 
+@pytest.mark.slow
 def test_rank(capsys, tmp_path, folder, make_backbone):
     make_backbone().save(tmp_path / "tiny.keras")
     models = ("--model", tmp_path / "tiny.keras", "--model", "no_such_model")
@@ -115,6 +116,7 @@ def test_profile_writes_a_trace(capsys, backbone, folder, tmp_path):
     assert trace.stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_evaluate(capsys, saved, folder):
     code, out, _ = run(capsys, "evaluate", saved / "saved", "--json")
     assert code == 0

@@ -126,6 +126,7 @@ def test_ctrl_c_keeps_what_the_student_has_learned(teacher, student, interrupted
     assert found.record.stopped in str(found)
 
 
+@pytest.mark.slow
 def test_unlabelled_pictures_are_enough(teacher, student, arrays):
     more = np.concatenate([pictures(40), arrays[0]])
     found = kzoo.distill(teacher, student, more, schedule=dataclasses.replace(PHASE, epochs=12))

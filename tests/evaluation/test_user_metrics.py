@@ -128,6 +128,7 @@ def test_built_in_metrics_keep_their_names():
     assert set(evaluated().metrics) <= built_in_metrics()
 
 
+@pytest.mark.slow
 def test_a_registered_metric_goes_by_its_name(monkeypatch):
     monkeypatch.setattr(user_metrics, "METRICS", {})
     register_metric("mine", lambda truth, outputs: 2 * f2(truth, outputs))

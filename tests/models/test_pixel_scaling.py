@@ -54,6 +54,7 @@ def test_a_network_with_its_top_is_recognised_and_a_free_size_is_the_native_one(
     assert (card.scaling, card.size, card.min_size) == ("tf", 224, 32)
 
 
+@pytest.mark.slow
 def test_an_object_answers_as_its_name_does_bit_for_bit(mobilenet):
     named = resolve("mobilenet_v2_035", weights=None, cards=CATALOG)
     brought = resolve(mobilenet, weights="auto", cards=CATALOG)

@@ -208,6 +208,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, spoil, message):
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "weights", ["imagenet", pytest.param("path", marks=SLOW), pytest.param("other path", marks=SLOW)]
 )

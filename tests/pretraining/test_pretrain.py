@@ -63,6 +63,7 @@ def test_a_few_steps_beat_random_features(objective, steps, rate, digits, few):
     assert made.record.probe > made.record.probe_before + 0.02, made.record.course
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["masked", "gan"])
 def test_pictures_are_enough(objective, digits):
     made = kzoo.pretrain(net(), digits[0][:40], objective=objective, steps=3, batch_size=16, eval_every=2)
@@ -71,6 +72,7 @@ def test_pictures_are_enough(objective, digits):
     assert any(not np.array_equal(a, b) for a, b in zip(before, made.backbone.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_steps_that_were_done(digits, monkeypatch):
     move = Averages.on_train_batch_end
 

@@ -83,6 +83,7 @@ def test_labels_are_listed_in_the_order_of_probabilities(version, served, paths)
     assert set(names) == {"blue", "green", "red"}
 
 
+@pytest.mark.slow
 def test_versions_count_up(adapted, tmp_path):
     (tmp_path / "7").mkdir()
     assert adapted.export(tmp_path).name == "8"
@@ -171,6 +172,7 @@ def test_warm_up_requests_are_what_tensorflow_serving_reads(version, served):
     assert served.signatures["serving_default"](image=image)["labels"].shape == (1,)
 
 
+@pytest.mark.slow
 def test_an_export_that_answers_otherwise_is_not_kept(adapted, tmp_path, monkeypatch):
     load = tf.saved_model.load
 
@@ -341,6 +343,7 @@ def test_cmyk_and_bombs_are_refused_before_they_are_decoded(served):
     assert errors[1].startswith(b"too large: 30000 x 30000 pixels")
 
 
+@pytest.mark.slow
 def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monkeypatch):
     named = signatures.named
     swapped = [adapted.labels[place] for place in (1, 0, 2)]
@@ -350,6 +353,7 @@ def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monke
     assert os.listdir(tmp_path / "swapped") == []
 
 
+@pytest.mark.slow
 def test_an_export_with_another_scaling_is_not_kept(adapted, tmp_path, monkeypatch):
     adapted.predict(adapted.splits().test.columns["image"][0])
     monkeypatch.setattr(ImagePreprocessor, "scale", lambda self, pictures: pictures / 2.0)

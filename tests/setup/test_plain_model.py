@@ -63,6 +63,7 @@ def test_every_modality_has_its_input(name, size, shape, dtype):
     assert model.output_shape == (None, 2)
 
 
+@pytest.mark.slow
 def test_the_weights_of_a_name_are_taken_unless_told_otherwise():
     made, again = kzoo.create_model("kzoo_nano_image", size=64), kzoo.create_model("kzoo_nano_image", size=64)
     pixels = RNG.uniform(0, 255, (1, 64, 64, 3))

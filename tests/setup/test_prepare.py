@@ -95,6 +95,7 @@ def test_the_window_of_recordings_is_that_of_training():
     assert prepare("keyword_cnn", task, **OPTIONS).preprocessor.samples == 8_000
 
 
+@pytest.mark.slow
 def test_nothing_of_the_test_split_is_read_while_it_trains(folder, tmp_path, monkeypatch):
     """Its files are elsewhere until training has ended."""
     paths = {name: sorted(map(str, (folder / name).iterdir())) for name in ("blue", "green", "red")}

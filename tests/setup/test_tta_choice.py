@@ -130,6 +130,7 @@ def test_what_an_earlier_kzoo_saved_answers_by_one_view(several, tmp_path):
     assert "tta" not in saving._restored(values)
 
 
+@pytest.mark.slow
 def test_it_is_served_as_it_answers(several, task, tmp_path):
     version = several.export(tmp_path / "served")
     served = tf.saved_model.load(str(version)).signatures["tensor"]

@@ -75,6 +75,7 @@ def train_late(early, late, *, rate):
     return variables, optimizer, gradients
 
 
+@pytest.mark.slow
 def test_the_first_step_of_what_is_unfrozen_late_is_no_longer_than_the_rate():
     (_, later), _, _ = train_late(1000, 1, rate=1e-2)
     steps = np.abs(later.numpy())

@@ -125,6 +125,7 @@ def test_every_runtime_that_fails_has_its_line(several, pictures, caplog):
     assert [line.split(" is not")[0] for line in lines(caplog)] == ["folded", "OpenVINO"]
 
 
+@pytest.mark.slow
 def test_openvino_agrees_and_keeps_the_order_of_outputs(several, pictures):
     pytest.importorskip("openvino")
     assert_alike(openvino_runtime(several), several, pictures)

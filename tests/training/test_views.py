@@ -109,6 +109,7 @@ def different(epochs):
     return len({rows.tobytes() for rows in epochs})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [pictures, texts, recordings])
 @pytest.mark.parametrize("train", ["head", "*"], ids=["cached", "uncached"])
 def test_each_epoch_sees_a_new_view(make, train):

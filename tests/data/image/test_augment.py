@@ -133,6 +133,7 @@ def test_what_is_drawn_follows_from_the_content_and_not_from_the_place(views):
     assert not np.array_equal(elsewhere, run(PIXELS, "medium")[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["light", "medium"])
 def test_several_versions_at_once_equal_each_one_alone(column, name):
     together, targets = run(column, name, numbers=[2, 0, 5])
@@ -243,6 +244,7 @@ def test_batches_keep_the_order_and_scale(column):
     np.testing.assert_allclose(made[-1][-1], one, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_paths_and_bytes_in_one_column(column, tmp_path):
     mixed = column.copy()
     for index in range(0, COUNT, 2):

@@ -106,6 +106,7 @@ def test_what_can_be_used_is_no_trouble_in_the_graph(name):
 CUT_JPEG = ("cut jpeg", "zeros after jpeg")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(BAD) - set(CUT_JPEG)))
 def test_the_graph_says_what_python_says(name):
     data, _ = BAD[name]

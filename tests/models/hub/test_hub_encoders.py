@@ -17,6 +17,8 @@ from kzoo.specs.catalog.hub_presets import HUB_CATALOG
 from kzoo.specs.head import Head
 from kzoo.specs.registry import cards
 
+pytestmark = pytest.mark.slow
+
 hub = pytest.importorskip("keras_hub").models
 SIZE = 32
 RNG = np.random.default_rng(0)

@@ -60,6 +60,7 @@ def test_pictures_transfer():
     assert nano > 0.74
 
 
+@pytest.mark.slow
 def test_texts_are_read_in_two_languages_without_an_extra(tmp_path):
     good = [
         "a lovely warm film",

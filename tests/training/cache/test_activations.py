@@ -56,6 +56,7 @@ def plain(adapt, kept):
     return kept["plain"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "place", "within"),
     [
@@ -78,6 +79,7 @@ def test_where_activations_are_held_changes_nothing(adapt, plain, computed, limi
     assert len(computed) == (count if limits.disk else 2 * count)
 
 
+@pytest.mark.slow
 def test_the_fastest_runtime_changes_nothing(plain, backbone, arrays, cache, monkeypatch):
     monkeypatch.setattr(runtime, "SMALL_WORK", 0)
     found = kzoo.adapt(backbone, kzoo.Classification(arrays), schedule=kzoo.Schedule((HEAD, TUNE)))
@@ -131,12 +133,14 @@ def test_training_activations_in_bfloat16_take_half_and_validation_stays_exact(a
     assert both["train"] == 1.5 * exact_bytes["train"]
 
 
+@pytest.mark.slow
 def test_float32_keeps_bfloat16_out(adapt, rough):
     exact = adapt()
     assert_alike(exact, adapt(CacheLimits(PLENTY, PLENTY, bfloat16=True), precision="float32"))
     assert not rough
 
 
+@pytest.mark.slow
 def test_what_bfloat16_changes_too_much_is_computed_exactly(adapt, rough, computed, monkeypatch, caplog):
     exact, known = adapt(), len(computed)
 
@@ -161,6 +165,7 @@ def test_iterations_do_not_wait_for_the_tuning_of_tf_data():
     assert not read(split, np.arange(2), "none", [0], batch=2).options().autotune.enabled
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_does_not_stop_training(adapt, plain, cache, monkeypatch, caplog):
     append, rows = disk.Writer.append, []
 
@@ -186,6 +191,7 @@ def test_a_store_that_cannot_be_made_is_done_without(tmp_path, monkeypatch, back
     assert places(found) == ["memory", "memory"]
 
 
+@pytest.mark.slow
 def test_activations_beyond_float16_are_held_in_float32(adapt, backbone):
     """The second stage gives numbers of 1e6, which the kernel of the last one makes small again."""
     norms = [layer for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -205,6 +211,7 @@ def test_activations_beyond_float16_are_held_in_float32(adapt, backbone):
     assert_alike(plain, held)
 
 
+@pytest.mark.slow
 def test_all_that_is_wanted_of_a_picture_comes_from_one_decoding(adapt, read):
     """A probe, the last stage, the last two: the third phase's activations come from the passes of the first two."""
     adapted = adapt(schedule=kzoo.Schedule((HEAD, TUNE, DEEPER)))
@@ -212,6 +219,7 @@ def test_all_that_is_wanted_of_a_picture_comes_from_one_decoding(adapt, read):
     assert sorted(read) == [(6, "none", [0]), (48, "light", [0, 1]), (48, "none", [0])]
 
 
+@pytest.mark.slow
 def test_a_higher_cut_after_a_deeper_one_goes_on_from_what_is_held(adapt, read):
     schedule = kzoo.Schedule((DEEPER, TUNE))
     held = adapt(schedule=schedule)

@@ -275,6 +275,7 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["maps", "computes"])
 def test_what_another_process_uses_is_not_swept(how):
     used, free = write([1, 2]), write([3], key="b" * 32)
@@ -308,6 +309,7 @@ with disk.writing(sys.argv[1], digests=["01"], card={}) as writer:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lives", [True, False], ids=["living", "killed"])
 def test_what_another_process_writes_is_not_swept_while_it_lives(root, lives):
     command = [sys.executable, "-c", WRITES, KEY]

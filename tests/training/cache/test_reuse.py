@@ -45,6 +45,7 @@ def test_a_flipped_bit_is_computed_again(adapt, computed, cache):
     assert_same(first, again)
 
 
+@pytest.mark.slow
 def test_other_weights_are_not_served_from_the_store(adapt, backbone, computed):
     first = adapt()
     count = len(computed)
