@@ -212,3 +212,23 @@ def test_every_parameter_is_documented(name: str):
     (node,) = [each for each in ast.parse(path.read_text(encoding="utf-8")).body if getattr(each, "name", "") == name]
     doc = getattr(kzoo, name).__doc__
     assert [each for each in parameters(node) if not re.search(rf"^\s*\**{each}: ", doc, re.MULTILINE)] == []
+
+
+@pytest.mark.slow
+def test_outputs_of_notebooks_are_compared_by_kind_titles_and_rows():
+    found = importlib.util.spec_from_file_location("execute", DOCS.parent / "notebooks" / "execute.py")
+    assert found is not None and found.loader is not None
+    execute = importlib.util.module_from_spec(found)
+    found.loader.exec_module(execute)
+
+    def cell(**data):
+        output = execute.nbformat.v4.new_output("execute_result", {"text/plain": "", **data})
+        return execute.nbformat.v4.new_code_cell(outputs=[output])
+
+    html = "<table><tr><th>label</th><th>train</th></tr><tr><th>cat</th><td>{}</td></tr></table>"
+    stored = cell(**{"text/html": html.format(3)})
+    assert execute.outline(stored) == [("execute_result", ["text/html", "text/plain"], [(["label", "train"], 2)])]
+    assert execute.outline(stored) == execute.outline(cell(**{"text/html": html.format(5)}))
+    longer = html.replace("</table>", "<tr><td>dog</td></tr></table>")
+    for other in (cell(), cell(**{"text/html": html.replace("train", "test")}), cell(**{"text/html": longer})):
+        assert execute.outline(stored) != execute.outline(other)

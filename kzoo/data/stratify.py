@@ -74,7 +74,8 @@ def divide(splits: Mapping[str, Examples], *, task: Task, seen: Seen, ledger: Sp
         parts = {part: pool.take(indices) for part, indices in rows.items()}
         copies = len(pool) - len(set(pool.digests))
         if copies:
-            ledger.notes.append(f"{copies} duplicates: each is in the same split as its original")
+            counted = "1 duplicate" if copies == 1 else f"{copies:,} duplicates, each"
+            ledger.notes.append(f"{counted} kept in the same split as its original")
     for part, size in sizes.items():
         if is_count(size) and len(parts[part]) != size:
             why = "duplicates, groups and examples that the start weights have seen are kept together"

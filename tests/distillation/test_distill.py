@@ -244,7 +244,7 @@ def test_unlabelled_data_is_read_from_whatever_holds_it(folder, tmp_path, text_t
     found, audit = read_unlabelled(tmp_path / "lines.txt", "text")
     assert list(found.columns["text"]) == ["one", "two"]
     assert len(audit.set_aside) == 1
-    assert "1 duplicates are left out" in audit.notes
+    assert "1 duplicate is left out" in audit.notes
     (tmp_path / "table.csv").write_text("review,stars\nnice,5\nbad,1\n", encoding="utf-8")
     assert len(read_unlabelled(tmp_path / "table.csv", "text")[0]) == 2
     with pytest.raises(FileNotFoundError, match="There is no data"):

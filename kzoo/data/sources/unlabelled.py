@@ -39,9 +39,10 @@ def read_unlabelled(data: UserData, modality: str) -> tuple[Examples, Audit]:
     good = [index for index in range(len(column)) if index not in checked.reasons]
     keep = [index for index in good if first[checked.digests[index]] == index]
     copies = len(good) - len(keep)
+    left_out = "1 duplicate is left out" if copies == 1 else f"{copies:,} duplicates are left out"
     audit = Audit(
         [(names[index], reason) for index, reason in sorted(checked.reasons.items())],
-        [*notes, *checked.notes, *([f"{copies} duplicates are left out"] if copies else [])],
+        [*notes, *checked.notes, *([left_out] if copies else [])],
     )
     if not keep:
         raise ValueError(f"No {reads.noun} can be read.\n{audit}")
