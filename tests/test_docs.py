@@ -217,7 +217,8 @@ def test_every_parameter_is_documented(name: str):
 @pytest.mark.slow
 def test_outputs_of_notebooks_are_compared_by_kind_titles_and_rows():
     found = importlib.util.spec_from_file_location("execute", DOCS.parent / "notebooks" / "execute.py")
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     execute = importlib.util.module_from_spec(found)
     found.loader.exec_module(execute)
 
