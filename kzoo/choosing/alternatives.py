@@ -1,4 +1,8 @@
-"""Alternatives to transfer: outputs on the test split of models that are trained on the task alone."""
+"""Alternatives to transfer: outputs on the test split of models that are trained on the task alone.
+
+They get what an adapted model gets: a probe is solved again on training and validation examples, and test-time
+augmentation is chosen on validation.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import Scale
-from kzoo.training.linear_probe import solve
+from kzoo.training.linear_probe import solve, solve_on_both
 
 RATE = 1e-3
 """Peak rate of networks from scratch whose card names none."""
@@ -72,10 +76,15 @@ def plain_baseline(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
     features = {each: _simple_features(adapted, splits, each) for each in ("train", "validation", "test")}
     scale = target_scale(kind, splits.train.targets)
     rows, held = (training_rows(kind, each.targets, outputs, scale) for each in (splits.train, splits.validation))
-    validation = (features["validation"], held) if len(held) else None
-    train_part = features["train"], rows, np.ones(len(rows), np.float32)
-    logits = solve(train_part, validation, kind=kind).logits(features["test"])
-    return kind.outputs_of(_unscaled(logits, scale))
+    train = features["train"], rows, np.ones(len(rows), np.float32)
+    if len(held):
+        validation = features["validation"], held
+        strength = solve(train, validation, kind=kind).strength
+        weighted = *validation, np.ones(len(held), np.float32)
+        solution = solve_on_both(train, weighted, kind=kind, strength=strength)
+    else:
+        solution = solve(train, None, kind=kind)
+    return kind.outputs_of(_unscaled(solution.logits(features["test"]), scale))
 
 
 def constant_answer(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
@@ -147,7 +156,7 @@ def _run(prepared: Prepared, seed: int) -> Adapted:
     bare = dataclasses.replace(
         prepared, splits=dataclasses.replace(prepared.splits, test=prepared.splits.test.take(()))
     )
-    return conclude(bare, results, scale=scale, seed=seed)
+    return conclude(bare, results, scale=scale, seed=seed, feed=feed)
 
 
 def _unscaled(logits: np.ndarray, scale: Scale | None) -> np.ndarray:

@@ -133,6 +133,9 @@ def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0
       shrunk to 16 x 16 cells; for recordings of the means and deviations of their log-mel bands;
     - a constant answer: the majority class, or the mean.
 
+    All get what the adapted model gets: probes are solved again with the validation examples, and test-time
+    augmentation is chosen on validation.
+
     Transfer helps where the 95% interval of its gain over the best of them lies above 0, and hurts where it lies below.
     The interval is that of a paired bootstrap over test examples (over groups), and over seeds where there are several.
 

@@ -179,4 +179,6 @@ def describe(card: BackboneSpec, record: PretrainedRecord) -> str:
 
 
 def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return value if isinstance(value, str) else json.dumps(value)[:80]

@@ -86,6 +86,25 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return features.mean(axis=0), np.maximum(deviation, least).astype(np.float32)
 
 
+def solve_on_both(
+    train: tuple[np.ndarray, np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    *,
+    kind: TaskKind,
+    strength: float,
+) -> ProbeSolution:
+    """The linear head of a known penalty, solved on training and validation examples together.
+
+    Args:
+        train: features (N, C), float32 targets (N, outputs), weights (N,).
+        validation: the same of the validation split.
+        kind: the task kind.
+        strength: the inverse penalty, as `solve` chose it on validation.
+    """
+    features, targets, weights = (np.concatenate(pair) for pair in zip(train, validation, strict=True))
+    return solve((features, targets, weights), None, kind=kind, strengths=[strength])
+
+
 def solver_threads(size: int) -> threadpool_limits:
     """A context manager that limits the solver to one thread if the problem has fewer than `SMALL` values."""
     # On small problems threads mostly wait for each other, above all on busy cores.

@@ -13,7 +13,7 @@ from kzoo.specs.phases import AnyPhase, LinearProbe
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.feed import Feed, Split, read
-from kzoo.training.linear_probe import ProbeSolution, solve
+from kzoo.training.linear_probe import ProbeSolution, solve, solve_on_both
 from kzoo.training.phase import PhaseOutcome, constant_of, weights_of
 from kzoo.training.selection import judge, unmeasured
 from kzoo.training.sparse.sparse_features import BLOCKS, count_terms
@@ -53,8 +53,7 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
 
     def refit() -> None:
         more = *validation, weights_of(feed, feed.validation)
-        inputs, targets, weights = (np.concatenate(pair) for pair in zip(train, more, strict=True))
-        put_in(solve((inputs, targets, weights), None, kind=feed.kind, strengths=[solution.strength]))
+        put_in(solve_on_both(train, more, kind=feed.kind, strength=solution.strength))
 
     outcome = _solved(solution, solution.logits(validation[0]), feed, {"C": solution.strength})
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)

@@ -9,7 +9,9 @@ from kzoo.choosing import alternatives
 from kzoo.choosing.alternatives import scratch_schedule
 from kzoo.choosing.verdicts import Rival, Verdict
 from kzoo.core.intervals import Metric
+from kzoo.setup import result
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.training.linear_probe import solve_on_both
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +24,7 @@ def stripes():
     targets = np.arange(SIZE) % 2
     wave = np.where(np.arange(8) % 2, 40.0, -40.0)
     images = np.where(targets[:, None, None] == 0, wave[None, None, :], wave[None, :, None])
-    images = 128 + images[..., None] * rng.choice([-1, 1], (SIZE, 1, 1, 1)) + rng.normal(0, 45, (SIZE, 8, 8, 3))
+    images = 128 + images[..., None] * rng.choice([-1, 1], (SIZE, 1, 1, 1)) + rng.normal(0, 100, (SIZE, 8, 8, 3))
     return images.clip(0, 255).astype(np.uint8), targets
 
 
@@ -92,6 +94,24 @@ def test_what_diverges_is_named(arrays, make_backbone, monkeypatch):
     found = kzoo.verdict(adapted, verbose=0)
     assert [each.name for each in found] == ["random features", "plain baseline", "constant answer"]
     assert "from scratch diverged with seed 0, and is judged without that run." in str(found)
+
+
+def test_alternatives_get_what_the_adapted_model_gets(arrays, make_backbone, monkeypatch):
+    adapted = kzoo.adapt(make_backbone(), kzoo.Classification(arrays), schedule="linear_probe", verbose=0)
+    splits = adapted.splits()
+    asked, rows = [], []
+    monkeypatch.setattr(result, "choose_views", lambda *args, **kwargs: asked.append(1) or "")
+    alternatives.random_features(adapted, splits, 0)
+    assert asked == [1]
+
+    def noted(train, validation, **options):
+        rows.append((len(train[0]), len(validation[0])))
+        return solve_on_both(train, validation, **options)
+
+    monkeypatch.setattr(alternatives, "solve_on_both", noted)
+    alternatives.plain_baseline(adapted, splits, 0)
+    assert rows == [(len(splits.train), len(splits.validation))]
+    assert len(splits.validation)
 
 
 def test_texts_are_judged_against_ngrams(text_task):

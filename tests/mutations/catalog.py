@@ -360,8 +360,8 @@ TRAINING = [
     ),
     Mutation(
         "a probe is solved again on the training split alone",
-        "solve_head",
-        "zip(train, more, strict=True)",
+        "solve_on_both",
+        "zip(train, validation, strict=True)",
         "zip(train, train, strict=True)",
         "tests/training/test_probe_phase.py::test_its_head_is_the_optimum_on_training_and_validation_examples",
     ),

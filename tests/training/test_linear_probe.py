@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.linear_probe import STRENGTHS, solve
+from kzoo.training.linear_probe import STRENGTHS, solve, solve_on_both
 from kzoo.training.losses import score
 
 
@@ -35,6 +35,17 @@ def test_classification_finds_the_optimum_that_scikit_learn_finds(features):
     ours = np.exp(found.logits(held[0]))
     wanted = oracle.predict_proba((held[0] - mean) / deviation)
     np.testing.assert_allclose(ours / ours.sum(axis=1, keepdims=True), wanted, atol=1e-3)
+
+
+def test_on_both_splits_it_is_what_scikit_learn_finds_on_all_examples(features):
+    x, logits = features
+    targets = np.eye(3, dtype=np.float32)[logits.argmax(axis=1)]
+    train, held = split(x, targets)
+    found = solve_on_both(train, (*held, np.ones(100, np.float32)), kind=CLASSIFICATION, strength=0.1)
+    scaled = (x - x.mean(axis=0)) / x.std(axis=0)
+    oracle = LogisticRegression(C=0.1, max_iter=1000, tol=1e-6).fit(scaled, targets.argmax(axis=1))
+    ours = np.exp(found.logits(x))
+    np.testing.assert_allclose(ours / ours.sum(axis=1, keepdims=True), oracle.predict_proba(scaled), atol=1e-3)
 
 
 def test_features_are_standardised_by_training_alone(features):
