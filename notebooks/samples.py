@@ -19,6 +19,12 @@ WEIGHTS = "imagenet" if REAL else None
 MOBILENET = next((SHARED / "keras_home" / "models").glob("mobilenet_v2*0.35_224_no_top.h5"), None)
 """The file of `mobilenet_v2_035`'s ImageNet weights for images of 224 pixels, which serve other sizes too."""
 
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+"""Of CIFAR-10, in the order of its label numbers."""
+
+VOICES = {"george": 1.0, "jackson": 1.05, "lucas": 1.1, "nicolas": 1.15, "theo": 1.2, "yweweler": 1.25}
+"""Speakers of the Free Spoken Digit Dataset, and the pitch of their made-up tones."""
+
 RNG = np.random.default_rng(0)
 
 
@@ -89,14 +95,7 @@ def spoken_digits(folder: Path) -> Path:
                 shutil.copy(path, folder)
         return folder
     for digit in range(10):
-        for speaker, voice in {
-            "george": 1.0,
-            "jackson": 1.05,
-            "lucas": 1.1,
-            "nicolas": 1.15,
-            "theo": 1.2,
-            "yweweler": 1.25,
-        }.items():
+        for speaker, voice in VOICES.items():
             for number in range(30):
                 seconds = np.arange(RNG.integers(2_000, 6_000)) / 8_000
                 wave = np.sin(2 * np.pi * 200 * (1 + digit) * voice * seconds) + RNG.normal(0, 1, len(seconds))
@@ -107,7 +106,7 @@ def spoken_digits(folder: Path) -> Path:
 def small_images() -> tuple[list, tuple[list, list], tuple[list, list]]:
     """Images of 32 x 32 pixels of 10 classes: 6,000 without labels, 500 and 2,000 (test) with labels.
 
-    Of CIFAR-10, or digits of scikit-learn, shifted and noisy.
+    Of CIFAR-10, or digits of scikit-learn, enlarged and noisy.
     """
     if not REAL:
         images, labels = _digits(8500)
@@ -120,15 +119,11 @@ def small_images() -> tuple[list, tuple[list, list], tuple[list, list]]:
 def _digits(count: int) -> tuple[list, list]:
     from sklearn.datasets import load_digits
 
-    digits, names = load_digits(), _class_names()
+    digits = load_digits()
     chosen = RNG.integers(0, len(digits.images), count)
     images = np.repeat(np.repeat(digits.images[chosen], 4, axis=1), 4, axis=2)[..., None].repeat(3, axis=3)
     noisy = 12 * images + RNG.normal(30, 20, images.shape)
-    return list(noisy.clip(0, 255).astype(np.uint8)), [names[target] for target in digits.target[chosen]]
-
-
-def _class_names() -> list[str]:
-    return ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    return list(noisy.clip(0, 255).astype(np.uint8)), [CLASSES[target] for target in digits.target[chosen]]
 
 
 def _cifar10(name: str) -> tuple[list, list]:
@@ -137,8 +132,7 @@ def _cifar10(name: str) -> tuple[list, list]:
 
     records = tf.data.TFRecordDataset(str(SHARED / "data" / "cifar10" / name)).as_numpy_iterator()
     features = [tf.train.Example.FromString(record).features.feature for record in records]
-    names = _class_names()
     return (
         [each["image"].bytes_list.value[0] for each in features],
-        [names[each["label"].int64_list.value[0]] for each in features],
+        [CLASSES[each["label"].int64_list.value[0]] for each in features],
     )
