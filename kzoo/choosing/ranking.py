@@ -13,7 +13,8 @@ from kzoo.choosing.candidates import name_candidates
 from kzoo.choosing.frozen_features import frozen_features, milliseconds_of, trunk_of
 from kzoo.choosing.out_of_fold import Folds, make_folds
 from kzoo.choosing.rank_record import Candidate, Ranking
-from kzoo.choosing.scores import score_features
+from kzoo.choosing.scores import FeatureScores, find_scores, keep_scores, score_features, scores_key
+from kzoo.choosing.source_identity import source_identity
 from kzoo.choosing.yardstick import first_shares, merits, resampled, score_name
 from kzoo.core.intervals import Metric
 from kzoo.core.keywords import suggests_names
@@ -22,6 +23,7 @@ from kzoo.core.verbosity import verbosity
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import modality_for
 from kzoo.data.splits import read
+from kzoo.models.weights import digest_of
 from kzoo.setup.feeds import target_scale, training_rows
 from kzoo.setup.plan import random_state_kept
 from kzoo.setup.prepare import prepare, source_of
@@ -168,6 +170,30 @@ def _score(
 ) -> tuple[Candidate, np.ndarray]:
     """A candidate without its share of resamples, and what each example adds to the score of its probe."""
     started = time.perf_counter()
+    bar.state(name)
+    scores = _scores(source, task, scored, bar=bar)
+    candidate = Candidate(
+        name,
+        model,
+        probe=scored.metric(scores.probe),
+        neighbors=scored.metric(scores.neighbors),
+        first=0.0,
+        imagenet=source.card.top1,
+        log_me=scores.log_me,
+        h_score=scores.h_score,
+        parameters=scores.parameters,
+        milliseconds=scores.milliseconds,
+        seconds=time.perf_counter() - started,
+        seen=int((source.seen.sides(scored.digests) >= CHOSEN).sum()),
+    )
+    return candidate, scored.merits(scores.probe)
+
+
+def _scores(source: Any, task: Any, scored: _Scored, *, bar: ProgressBar) -> FeatureScores:
+    """The scores of a candidate, computed here or kept from an earlier ranking, then without building the model."""
+    key, size = _known_key(source, task, scored), len(scored.rows)
+    if key and (found := find_scores(key, size=size)):
+        return found
     prepared = prepare(
         source,
         task,
@@ -180,31 +206,30 @@ def _score(
         seed=scored.seed,
         splits=scored.splits,
     )
-    bar.state(name)
     features = frozen_features(prepared, seed=scored.seed, bar=bar)
-    bar.state(f"{name}: scoring")
+    key = key or scores_key(digest_of([features]), scored.rows, scored.folds, kind=scored.kind)
+    if found := find_scores(key, size=size):
+        return found
+    bar.state(f"{source.card.name}: scoring")
     trunk = trunk_of(prepared)
-    scores = score_features(
+    found = score_features(
         features,
         scored.rows,
         scored.folds,
         kind=scored.kind,
         time_one=lambda: milliseconds_of(trunk),
-        digests=scored.digests,
-        name=source.card.name,
-    )
-    candidate = Candidate(
-        name,
-        model,
-        probe=scored.metric(scores.probe),
-        neighbors=scored.metric(scores.neighbors),
-        first=0.0,
-        imagenet=source.card.top1,
-        log_me=scores.log_me,
-        h_score=scores.h_score,
         parameters=trunk.count_params(),
-        milliseconds=scores.milliseconds,
-        seconds=time.perf_counter() - started,
-        seen=int((source.seen.sides(scored.digests) >= CHOSEN).sum()),
     )
-    return candidate, scored.merits(scores.probe)
+    keep_scores(key, found, digests=scored.digests, name=source.card.name)
+    return found
+
+
+def _known_key(source: Any, task: Any, scored: _Scored) -> str | None:
+    """The key of a candidate's scores, where its features are known before it is built."""
+    modality = modality_for(source.card, task, known=next(iter(scored.splits.train.columns)))
+    known = source_identity(source, seed=scored.seed)
+    # The code of a modality that is registered from outside may change.
+    if known is None or not modality.fit.__module__.startswith("kzoo."):
+        return None
+    read = repr((known, modality.name, len(scored.splits.train), scored.digests))
+    return scores_key(read, scored.rows, scored.folds, kind=scored.kind)

@@ -15,7 +15,7 @@ from kzoo.choosing.transferability import transferability
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.cache import disk
 
-FORMAT = 1
+FORMAT = 2
 """Of what is kept; another number where the same features are to be scored anew."""
 
 
@@ -29,6 +29,7 @@ class FeatureScores:
         log_me: LogME.
         h_score: H-score.
         milliseconds: that the features took for an example.
+        parameters: of the layers that give the features.
     """
 
     probe: np.ndarray
@@ -36,6 +37,7 @@ class FeatureScores:
     log_me: float
     h_score: float
     milliseconds: float
+    parameters: int
 
 
 def score_features(
@@ -45,10 +47,9 @@ def score_features(
     *,
     kind: TaskKind,
     time_one: Callable[[], float],
-    digests: Sequence[str],
-    name: str,
+    parameters: int,
 ) -> FeatureScores:
-    """The scores of features, from the store of activations where the same ones were scored before.
+    """The scores of features.
 
     Args:
         features: float32 (N, C).
@@ -56,29 +57,52 @@ def score_features(
         folds: of the examples.
         kind: of the task.
         time_one: measures the milliseconds.
+        parameters: of the layers that give the features.
+    """
+    probe = probe_answers(features, rows, folds, kind=kind)
+    neighbors = neighbor_answers(features, rows, folds)
+    return FeatureScores(probe, neighbors, *transferability(features, rows), time_one(), parameters)
+
+
+def find_scores(key: str, *, size: int) -> FeatureScores | None:
+    """The scores of `size` examples that were kept under a key, or None."""
+    for block in disk.find(key):
+        probe, neighbors, values = (np.array(each) for each in block.arrays())
+        if len(probe) == size:
+            log_me, h_score, milliseconds, parameters = map(float, values[0])
+            return FeatureScores(probe, neighbors, log_me, h_score, milliseconds, int(parameters))
+    return None
+
+
+def keep_scores(key: str, scores: FeatureScores, *, digests: Sequence[str], name: str) -> None:
+    """Keeps scores for `find_scores`, where there is room.
+
+    Args:
+        key: see `scores_key`.
+        scores: of N examples.
         digests: of the content of each example.
         name: of the model, for ``kzoo cache``.
     """
-    key = _key(features, rows, folds, kind)
-    for block in disk.find(key):
-        probe, neighbors, values = (np.array(each) for each in block.arrays())
-        if len(probe) == len(rows):
-            return FeatureScores(probe, neighbors, *map(float, values[0]))
-    probe = probe_answers(features, rows, folds, kind=kind)
-    neighbors = neighbor_answers(features, rows, folds)
-    found = FeatureScores(probe, neighbors, *transferability(features, rows), time_one())
-    if disk.room():
-        card = {"model": name, "below": "scores", "view": "none", "examples": len(rows)}
-        values = np.tile([found.log_me, found.h_score, found.milliseconds], (len(rows), 1))
-        with contextlib.suppress(OSError), disk.shelf_lock(key), disk.writing(key, digests=digests, card=card) as made:
-            made.append([probe, neighbors, values])
-    return found
+    if not disk.room():
+        return
+    card = {"model": name, "below": "scores", "view": "none", "examples": len(digests)}
+    values = np.tile([scores.log_me, scores.h_score, scores.milliseconds, scores.parameters], (len(digests), 1))
+    with contextlib.suppress(OSError), disk.shelf_lock(key), disk.writing(key, digests=digests, card=card) as made:
+        made.append([scores.probe, scores.neighbors, values])
 
 
-def _key(features: np.ndarray, rows: np.ndarray, folds: Folds, kind: TaskKind) -> str:
-    """A hash of all that the scores follow from."""
-    found = hashlib.sha256(repr((FORMAT, kind.name, *map(version, ("kzoo", "scikit-learn", "numpy")))).encode())
-    for array in (features, rows, *(asked for _, asked in folds)):
+def scores_key(known: str, rows: np.ndarray, folds: Folds, *, kind: TaskKind) -> str:
+    """A hash of all that scores follow from.
+
+    Args:
+        known: what the features follow from, or their hash.
+        rows: targets, float32 (N, outputs).
+        folds: of the examples.
+        kind: of the task.
+    """
+    versions = [version(name) for name in ("kzoo", "keras", "tensorflow", "scikit-learn", "numpy")]
+    found = hashlib.sha256(repr((FORMAT, kind.name, versions, known)).encode())
+    for array in (rows, *(asked for _, asked in folds)):
         found.update(repr((array.shape, array.dtype.str)).encode())
         found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()[:32]

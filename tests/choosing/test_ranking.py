@@ -1,5 +1,6 @@
 """Rankings of models whose order is known."""
 
+import dataclasses
 import json
 
 import keras
@@ -106,19 +107,28 @@ def test_a_model_that_fails_is_named_and_stops_nothing(task):
         kzoo.rank(task, ["no_such_model"], verbose=0)
 
 
+def refuse(*arguments, **options):
+    raise AssertionError("computed again")
+
+
 def test_nothing_is_computed_twice(task, tmp_path, monkeypatch):
     """Neither in a second ranking, nor in the probe of an adaptation."""
     monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
     first = kzoo.rank(task, [edges()], verbose=0)
-
-    def refuse(*arguments, **options):
-        raise AssertionError("computed again")
-
     monkeypatch.setattr(Passes, "_compute", refuse)
-    monkeypatch.setattr("kzoo.choosing.scores.probe_answers", refuse)
-    again = kzoo.rank(task, [edges()], verbose=0)
-    assert (again[0].probe, again[0].milliseconds) == (first[0].probe, first[0].milliseconds)
+    with monkeypatch.context() as patched:
+        patched.setattr(ranking_file, "prepare", refuse)
+        again = kzoo.rank(task, [edges()], verbose=0)
+    assert dataclasses.replace(again[0], seconds=0, model=None) == dataclasses.replace(first[0], seconds=0, model=None)
     kzoo.adapt(edges(), task, schedule="linear_probe", verbose=0)
+
+
+def test_what_must_be_built_to_be_known_is_not_scored_twice(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr(ranking_file, "source_identity", lambda source, *, seed: None)
+    first = kzoo.rank(task, [edges()], verbose=0)
+    monkeypatch.setattr(ranking_file, "score_features", refuse)
+    assert kzoo.rank(task, [edges()], verbose=0)[0].probe == first[0].probe
 
 
 def test_other_targets_have_other_scores(tmp_path, monkeypatch):
@@ -182,7 +192,8 @@ def test_the_random_state_is_kept(task):
     assert np.random.rand() == wanted
 
 
-def test_the_test_split_is_not_read(task, monkeypatch):
+def test_the_test_split_is_not_read(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("KZOO_CACHE", str(tmp_path))
     asked = []
     original = ranking_file.frozen_features
 
