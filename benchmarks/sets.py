@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 DEVELOPMENT = ("trashnet", "cifar10", "sst2", "chnsenticorp", "fsdd")
-REPORTING = ("hymenoptera", "signs", "houses", "emotion", "irony", "sklearn")
+REPORTING = ("hymenoptera", "signs", "houses", "emotion", "irony", "digits")
 
 TITLES = {
     "trashnet": "TrashNet",
@@ -28,6 +28,7 @@ TITLES = {
     "fsdd, unheard voices": "FSDD, two unheard voices",
     "hymenoptera": "hymenoptera",
     "signs": "sign-language digits",
+    "digits": "scikit-learn's digits",
     "emotion": "TweetEval emotion",
     "irony": "TweetEval irony",
 }
@@ -110,6 +111,18 @@ def divide(part: Part, *, seed: int, test: float = 0.1, validation: float = 0.1)
     return Split(train, chosen, tested)
 
 
+def few(split: Split, count: int, *, seed: int) -> Split:
+    """The same with at most `count` labels a class, drawn by the seed; a fifth of them are for validation."""
+    parts = [_few(split.train, count - count // 5, seed), _few(split.validation, count // 5, seed)]
+    return Split(*parts, split.test)
+
+
+def _few(part: Part, count: int, seed: int) -> Part:
+    labels, order = np.array(part.labels), np.random.RandomState(seed).permutation(len(part))
+    places = np.concatenate([order[labels[order] == label][:count] for label in np.unique(labels)])
+    return part.take(sorted(places.tolist()))
+
+
 def images(folder: Path) -> Part:
     """The image files below a folder, labelled by the folder that they are in; of equal files only the first.
 
@@ -188,6 +201,14 @@ def _cifar10(data: Path, seed: int) -> Split:
     return divide(Part(np.stack([tf.io.decode_jpeg(each, channels=3).numpy() for each in encoded]), labels), seed=seed)
 
 
+def _digits(data: Path, seed: int) -> Split:
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    pixels = np.round(found.images * 255 / 16).astype(np.uint8)[..., None]
+    return divide(Part(pixels, [str(label) for label in found.target]), seed=seed, test=0.2)
+
+
 def _recordings(data: Path) -> Part:
     paths = sorted((data / "fsdd").glob("*.wav"))
     return Part([str(path) for path in paths], [path.stem.split("_")[0] for path in paths])
@@ -213,6 +234,7 @@ READERS: dict[str, Callable[[Path, int], Split]] = {
     "cifar10": _cifar10,
     "hymenoptera": _hymenoptera,
     "signs": lambda data, seed: divide(images(data / "signs"), seed=seed),
+    "digits": _digits,
     "sst2": _sst2,
     "emotion": _tweets("emotion"),
     "irony": _tweets("irony"),

@@ -71,6 +71,7 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
         network=network,
         features="features",
         scale=None,
+        temperature=1.0,
         start=None,
     )
     merged = MergeRecord(how="ensemble", members=_names(members), temperatures=temperatures)
@@ -124,6 +125,7 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
                 chosen, reached = [*chosen, number], tried
     mix(chosen)
     mixed = [members[number] for number in chosen]
+    found = dataclasses.replace(found, temperature=float(np.mean([member.temperature for member in mixed])))
     return recorded(found, mixed, MergeRecord(how=f"{how} soup", members=_names(mixed), of=sorted(chosen)))
 
 
@@ -164,8 +166,8 @@ def _temperature(member: Adapted) -> float:
     held = member.splits().validation
     # A head that was solved on validation too looks surer there than it is.
     if not len(held) or member.record.refitted:
-        return 1.0
-    return fit_temperature(member.outputs(held), held.targets, kind=member.kind)
+        return member.temperature
+    return member.temperature * fit_temperature(member.outputs(held), held.targets, kind=member.kind)
 
 
 def _mean(weights: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:

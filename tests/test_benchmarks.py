@@ -17,7 +17,7 @@ def modules():
     """estimates, report, rows, sets and tables, of the benchmarks' folder."""
     known = set(sys.modules)
     sys.path.insert(0, str(BENCHMARKS))
-    names = ("estimates", "report", "rows", "sets", "tables")
+    names = ("estimates", "report", "rows", "sets", "suite_summary", "tables")
     yield type("Modules", (), {name: importlib.import_module(name) for name in names})
     sys.path.remove(str(BENCHMARKS))
     for name in set(sys.modules) - known:
@@ -203,6 +203,49 @@ def test_every_set_is_for_development_or_for_reporting(modules):
     known = {*modules.sets.DEVELOPMENT, *modules.sets.REPORTING}
     assert {name.split(",")[0] for name in modules.sets.READERS} <= known
     assert not set(modules.sets.DEVELOPMENT) & set(modules.sets.REPORTING)
+
+
+def test_few_labels_are_few_of_each_class_and_the_test_split_stays(modules):
+    split = modules.sets.divide(modules.sets.Part(list(range(100)), ["a", "b"] * 50), seed=0)
+    fewer = modules.sets.few(split, 10, seed=0)
+    assert sorted(fewer.train.labels) == ["a"] * 8 + ["b"] * 8
+    assert sorted(fewer.validation.labels) == ["a"] * 2 + ["b"] * 2
+    assert set(fewer.train.inputs) <= set(split.train.inputs)
+    assert fewer.test == split.test
+    assert modules.sets.few(split, 10, seed=1).train != fewer.train
+
+
+def suite_run(method, seed, answers, temperature=1.0):
+    calibration = {
+        "before": {"log_loss": 0.5, "ece": 0.1},
+        "after": {"log_loss": 0.4, "ece": 0.05},
+    }
+    result = {"truth": "0101010101", "answers": answers, "seconds": 2.0}
+    more = {"temperature": temperature, "calibration": calibration} if method == "auto" else {}
+    return record({"set": "trashnet", "size": "20", "method": method, "seed": seed}, result | more, script="suite")
+
+
+def test_the_suite_compares_seed_by_seed(modules, tmp_path):
+    summary = modules.suite_summary
+    runs = [suite_run("auto", seed, "0101010101", temperature=1.5) for seed in range(3)]
+    runs += [
+        suite_run("plain", seed, answers) for seed, answers in enumerate(("0101010100", "0101010110", "1001010101"))
+    ]
+    runs += [suite_run("kzoo:kzoo_nano_image", 0, "1010101010")]
+    gain = summary.gains_of(runs)["trashnet", "20"]
+    assert gain.value == pytest.approx((0.1 + 0.2 + 0.2) / 3)
+    shown = "\n".join(map(str, summary.tables(runs)))
+    assert "20 labels a class" in shown
+    for method, rank in (("auto", "1.00"), ("plain", "2.00"), ("kzoo:kzoo_nano_image", "3.00")):
+        assert any(line.split()[:2] == [method, rank] for line in shown.splitlines())
+    assert "3 of 3" in shown
+    summary.draw(summary.gains_of(runs), tmp_path / "suite.png")
+    assert (tmp_path / "suite.png").stat().st_size > 1_000
+
+
+def test_a_set_on_which_auto_is_clearly_below_is_named(modules):
+    runs = [suite_run(name, 0, text) for name, text in (("plain", "0101010101"), ("auto", "1010101010"))]
+    assert "TrashNet" in str(modules.suite_summary.tables(runs)[1])
 
 
 def test_unknown_tables_and_open_markers_are_refused(modules, tmp_path):

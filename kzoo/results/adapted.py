@@ -55,6 +55,7 @@ class Adapted(AdaptedDisplay):
         record: what was done, on which data, and what came out.
         data: the splits, where this process has them.
         tta: whether it answers by the mean over several views of each image, see `predict`.
+        temperature: what logits are divided by, so that probabilities are as sure as they are right; 1 for none.
         start: the network's weights before it was fine-tuned, where this process has them.
         metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
     """
@@ -69,6 +70,7 @@ class Adapted(AdaptedDisplay):
     scale: Scale | None
     record: RunRecord
     tta: bool = False
+    temperature: float = 1.0
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
@@ -116,7 +118,9 @@ class Adapted(AdaptedDisplay):
         return replace(self, tta=not self.tta)
 
     def finish(self, logits: Tensor) -> Tensor:
-        """Probabilities, or values, of logits (B, outputs)."""
+        """Probabilities, calibrated by `temperature`, or values, of logits (B, outputs)."""
+        if self.temperature != 1:
+            logits = keras.layers.Rescaling(1 / self.temperature, dtype="float32", name="calibration")(logits)
         return get_task_kind(self.kind).output_layer(self.scale)(logits)
 
     def evaluate(self, data: object = None, *, metrics: object = None, tta: bool | None = None) -> Evaluation:
@@ -215,7 +219,7 @@ class Adapted(AdaptedDisplay):
 
     def save(self, directory: str | Path) -> Path:
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
-        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "tta")
+        names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "tta", "temperature")
         values = {**{name: getattr(self, name) for name in names}, "record": self.record.as_plain()}
         return write(directory, network=self.network, values=values)
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import describe_task
+from kzoo.setup.calibration_choice import choose_temperature
 from kzoo.setup.prepare import Prepared
 from kzoo.setup.tta_choice import choose_views
 from kzoo.specs.records.origin_record import DistillationRecord
@@ -39,13 +40,17 @@ def conclude(
         results: of each phase.
         scale: mean and deviation of a regression's targets, or None.
         seed: of the run.
-        feed: what it was trained on, by whose validation split test-time augmentation is chosen; None: there is none.
+        feed: what it was trained on, by whose validation split test-time augmentation and a temperature are chosen;
+            None: there are none.
         distilled: of a student, by whom.
     """
     kept = phase_to_keep([result.state for result in results])
     refit, model = results[kept].refit, prepared.assembled.model
     model.set_weights(results[kept].weights)
-    views = choose_views(model, prepared, feed, one=results[kept].state) if feed else ""
+    state, views, temperature, calibrated = results[kept].state, "", 1.0, ""
+    if feed:
+        state, views = choose_views(model, prepared, feed, one=state)
+        temperature, calibrated = choose_temperature(state, feed)
     if refit is not None:
         refit()
     splits, task = prepared.splits, prepared.task
@@ -63,7 +68,7 @@ def conclude(
             *_warnings(results),
             *str(splits.audit).splitlines(),
             *([REFITTED] if refit is not None else []),
-            *([views] if views else []),
+            *(note for note in (views, calibrated) if note),
         ],
         fingerprint=splits.fingerprint(),
         validation_fingerprint=splits.fingerprint("validation"),
@@ -86,6 +91,7 @@ def conclude(
         scale=scale,
         record=record,
         tta=bool(views),
+        temperature=temperature,
         data=splits,
         metrics=prepared.options.metrics,
         start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,

@@ -17,8 +17,10 @@ LEAST = 20
 """Validation examples from which they can say whether several views are better."""
 
 
-def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: WeightsState | None) -> str:
-    """A note on the gain, where several views are better on validation; "" where one view is enough.
+def choose_views(
+    model: keras.Model, prepared: Prepared, feed: Feed, *, one: WeightsState | None
+) -> tuple[WeightsState | None, str]:
+    """What validation says of several views, and a note, where they are better; `one` and "" where one view is enough.
 
     It is enough where inputs have no views, or few examples are in that split.
 
@@ -32,15 +34,15 @@ def choose_views(model: keras.Model, prepared: Prepared, feed: Feed, *, one: Wei
         one: what validation says of these weights with one view.
     """
     if not hasattr(prepared.preprocessor, "tta") or len(feed.validation) < LEAST or one is None:
-        return ""
+        return one, ""
     reads = with_tta(prepared.preprocessor)
     several, count = _state(model, reads, prepared, feed), views_of(reads)
     better = has_clearly_more_hits(several, one) or is_better(several.losses, one.losses)
     if one.monitored is not None and several.monitored is not None:
         better = better and several.monitored > one.monitored
     if not better:
-        return ""
-    return (
+        return one, ""
+    return several, (
         f"Answers are means over {count} views of each image (test-time augmentation): loss on validation "
         f"{one.loss:.3f} with one view, {several.loss:.3f} with {count}. predict(tta=False) takes one view, at "
         f"1/{count} of the cost"

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -71,6 +71,7 @@ class WeightsState:
         hits: 1 for a right and 0 for a wrong answer, (N,); with several labels, the share of right ones. None for a
             regression, and if nothing was learned.
         monitored: the value of `monitor`, higher is better. None: the rule of this module applies.
+        logits: on validation, finite, (N, outputs); None if they are not, or nothing was learned.
     """
 
     losses: np.ndarray
@@ -78,6 +79,7 @@ class WeightsState:
     sound: bool
     hits: np.ndarray | None = None
     monitored: float | None = None
+    logits: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def loss(self) -> float:
@@ -133,7 +135,9 @@ def _judge(kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant:
     learned = is_better(mended, constant, errors=SURELY)
     losses = mended if learned else losses
     scores = {**scores, "val_calibrated": float(losses.mean())}
-    return WeightsState(losses, scores, sound, kind.example_hits(logits, targets) if learned else None)
+    if not learned:
+        return WeightsState(losses, scores, sound)
+    return WeightsState(losses, scores, sound, kind.example_hits(logits, targets), logits=logits)
 
 
 def unmeasured(weights: Iterable[np.ndarray]) -> WeightsState:

@@ -15,26 +15,39 @@ CLOSE = 1e-3
 
 
 def scaled(logits: np.ndarray, targets: np.ndarray, *, kind: TaskKind) -> np.ndarray:
-    """Logits times the one number in [0, 5] for which their mean loss is lowest. The loss is convex in it.
+    """Logits times the number of `sharpness`, float64 (N, outputs)."""
+    return sharpness(logits, targets, kind=kind) * logits.astype(np.float64)
+
+
+def sharpness(logits: np.ndarray, targets: np.ndarray, *, kind: TaskKind) -> float:
+    """The number in [0, 5] by which logits are multiplied to have the lowest mean loss. The loss is convex in it.
 
     Args:
         logits: finite, (N, outputs).
         targets: rows, (N, outputs).
-        kind: of the task; where it has no temperature, logits are returned as they are.
-
-    Returns:
-        float64 (N, outputs).
+        kind: of the task; where it has no temperature, the number is 1.
     """
     logits = logits.astype(np.float64)
     if kind.temperature_slope is None or not logits.size:
-        return logits
+        return 1.0
     slope = kind.temperature_slope(logits, targets)
     high, low = np.log(SHARPEST), -np.log(SHARPEST)
     if slope(high) <= 0:
-        return np.exp(high) * logits
+        return SHARPEST
     if slope(low) >= 0:
         # Hardly any model is this sure of what is wrong. All probabilities are equal at the new lower end.
         low = np.log(1e-6 / max(float(np.abs(logits).max()), 1.0))
         if slope(low) >= 0:
-            return np.zeros_like(logits)
-    return np.exp(brentq(slope, low, high, xtol=CLOSE)) * logits
+            return 0.0
+    return float(np.exp(brentq(slope, low, high, xtol=CLOSE)))
+
+
+def cautious_sharpness(logits: np.ndarray, targets: np.ndarray, *, kind: TaskKind) -> float:
+    """As `sharpness`, but for answers on other examples: a few right ones do not prove that all will be right.
+
+    The targets of N examples are 1 - 1 / (N + 2) and 1 / (N + 2) in place of 1 and 0 (Platt, "Probabilistic outputs for
+    support vector machines", 1999).
+    """
+    share = 1 / (len(targets) + 2)
+    others = targets.shape[1] - 1 if kind.exclusive else 1
+    return sharpness(logits, (1 - share) * targets + share * (1 - targets) / others, kind=kind)

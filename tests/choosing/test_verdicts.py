@@ -100,7 +100,7 @@ def test_alternatives_get_what_the_adapted_model_gets(arrays, make_backbone, mon
     adapted = kzoo.adapt(make_backbone(), kzoo.Classification(arrays), schedule="linear_probe", verbose=0)
     splits = adapted.splits()
     asked, rows = [], []
-    monkeypatch.setattr(result, "choose_views", lambda *args, **kwargs: asked.append(1) or "")
+    monkeypatch.setattr(result, "choose_views", lambda *args, **kwargs: asked.append(1) or (None, ""))
     alternatives.random_features(adapted, splits, 0)
     assert asked == [1]
 

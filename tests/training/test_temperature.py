@@ -8,7 +8,7 @@ from scipy.special import expit, log_softmax
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.temperature import scaled
+from kzoo.training.temperature import cautious_sharpness, scaled
 
 RNG = np.random.default_rng(0)
 CLASSES = np.eye(4)[RNG.integers(0, 4, 200)]
@@ -57,3 +57,13 @@ def test_where_all_are_right_logits_become_five_times_as_large():
 
 def test_values_of_a_regression_stay():
     np.testing.assert_array_equal(scaled(LABELS - 7, LABELS, kind=REGRESSION), LABELS - 7)
+
+
+def test_few_right_answers_are_not_proof():
+    """Of logits that are all alike, the best probability is the share of right answers as Platt smoothes it."""
+    targets = np.eye(2)[[0, 1] * 4]
+    factor = cautious_sharpness(10 * targets, targets, kind=CLASSIFICATION)
+    assert expit(10 * factor) == pytest.approx(1 - 1 / 10, abs=1e-3)
+    signs = 2 * LABELS - 1
+    factor = cautious_sharpness(10 * signs, LABELS, kind=MULTI_LABEL)
+    assert expit(10 * factor) == pytest.approx(1 - 1 / 202, abs=1e-3)

@@ -141,10 +141,11 @@ _ADAPTED: dict[str, Check] = {
     "features": text(1_000),
     "scale": maybe(many(many(number(-1e300, 1e300), most=1_000_000), most=2)),
     "tta": flag,
+    "temperature": number(1e-3, 1e9),
 }
 """Fields of an `Adapted`, apart from those of a `Pretrained`."""
 
-_LATER = ("tta",)
+_LATER = ("tta", "temperature")
 """Fields that files of an earlier kzoo do not have."""
 
 
