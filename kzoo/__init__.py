@@ -11,6 +11,7 @@ import wrapt
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
     from kzoo.choosing.comparison import compare
+    from kzoo.choosing.curves.learning_curve import learning_curve
     from kzoo.choosing.ranking import rank
     from kzoo.choosing.verdicts import verdict
     from kzoo.data.modalities import register_modality
@@ -68,6 +69,7 @@ _PUBLIC = {
     "fine_tune": "kzoo.specs.recipes",
     "get_card": "kzoo.specs.registry",
     "gradual": "kzoo.specs.recipes",
+    "learning_curve": "kzoo.choosing.curves.learning_curve",
     "linear_probe": "kzoo.specs.recipes",
     "list_models": "kzoo.specs.registry",
     "load": "kzoo.results.files.loading",
@@ -114,6 +116,7 @@ __all__ = [
     "fine_tune",
     "get_card",
     "gradual",
+    "learning_curve",
     "linear_probe",
     "list_models",
     "load",

@@ -11,14 +11,34 @@ import tensorflow as tf
 from kzoo.core.graph.calling import compiled
 from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
+from kzoo.data.examples import Splits
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.setup.feeds import make_feed
-from kzoo.setup.prepare import Prepared
+from kzoo.setup.prepare import Prepared, prepare
+from kzoo.specs.phases import LinearProbe
+from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.cache.activations import Activations
 from kzoo.training.freezing import set_trainable
 from kzoo.training.probe_phase import cached_features
 
 TIMED = 8
 """Examples of the batch that is timed."""
+
+
+def prepare_candidate(source: BackboneSource, task: object, splits: Splits, *, seed: int) -> Prepared:
+    """A candidate as `kzoo.adapt` prepares it with its defaults and the schedule of a linear probe."""
+    return prepare(
+        source,
+        task,
+        options=TrainingOptions(schedule=LinearProbe()),
+        weights="auto",
+        head=None,
+        size=None,
+        resize=None,
+        strategy="one",
+        seed=seed,
+        splits=splits,
+    )
 
 
 def frozen_features(prepared: Prepared, *, seed: int, bar: ProgressBar) -> np.ndarray:

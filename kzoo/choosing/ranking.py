@@ -3,62 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from kzoo.choosing.candidates import name_candidates
-from kzoo.choosing.frozen_features import frozen_features, milliseconds_of, trunk_of
-from kzoo.choosing.out_of_fold import Folds, make_folds
+from kzoo.choosing.frozen_features import frozen_features, milliseconds_of, prepare_candidate, trunk_of
 from kzoo.choosing.rank_record import Candidate, Ranking
+from kzoo.choosing.scored_examples import Collecting, ScoredExamples, none_left, read_examples, reasons_of
 from kzoo.choosing.scores import FeatureScores, find_scores, keep_scores, score_features, scores_key
 from kzoo.choosing.source_identity import source_identity
-from kzoo.choosing.yardstick import first_shares, merits, resampled, score_name
-from kzoo.core.intervals import Metric
+from kzoo.choosing.yardstick import first_shares, resampled, score_name
 from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar
 from kzoo.core.verbosity import verbosity
-from kzoo.data.examples import Splits
 from kzoo.data.modalities import modality_for
-from kzoo.data.splits import read
 from kzoo.models.weights import digest_of
-from kzoo.setup.feeds import target_scale, training_rows
 from kzoo.setup.plan import random_state_kept
-from kzoo.setup.prepare import prepare, source_of
-from kzoo.specs.phases import LinearProbe
+from kzoo.setup.prepare import source_of
 from kzoo.specs.records.seen import CHOSEN
 from kzoo.specs.task import as_task
-from kzoo.specs.training_options import TrainingOptions
-from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.task_kinds.task_kind import TaskKind
-
-REASON = 200
-"""Characters of an error that a note shows."""
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """The examples on which all candidates are scored."""
-
-    splits: Splits
-    kind: TaskKind
-    truth: np.ndarray
-    rows: np.ndarray
-    groups: Sequence[str]
-    digests: Sequence[str]
-    folds: Folds
-    seed: int
-
-    def metric(self, outputs: np.ndarray) -> Metric:
-        """The score of out-of-fold outputs."""
-        truth = self.rows if self.kind.standardises else self.truth
-        return self.kind.metrics(outputs, truth, groups=self.groups)[score_name(self.kind)]
-
-    def merits(self, outputs: np.ndarray) -> np.ndarray:
-        """The contribution of each example to the score."""
-        return merits(self.kind, outputs, self.rows if self.kind.standardises else self.truth)
 
 
 @suggests_names
@@ -104,69 +69,30 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
         failed: dict[str, Exception] = {}
         sources: dict[str, Any] = {}
         for name, model in named.items():
-            with _Collecting(failed, name, strict):
+            with Collecting(failed, name, strict):
                 sources[name] = source_of(model, weights="auto")
         if not sources:
-            raise ValueError(_none(failed))
-        scored = _read(task, sources, seed=seed)
+            raise ValueError(none_left(failed, "ranked"))
+        scored = read_examples(task, sources, seed=seed)
         found: dict[str, tuple[Candidate, np.ndarray]] = {}
         with ProgressBar("ranking", unit="example", total=0) as bar:
             for name, source in sources.items():
-                with _Collecting(failed, name, strict):
+                with Collecting(failed, name, strict):
                     found[name] = _score(name, named[name], source, task, scored, bar=bar)
                     bar.report(f"{name} {found[name][0].probe}")
     if not found:
-        raise ValueError(_none(failed))
+        raise ValueError(none_left(failed, "ranked"))
     shares = first_shares(
         resampled(np.stack([each for _, each in found.values()], axis=1), groups=scored.groups, seed=seed)
     )
     shared = [replace(each, first=float(share)) for (each, _), share in zip(found.values(), shares, strict=True)]
     means = {name: float(each.mean()) for name, (_, each) in found.items()}
     ordered = sorted(shared, key=lambda each: means[each.name], reverse=True)
-    return Ranking(ordered, score_name(scored.kind), len(scored.rows), len(scored.folds), _reasons(failed))
-
-
-class _Collecting:
-    """Errors of one candidate go to `failed`, unless strict."""
-
-    def __init__(self, failed: dict[str, Exception], name: str, strict: bool) -> None:
-        self.failed, self.name, self.strict = failed, name, strict
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        if self.strict:
-            error.add_note(f"while ranking {self.name!r}")
-            return False
-        self.failed[self.name] = error
-        return True
-
-
-def _reasons(failed: Mapping[str, Exception]) -> list[tuple[str, str]]:
-    return [(name, (str(error).splitlines() or [type(error).__name__])[0][:REASON]) for name, error in failed.items()]
-
-
-def _none(failed: Mapping[str, Exception]) -> str:
-    return "No model can be ranked. " + " ".join(f"{name}: {reason}." for name, reason in _reasons(failed))
-
-
-def _read(task: Any, sources: Mapping[str, Any], *, seed: int) -> _Scored:
-    """The training and validation examples of the split that a model has which has seen none of the data."""
-    modality = modality_for(next(iter(sources.values())).card, task)
-    splits, kind = read(task, modality.name, needed=("train",)), get_task_kind(task.kind)
-    parts = (splits.train, splits.validation)
-    truth = np.concatenate([part.targets for part in parts if len(part)])
-    rows = training_rows(kind, truth, len(splits.labels), target_scale(kind, truth))
-    groups, digests = ([each for part in parts for each in getattr(part, name)] for name in ("groups", "digests"))
-    folds = make_folds(kind, truth, groups=groups, digests=digests, seed=seed)
-    return _Scored(splits, kind, truth, rows, groups, digests, folds, seed)
+    return Ranking(ordered, score_name(scored.kind), len(scored.rows), len(scored.folds), reasons_of(failed))
 
 
 def _score(
-    name: str, model: Any, source: Any, task: Any, scored: _Scored, *, bar: ProgressBar
+    name: str, model: Any, source: Any, task: Any, scored: ScoredExamples, *, bar: ProgressBar
 ) -> tuple[Candidate, np.ndarray]:
     """A candidate without its share of resamples, and what each example adds to the score of its probe."""
     started = time.perf_counter()
@@ -189,23 +115,12 @@ def _score(
     return candidate, scored.merits(scores.probe)
 
 
-def _scores(source: Any, task: Any, scored: _Scored, *, bar: ProgressBar) -> FeatureScores:
+def _scores(source: Any, task: Any, scored: ScoredExamples, *, bar: ProgressBar) -> FeatureScores:
     """The scores of a candidate, computed here or kept from an earlier ranking, then without building the model."""
     key, size = _known_key(source, task, scored), len(scored.rows)
     if key and (found := find_scores(key, size=size)):
         return found
-    prepared = prepare(
-        source,
-        task,
-        options=TrainingOptions(schedule=LinearProbe()),
-        weights="auto",
-        head=None,
-        size=None,
-        resize=None,
-        strategy="one",
-        seed=scored.seed,
-        splits=scored.splits,
-    )
+    prepared = prepare_candidate(source, task, scored.splits, seed=scored.seed)
     features = frozen_features(prepared, seed=scored.seed, bar=bar)
     key = key or scores_key(digest_of([features]), scored.rows, scored.folds, kind=scored.kind)
     if found := find_scores(key, size=size):
@@ -224,7 +139,7 @@ def _scores(source: Any, task: Any, scored: _Scored, *, bar: ProgressBar) -> Fea
     return found
 
 
-def _known_key(source: Any, task: Any, scored: _Scored) -> str | None:
+def _known_key(source: Any, task: Any, scored: ScoredExamples) -> str | None:
     """The key of a candidate's scores, where its features are known before it is built."""
     modality = modality_for(source.card, task, known=next(iter(scored.splits.train.columns)))
     known = source_identity(source, seed=scored.seed)

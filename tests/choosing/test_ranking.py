@@ -117,7 +117,7 @@ def test_nothing_is_computed_twice(task, tmp_path, monkeypatch):
     first = kzoo.rank(task, [edges()], verbose=0)
     monkeypatch.setattr(Passes, "_compute", refuse)
     with monkeypatch.context() as patched:
-        patched.setattr(ranking_file, "prepare", refuse)
+        patched.setattr(ranking_file, "prepare_candidate", refuse)
         again = kzoo.rank(task, [edges()], verbose=0)
     assert dataclasses.replace(again[0], seconds=0, model=None) == dataclasses.replace(first[0], seconds=0, model=None)
     kzoo.adapt(edges(), task, schedule="linear_probe", verbose=0)
