@@ -36,6 +36,7 @@ ELSEWHERE = {
             ),
         ],
     ),
+    "by the curves that it holds": ("choosing/curves/test_learning_curve", ["choosing/curves/curve_record"]),
     "by the targets that they make": ("data/test_targets", ["core/raw_targets", "task_kinds/encoded_targets"]),
     "by a modality from outside": (
         "data/test_modalities",

@@ -39,6 +39,11 @@ class Loader:
         Args:
             column: a column of at least one example, not checked.
         """
+        features, reasons = self.fitted(column)
+        return self._scale(features).numpy(), reasons
+
+    def fitted(self, column: np.ndarray) -> tuple[np.ndarray, Mapping[int, str]]:
+        """As `load`, but the results of the preprocessor's `fit`, (M, *fitted.shape), before they are scaled."""
         modality = MODALITIES[self.preprocessor.modality]
         if modality.open_one is None:
             features, reasons = self._checked(column, modality.check)
@@ -46,7 +51,7 @@ class Loader:
             features, reasons = self._files(column, modality.open_one)
         else:
             features, reasons = self._pixels(column)
-        return self._scale(features).numpy(), reasons
+        return np.asarray(features), reasons
 
     def _files(self, column: np.ndarray, open_one: Opener) -> tuple[np.ndarray, dict[int, str]]:
         def read(value: str | bytes) -> tuple[np.ndarray | None, str | None]:

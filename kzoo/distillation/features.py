@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import dataclasses
 import time
 from pathlib import Path
@@ -30,6 +31,8 @@ from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.feed import Feed
 from kzoo.training.losses import Distillation
+
+LOG = logging.getLogger("kzoo")
 
 
 def imitate_features(
@@ -112,6 +115,7 @@ def _teacher_of_features(teacher: Adapted | BackboneSource, lesson: Distillation
     column = lesson.train.columns[modality.name]
     fit = MODALITIES[modality.name].fit
     preprocessor, _ = fit(teacher.card, column, size=None, resize="crop", channels=teacher.channels)
-    teacher.check(preprocessor.size)
+    for note in teacher.check(preprocessor.size):
+        LOG.warning(note)
     backbone = teacher.build(preprocessor.shape)
     return Teacher(keras.Model(backbone.input, pool(backbone.output, "avg", name="teacher")), preprocessor)

@@ -51,8 +51,8 @@ class BackboneSource(Protocol):
         """Notes on the backbone, for a reader."""
         ...
 
-    def check(self, size: int, /) -> None:
-        """Raises, before any work, if the size does not suit or the weights are not available."""
+    def check(self, size: int, /) -> list[str]:
+        """Notes on the weights; raises, before any work, if the size does not suit or they are not available."""
         ...
 
     def for_outputs(self, outputs: int, /) -> BackboneSource:

@@ -24,7 +24,7 @@ from kzoo.models.pixel_scaling import (
 )
 from kzoo.models.stages import Stage, cut_into_stages
 from kzoo.models.user_models import as_backbone, card_of, card_of_weights, copy, rebuild, renew
-from kzoo.models.weights import find_weights
+from kzoo.models.weights import find_weights, stand_in
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.hub_presets import HUB, HUB_CATALOG
 from kzoo.specs.catalog.hub_text import card_of_folder, find_package
@@ -62,8 +62,8 @@ class Source:
             return None
         return "own" if self.model is not None and self.weights is None else self.weights and str(self.weights)
 
-    def check(self, size: int) -> None:
-        """Raises, before any work, where the size does not suit or the weights are not available."""
+    def check(self, size: int) -> list[str]:
+        """Notes on the weights; raises, before any work, where the size does not suit or they are not available."""
         of, unit, fixed = self.card.modality_spec, self.card.modality_spec.unit, None
         if self.model is not None and not self.card.constructor and of.size_is_input:
             fixed = self.model.input_shape[1]
@@ -75,8 +75,16 @@ class Source:
             multiple = f", a multiple of {self.card.multiple}" if self.card.multiple > 1 else ""
             wanted = f"at least {self.card.min_size} {unit}{multiple}"
             raise ValueError(f"size for {self.card.name!r} must be {wanted}. Got {size}.")
-        if self.weights == "imagenet":
-            find_weights(self.card, size=size)
+        if self.weights != "imagenet":
+            return []
+        found = find_weights(self.card, size=size)
+        other = stand_in(self.card, size=size)
+        if other is None:
+            return []
+        return [
+            f"Weights of {self.card.name} for {size} pixels are not on this machine: those for {other.size} are used "
+            f"({found.name})"
+        ]
 
     @property
     def channels(self) -> int:

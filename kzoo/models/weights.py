@@ -10,6 +10,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -40,6 +41,8 @@ def cache_path(file: WeightFile) -> Path:
 def find_weights(spec: BackboneSpec, *, size: int) -> Path:
     """Path of the card's ImageNet weights for images of `size` pixels, downloaded where they are missing.
 
+    Where they cannot be downloaded, weights of another resolution that are there take their place; see `stand_in`.
+
     Raises:
         WeightsError: the card has none; or the file is missing and cannot be downloaded; or its hash is wrong.
     """
@@ -51,13 +54,28 @@ def find_weights(spec: BackboneSpec, *, size: int) -> Path:
         )
     path = cache_path(file)
     if not path.exists():
-        _download(file, path)
+        try:
+            _download(file, path)
+        except WeightsError:
+            other = stand_in(spec, size=size)
+            if other is None:
+                raise
+            file, path = other, cache_path(other)
     if file.digest and not is_published(path, file):
         raise WeightsError(
             f"{path} is not the file that Keras publishes (its hash is not {file.digest}). Delete it and download it "
             f"again from {file.url}"
         )
     return path
+
+
+def stand_in(spec: BackboneSpec, *, size: int) -> WeightFile | None:
+    """The weight file of another resolution in Keras's cache, the nearest, where that for `size` is not; else None."""
+    file = spec.weight_file(size)
+    if file is None or cache_path(file).exists():
+        return None
+    here = tuple(each for each in spec.weights if cache_path(each).exists())
+    return replace(spec, weights=here).weight_file(size) if here else None
 
 
 def is_published(path: str | Path, file: WeightFile) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,8 @@ from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.feed import Feed
 from kzoo.training.strategies import get_strategy, whole_batch
+
+LOG = logging.getLogger("kzoo")
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,8 @@ def prepare_pretraining(
     check_resize(modality, resize)
     column = found.examples.columns[modality.name]
     preprocessor, _ = modality.fit(source.card, column, size=size, resize=resize or "crop", channels=source.channels)
-    source.check(preprocessor.size)
+    for note in source.check(preprocessor.size):
+        LOG.warning(note)
     return PreparedPretraining(
         source=source,
         data=found,

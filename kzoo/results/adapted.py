@@ -23,6 +23,7 @@ from kzoo.models.heads import pool
 from kzoo.results.display import AdaptedDisplay
 from kzoo.results.evaluation import evaluate
 from kzoo.results.export import export_adapted
+from kzoo.results.files.export_file import export_file
 from kzoo.results.files.saving import write
 from kzoo.results.inference import Inference
 from kzoo.results.interpolation import interpolate
@@ -199,7 +200,14 @@ class Adapted(AdaptedDisplay):
         """
         return interpolate(self, alpha=alpha)
 
-    def export(self, directory: str | Path) -> Path:
+    def export(
+        self,
+        directory: str | Path,
+        *,
+        format: str = "saved_model",
+        quantize: str | None = None,
+        tolerance: float = 0.01,
+    ) -> Path:
         """Writes the next version of a SavedModel for TensorFlow Serving, ``directory/<next integer>/``.
 
         It is written aside, reloaded and compared with this model before it appears: labels, probabilities or values,
@@ -208,14 +216,30 @@ class Adapted(AdaptedDisplay):
         20,000 examples are), the examples are generated. A model card and a warm-up request go with it. Signatures, and
         how they mark what they cannot read: see `kzoo.serving.signatures`.
 
+        Other formats are one file that takes one preprocessed example, without test-time augmentation, with
+        ``labels.txt`` and ``model.json``, which describes the input. It is opened in its own runtime and compared with
+        this model; ``README.md`` says what it costs in score, with a paired interval on up to 500 test examples, in
+        size, and in milliseconds on this machine.
+
+        Args:
+            directory: of all versions.
+            format: ``"saved_model"``; ``"litert"``, for phones (``model.tflite``); or ``"openvino"`` (``model.xml``,
+                extra ``openvino``).
+            quantize: of a file: ``"float16"``, or for LiteRT also ``"dynamic"`` (weights in 8 bits) or ``"int8"``
+                (activations too, calibrated by up to 100 training examples). None: numbers stay as they are.
+            tolerance: by how much the score of a quantized file may be lower than that of the model.
+
         Returns:
             Path of the version.
 
         Raises:
-            ExportError: what was written does not answer as this model does.
+            ExportError: what was written does not answer as this model does, or is worse by more than `tolerance`.
             OSError: the disk is full, or not writable; no version appears.
+            ValueError: there is no such format or quantization.
         """
-        return export_adapted(self, directory)
+        if format == "saved_model" and quantize is None:
+            return export_adapted(self, directory)
+        return export_file(self, directory, form=format, quantize=quantize, tolerance=tolerance)
 
     def save(self, directory: str | Path) -> Path:
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""

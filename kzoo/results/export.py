@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from kzoo.core.graph.folding import fold
 from kzoo.core.graph.views import mean_over_views
-from kzoo.core.tensors import Tensor
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor, views_of
@@ -38,8 +37,7 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     if modality.serve is None or modality.sample is None:
         raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
     examples = pick_examples(_splits_at_hand(adapted), modality.name)
-    joint = _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
-    answer = _answer(mean_over_views(joint, views_of(preprocessor)), adapted.finish, preprocessor)
+    answer = answer_model(adapted, preprocessor)
     served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
     signatures = build_signatures(
         answer,
@@ -53,7 +51,12 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     )
     samples = {name: {str(spec.name): asked[name][0]} for name, (_, (spec,)) in signatures.items()}
     description = model_card(
-        adapted.card, kind=adapted.kind, labels=adapted.labels, preprocessor=preprocessor, record=adapted.record
+        adapted.card,
+        kind=adapted.kind,
+        labels=adapted.labels,
+        preprocessor=preprocessor,
+        record=adapted.record,
+        described=[*served.described, "", MARKS],
     )
     live = LiveModel(adapted.predict, adapted.inference.raw_embeddings, adapted.kind, adapted.labels)
     extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in adapted.labels)}
@@ -76,12 +79,14 @@ def _splits_at_hand(adapted: Adapted) -> Splits | None:
     return None
 
 
-def _answer(joint: keras.Model, finish: Callable[[Tensor], Tensor], preprocessor: Preprocessor) -> keras.Model:
+def answer_model(adapted: Adapted, preprocessor: Preprocessor) -> keras.Model:
     """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings."""
+    joint = _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
+    joint = mean_over_views(joint, views_of(preprocessor))
     fitted = preprocessor.fitted
     inputs = keras.Input(fitted.shape, dtype=fitted.dtype.name, name="fitted")
     logits, features = joint(preprocessor.scale(inputs))
-    return keras.Model(inputs, [finish(logits), features], name="answer")
+    return keras.Model(inputs, [adapted.finish(logits), features], name="answer")
 
 
 def _fast(model: keras.Model) -> keras.Model:
@@ -112,9 +117,18 @@ def model_card(
     labels: Sequence[str],
     preprocessor: Preprocessor,
     record: RunRecord,
+    described: Sequence[str],
 ) -> str:
-    """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993)."""
-    serve = MODALITIES[preprocessor.modality].serve
+    """Markdown: what the model is, what it was trained on and what it reached (arXiv:1810.03993).
+
+    Args:
+        card: the backbone's.
+        kind: of the task.
+        labels: names of the outputs.
+        preprocessor: raw inputs to the network's input.
+        record: of the run.
+        described: lines on how the exported files are called.
+    """
     sizes = ", ".join(f"{number} {name}" for name, number in record.sizes.items())
     test = record.test
     figures = [
@@ -144,11 +158,9 @@ def model_card(
         "",
         *figures,
         "",
-        "## Signatures",
+        "## How to call it",
         "",
-        *(serve(preprocessor).described if serve else ()),
-        "",
-        MARKS,
+        *described,
         "",
     ]
     return "\n".join(lines)

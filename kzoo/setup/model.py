@@ -78,10 +78,9 @@ class FusedSource:
         """Notes on the members."""
         return tuple(note for member in self.members.values() for note in member.notes)
 
-    def check(self, size: int) -> None:
-        """Raises, before any work, where the size does not suit a member, or its weights are not available."""
-        for member in self.members.values():
-            member.check(size)
+    def check(self, size: int) -> list[str]:
+        """Notes on the weights; raises, before any work, where the size does not suit a member or it has none."""
+        return [note for member in self.members.values() for note in member.check(size)]
 
     def for_outputs(self, outputs: int) -> FusedSource:
         """The same: none is sparse."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import keras
@@ -17,6 +18,8 @@ from kzoo.setup.prepare import ModelLike, source_of
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.records.seen import remember
+
+LOG = logging.getLogger("kzoo")
 
 
 def create_model(
@@ -69,7 +72,8 @@ def create_model(
     source = source_of(name, weights=weights, scaling=scaling)
     card = source.card
     side = as_size(size) or card.size
-    source.check(side)
+    for note in source.check(side):
+        LOG.warning(note)
     shape = shape_of(card, side, channels=source.channels)
     backbone = _scaled(source.build(shape), scaling=card.scaling, name=scope_of(card.name))
     if num_classes:

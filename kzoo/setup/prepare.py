@@ -143,7 +143,7 @@ def prepare(
     modality = modality_for(source.card, task, known=known)
     check_resize(modality, resize)
     chosen = get_strategy(strategy)
-    source.check(size or source.card.size)
+    replaced = source.check(size or source.card.size)
     seen = source.seen | (seen or Seen())
     splits = splits or read(task, modality.name, seen=seen, raw=raw)
     head = asked.for_examples(len(splits.train))
@@ -153,7 +153,13 @@ def prepare(
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)
-    notes = [*splits.audit.notes, *([choice] if choice else _scripts(source, modality, column)), *source.notes, *notes]
+    notes = [
+        *splits.audit.notes,
+        *([choice] if choice else _scripts(source, modality, column)),
+        *source.notes,
+        *replaced,
+        *notes,
+    ]
     if seed is not None:
         keras.utils.set_random_seed(seed)
     source = source.for_outputs(len(splits.labels))

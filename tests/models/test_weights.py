@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from kzoo.models.construction import build
-from kzoo.models.weights import WeightsError, cache_path, find_weights, is_published, load_weights
+from kzoo.models.weights import WeightsError, cache_path, find_weights, is_published, load_weights, stand_in
 from kzoo.specs.card import BackboneSpec, WeightFile
 from kzoo.specs.catalog.keras_applications import CATALOG
 
@@ -231,3 +231,18 @@ def test_published_weights_of_efficientnet_divide_by_the_root_of_the_deviations(
     found = next(layer for layer in built.layers if isinstance(layer, keras.layers.Normalization))
     np.testing.assert_allclose(found(pixels), norm(pixels) / root, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(built.get_weights()[-1], model.get_weights()[-1])
+
+
+def test_weights_of_another_resolution_take_the_place_of_what_cannot_be_fetched(cache, tmp_path):
+    """The nearest of those that are there; with its own there, or none at all, nothing changes."""
+    files = tuple(WeightFile(f"{size}.h5", "http://127.0.0.1:9/none", size=size) for size in (96, 160, 192, 224))
+    spec = BackboneSpec("cnn", "my_package.cnn", weights=files)
+    with pytest.raises(WeightsError, match=r"96\.h5 are not in"):
+        find_weights(spec, size=96)
+    for size in (160, 224):
+        path = cache_path(files[[96, 160, 192, 224].index(size)])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"weights")
+    assert find_weights(spec, size=96).name == "160.h5"
+    assert stand_in(spec, size=96).size == 160
+    assert stand_in(spec, size=224) is None
