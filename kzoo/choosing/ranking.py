@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kzoo.choosing.candidates import name_candidates
-from kzoo.choosing.frozen_features import frozen_features, milliseconds_of, prepare_candidate, trunk_of
+from kzoo.choosing.features.frozen_features import frozen_features, milliseconds_of, prepare_candidate, trunk_of
+from kzoo.choosing.features.scores import FeatureScores, find_scores, keep_scores, score_features, scores_key
+from kzoo.choosing.features.source_identity import source_identity
 from kzoo.choosing.rank_record import Candidate, Ranking
 from kzoo.choosing.scored_examples import Collecting, ScoredExamples, none_left, read_examples, reasons_of
-from kzoo.choosing.scores import FeatureScores, find_scores, keep_scores, score_features, scores_key
-from kzoo.choosing.source_identity import source_identity
 from kzoo.choosing.yardstick import first_shares, resampled, score_name
 from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar

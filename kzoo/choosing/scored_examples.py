@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.choosing.out_of_fold import Folds, make_folds
+from kzoo.choosing.features.out_of_fold import Folds, make_folds
 from kzoo.choosing.yardstick import merits, score_name
 from kzoo.core.intervals import Metric
 from kzoo.data.examples import Splits

@@ -391,7 +391,7 @@ TRAINING = [
         "_states",
         "state.st_mtime_ns",
         "0",
-        "tests/choosing/test_source_identity.py::test_a_file_that_changes_is_another",
+        "tests/choosing/features/test_source_identity.py::test_a_file_that_changes_is_another",
     ),
     Mutation(
         "a subset may hold examples of the fold that is asked",

@@ -10,8 +10,8 @@ import numpy as np
 from kzoo.choosing.candidates import name_candidates
 from kzoo.choosing.curves.curve_record import LearningCurve, LearningCurves
 from kzoo.choosing.curves.power_law import extrapolate
-from kzoo.choosing.frozen_features import frozen_features, prepare_candidate
-from kzoo.choosing.out_of_fold import Folds, probe_answers
+from kzoo.choosing.features.frozen_features import frozen_features, prepare_candidate
+from kzoo.choosing.features.out_of_fold import Folds, probe_answers
 from kzoo.choosing.scored_examples import Collecting, ScoredExamples, none_left, read_examples, reasons_of
 from kzoo.choosing.yardstick import difference, resampled, score_name
 from kzoo.core.keywords import suggests_names

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kzoo
-from kzoo.choosing.source_identity import source_identity
+from kzoo.choosing.features.source_identity import source_identity
 from kzoo.setup.prepare import source_of
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.optimize import minimize
 
-from kzoo.choosing.transferability import MOST_EXAMPLES, decompose, h_score, log_me, transferability
+from kzoo.choosing.features.transferability import MOST_EXAMPLES, decompose, h_score, log_me, transferability
 
 
 def problem(size, width, seed=0, outputs=3):
