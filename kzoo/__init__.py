@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kzoo.choosing.comparison import compare
     from kzoo.choosing.curves.learning_curve import learning_curve
     from kzoo.choosing.ranking import rank
+    from kzoo.choosing.transfer_table import transfer_table
     from kzoo.choosing.verdicts import verdict
     from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
@@ -88,6 +89,7 @@ _PUBLIC = {
     "register_task_kind": "kzoo.task_kinds.kind_registry",
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
+    "transfer_table": "kzoo.choosing.transfer_table",
     "verdict": "kzoo.choosing.verdicts",
     "verify": "kzoo.results.files.verify",
 }
@@ -135,6 +137,7 @@ __all__ = [
     "register_task_kind",
     "soup",
     "stages",
+    "transfer_table",
     "verdict",
     "verify",
 ]

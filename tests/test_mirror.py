@@ -64,7 +64,10 @@ ELSEWHERE = {
     ),
     "by the rankings that they are in": (
         "choosing/test_ranking",
-        [f"choosing/{name}" for name in ("features/frozen_features", "features/scores", "interval_figure", "rank_record")],
+        [
+            f"choosing/{name}"
+            for name in ("features/frozen_features", "features/scores", "interval_figure", "rank_record")
+        ],
     ),
     "by the verdicts that rest on them": ("choosing/test_verdicts", ["choosing/alternatives"]),
     "by unlabelled teaching and its features": (

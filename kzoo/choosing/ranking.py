@@ -63,6 +63,23 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
         >>> ranking.best.name, ranking.size, ranking.sentence
         ('small', 36, 'small is the only candidate.')
     """
+    scored, found, failed = score_candidates(task, models, strict=strict, verbose=verbose, seed=seed)
+    shares = first_shares(
+        resampled(np.stack([each for _, each in found.values()], axis=1), groups=scored.groups, seed=seed)
+    )
+    shared = [replace(each, first=float(share)) for (each, _), share in zip(found.values(), shares, strict=True)]
+    means = {name: float(each.mean()) for name, (_, each) in found.items()}
+    ordered = sorted(shared, key=lambda each: means[each.name], reverse=True)
+    return Ranking(ordered, score_name(scored.kind), len(scored.rows), len(scored.folds), reasons_of(failed))
+
+
+def score_candidates(
+    task: Any, models: Any, *, strict: bool, verbose: int, seed: int
+) -> tuple[ScoredExamples, dict[str, tuple[Candidate, np.ndarray]], dict[str, Exception]]:
+    """The scored examples; candidates and what each example adds to their scores, by name; and what failed.
+
+    Args: as of `rank`.
+    """
     with random_state_kept(), verbosity(verbose):
         task = as_task(task)
         named = name_candidates(task, models)
@@ -82,13 +99,7 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
                     bar.report(f"{name} {found[name][0].probe}")
     if not found:
         raise ValueError(none_left(failed, "ranked"))
-    shares = first_shares(
-        resampled(np.stack([each for _, each in found.values()], axis=1), groups=scored.groups, seed=seed)
-    )
-    shared = [replace(each, first=float(share)) for (each, _), share in zip(found.values(), shares, strict=True)]
-    means = {name: float(each.mean()) for name, (_, each) in found.items()}
-    ordered = sorted(shared, key=lambda each: means[each.name], reverse=True)
-    return Ranking(ordered, score_name(scored.kind), len(scored.rows), len(scored.folds), reasons_of(failed))
+    return scored, found, failed
 
 
 def _score(
