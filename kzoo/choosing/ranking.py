@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.choosing.candidates import name_candidates
 from kzoo.choosing.features.frozen_features import frozen_features, milliseconds_of, prepare_candidate, trunk_of
 from kzoo.choosing.features.scores import FeatureScores, find_scores, keep_scores, score_features, scores_key
 from kzoo.choosing.features.source_identity import source_identity
 from kzoo.choosing.rank_record import Candidate, Ranking
-from kzoo.choosing.scored_examples import Collecting, ScoredExamples, none_left, read_examples, reasons_of
+from kzoo.choosing.scored_examples import (
+    Collecting,
+    ScoredExamples,
+    none_left,
+    open_candidates,
+    read_examples,
+    reasons_of,
+)
 from kzoo.choosing.yardstick import first_shares, resampled, score_name
 from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar
@@ -21,7 +27,6 @@ from kzoo.core.verbosity import verbosity
 from kzoo.data.modalities import modality_for
 from kzoo.models.weights import digest_of
 from kzoo.setup.plan import random_state_kept
-from kzoo.setup.prepare import source_of
 from kzoo.specs.records.seen import CHOSEN
 from kzoo.specs.task import as_task
 
@@ -82,14 +87,7 @@ def score_candidates(
     """
     with random_state_kept(), verbosity(verbose):
         task = as_task(task)
-        named = name_candidates(task, models)
-        failed: dict[str, Exception] = {}
-        sources: dict[str, Any] = {}
-        for name, model in named.items():
-            with Collecting(failed, name, strict):
-                sources[name] = source_of(model, weights="auto")
-        if not sources:
-            raise ValueError(none_left(failed, "ranked"))
+        named, sources, failed = open_candidates(task, models, strict=strict)
         scored = read_examples(task, sources, seed=seed)
         found: dict[str, tuple[Candidate, np.ndarray]] = {}
         with ProgressBar("ranking", unit="example", total=0) as bar:
@@ -98,7 +96,7 @@ def score_candidates(
                     found[name] = _score(name, named[name], source, task, scored, bar=bar)
                     bar.report(f"{name} {found[name][0].probe}")
     if not found:
-        raise ValueError(none_left(failed, "ranked"))
+        raise ValueError(none_left(failed))
     return scored, found, failed
 
 

@@ -8,13 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from kzoo.choosing.candidates import name_candidates
 from kzoo.choosing.features.out_of_fold import Folds, make_folds
 from kzoo.choosing.yardstick import merits, score_name
 from kzoo.core.intervals import Metric
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import modality_for
 from kzoo.data.splits import read
+from kzoo.models.backbone_source import BackboneSource
 from kzoo.setup.feeds import target_scale, training_rows
+from kzoo.setup.prepare import source_of
+from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
 
@@ -57,6 +61,30 @@ def read_examples(task: Any, sources: Mapping[str, Any], *, seed: int) -> Scored
     return ScoredExamples(splits, kind, truth, rows, groups, digests, folds, seed)
 
 
+def open_candidates(
+    task: Task, models: Any, *, strict: bool
+) -> tuple[dict[str, Any], dict[str, BackboneSource], dict[str, Exception]]:
+    """Models and their sources, by name, and the errors of those that cannot be found.
+
+    Args:
+        task: the data.
+        models: as of `kzoo.rank`.
+        strict: whether the first error raises.
+
+    Raises:
+        ValueError: none is left.
+    """
+    named = name_candidates(task, models)
+    failed: dict[str, Exception] = {}
+    sources: dict[str, BackboneSource] = {}
+    for name, model in named.items():
+        with Collecting(failed, name, strict):
+            sources[name] = source_of(model, weights="auto")
+    if not sources:
+        raise ValueError(none_left(failed))
+    return named, sources, failed
+
+
 class Collecting:
     """Errors of one candidate go to `failed`, unless strict."""
 
@@ -81,6 +109,6 @@ def reasons_of(failed: Mapping[str, Exception]) -> list[tuple[str, str]]:
     return [(name, (str(error).splitlines() or [type(error).__name__])[0][:REASON]) for name, error in failed.items()]
 
 
-def none_left(failed: Mapping[str, Exception], done: str) -> str:
-    """An error where all models failed; `done` is what was to be done with them, as ``"ranked"``."""
-    return f"No model can be {done}. " + " ".join(f"{name}: {reason}." for name, reason in reasons_of(failed))
+def none_left(failed: Mapping[str, Exception]) -> str:
+    """The message where all models failed."""
+    return "No model can be scored. " + " ".join(f"{name}: {reason}." for name, reason in reasons_of(failed))

@@ -103,7 +103,7 @@ def test_a_model_that_fails_is_named_and_stops_nothing(task):
     assert "2 of 3 models could not be ranked." in str(found)
     with pytest.raises(ValueError, match="Unknown model 'no_such_model'"):
         kzoo.rank(task, [edges(), "no_such_model"], strict=True, verbose=0)
-    with pytest.raises(ValueError, match=r"No model can be ranked\. no_such_model: Unknown model"):
+    with pytest.raises(ValueError, match=r"No model can be scored\. no_such_model: Unknown model"):
         kzoo.rank(task, ["no_such_model"], verbose=0)
 
 

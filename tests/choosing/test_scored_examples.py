@@ -12,7 +12,7 @@ def test_errors_of_a_candidate_are_kept_under_its_name():
     with Collecting(failed, "two", False):
         raise ValueError("x" * 999)
     assert reasons_of(failed) == [("one", "first line"), ("two", "x" * REASON)]
-    assert none_left(failed, "ranked").startswith("No model can be ranked. one: first line. two: xxx")
+    assert none_left(failed).startswith("No model can be scored. one: first line. two: xxx")
 
 
 def test_where_it_is_strict_they_are_raised_with_the_name():

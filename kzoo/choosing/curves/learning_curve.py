@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.choosing.candidates import name_candidates
 from kzoo.choosing.curves.curve_record import LearningCurve, LearningCurves
 from kzoo.choosing.curves.power_law import extrapolate
 from kzoo.choosing.features.frozen_features import frozen_features, prepare_candidate
 from kzoo.choosing.features.out_of_fold import Folds, probe_answers
-from kzoo.choosing.scored_examples import Collecting, ScoredExamples, none_left, read_examples, reasons_of
+from kzoo.choosing.scored_examples import (
+    Collecting,
+    ScoredExamples,
+    none_left,
+    open_candidates,
+    read_examples,
+    reasons_of,
+)
 from kzoo.choosing.yardstick import difference, resampled, score_name
 from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar
 from kzoo.core.verbosity import verbosity
 from kzoo.setup.plan import random_state_kept
-from kzoo.setup.prepare import source_of
 from kzoo.specs.task import as_task
 
 STEPS = 6
@@ -70,14 +75,7 @@ def learning_curve(
         raise ValueError(f"more must be an int in [1, inf). Got {more!r}.")
     with random_state_kept(), verbosity(verbose):
         task = as_task(task)
-        named = name_candidates(task, models)
-        failed: dict[str, Exception] = {}
-        sources: dict[str, Any] = {}
-        for name, model in named.items():
-            with Collecting(failed, name, strict):
-                sources[name] = source_of(model, weights="auto")
-        if not sources:
-            raise ValueError(none_left(failed, "measured"))
+        _, sources, failed = open_candidates(task, models, strict=strict)
         scored = read_examples(task, sources, seed=seed)
         sizes, curves = _sizes(scored), []
         with ProgressBar("learning curve", unit="example", total=0) as bar:
@@ -89,7 +87,7 @@ def learning_curve(
                     bar.state(f"{name}: scoring")
                     curves.append(_curve(name, features, scored, sizes=sizes, more=more))
     if not curves:
-        raise ValueError(none_left(failed, "measured"))
+        raise ValueError(none_left(failed))
     return LearningCurves(curves, scored.kind, score_name(scored.kind), len(scored.rows), more, reasons_of(failed))
 
 

@@ -122,7 +122,7 @@ def test_it_prints(curves):
 def test_bad_arguments_are_refused(task):
     with pytest.raises(ValueError, match=r"more must be an int in \[1, inf\). Got 0\."):
         kzoo.learning_curve(task, net("one"), more=0)
-    with pytest.raises(ValueError, match=r"No model can be measured\. no_such_model: Unknown model"):
+    with pytest.raises(ValueError, match=r"No model can be scored\. no_such_model: Unknown model"):
         kzoo.learning_curve(task, "no_such_model", verbose=0)
     with pytest.raises(ValueError, match="Unknown model 'no_such_model'"):
         kzoo.learning_curve(task, "no_such_model", strict=True, verbose=0)
