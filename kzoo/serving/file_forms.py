@@ -41,11 +41,19 @@ class FileForm:
 
 
 def _function(model: keras.Model, fitted: tf.TensorSpec) -> tf.types.experimental.PolymorphicFunction:
-    """The model as a function of one example, of a shape that is known as a whole."""
+    """The model as a function of one example, of a shape that is known as a whole, with weights as constants.
+
+    LiteRT cannot calibrate a function that reads variables (TensorFlow 2.21).
+    """
     spec = tf.TensorSpec((1, *fitted.shape), fitted.dtype, name="input")
+    weights = [
+        [weight.numpy() for weight in each] for each in (model.trainable_variables, model.non_trainable_variables)
+    ]
 
     def call(inputs: Tensor) -> Mapping[str, Tensor]:
-        return dict(zip(OUTPUTS, model(inputs, training=False), strict=True))
+        constants = [[tf.constant(value) for value in each] for each in weights]
+        found, _ = model.stateless_call(*constants, inputs, training=False)
+        return dict(zip(OUTPUTS, found, strict=True))
 
     return tf.function(call, input_signature=[spec], autograph=False)
 
@@ -55,8 +63,6 @@ def _write_litert(
 ) -> None:
     function = _function(model, fitted).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-    # Weights become constants: calibration cannot read variables (TensorFlow 2.21).
-    converter.experimental_enable_resource_variables = False
     if quantize:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":

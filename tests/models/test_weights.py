@@ -233,7 +233,7 @@ def test_published_weights_of_efficientnet_divide_by_the_root_of_the_deviations(
     np.testing.assert_array_equal(built.get_weights()[-1], model.get_weights()[-1])
 
 
-def test_weights_of_another_resolution_take_the_place_of_what_cannot_be_fetched(cache, tmp_path):
+def test_weights_of_another_resolution_take_the_place_of_what_cannot_be_fetched():
     """The nearest of those that are there; with its own there, or none at all, nothing changes."""
     files = tuple(WeightFile(f"{size}.h5", "http://127.0.0.1:9/none", size=size) for size in (96, 160, 192, 224))
     spec = BackboneSpec("cnn", "my_package.cnn", weights=files)
