@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kzoo.choosing.verdicts import verdict
     from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
+    from kzoo.diagnosis.examination import doctor
     from kzoo.distillation.distill import distill
     from kzoo.distillation.static_embeddings import distill_static
     from kzoo.evaluation.metrics import Evaluation
@@ -66,6 +67,7 @@ _PUBLIC = {
     "create_model": "kzoo.setup.plain_model",
     "distill": "kzoo.distillation.distill",
     "distill_static": "kzoo.distillation.static_embeddings",
+    "doctor": "kzoo.diagnosis.examination",
     "ensemble": "kzoo.merging",
     "fine_tune": "kzoo.specs.recipes",
     "get_card": "kzoo.specs.registry",
@@ -114,6 +116,7 @@ __all__ = [
     "create_model",
     "distill",
     "distill_static",
+    "doctor",
     "ensemble",
     "fine_tune",
     "get_card",

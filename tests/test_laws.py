@@ -21,7 +21,7 @@ FLOORS = (
     ("results",),
     ("setup",),
     ("adaptation", "pretraining"),
-    ("choosing", "distillation", "merging", "demo"),
+    ("choosing", "diagnosis", "distillation", "merging", "demo"),
     ("", "cli"),
 )
 """Rooms, from the ground floor to the entrances; a room imports from itself and from lower floors."""
@@ -313,7 +313,7 @@ PUBLIC = [
         "Phase",
     ),
     *("Plan", "Predictions", "Pretrained", "Regression", "Schedule", "adapt", "compare", "create_model"),
-    *("distill", "distill_static"),
+    *("distill", "distill_static", "doctor"),
     *("ensemble", "fine_tune", "get_card", "gradual", "learning_curve", "linear_probe"),
     *("list_models", "load"),
     *("lp_ft", "plan", "pretrain", "rank", "register", "register_head", "register_loss"),

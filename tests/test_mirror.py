@@ -103,6 +103,10 @@ ELSEWHERE = {
             for name in ("autoencoder", "barlow_twins", "gan", "masked", "masked_language", "simclr", "supervised")
         ],
     ),
+    "by the diagnoses that they are in": (
+        "diagnosis/test_examination",
+        ["diagnosis/finding", "diagnosis/usable_examples"],
+    ),
     "by exports that are served": (
         "serving/test_saved_model",
         [
@@ -145,6 +149,7 @@ ELSEWHERE = {
 """By reason: the test file, and the source files that it tests."""
 
 STORIES = {
+    "diagnosis/test_dirty_images": "a dirty copy of TrashNet",
     "data/test_fuzz": "random inputs through all readers",
     "data/test_refusals": "what is said of data that cannot be read, for all sources",
     "mutations/test_catalog": "the list of faults that tests must notice",

@@ -38,6 +38,18 @@ def run_show(options: argparse.Namespace) -> None:
     _print(options, "\n".join(lines) if options.json else "\n".join([*lines, "", str(kzoo.stages(card))]), values)
 
 
+def run_doctor(options: argparse.Namespace) -> int:
+    """``kzoo doctor``: its code says whether something serious was found."""
+    found = kzoo.doctor(_task(options))
+    lines = [str(found)]
+    if options.fix:
+        count = sum(len(each.names) for each in found.findings)
+        path = found.write_list(options.fix)
+        lines.append(f"Wrote {count:,} line{'' if count == 1 else 's'} to {path}. The data was not touched.")
+    _print(options, "\n".join(lines), found.as_dict())
+    return FAILED if found.serious else OK
+
+
 def run_rank(options: argparse.Namespace) -> None:
     """``kzoo rank``."""
     ranking = kzoo.rank(_task(options), options.model, strict=options.strict, seed=options.seed)

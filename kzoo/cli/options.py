@@ -59,6 +59,12 @@ def _add_catalog(every: Commands) -> None:
 
 
 def _add_training(every: Commands) -> None:
+    text = "Look for what is wrong with your data: unusable, copied, leaking or odd examples, missing classes."
+    examining = _command(every, "doctor", commands.run_doctor, text)
+    _add_data(examining)
+    text = "write a list of what to do with each example there, as CSV; the data is not touched"
+    examining.add_argument("--fix", metavar="FILE", help=text)
+
     ranking = _command(every, "rank", commands.run_rank, "Rank models on your data, without training them.")
     _add_data(ranking)
     text = "a model, or the folder of a saved one; repeat for several; default: those whose weights are on this machine"

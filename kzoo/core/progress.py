@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
@@ -72,9 +74,27 @@ class ProgressBar:
         self.close()
 
 
+_WHOLE: ContextVar[ProgressBar | None] = ContextVar("kzoo_whole", default=None)
+
+
+@contextlib.contextmanager
+def one_bar(title: str, *, unit: str) -> Iterator[None]:
+    """Inside the context, one bar counts the items of every `track`."""
+    with ProgressBar(title, unit=unit, total=0) as progress:
+        token = _WHOLE.set(progress)
+        try:
+            yield
+        finally:
+            _WHOLE.reset(token)
+
+
 def track(items: Iterable[Item], title: str, *, unit: str, total: int | None = None) -> Iterator[Item]:
-    """The items, with a bar that goes when the last one is done."""
-    with ProgressBar(title, unit=unit, total=total) as progress:
+    """The items, with a bar that goes when the last one is done; or counted by the bar of `one_bar`."""
+    whole = _WHOLE.get()
+    if whole:
+        whole.state(title)
+        whole.total += total or 0
+    with contextlib.nullcontext(whole) if whole else ProgressBar(title, unit=unit, total=total) as progress:
         for item in items:
             yield item
             progress.update()

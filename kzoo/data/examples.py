@@ -101,6 +101,40 @@ class CheckedColumn:
 
 
 @dataclass(frozen=True)
+class Examined:
+    """What the content of checked examples shows, for `kzoo.doctor`.
+
+    Args:
+        remarks: row of an example, or None for all of them; the name of a `kzoo.diagnosis.finding.FindingKind`; detail.
+        pairs: near duplicates: first row, second row, similarity in [0, 1].
+        checks: what was looked for.
+    """
+
+    remarks: Sequence[tuple[int | None, str, str]] = ()
+    pairs: Sequence[tuple[int, int, float]] = ()
+    checks: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why an example cannot be used.
+
+    Args:
+        name: of the example.
+        reason: why.
+        split: that the data has it in; ``"all"`` where the data has none.
+        part: what is wrong: ``"file"``, ``"target"``, ``"group"``, or ``"contradiction"`` between two targets.
+        digest: of its content; "" where it could not be read.
+    """
+
+    name: str
+    reason: str
+    split: str = "all"
+    part: str = "file"
+    digest: str = ""
+
+
+@dataclass(frozen=True)
 class Audit:
     """Problems that were found in the data.
 

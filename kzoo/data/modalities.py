@@ -17,12 +17,14 @@ from kzoo.data.arrays.reader import ArrayReader
 from kzoo.data.arrays.served import sample_numbers, serve_numbers
 from kzoo.data.audio.column import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.audio.column import check_recordings, collect_recordings, open_recording, read_audio_inputs
+from kzoo.data.audio.examine import examine_recordings
 from kzoo.data.audio.preprocess import AudioPreprocessor, audio_shape, fit_recordings
 from kzoo.data.audio.reader import AudioReader
 from kzoo.data.audio.served import sample_recordings, serve_recordings
 from kzoo.data.file_column import open_file
 from kzoo.data.image.check import check_images, open_image
 from kzoo.data.image.column import collect_images, read_image_inputs
+from kzoo.data.image.examine import examine_images
 from kzoo.data.image.preprocess import SUFFIXES, ImagePreprocessor, fit_images, image_shape
 from kzoo.data.image.reader import ImageReader
 from kzoo.data.image.served import sample_images, serve_images
@@ -30,6 +32,7 @@ from kzoo.data.image.thumbnail import make_thumbnail
 from kzoo.data.joint import restore_texts
 from kzoo.data.seams import Modality
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
+from kzoo.data.text.examine import examine_texts
 from kzoo.data.text.preprocess import TextReader, fit_texts, text_shape
 from kzoo.data.text.scripts import script_shares
 from kzoo.data.text.served import sample_texts, serve_texts
@@ -40,7 +43,6 @@ from kzoo.specs.task import Task, UserData
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "message", "question")
-
 AUDIO_NAMES = ("audio", "path", "file", "filename", "filepath", "file_name", "file_path", "recording", "wav", "speech")
 
 
@@ -76,6 +78,7 @@ MODALITIES = {
             collect=collect_images,
             ask=read_image_inputs,
             check=check_images,
+            examine=examine_images,
             fit=fit_images,
             restore=ImagePreprocessor.restore,
             reader=ImageReader,
@@ -96,6 +99,7 @@ MODALITIES = {
             collect=collect_texts,
             ask=read_text_inputs,
             check=check_texts,
+            examine=examine_texts,
             fit=fit_texts,
             restore=restore_texts,
             reader=TextReader,
@@ -119,6 +123,7 @@ MODALITIES = {
             collect=collect_recordings,
             ask=read_audio_inputs,
             check=check_recordings,
+            examine=examine_recordings,
             fit=fit_recordings,
             restore=AudioPreprocessor.restore,
             reader=AudioReader,
@@ -172,10 +177,6 @@ def register_modality(name: str, **parts: Any) -> Modality:
         Traceback (most recent call last):
         ...
         TypeError: A modality has no part 'wid'. Did you mean 'wide'?
-        >>> register_modality("image")
-        Traceback (most recent call last):
-        ...
-        ValueError: A modality named 'image' is registered already. Choose another name.
     """
     if name in MODALITIES:
         raise ValueError(f"A modality named {name!r} is registered already. Choose another name.")

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Batch, Tensor
-from kzoo.data.examples import CheckedColumn
+from kzoo.data.examples import CheckedColumn, Examined
 from kzoo.data.file_column import open_file
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import ModalitySpec
@@ -169,6 +169,7 @@ class Modality:
             None where inputs are not encoded.
         wide: whether an example is a whole row of a table, without the columns of targets and groups.
         presets: whether its reader knows the augmentations ``"light"``, ``"medium"`` and ``"strong"``.
+        examine: from a checked column to what its content shows, for `kzoo.doctor`; None: nothing.
         thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
         looks: whether a value in memory looks like one.
         lines: whether a line of a text file is one.
@@ -194,6 +195,7 @@ class Modality:
     sample: Callable[..., Mapping[str, tuple[Batch, Batch]]] | None = None
     open: Callable[[Path], str | bytes] = _not_files
     open_one: Opener | None = None
+    examine: Callable[[np.ndarray], Examined] | None = None
     thumbnail: Callable[..., bytes | None] | None = None
     looks: Callable[[object], bool] = lambda value: False
     lines: bool = False

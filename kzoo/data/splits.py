@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzoo.data.examples import WARNING, Audit, Examples, RawData, Splits
+from kzoo.data.examples import WARNING, Audit, Examples, Fault, RawData, Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
@@ -50,18 +50,11 @@ def read(
     Raises:
         ValueError: a split that is needed is empty, or `strict` and something is wrong, or a class cannot be learned.
     """
-    raw = raw or read_source(task, MODALITIES[modality])
-    splits = dict(raw.splits)
-    learned = splits["train"] if "train" in splits else splits["all"]
-    labels = make_labels(learned.targets, task=task, known=raw.labels)
-    aside: list[tuple[str, str]] = list(raw.set_aside)
-    notes = list(raw.notes)
-    clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
-    for name, examples in splits.items():
-        splits[name] = clean(examples)
+    clean = clean_source(raw or read_source(task, MODALITIES[modality]), task, modality)
+    splits, labels, notes = clean.splits, clean.labels, list(clean.notes)
     ledger = SplitNotes()
     parts = divide(splits, task=task, seen=seen or Seen(), ledger=ledger)
-    aside += ledger.overlaps
+    aside = [*((fault.name, fault.reason) for fault in clean.faults), *ledger.overlaps]
     if aside and task.strict:
         raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
@@ -74,6 +67,36 @@ def read(
         raise ValueError(f"strict=True refuses classes without training examples. {warnings[0]}")
     notes = [*warnings, *notes]
     return Splits(parts["train"], parts["validation"], parts["test"], labels, Audit(aside, notes))
+
+
+@dataclass(frozen=True)
+class CleanSource:
+    """The content of a source, checked and encoded, before it is divided.
+
+    Args:
+        splits: usable examples, as the source has them: ``"all"``, or some of train, validation and test.
+        labels: names of the outputs.
+        faults: of the other examples.
+        notes: for the reader.
+    """
+
+    splits: Mapping[str, Examples]
+    labels: Sequence[str]
+    faults: Sequence[Fault]
+    notes: Sequence[str]
+
+
+def clean_source(raw: RawData, task: Task, modality: str) -> CleanSource:
+    """Opens each example of a source once and encodes its targets.
+
+    Raises:
+        ValueError: a class cannot be learned.
+    """
+    learned = raw.splits["train"] if "train" in raw.splits else raw.splits["all"]
+    labels = make_labels(learned.targets, task=task, known=raw.labels)
+    faults, notes = [Fault(*each) for each in raw.set_aside], list(raw.notes)
+    clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
+    return CleanSource({name: clean(each, name) for name, each in raw.splits.items()}, labels, faults, notes)
 
 
 def exclude(splits: Splits, seen: Seen) -> Splits:
@@ -112,10 +135,10 @@ def read_labelled(
         ValueError: none is usable, or `task.strict` and something is wrong.
     """
     raw = read_source(task, MODALITIES[modality])
-    aside: list[tuple[str, str]] = list(raw.set_aside)
-    notes: list[str] = []
-    clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), aside, notes)
-    parts = [clean(examples) for examples in raw.splits.values()]
+    faults, notes = [Fault(*each) for each in raw.set_aside], list[str]()
+    clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
+    parts = [clean(examples, name) for name, examples in raw.splits.items()]
+    aside = [(fault.name, fault.reason) for fault in faults]
     if aside and task.strict:
         raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
     fresh = [part.take(np.flatnonzero((seen or Seen()).sides(part.digests) == NEW)) for part in parts]
@@ -144,23 +167,30 @@ def _join(parts: Sequence[Examples]) -> Examples:
 
 @dataclass(frozen=True)
 class _Cleaning:
-    """From examples as they came to usable ones, with encoded targets and digests; `aside` and `notes` are added to."""
+    """From examples as they came to usable ones, with encoded targets and digests; adds to `faults` and `notes`."""
 
     modality: Modality
     task: Task
     labels: Sequence[str]
     positions: bool
-    aside: list[tuple[str, str]]
+    faults: list[Fault]
     notes: list[str]
 
-    def __call__(self, examples: Examples) -> Examples:
+    def __call__(self, examples: Examples, split: str) -> Examples:
         encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
         checked = self.modality.check(examples.columns[self.modality.name])
         lost = {index: "no group" for index, group in enumerate(examples.groups) if not group}
+        found = {"group": lost, "target": encoded.reasons, "file": checked.reasons}
         reasons = lost | encoded.reasons | checked.reasons
         if get_task_kind(self.task.kind).exclusive:
-            reasons |= _contradictions(checked.digests, encoded.targets, reasons, self.labels, self.modality.noun)
-        self.aside.extend((examples.names[index], reason) for index, reason in sorted(reasons.items()))
+            parts = checked.digests, encoded.targets, reasons, self.labels, self.modality.noun
+            found["contradiction"] = _contradictions(*parts)
+            reasons |= found["contradiction"]
+        part = {index: name for name, each in found.items() for index in each}
+        self.faults.extend(
+            Fault(examples.names[index], reason, split, part[index], checked.digests[index])
+            for index, reason in sorted(reasons.items())
+        )
         self.notes.extend(checked.notes)
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}

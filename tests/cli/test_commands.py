@@ -7,6 +7,8 @@ import pytest
 
 import kzoo
 from kzoo.cli.main import main
+from kzoo.diagnosis.diagnosis import Diagnosis
+from kzoo.diagnosis.finding import Finding
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 
 
@@ -95,3 +97,20 @@ def test_a_run_that_was_stopped_is_kept_and_told_by_its_code(adapted, capsys, tm
     assert shown["stopped"] == "Stopped by Ctrl-C in phase 1 of 2"
     assert not {"seen", "seen_before"} & shown.keys()
     assert adapted("--save", str(tmp_path / "kept"), stopped=None)[0] == 0
+
+
+@pytest.mark.parametrize("serious", [True, False])
+def test_doctor_says_by_its_code_whether_something_is_serious(monkeypatch, capsys, tmp_path, serious):
+    finding = Finding("unreadable or empty" if serious else "one colour", ["a.jpg"], ["train"])
+    tasks = []
+    found = Diagnosis([finding], {"train": 3}, 0, "image", ("copies",))
+    monkeypatch.setattr("kzoo.doctor", lambda task: tasks.append(task) or found)
+    assert main(["doctor", "flowers/", "--test", "0.2"]) == int(serious)
+    assert tasks == [kzoo.Classification("flowers/", test=0.2)]
+    assert capsys.readouterr().out == f"{found}\n"
+    assert main(["doctor", "flowers/", "--json"]) == int(serious)
+    assert json.loads(capsys.readouterr().out) == found.as_dict()
+    target = tmp_path / "todo.csv"
+    assert main(["doctor", "flowers/", "--fix", str(target)]) == int(serious)
+    assert capsys.readouterr().out.endswith(f"\nWrote 1 line to {target}. The data was not touched.\n")
+    assert len(target.read_text().splitlines()) == 2

@@ -7,7 +7,7 @@ import pytest
 from tqdm.notebook import tqdm as notebook_tqdm
 
 from kzoo.core import progress
-from kzoo.core.progress import ProgressBar, track
+from kzoo.core.progress import ProgressBar, one_bar, track
 from kzoo.core.verbosity import verbosity
 
 
@@ -87,3 +87,17 @@ def test_a_notebook_has_a_bar_and_no_lines(monkeypatch, capsys):
     work()
     assert shown == [False]
     assert capsys.readouterr().err == ""
+
+
+def test_one_bar_counts_all_that_is_tracked(as_terminal):
+    terminal = as_terminal()
+    with one_bar("examining", unit="image"):
+        assert list(track(range(3), "reading files", unit="file", total=3)) == [0, 1, 2]
+        assert list(track("ab", "decoding", unit="image", total=2)) == ["a", "b"]
+        whole = progress._WHOLE.get()
+        assert (whole.bar.n, whole.total) == (5, 5)
+    shown = terminal.getvalue()
+    assert "examining:" in shown
+    assert "reading files:" not in shown
+    list(track(range(3), "reading files", unit="file", total=3))
+    assert "reading files:" in terminal.getvalue()

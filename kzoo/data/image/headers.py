@@ -47,6 +47,11 @@ def trouble(data: bytes) -> str | None:
     return None
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Width and height of an encoded image whose header can be used: see `trouble`."""
+    return (_size(data) or (0, 0))[:2]
+
+
 def _size(data: bytes) -> tuple[int, int, int] | None:
     """Width, height and channels (0 where the header leaves it open); None for an unknown kind."""
     if data[:8] == b"\x89PNG\r\n\x1a\n":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import unicodedata
 from collections import Counter
@@ -46,6 +47,7 @@ def script_shares(texts: Iterable[object]) -> dict[str, float]:
     return {script: count / counts.total() for script, count in counts.most_common()}
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def _script(letter: str) -> str:
     word = unicodedata.name(letter, "").partition(" ")[0]
     # Half and full widths of East Asian letters are named after their width.

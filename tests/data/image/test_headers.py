@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kzoo.data.image import graph_headers
-from kzoo.data.image.headers import trouble
+from kzoo.data.image.headers import size_of, trouble
 
 READ = tf.function(graph_headers.trouble, input_signature=[tf.TensorSpec((), tf.string)])
 
@@ -149,3 +149,8 @@ def test_the_size_of_an_extended_webp(monkeypatch):
     data = encoded("WEBP", "RGBA", size=(300, 200), exif=b"Exif\0\0II")
     assert data[12:16] == b"VP8X"
     assert "too large: 300 x 200" in str(trouble(data))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP"])
+def test_sizes_are_width_and_height(kind):
+    assert size_of(encoded(kind, size=(40, 30))) == (40, 30)

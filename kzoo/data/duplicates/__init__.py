@@ -1,0 +1,1 @@
+"""Near duplicates: examples that are nearly the same, though their files differ."""
