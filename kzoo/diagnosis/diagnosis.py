@@ -6,6 +6,7 @@ import contextlib
 import csv
 import html
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 LIST_COLUMNS = ("name", "finding", "suggestion")
 
 SHOWN, WIDEST = 3, 116
-"""Findings of a kind that the table names, and characters of a line about one."""
+"""Findings of a kind that are named or shown, and characters of a line about one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,20 +93,19 @@ class Diagnosis:
         return self.table()._repr_html_() + (pictures._repr_html_() if pictures else "")
 
     def pictures(self) -> Table | None:
-        """One row an image of the findings about single images, shown in a notebook; None where there are none."""
+        """The images of the first findings of each kind, as a notebook shows them; None where there are none."""
         make = self.picture
         if make is None:
             return None
+        kinds = dict.fromkeys(each.kind for each in self.findings)
+        shown = [(each, name) for kind in kinds for each in self.of_kind(kind)[:SHOWN] for name in _names(each)]
         rows = [
             (each.kind, self._short(name), each.suggestion if name in each.names else "", each.detail)
-            for each in self.findings
-            for name in (*each.names, *each.like)
+            for each, name in shown[:MOST_IMAGES]
         ]
-        names = [name for each in self.findings for name in (*each.names, *each.like)]
-        note = f"The first {MOST_IMAGES} of {len(rows):,} images. All: .to_dataframe()"
-        notes = (note,) if len(rows) > MOST_IMAGES else ()
-        shown = Table(("finding", self.noun, "suggestion", "detail"), rows[:MOST_IMAGES], notes=notes)
-        return Table(shown.columns, shown.rows, notes=notes, image=lambda row: make(names[row])) if rows else None
+        columns = ("finding", self.noun, "suggestion", "detail")
+        notes = ("The first findings of each kind. All: .to_dataframe()",) if len(self.findings) > SHOWN else ()
+        return Table(columns, rows, notes=notes, image=lambda row: make(shown[row][1])) if rows else None
 
     def as_dict(self) -> dict[str, Any]:
         """All findings as plain values, for JSON."""
@@ -200,7 +200,13 @@ class Diagnosis:
         about = [", ".join(map(self._short, each[:2])) for each in (finding.names, finding.like) if each]
         line = " like ".join(about)
         line = f"{line} ({finding.detail})" if line and finding.detail else line or finding.detail
+        line = re.sub(r"\s*[\r\n]\s*", " ", line)
         return line if len(line) <= WIDEST else f"{line[: WIDEST - 3]}..."
+
+
+def _names(finding: Finding) -> list[str]:
+    """Names of the examples of a finding that stand for it."""
+    return [*finding.names[:2], *finding.like[:1]]
 
 
 def _is_list(path: Path) -> bool:

@@ -63,10 +63,12 @@ def doctor(data: UserData, *, verbose: int = 1) -> Diagnosis:
 
     Example:
         >>> import kzoo
-        >>> texts = [f"{word} and {other}" for word in ("good", "fine", "nice") for other in ("warm", "kind", "calm")]
-        >>> found = kzoo.doctor(([*texts, "Good, and  warm!", ""], ["a", "b"] * 5 + ["a"]), verbose=0)
+        >>> data = ["A warm bed", "a warm bed!", "Cold tea", ""], ["good", "good", "bad", "bad"]
+        >>> found = kzoo.doctor(kzoo.Classification(data, validation=0, test=0), verbose=0)
         >>> [(each.kind, each.detail) for each in found.serious]
         [('unreadable or empty', 'empty text')]
+        >>> [(each.names, each.like) for each in found.of_kind("near duplicates")]
+        [(['a warm bed!'], ['A warm bed'])]
     """
     with verbosity(verbose):
         task = replace(as_task(data), strict=False)

@@ -48,6 +48,13 @@ def test_nothing_was_found_and_what_was_checked():
     assert clean.serious == []
 
 
+def test_a_text_of_several_lines_is_shown_on_one():
+    assert (
+        "  one two (similarity 1.000)"
+        in str(diagnosis(Finding(NEAR, ["one \r\n two"], [""], "similarity 1.000"))).splitlines()
+    )
+
+
 def test_a_long_line_is_cut():
     line = str(diagnosis(Finding("one colour", [path("x" * 300)], ["train"]))).splitlines()[4]
     assert line == f"  {'x' * 113}..."
@@ -63,11 +70,12 @@ def test_a_notebook_shows_both_images_of_a_pair():
     assert page.count("move to the split of b") == 1
 
 
-def test_a_notebook_shows_the_first_images_only():
-    many = [Finding("one colour", [path(f"{n}.jpg")], ["train"]) for n in range(50)]
-    page = diagnosis(*many, picture=lambda name: b"jpeg")._repr_html_()
-    assert page.count("base64") == 20
-    assert "The first 20 of 50 images" in page
+def test_a_notebook_shows_the_first_images_of_each_kind():
+    made = [Finding(kind, [f"{kind} {n}"], [""]) for kind in ("one colour", "rotation") for n in range(50)]
+    asked = []
+    page = diagnosis(*made, picture=lambda name: asked.append(name) or b"jpeg")._repr_html_()
+    assert asked == [f"{kind} {n}" for kind in ("one colour", "rotation") for n in range(3)]
+    assert "The first findings of each kind" in page
 
 
 def test_values_for_scripts():
