@@ -68,7 +68,7 @@ def test_it_is_verified(version):
 
 
 def test_another_version_and_form_stand_beside_it(adapted, version):
-    other = adapted.export(version.parent, format="openvino", quantize="float16")
+    other = adapted.export(version.parent, format="openvino", quantize="float16", tolerance=0.2)
     assert other.name == "2"
     assert {"model.xml", "model.bin", "model.json"} <= {path.name for path in other.iterdir()}
 
