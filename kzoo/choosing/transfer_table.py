@@ -107,19 +107,19 @@ class TransferTable:
     @styled
     def plot(self) -> Any:
         """The gains as a matrix, earlier tasks in rows (extra ``viz``)."""
-        size = len(self.names)
+        names, size = list(self.names), len(self.names)
         figure, (axis,) = panels(1, width=2.5 + 1.1 * size, height=1.8 + 0.7 * size, across=1)
         values = np.full((size, size), np.nan)
         for each in self.cells:
-            values[self.names.index(each.earlier), self.names.index(each.later)] = each.gain.value
+            values[names.index(each.earlier), names.index(each.later)] = each.gain.value
         most = max(float(np.nanmax(np.abs(values))), 1e-9)
         axis.imshow(values, cmap="PuOr", vmin=-most, vmax=most)
         for row, column in zip(*np.nonzero(np.isfinite(values)), strict=True):
-            gain = self[self.names[row], self.names[column]].gain
+            gain = self[names[int(row)], names[int(column)]].gain
             weight = "bold" if gain.low > 0 or gain.high < 0 else "normal"
             axis.text(column, row, f"{gain.value:+.3f}", ha="center", va="center", fontweight=weight)
-        axis.set_xticks(range(size), self.names)
-        axis.set_yticks(range(size), self.names)
+        axis.set_xticks(range(size), names)
+        axis.set_yticks(range(size), names)
         axis.grid(False)
         title = "What an earlier task adds to the score (bold: clearly)"
         axis.set(title=title, xlabel="later task", ylabel="earlier task")
