@@ -95,10 +95,24 @@ DATA = [
     ),
     Mutation(
         "labels are made of the test split too",
-        "read",
+        "clean_source",
         "make_labels(learned.targets",
-        "make_labels([each for part in splits.values() for each in part.targets]",
+        "make_labels([each for part in raw.splits.values() for each in part.targets]",
         "tests/data/image/test_check.py::test_a_label_that_train_lacks_is_set_aside",
+    ),
+    Mutation(
+        "pairs across splits are not named first",
+        "_connecting",
+        "(examples.splits[p[0]] == examples.splits[p[1]], -p[2], p)",
+        "(-p[2], p)",
+        "tests/diagnosis/test_split_checks.py::test_many_that_are_alike_give_few_findings_and_each_leak",
+    ),
+    Mutation(
+        "a list of findings overwrites a file of the user's",
+        "Diagnosis.write_list",
+        "path.exists() and not _is_list(path)",
+        "False",
+        "tests/diagnosis/test_diagnosis.py::test_a_file_of_the_users_is_not_overwritten",
     ),
     Mutation(
         "an example that was trained on counts as unlabelled where it was both",
