@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 LIST_COLUMNS = ("name", "finding", "suggestion")
 
-SHOWN, WIDEST = 3, 116
-"""Findings of a kind that are named or shown, and characters of a line about one."""
+SHOWN, LONGEST_NAME = 3, 48
+"""Findings of a kind that are named or shown, and characters of a name in a line about one."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -195,13 +195,18 @@ class Diagnosis:
     def _short(self, name: str) -> str:
         return name.removeprefix(f"{self.root}{os.sep}") if self.root else name
 
+    def _cut(self, name: str) -> str:
+        """The end of a long path, or the beginning of a long text."""
+        name = re.sub(r"\s*[\r\n]\s*", " ", self._short(name))
+        if len(name) <= LONGEST_NAME:
+            return name
+        return f"...{name[3 - LONGEST_NAME :]}" if self.root else f"{name[: LONGEST_NAME - 3]}..."
+
     def _line(self, finding: Finding) -> str:
         """A finding in a few words."""
-        about = [", ".join(map(self._short, each[:2])) for each in (finding.names, finding.like) if each]
+        about = [", ".join(map(self._cut, each[:2])) for each in (finding.names, finding.like) if each]
         line = " like ".join(about)
-        line = f"{line} ({finding.detail})" if line and finding.detail else line or finding.detail
-        line = re.sub(r"\s*[\r\n]\s*", " ", line)
-        return line if len(line) <= WIDEST else f"{line[: WIDEST - 3]}..."
+        return f"{line} ({finding.detail})" if line and finding.detail else line or finding.detail
 
 
 def _names(finding: Finding) -> list[str]:

@@ -1,6 +1,7 @@
 """What is shown and written of findings."""
 
 import csv
+import dataclasses
 import json
 import os
 
@@ -55,9 +56,11 @@ def test_a_text_of_several_lines_is_shown_on_one():
     )
 
 
-def test_a_long_line_is_cut():
-    line = str(diagnosis(Finding("one colour", [path("x" * 300)], ["train"]))).splitlines()[4]
-    assert line == f"  {'x' * 113}..."
+def test_of_a_long_path_the_end_is_shown_and_of_a_long_text_the_beginning():
+    long = Finding("one colour", [path("x" * 300 + ".jpg")], ["train"], "all of it")
+    assert f"  ...{'x' * 41}.jpg (all of it)" in str(diagnosis(long)).splitlines()
+    texts = dataclasses.replace(diagnosis(Finding(NEAR, ["y" * 300], [""], "like")), root="")
+    assert f"  {'y' * 45}... (like)" in str(texts).splitlines()
 
 
 def test_a_notebook_shows_both_images_of_a_pair():
