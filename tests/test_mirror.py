@@ -107,6 +107,10 @@ ELSEWHERE = {
         "diagnosis/test_examination",
         ["diagnosis/finding", "diagnosis/usable_examples"],
     ),
+    "by explanations of adapted models": (
+        "results/explanation/test_explain",
+        [f"results/explanation/{name}" for name in ("explanations", "heat", "image_maps", "subject")],
+    ),
     "by exports that are served": (
         "serving/test_saved_model",
         [

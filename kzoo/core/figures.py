@@ -200,5 +200,15 @@ def _spectrograms(images: np.ndarray, titles: Sequence[str], axes: PictureAxes) 
     return figure
 
 
+def shortened(name: str, most: int) -> str:
+    """A name of at most so many characters: of a longer one the end, which tells paths apart.
+
+    Example:
+        >>> shortened("photos/summer/0012.jpg", 12)
+        '…er/0012.jpg'
+    """
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
 def _wrapped(title: str, width: int) -> str:
     return "\n".join(piece for line in title.split("\n") for piece in textwrap.wrap(line, width) or [""])

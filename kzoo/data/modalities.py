@@ -89,6 +89,7 @@ MODALITIES = {
             sample=sample_images,
             thumbnail=make_thumbnail,
             mixes=True,
+            explained="pixels",
         ),
         Modality(
             spec=MODALITY_SPECS["text"],
@@ -112,6 +113,7 @@ MODALITIES = {
             lines=True,
             scripts=script_shares,
             views_augmentation="medium",
+            explained="words",
         ),
         Modality(
             spec=MODALITY_SPECS["audio"],
@@ -133,6 +135,7 @@ MODALITIES = {
             presets=True,
             sample=sample_recordings,
             looks=lambda value: isinstance(value, tuple),
+            explained="spectrogram",
         ),
     )
 }

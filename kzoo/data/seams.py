@@ -175,6 +175,8 @@ class Modality:
         lines: whether a line of a text file is one.
         mixes: whether an augmentation may mix two examples.
         scripts: from the values of a column to the share of each script; None where the scripts of cards do not apply.
+        explained: form of what `kzoo.Adapted.explain` returns: ``"numbers"``; or ``"pixels"``, ``"words"`` or
+            ``"spectrogram"``, which need preprocessors like those of images, texts and recordings.
         views_augmentation: augmentation for objectives that compare views; others get none. None: the augmentation
             that the objective asks for.
     """
@@ -204,6 +206,7 @@ class Modality:
     mixes: bool = False
     scripts: Callable[[Iterable[object]], Mapping[str, float]] | None = None
     views_augmentation: str | None = None
+    explained: str = "numbers"
 
     @property
     def name(self) -> str:

@@ -10,6 +10,8 @@ import keras
 
 from kzoo.core import figures
 from kzoo.core.tables import Table
+from kzoo.results.explanation.explain import explain
+from kzoo.results.explanation.explanations import Explanations
 from kzoo.results.plots import show_batch, show_mistakes
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
@@ -49,6 +51,25 @@ class AdaptedDisplay:
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_() + f"<p>labels: {html.escape(', '.join(self.labels))}</p>"
+
+    def explain(self, inputs: object, *, label: str | None = None) -> Explanations:
+        """Which parts of some inputs an output rests on; what cannot be read is named, and stops nothing.
+
+        Images and recordings have a map of where they speak for it (Grad-CAM, arXiv:1610.02391), by the last feature
+        map of the backbone, of a fusion the mean over those of its members; a network without one has the size of
+        gradient times input (arXiv:1312.6034). Texts have what each word adds to the logit: exactly for models that
+        are linear in their tokens, as ``ngrams``, else by gradient times embedding. One plain view of each image is
+        explained, as of ``predict(tta=False)``.
+
+        Args:
+            inputs: as of `predict`.
+            label: the output to explain. None: of each input the most probable one; of a Regression its value.
+
+        Raises:
+            ValueError: there are no inputs, or the model has no such label; or a Regression has several values and
+                none is named.
+        """
+        return explain(cast("Adapted", self), inputs, label=label)
 
     def plot(self) -> Figure:
         """The course of loss and accuracy over all epochs, as a matplotlib figure (extra ``viz``)."""

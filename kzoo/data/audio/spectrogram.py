@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Config, Shape, Tensor
@@ -72,6 +73,13 @@ class FrontEnd:
         bands = {f: (_mel(f) - ends[0]) / (ends[1] - ends[0]) * (self.mels + 1) - 1 for f in OCTAVES}
         places = {f: (band + 0.5) / self.mels for f, band in bands.items()}
         return [(place, f"{f:,}") for f, place in places.items() if 0 <= place <= 1]
+
+    def frequencies(self) -> np.ndarray:
+        """Hz at the middle of each band, float32 (mels,); of Whisper, whose mel scale is another, numbers of bands."""
+        if self.kind == "whisper":
+            return np.arange(self.mels, dtype=np.float32)
+        mels = np.linspace(_mel(self.low), _mel(self.high), self.mels + 2)[1:-1]
+        return (700.0 * np.expm1(mels / 1127.0)).astype(np.float32)
 
     def features(self, waves: Tensor) -> Tensor:
         """Features, float32 (B, steps, values), of waveforms, float32 (B, samples) in [-1, 1]."""

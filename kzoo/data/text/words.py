@@ -27,6 +27,16 @@ def split_words(texts: Tensor, *, lower: bool = True) -> Tensor:
     return tf.strings.split(spaced)
 
 
+def is_alone(letters: Tensor) -> Tensor:
+    """Whether letters in lower case, string (N,), are tokens by themselves, bool (N,)."""
+    return tf.strings.regex_full_match(letters, _ALONE)
+
+
+def is_space(letters: Tensor) -> Tensor:
+    """Whether letters, string (N,), part words, bool (N,)."""
+    return tf.strings.regex_full_match(letters, _SPACES)
+
+
 def simplify(texts: Tensor) -> Tensor:
     """Texts in lower case without accents, as the uncased BERT has them."""
     codes = tf.strings.unicode_decode(tf.strings.lower(texts, encoding="utf-8"), "UTF-8")

@@ -1,0 +1,1 @@
+"""Explanations: which parts of an input an adapted model's output rests on."""
