@@ -56,6 +56,17 @@ def _save_noise(path: Path, *, hue: int) -> None:
     Image.fromarray(pixels.astype(np.uint8)).resize((512, 384)).save(path)
 
 
+def spoil(folder: Path) -> None:
+    """Adds to `photographs` what data of one's own has: a broken file, copies in another class, an empty image."""
+    from PIL import Image
+
+    (folder / "paper" / "broken.jpg").write_bytes((folder / "paper" / "paper1.jpg").read_bytes()[:2_000])
+    for number in (2, 3):
+        image = Image.open(folder / "glass" / f"glass{number}.jpg")
+        image.resize((image.width * 9 // 10, image.height * 9 // 10)).save(folder / "plastic" / f"copy{number}.jpg")
+    Image.new("RGB", (512, 384), (250, 250, 250)).save(folder / "metal" / "empty.jpg")
+
+
 def film_reviews() -> pd.DataFrame:
     """2,500 sentences in English, `text` and `label`: a part of SST-2, or made up."""
     if not REAL:
