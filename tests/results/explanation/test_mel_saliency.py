@@ -55,7 +55,8 @@ def test_the_map_is_highest_at_the_tone(adapted):
             assert found.map.dtype == np.float32
             step, band = np.unravel_index(found.map.argmax(), found.map.shape)
             assert start - 0.1 <= found.times[step] <= start + 0.4
-            if label == "high":
+            # In images of spectrograms silent bands are grey in the channels of change: they may tell the class too.
+            if label == "high" and not adapted.preprocessor.edge:
                 assert 1_000 < found.frequencies[band] < 4_000
 
 
