@@ -40,7 +40,10 @@ ELSEWHERE = {
     "by the targets that they make": ("data/test_targets", ["core/raw_targets", "task_kinds/encoded_targets"]),
     "by a modality from outside": (
         "data/test_modalities",
-        ["data/seams", *(f"data/arrays/{name}" for name in ("column", "preprocess", "reader", "served"))],
+        [
+            "data/seams",
+            *(f"data/arrays/{name}" for name in ("column", "default_parts", "preprocess", "reader", "served")),
+        ],
     ),
     "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
     "by the form of data that it reads": (
@@ -61,6 +64,13 @@ ELSEWHERE = {
     "beside the column and the preprocessor of texts": (
         "data/text/test_preprocess",
         ["data/text/cleaning", "data/text/column", "data/text/subwords", "data/text/tokenizers", "data/text/words"],
+    ),
+    "by the report that they are in": (
+        "results/report/test_report",
+        [
+            f"results/report/{name}"
+            for name in ("charts", "known_examples", "page", "page_parts", "page_style", "shown")
+        ],
     ),
     "by the rankings that they are in": (
         "choosing/test_ranking",

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from kzoo.choosing.candidates import name_candidates
-from kzoo.choosing.features.out_of_fold import Folds, make_folds
 from kzoo.choosing.yardstick import merits, score_name
 from kzoo.core.intervals import Metric
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import modality_for
 from kzoo.data.splits import read
 from kzoo.models.backbone_source import BackboneSource
+from kzoo.results.report.out_of_fold import Folds, make_folds
 from kzoo.setup.feeds import target_scale, training_rows
 from kzoo.setup.prepare import source_of
 from kzoo.specs.task import Task

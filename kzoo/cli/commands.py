@@ -141,6 +141,12 @@ def run_evaluate(options: argparse.Namespace) -> None:
     _print(options, evaluation, evaluation.as_dict())
 
 
+def run_report(options: argparse.Namespace) -> None:
+    """``kzoo report``."""
+    report = _saved(options).report(options.out, data=options.data)
+    _print(options, f"{report}\nWritten to {options.out}", {**report.as_dict(), "written": options.out})
+
+
 def run_predict(options: argparse.Namespace) -> int:
     """``kzoo predict``: its code says whether all, some or no inputs could be read."""
     inputs = options.inputs[0] if len(options.inputs) == 1 else options.inputs

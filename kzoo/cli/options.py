@@ -216,6 +216,12 @@ def _add_saved(every: Commands) -> None:
     evaluating.add_argument("saved", help="directory of a saved model")
     evaluating.add_argument("data", nargs="?", help="labelled data; without it, the test split")
 
+    text = "Write a page on a saved model: slices, reliability, mistakes, likely label errors."
+    reporting = _command(every, "report", commands.run_report, text)
+    reporting.add_argument("saved", help="directory of a saved model")
+    reporting.add_argument("data", nargs="?", help="labelled data; without it, the test split")
+    reporting.add_argument("--out", metavar="FILE", required=True, help="the HTML file to write")
+
     predicting = _command(every, "predict", commands.run_predict, "Predict labels of images, texts or recordings.")
     predicting.add_argument("saved", help="directory of a saved model")
     predicting.add_argument("inputs", nargs="+", help="paths of images or recordings, or one folder; or texts")

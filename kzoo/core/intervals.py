@@ -126,6 +126,22 @@ def share(statistic: Statistic, units: SamplingUnits, *, doubt: np.ndarray) -> M
     return Metric(value, low, high)
 
 
+def hit_rate(hits: np.ndarray, *, groups: Sequence[str] = ()) -> Metric:
+    """The share of hits among examples, with Wilson's interval; see `share`.
+
+    Args:
+        hits: bool (N,), N of 1 or more.
+        groups: what each example belongs to, or none.
+
+    Example:
+        >>> print(hit_rate(np.array([True] * 9 + [False])))
+        0.900 [0.596, 0.982]
+    """
+    rows = np.stack([hits, np.ones(len(hits))], axis=1).astype(np.float64)
+    units = units_of(rows, number_groups(groups))
+    return share(lambda sums: sums[:, 0] / sums[:, 1], units, doubt=np.asarray([[1.0, 1.0], [0.0, 1.0]]))
+
+
 def error(statistic: Statistic, units: SamplingUnits, *, chance: np.ndarray) -> Metric:
     """A metric in [0, inf) with Student's interval of its logarithm.
 

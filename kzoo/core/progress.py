@@ -28,15 +28,23 @@ class ProgressBar:
         total: number of items; None: unknown.
         initial: number of items that are done already.
         stays: keep the finished bar, with the last report.
+        delay: seconds of work before the bar appears.
     """
 
     def __init__(
-        self, title: str, *, unit: str, total: int | None = None, initial: int = 0, stays: bool = False
+        self,
+        title: str,
+        *,
+        unit: str,
+        total: int | None = None,
+        initial: int = 0,
+        stays: bool = False,
+        delay: float = 0.0,
     ) -> None:
-        self.title = title
+        self.title, self.delay = title, delay
         self.lines = not (_in_notebook() or sys.stderr.isatty())
         options: dict[str, Any] = {"total": total, "initial": initial, "desc": title, "unit": unit, "leave": stays}
-        self.bar = tqdm(**options, disable=is_quiet() or self.lines)
+        self.bar = tqdm(**options, delay=delay, disable=is_quiet() or self.lines)
 
     @property
     def total(self) -> int:
@@ -54,7 +62,8 @@ class ProgressBar:
 
     def state(self, text: str) -> None:
         """Shows beside the bar what is being done; nothing where there is no bar."""
-        self.bar.set_postfix_str(text)
+        # tqdm itself would show the bar here before its delay is over.
+        self.bar.set_postfix_str(text, refresh=not self.delay)
 
     def report(self, text: str) -> None:
         """Shows a result beside the bar, or as a line."""

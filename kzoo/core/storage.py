@@ -73,6 +73,36 @@ def atomic_directory(target: str | Path, *, durable: bool = True) -> Iterator[Pa
         OSError: the disk is full or cannot be written; the previous content is unchanged.
     """
     real = _real(Path(target))
+    with _beside(real) as aside:
+        yield aside
+        if durable:
+            _flush(aside)
+        aside.chmod(0o777 & ~umask())
+        _swap(aside, real)
+
+
+@contextlib.contextmanager
+def atomic_file(target: str | Path) -> Iterator[Path]:
+    """A file that appears at `target` when the block ends well, and otherwise never.
+
+    The block writes to the path that it gets, in a hidden folder beside the target; see `atomic_directory`.
+
+    Raises:
+        OSError: the target is a directory, or cannot be written; the previous content is unchanged.
+    """
+    real = Path(os.path.realpath(target))
+    if real.is_dir():
+        raise IsADirectoryError(f"{target} is a directory. Choose the path of a file.")
+    with _beside(real) as aside:
+        yield aside / real.name
+        _flush(aside)
+        os.replace(aside / real.name, real)
+        _fsync(real.parent)
+
+
+@contextlib.contextmanager
+def _beside(real: Path) -> Iterator[Path]:
+    """A hidden directory beside a target, which is locked meanwhile."""
     with contextlib.ExitStack() as stack:
         with explaining(real):
             stack.enter_context(lock(real))
@@ -81,10 +111,6 @@ def atomic_directory(target: str | Path, *, durable: bool = True) -> Iterator[Pa
             stack.callback(shutil.rmtree, aside, ignore_errors=True)
         with explaining(real, aside):
             yield aside
-            if durable:
-                _flush(aside)
-            aside.chmod(0o777 & ~umask())
-            _swap(aside, real)
 
 
 def recover(target: str | Path) -> None:

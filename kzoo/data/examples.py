@@ -38,6 +38,7 @@ class Examples:
         digests: SHA-256 of each one's content, once it is checked.
         groups: group of each example, or none.
         stamps: results of `kzoo.data.file_column.stamp` for each file when it was checked; empty: not known.
+        attributes: other columns of the table that they come from, (N,) each; see `kzoo.data.sources.other_columns`.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -46,6 +47,7 @@ class Examples:
     digests: Sequence[str] = ()
     groups: Sequence[str] = ()
     stamps: Sequence[tuple[int, ...]] = ()
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -61,7 +63,26 @@ class Examples:
             for values in (self.names, self.digests, self.groups)
         )
         stamps = [self.stamps[row] for row in rows.tolist()] if len(self.stamps) else ()
-        return Examples(columns, picked, names, digests, groups, stamps)
+        attributes = {name: values[rows] for name, values in self.attributes.items()}
+        return Examples(columns, picked, names, digests, groups, stamps, attributes)
+
+
+def join_examples(parts: Sequence[Examples]) -> Examples:
+    """All examples of some parts, one or more, in one; attributes that a part lacks are left out."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
+    targets = np.concatenate([part.targets for part in parts])
+    attributes = {
+        name: np.concatenate([part.attributes[name] for part in parts])
+        for name, values in parts[0].attributes.items()
+        if all(name in part.attributes and part.attributes[name].dtype == values.dtype for part in parts)
+    }
+    names, digests, groups = (
+        [value for part in parts for value in getattr(part, field)] for field in ("names", "digests", "groups")
+    )
+    stamps = [stamp for part in parts for stamp in part.stamps]
+    return Examples(columns, targets, names, digests, groups, stamps, attributes)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kzoo.data.arrays.column import check_numbers, collect_numbers
-from kzoo.data.arrays.preprocess import fit_numbers, restore_numbers
-from kzoo.data.arrays.reader import ArrayReader
-from kzoo.data.arrays.served import sample_numbers, serve_numbers
+from kzoo.data.arrays.default_parts import array_parts
 from kzoo.data.audio.column import SUFFIXES as SOUND_SUFFIXES
 from kzoo.data.audio.column import check_recordings, collect_recordings, open_recording, read_audio_inputs
+from kzoo.data.audio.described import describe_recordings, recording_excerpt
 from kzoo.data.audio.examine import examine_recordings
 from kzoo.data.audio.preprocess import AudioPreprocessor, audio_shape, fit_recordings
 from kzoo.data.audio.reader import AudioReader
@@ -28,18 +24,18 @@ from kzoo.data.image.examine import examine_images
 from kzoo.data.image.preprocess import SUFFIXES, ImagePreprocessor, fit_images, image_shape
 from kzoo.data.image.reader import ImageReader
 from kzoo.data.image.served import sample_images, serve_images
-from kzoo.data.image.thumbnail import make_thumbnail
+from kzoo.data.image.thumbnail import describe_images, image_excerpt, make_thumbnail
 from kzoo.data.joint import restore_texts
 from kzoo.data.seams import Modality
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
+from kzoo.data.text.described import describe_texts, text_excerpt
 from kzoo.data.text.examine import examine_texts
 from kzoo.data.text.preprocess import TextReader, fit_texts, text_shape
 from kzoo.data.text.scripts import script_shares
 from kzoo.data.text.served import sample_texts, serve_texts
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
-from kzoo.specs.checked_json import Fields
-from kzoo.specs.task import Task, UserData
+from kzoo.specs.task import Task
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "message", "question")
@@ -90,6 +86,8 @@ MODALITIES = {
             thumbnail=make_thumbnail,
             mixes=True,
             explained="pixels",
+            attributes=describe_images,
+            excerpt=image_excerpt,
         ),
         Modality(
             spec=MODALITY_SPECS["text"],
@@ -114,6 +112,8 @@ MODALITIES = {
             scripts=script_shares,
             views_augmentation="medium",
             explained="words",
+            attributes=describe_texts,
+            excerpt=text_excerpt,
         ),
         Modality(
             spec=MODALITY_SPECS["audio"],
@@ -136,6 +136,8 @@ MODALITIES = {
             sample=sample_recordings,
             looks=lambda value: isinstance(value, tuple),
             explained="spectrogram",
+            attributes=describe_recordings,
+            excerpt=recording_excerpt,
         ),
     )
 }
@@ -195,37 +197,9 @@ def register_modality(name: str, **parts: Any) -> Modality:
             raise ValueError(f"{pair[0]}= and {pair[1]}= of a modality belong together. Pass {missing[0]}= too.")
     spec = ModalitySpec(name=name, **{"unit": "numbers", **{part: parts[part] for part in _SPEC if part in parts}})
     given = {part: value for part, value in parts.items() if part in _PARTS}
-    made = Modality(**{**_of_arrays(spec, given), **given})
+    made = Modality(**{**array_parts(spec, given), **given})
     MODALITY_SPECS[name], MODALITIES[name] = spec, made
     return made
-
-
-def _of_arrays(spec: ModalitySpec, given: Fields) -> Fields:
-    """The parts of a modality whose examples are arrays of numbers."""
-    noun, collect = given.get("noun", spec.name), given.get("collect", collect_numbers)
-
-    def ask(inputs: UserData) -> tuple[np.ndarray, list[str]]:
-        column = collect(inputs)
-        column = column[None] if column.dtype != object and column.ndim == 1 else column
-        return column, [f"{noun} {index}" for index in range(len(column))]
-
-    # The functions that serve arrays need the preprocessor of arrays.
-    served = {} if "fit" in given else {"serve": serve_numbers, "sample": sample_numbers}
-    return {
-        "spec": spec,
-        "noun": noun,
-        "usual": (spec.name,),
-        "suffixes": (),
-        "collect": collect,
-        "ask": ask,
-        "check": check_numbers,
-        "fit": fit_numbers,
-        "restore": restore_numbers,
-        "reader": ArrayReader,
-        "feeds": (spec.name,),
-        "shape": lambda card, size, channels: (size,),
-        **served,
-    }
 
 
 def named_modalities(task: Task) -> list[Modality]:

@@ -179,6 +179,10 @@ class Modality:
             ``"spectrogram"``, which need preprocessors like those of images, texts and recordings.
         views_augmentation: augmentation for objectives that compare views; others get none. None: the augmentation
             that the objective asks for.
+        attributes: from a column to what can be measured of each example, such as its size, by name: float64 (N,) with
+            NaN where it is not known, or strings in an object array; None where nothing is.
+        excerpt: from a value of the column to a piece of it that a page shows: a media type, ``image/*``, ``audio/*``
+            or ``text/plain``, and bytes; or to None.
     """
 
     spec: ModalitySpec
@@ -207,6 +211,8 @@ class Modality:
     scripts: Callable[[Iterable[object]], Mapping[str, float]] | None = None
     views_augmentation: str | None = None
     explained: str = "numbers"
+    attributes: Callable[[np.ndarray], Mapping[str, np.ndarray]] | None = None
+    excerpt: Callable[[Any], tuple[str, bytes] | None] | None = None
 
     @property
     def name(self) -> str:

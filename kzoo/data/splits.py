@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kzoo.data.examples import WARNING, Audit, Examples, Fault, RawData, Splits
+from kzoo.data.examples import WARNING, Audit, Examples, Fault, RawData, Splits, join_examples
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
@@ -151,18 +151,7 @@ def read_labelled(
     audit = Audit(aside, notes)
     if not any(map(len, fresh)):
         raise ValueError(f"No examples are left for the evaluation.\n{audit}")
-    return _join([part for part in fresh if len(part)]), audit
-
-
-def _join(parts: Sequence[Examples]) -> Examples:
-    if len(parts) == 1:
-        return parts[0]
-    columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns}
-    targets = np.concatenate([part.targets for part in parts])
-    fields = ("names", "digests", "groups", "stamps")
-    return Examples(
-        columns, targets, *([value for part in parts for value in getattr(part, field)] for field in fields)
-    )
+    return join_examples([part for part in fresh if len(part)]), audit
 
 
 @dataclass(frozen=True)
@@ -195,7 +184,7 @@ class _Cleaning:
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}
         marks = (examples.names, checked.digests, examples.groups, checked.stamps)
-        return Examples(columns, encoded.targets, *marks).take(keep)
+        return Examples(columns, encoded.targets, *marks, examples.attributes).take(keep)
 
 
 def _contradictions(

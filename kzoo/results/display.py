@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import keras
@@ -13,6 +14,7 @@ from kzoo.core.tables import Table
 from kzoo.results.explanation.explain import explain
 from kzoo.results.explanation.explanations import Explanations
 from kzoo.results.plots import show_batch, show_mistakes
+from kzoo.results.report.report import Report, make_report
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
 
@@ -94,3 +96,28 @@ class AdaptedDisplay:
     def plot_mistakes(self, *, count: int = 8) -> Figure:
         """The mistakes on the test split that the model was surest of, as a matplotlib figure (extra ``viz``)."""
         return show_mistakes(cast("Adapted", self), count=count)
+
+    def report(self, path: str | Path | None = None, *, data: object = None) -> Report:
+        """One page on the model and its data: what it does well, where it falls behind, what looks wrong in the data.
+
+        Metrics by class, group and slice, each with its interval; the slices that fall behind, after a correction for
+        how many were compared; confusion; reliability of the probabilities; thresholds under which to abstain; the
+        surest mistakes and the most doubtful examples; likely label errors; test examples that are unlike anything in
+        training. Everything is measured on the test split but thresholds, which come from validation, and label errors
+        of the training data, which come from out-of-fold answers.
+
+        Args:
+            path: of an HTML file to write, which loads nothing from elsewhere; None: none is written.
+            data: None for the test split; or other labelled data, as of `evaluate`.
+
+        Returns:
+            The report. A notebook shows it as the page; ``report.write(path)`` writes it.
+
+        Raises:
+            ValueError: there is no test split, or it cannot be read again.
+            OSError: the page cannot be written.
+        """
+        report = make_report(cast("Adapted", self), data=data)
+        if path is not None:
+            report.write(path)
+        return report

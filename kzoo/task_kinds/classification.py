@@ -175,6 +175,7 @@ CLASSIFICATION = TaskKind(
     metrics=classification_metrics,
     example_scores=hits,
     higher_is_better=True,
+    confidence=lambda outputs: outputs.max(axis=1),
     by_label=by_label,
     label_counts=lambda truth, outputs: np.bincount(truth, minlength=outputs),
     confusion=confusion,

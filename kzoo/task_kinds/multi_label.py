@@ -194,6 +194,7 @@ MULTI_LABEL = TaskKind(
     metrics=multi_label_metrics,
     example_scores=lambda outputs, truth: np.all(hits(outputs, truth), axis=1),
     higher_is_better=True,
+    confidence=lambda outputs: np.maximum(outputs, 1 - outputs).prod(axis=1),  # of labels that are independent
     by_label=by_label,
     label_counts=lambda truth, outputs: (truth >= 0.5).sum(axis=0),
     confusion=None,

@@ -116,6 +116,7 @@ REGRESSION = TaskKind(
     metrics=regression_metrics,
     example_scores=lambda outputs, truth: np.abs(outputs - truth).mean(axis=1),
     higher_is_better=False,
+    confidence=None,
     by_label=by_label,
     label_counts=None,
     confusion=None,

@@ -90,6 +90,7 @@ class TaskKind:
         example_scores: from outputs (N, outputs) and encoded truth to the first of these metrics of each example, (N,),
             float or bool.
         higher_is_better: of that metric.
+        confidence: from outputs to the probability that each answer is right as a whole, (N,); None for values.
         by_label: a `Table` with a row for each output, of outputs, encoded truth and names.
         label_counts: from encoded truth and the number of outputs to how many examples have each label, int (outputs,);
             None for values.
@@ -139,6 +140,7 @@ class TaskKind:
     metrics: Metrics
     example_scores: Callable[[np.ndarray, np.ndarray], np.ndarray]
     higher_is_better: bool
+    confidence: Callable[[np.ndarray], np.ndarray] | None
     by_label: Callable[[np.ndarray, np.ndarray, Sequence[str]], Table]
     label_counts: Callable[[np.ndarray, int], np.ndarray] | None
     confusion: Callable[[np.ndarray, np.ndarray], np.ndarray] | None

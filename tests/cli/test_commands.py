@@ -72,6 +72,28 @@ def test_options_reach_pretrain_and_distill(monkeypatch, tmp_path, command, expe
     assert expected.items() <= calls[0].items()
 
 
+def test_a_report_is_written_and_its_findings_are_printed(monkeypatch, capsys):
+    class Found:
+        def __str__(self):
+            return "accuracy 0.9"
+
+        def as_dict(self):
+            return {"findings": ["accuracy 0.9"]}
+
+    class Saved:
+        def report(self, path, *, data):
+            calls.append((path, data))
+            return Found()
+
+    calls = []
+    monkeypatch.setattr("kzoo.cli.commands._saved", lambda options: Saved())
+    assert main(["report", "saved/", "--out", "report.html"]) == 0
+    assert capsys.readouterr().out == "accuracy 0.9\nWritten to report.html\n"
+    assert main(["report", "saved/", "more/", "--out", "new.html", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"findings": ["accuracy 0.9"], "written": "new.html"}
+    assert calls == [("report.html", None), ("new.html", "more/")]
+
+
 def test_without_save_it_is_said_that_nothing_is_kept(adapted, capsys, tmp_path):
     told = "kzoo adapt: the trained model will not be saved. To save it, add --save DIR.\n"
     adapted()

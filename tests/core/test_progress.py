@@ -101,3 +101,14 @@ def test_one_bar_counts_all_that_is_tracked(as_terminal):
     assert "reading files:" not in shown
     list(track(range(3), "reading files", unit="file", total=3))
     assert "reading files:" in terminal.getvalue()
+
+
+def test_a_bar_of_work_that_is_soon_done_never_appears(as_terminal):
+    terminal = as_terminal()
+    for delay in (60.0, 0.0):
+        before = terminal.getvalue()
+        with ProgressBar("report", unit="part", total=2, delay=delay) as bar:
+            bar.state("slices")
+            bar.update()
+            bar.update()
+        assert ("report" in terminal.getvalue().removeprefix(before)) == (delay == 0)

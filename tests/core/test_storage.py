@@ -13,6 +13,7 @@ import pytest
 from kzoo.core.storage import (
     DamagedError,
     atomic_directory,
+    atomic_file,
     sha256,
     target_of,
     verify_checksums,
@@ -372,3 +373,23 @@ def test_sha256_of_a_file(tmp_path):
 def test_json_is_readable(tmp_path):
     write_json(tmp_path / "x.json", {"ü": 1})
     assert (tmp_path / "x.json").read_bytes() == '{\n  "ü": 1\n}\n'.encode()
+
+
+def test_a_file_replaces_what_was_there_or_never_appears(tmp_path):
+    target = tmp_path / "new" / "page.html"
+    for text in ("old", "new"):
+        with atomic_file(target) as aside:
+            assert aside.name == "page.html"
+            aside.write_text(text)
+        assert target.read_text() == text
+
+    def fail():
+        with atomic_file(target) as aside:
+            aside.write_text("half")
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
+    assert files_of(target.parent) == {"page.html": "new"}
+    with pytest.raises(IsADirectoryError, match=r"is a directory\. Choose the path of a file"), atomic_file(tmp_path):
+        pass

@@ -10,8 +10,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-from kzoo.choosing.features.out_of_fold import Folds, neighbor_answers, probe_answers
 from kzoo.choosing.features.transferability import transferability
+from kzoo.results.report.out_of_fold import Folds, neighbor_answers, probe_answers
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.cache import disk
 

@@ -15,6 +15,7 @@ from kzoo.data.examples import Examples, RawData
 from kzoo.data.file_column import refuse_missing_files
 from kzoo.data.groups import find_groups, of_paths, refuse_function
 from kzoo.data.modalities import TEXT_NAMES, SourceQuery
+from kzoo.data.sources.other_columns import other_columns
 from kzoo.data.text.encoding import describe, find_encoding, lines_of, read_text
 from kzoo.specs.task import UserData
 
@@ -160,6 +161,7 @@ def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: 
     column, inputs = _inputs(table, wanted, source=source)
     notes = []
     labels = None
+    used = [*names] if modality.wide else [column, *([wanted.groups] if isinstance(wanted.groups, str) else [])]
     paths = _paths(inputs, wanted)
     if not wanted.labelled:
         targets = [None] * len(inputs)
@@ -168,6 +170,7 @@ def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: 
     elif label is None or isinstance(label, str):
         target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
         targets = table[target]
+        used.append(target)
         if wanted.input is None or label is None:
             notes.append(f"{modality.noun.capitalize()}s from column {column!r}, labels from column {target!r}")
     else:
@@ -176,12 +179,15 @@ def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: 
             for row in zip(*(table[find_column(names, n, (), what="label", source=source)] for n in label), strict=True)
         ]
         labels = list(label)
+        used += labels
     # Row 1 is the header.
     shown = [f"row {number}: {_cut(value, wanted)}" for number, value in enumerate(inputs, start=2)]
     values = modality.collect(inputs, root=root)
     refuse_missing_files(values, paths, root=root, source=f"column {column!r} of {source}")
     groups = find_groups(wanted, columns=table, paths=paths, source=source)
-    return RawData({"all": Examples({modality.name: values}, targets, shown, groups=groups)}, labels, notes)
+    others = other_columns(table, used=used) if wanted.labelled else {}
+    found = Examples({modality.name: values}, targets, shown, groups=groups, attributes=others)
+    return RawData({"all": found}, labels, notes)
 
 
 def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str) -> tuple[str, list[object]]:

@@ -9,9 +9,9 @@ import pytest
 import kzoo
 from kzoo.choosing.curves import learning_curve as curve_file
 from kzoo.choosing.curves.learning_curve import _curve, _sizes, _smaller
-from kzoo.choosing.features.out_of_fold import make_folds
 from kzoo.choosing.scored_examples import ScoredExamples
 from kzoo.core.tables import Table
+from kzoo.results.report.out_of_fold import make_folds
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 

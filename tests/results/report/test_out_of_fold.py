@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from kzoo.choosing.features.out_of_fold import make_folds, neighbor_answers, probe_answers
+from kzoo.results.report.out_of_fold import make_folds, neighbor_answers, probe_answers
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.linear_probe import STRENGTHS
 

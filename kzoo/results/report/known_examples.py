@@ -1,0 +1,99 @@
+"""The training and validation examples as a report needs them: embeddings, and answers that are not from memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kzoo.data.examples import Examples, join_examples
+from kzoo.results.report.out_of_fold import make_folds, neighbor_answers, probe_answers
+from kzoo.specs.records.seen import TRAINED
+from kzoo.task_kinds.kind_registry import get_task_kind
+
+if TYPE_CHECKING:
+    from kzoo.results.adapted import Adapted
+
+MOST = 10_000
+"""Training examples that are looked at; of more, a random sample is."""
+
+
+@dataclass(frozen=True, eq=False)
+class KnownExamples:
+    """Training examples, then validation examples.
+
+    Args:
+        examples: of both.
+        trained: how many are of the training split, or of a sample of it.
+        of: how many the training split has.
+        embeddings: of unit length, float32 (N, width).
+        probe: outputs of linear probes on the embeddings, each of examples that it was not fitted to, (N, outputs);
+            None of values, or where there are too few examples.
+        neighbors: the same of nearest neighbors.
+        own: outputs of the model itself for the validation examples; None where its weights were fitted to them.
+    """
+
+    examples: Examples
+    trained: int
+    of: int
+    embeddings: np.ndarray
+    probe: np.ndarray | None
+    neighbors: np.ndarray | None
+    own: np.ndarray | None
+
+    @property
+    def validation(self) -> slice:
+        """The places of the validation examples."""
+        return slice(self.trained, None)
+
+    def split_of(self, place: int) -> str:
+        """The name of the split of an example."""
+        return "train" if place < self.trained else "validation"
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+def read_known(adapted: Adapted) -> KnownExamples:
+    """The examples that a model was trained and selected on.
+
+    Raises:
+        ValueError: they cannot be read again.
+    """
+    splits, modality = adapted.splits(), adapted.preprocessor.modality
+    train, validation = splits.train, splits.validation
+    if len(train) <= MOST:
+        embeddings = [adapted.train_embeddings]
+    else:
+        places = np.random.default_rng(adapted.record.seed).choice(len(train), MOST, replace=False)
+        train = train.take(np.sort(places))
+        embeddings = [adapted.inference.embeddings(train.columns[modality])]
+    if len(validation):
+        embeddings.append(adapted.inference.embeddings(validation.columns[modality]))
+    both = join_examples([part for part in (train, validation) if len(part)])
+    rows = np.concatenate(embeddings)
+    probe, neighbors = _out_of_fold(adapted, both, rows)
+    fitted = adapted.record.refitted or (adapted.seen.sides(validation.digests) == TRAINED).any()
+    own = None if fitted or not len(validation) else adapted.outputs(validation)
+    return KnownExamples(both, len(train), len(splits.train), rows, probe, neighbors, own)
+
+
+def _out_of_fold(
+    adapted: Adapted, examples: Examples, embeddings: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    kind = get_task_kind(adapted.kind)
+    if not kind.has_labels:
+        return None, None
+    try:
+        folds = make_folds(
+            kind,
+            examples.targets,
+            groups=examples.groups,
+            digests=examples.digests,
+            seed=adapted.record.seed,
+        )
+    except ValueError:  # one example, or one group
+        return None, None
+    rows = kind.as_rows(examples.targets, len(adapted.labels))
+    return probe_answers(embeddings, rows, folds, kind=kind), neighbor_answers(embeddings, rows, folds)
