@@ -91,7 +91,12 @@ def as_backbone(model: keras.Model) -> keras.Model:
     if len(outputs) != 1:
         raise TypeError(f"A backbone needs one output. {model.name!r} has {len(outputs)}.")
     features = _below_top(model, outputs[0])
-    return keras.Model(model.inputs[0], features, name=model.name)
+    found = keras.Model(model.inputs[0], features, name=model.name)
+    if isinstance(found.operations[-1], keras.Model):
+        # The output of a model inside of another is a tensor of its own graph, by which nobody finds it here.
+        features = keras.layers.Identity(name="features")(features)
+        return keras.Model(model.inputs[0], features, name=model.name)
+    return found
 
 
 def card_of_weights(path: str | Path, cards: Iterable[BackboneSpec]) -> BackboneSpec:

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import kzoo
 from kzoo.models.backbones import Source, resolve
 from kzoo.models.construction import build
 from kzoo.models.files.keras_archive import open_archive
@@ -265,3 +266,16 @@ def test_a_name_is_built_at_any_size():
 
 def test_published_weights_are_asked_for_by_default():
     assert resolve("vgg16", weights="auto", cards=CATALOG).weights_name == "imagenet"
+
+
+def test_a_model_that_ends_in_another_is_adapted():
+    """The output of the inner model is a tensor of its own graph."""
+    inner_inputs = keras.Input((8, 8, 3))
+    inner = keras.Model(inner_inputs, keras.layers.Conv2D(4, 3)(inner_inputs), name="inner")
+    inputs = keras.Input((8, 8, 3))
+    outer = keras.Model(inputs, inner(keras.layers.Rescaling(1 / 255)(inputs)), name="outer")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+    adapted = kzoo.adapt(outer, (pixels, np.arange(40) % 2), schedule="linear_probe", verbose=0)
+    wanted = keras.ops.convert_to_numpy(outer(pixels[:2].astype(np.float32)))
+    np.testing.assert_allclose(adapted.backbone(pixels[:2].astype(np.float32)), wanted, atol=1e-5)
+    assert adapted.embed(pixels[:2]).shape == (2, 4)

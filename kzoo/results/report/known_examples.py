@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from kzoo.data.examples import Examples, join_examples
+from kzoo.results.inference import Inference, normalize
 from kzoo.results.report.out_of_fold import make_folds, neighbor_answers, probe_answers
 from kzoo.specs.records.seen import TRAINED
 from kzoo.task_kinds.kind_registry import get_task_kind
@@ -28,8 +30,8 @@ class KnownExamples:
         trained: how many are of the training split, or of a sample of it.
         of: how many the training split has.
         embeddings: of unit length, float32 (N, width).
-        probe: outputs of linear probes on the embeddings, each of examples that it was not fitted to, (N, outputs);
-            None of values, or where there are too few examples.
+        probe: outputs of linear probes on the features that the head takes, each of examples that it was not fitted to,
+            (N, outputs); None of values, or where there are too few examples.
         neighbors: the same of nearest neighbors.
         own: outputs of the model itself for the validation examples; None where its weights were fitted to them.
     """
@@ -63,24 +65,45 @@ def read_known(adapted: Adapted) -> KnownExamples:
     """
     splits, modality = adapted.splits(), adapted.preprocessor.modality
     train, validation = splits.train, splits.validation
-    if len(train) <= MOST:
-        embeddings = [adapted.train_embeddings]
-    else:
+    if len(train) > MOST:
         places = np.random.default_rng(adapted.record.seed).choice(len(train), MOST, replace=False)
         train = train.take(np.sort(places))
-        embeddings = [adapted.inference.embeddings(train.columns[modality])]
-    if len(validation):
-        embeddings.append(adapted.inference.embeddings(validation.columns[modality]))
-    both = join_examples([part for part in (train, validation) if len(part)])
-    rows = np.concatenate(embeddings)
-    probe, neighbors = _out_of_fold(adapted, both, rows)
+    parts = [part for part in (train, validation) if len(part)]
+    both = join_examples(parts)
+    inference, width = _seeing(adapted)
+    rows = np.concatenate([inference.embeddings(part.columns[modality]) for part in parts])
+    # One pass gives both: what the head takes, then the embedding.
+    features, rows = (normalize(each) if each.shape[1] else rows for each in np.split(rows, [width], axis=1))
+    probe, neighbors = _out_of_fold(adapted, both, features)
     fitted = adapted.record.refitted or (adapted.seen.sides(validation.digests) == TRAINED).any()
     own = None if fitted or not len(validation) else adapted.outputs(validation)
     return KnownExamples(both, len(train), len(splits.train), rows, probe, neighbors, own)
 
 
+def _seeing(adapted: Adapted) -> tuple[Inference, int]:
+    """What reads one view of each example and gives the features that a linear head takes, then the embedding.
+
+    Returns:
+        It, and the number of features; 0 where the head takes the embedding itself, or is not linear.
+    """
+    inference, dense = one_view(adapted).inference, adapted.network.layers[-1]
+    embedding = adapted.embedding.output
+    if not adapted.head.linear or not isinstance(dense, keras.layers.Dense):
+        return inference, 0
+    width = int(dense.input.shape[-1])
+    if width <= embedding.shape[-1]:
+        return inference, 0
+    both = keras.layers.Concatenate(dtype="float32")([dense.input, embedding])
+    return replace(inference, embedding=keras.Model(adapted.network.input, both)), width
+
+
+def one_view(adapted: Adapted) -> Adapted:
+    """The model without test-time augmentation."""
+    return replace(adapted, tta=False) if adapted.tta else adapted
+
+
 def _out_of_fold(
-    adapted: Adapted, examples: Examples, embeddings: np.ndarray
+    adapted: Adapted, examples: Examples, features: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     kind = get_task_kind(adapted.kind)
     if not kind.has_labels:
@@ -96,4 +119,4 @@ def _out_of_fold(
     except ValueError:  # one example, or one group
         return None, None
     rows = kind.as_rows(examples.targets, len(adapted.labels))
-    return probe_answers(embeddings, rows, folds, kind=kind), neighbor_answers(embeddings, rows, folds)
+    return probe_answers(features, rows, folds, kind=kind), neighbor_answers(features, rows, folds)

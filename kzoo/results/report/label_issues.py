@@ -86,7 +86,7 @@ def find_issues(adapted: Adapted, known: KnownExamples, test: Examples, outputs:
         size += len(known)
         notes.append(
             f"Training and validation {_plural(adapted)} are judged by linear probes and nearest neighbors on the "
-            "model's embeddings, each by those that were not given it."
+            "model's features, each by those that were not given it."
         )
     if known.trained < known.of:
         notes.append(f"Of {known.of:,} training {_plural(adapted)} a random sample of {known.trained:,} was looked at.")
