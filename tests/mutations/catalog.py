@@ -922,9 +922,9 @@ MEASURING = [
     ),
     Mutation(
         "validation is measured for test",
-        "evaluate",
-        "adapted.splits().test, []",
-        "adapted.splits().validation, []",
+        "unseen_examples",
+        "adapted.splits().test",
+        "adapted.splits().validation",
         "tests/test_adaptation.py::test_it_learns",
     ),
 ]

@@ -50,7 +50,7 @@ def test_nothing_is_shown_that_was_not_measured(unmeasured):
     assert (row["val_loss"], row["val_accuracy"]) == ("not measured", None)
     json.dumps(record.as_plain())
     options = {"kind": unmeasured.kind, "labels": unmeasured.labels, "preprocessor": unmeasured.preprocessor}
-    card = model_card(unmeasured.card, record=record, **options)
+    card = model_card(unmeasured.card, record=record, described=[], **options)
     assert "Not measured: no test split." in card
     with pytest.raises(ValueError, match=r"There is no test split \(test=0\)\. Pass labelled data"):
         unmeasured.evaluate()

@@ -44,6 +44,7 @@ def test_more_examples_are_better():
     assert 0 <= curve.gain.low <= curve.gain.value <= curve.doubled.value
 
 
+@pytest.mark.slow
 def test_what_more_labels_would_bring_they_bring():
     """Ten times 200 examples: what 800 would reach lies in the mean within a point and a half."""
     promised = [_reached(curve_of(200, 600, seed=seed)) for seed in range(10)]
