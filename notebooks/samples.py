@@ -60,9 +60,10 @@ def spoil(folder: Path) -> None:
     """Adds to `photographs` what data of one's own has: a broken file, copies in another class, an empty image."""
     from PIL import Image
 
-    (folder / "paper" / "broken.jpg").write_bytes((folder / "paper" / "paper1.jpg").read_bytes()[:2_000])
-    for number in (2, 3):
-        image = Image.open(folder / "glass" / f"glass{number}.jpg")
+    whole = min((folder / "paper").glob("*.jpg"))
+    (folder / "paper" / "broken.jpg").write_bytes(whole.read_bytes()[:2_000])
+    for number, path in enumerate(sorted((folder / "glass").glob("*.jpg"))[:2]):
+        image = Image.open(path)
         image.resize((image.width * 9 // 10, image.height * 9 // 10)).save(folder / "plastic" / f"copy{number}.jpg")
     Image.new("RGB", (512, 384), (250, 250, 250)).save(folder / "metal" / "empty.jpg")
 
