@@ -78,12 +78,17 @@ def temperatures(monkeypatch):
     return values
 
 
+def uncalibrated(member):
+    """The same model without its own temperature."""
+    return dataclasses.replace(member, temperature=1.0)
+
+
 def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, arrays, temperatures):
     both = kzoo.ensemble(members)
     assert both.record.merged.temperatures == tuple(temperatures)
     wanted = np.mean(
         [
-            softmax(np.log(member.predict(arrays[0]).outputs) / temperature, axis=1)
+            softmax(np.log(uncalibrated(member).predict(arrays[0]).outputs) / temperature, axis=1)
             for member, temperature in zip(members, temperatures, strict=True)
         ],
         axis=0,
@@ -92,7 +97,7 @@ def test_an_ensemble_answers_the_mean_of_calibrated_probabilities(members, array
     assert both.record.test.size == members[0].record.test.size
 
 
-def judged(outputs, truth, *, kind="classification", refitted=False):
+def judged(outputs, truth, *, kind="classification", refitted=False, temperature=1.0):
     """A model that says this of its validation split, and has no test split to be chosen on."""
     examples = Examples({"image": truth}, truth, [str(number) for number in range(len(truth))])
 
@@ -104,6 +109,7 @@ def judged(outputs, truth, *, kind="classification", refitted=False):
         splits=lambda: SimpleNamespace(validation=examples),
         outputs=answer,
         kind=kind,
+        temperature=temperature,
         card=SimpleNamespace(name="net"),
         record=SimpleNamespace(refitted=refitted),
     )
@@ -126,8 +132,14 @@ def test_an_ensemble_calibrates_its_members_on_validation():
 
 
 def test_validation_does_not_calibrate_a_head_that_was_solved_on_it():
-    model = judged(np.array([[0.99, 0.01]] * 4), np.array([0, 0, 0, 1]), refitted=True)
-    assert merging._temperature(model) == 1.0
+    model = judged(np.array([[0.99, 0.01]] * 4), np.array([0, 0, 0, 1]), refitted=True, temperature=3.0)
+    assert merging._temperature(model) == 3.0
+
+
+def test_what_a_member_is_calibrated_by_already_counts():
+    outputs, truth = np.array([[0.99, 0.01]] * 4), np.array([0, 0, 0, 1])
+    alone, calibrated = (merging._temperature(judged(outputs, truth, temperature=t)) for t in (1.0, 3.0))
+    assert calibrated == pytest.approx(3 * alone)
 
 
 @pytest.mark.parametrize(("how", "warns"), [("greedy", True), ("uniform", False)])
@@ -164,7 +176,7 @@ def test_members_may_scale_their_pictures_otherwise(members, task, arrays, tempe
     other = kzoo.adapt(plain, task, schedule="linear_probe")
     scaled = dataclasses.replace(other, preprocessor=dataclasses.replace(other.preprocessor, scaling="torch"))
     both = kzoo.ensemble([members[0], scaled])
-    parts = [member.predict(arrays[0]).outputs for member in (members[0], scaled)]
+    parts = [uncalibrated(member).predict(arrays[0]).outputs for member in (members[0], scaled)]
     wanted = np.mean(
         [softmax(np.log(np.maximum(p, 1e-30)) / t, axis=1) for p, t in zip(parts, temperatures, strict=True)], axis=0
     )
@@ -182,7 +194,7 @@ def test_texts_of_other_tokenizers_and_lengths(text_task, tmp_path, temperatures
     assert words.preprocessor.size != runs.preprocessor.size
     both = kzoo.ensemble([words, runs])
     texts = ["a lovely film, number 3", "很差", "word " * 900]
-    parts = [member.predict(texts).outputs for member in (words, runs)]
+    parts = [uncalibrated(member).predict(texts).outputs for member in (words, runs)]
     wanted = np.mean([softmax(np.log(p) / t, axis=1) for p, t in zip(parts, temperatures, strict=True)], axis=0)
     np.testing.assert_allclose(both.predict(texts).outputs, wanted, atol=1e-5)
     again = kzoo.load(both.save(tmp_path / "both"))
@@ -208,6 +220,7 @@ def normalized(task):
 def test_what_a_normalization_knows_is_kept(normalized, arrays, monkeypatch):
     """`set_weights` alone leaves it at mean 0 and variance 1 (Keras 3.15)."""
     net, adapted = normalized
+    adapted = uncalibrated(adapted)
     wanted = adapted.predict(arrays[0][:6]).outputs
     monkeypatch.setattr(merging, "_temperature", lambda member: 2.0)
     for merged, temperature in ((kzoo.soup([adapted, adapted], how="uniform"), 1), (kzoo.ensemble([adapted] * 2), 2)):
@@ -261,7 +274,7 @@ def test_other_kinds_of_tasks(net, arrays, kind, temperatures):
         task = kzoo.MultiLabel((pictures, [["a", "b"][: 1 + target % 2] for target in targets]))
     members = [kzoo.adapt(net, task, schedule=PHASE, seed=seed) for seed in (0, 1)]
     both = kzoo.ensemble(members)
-    parts = [member.predict(pictures).outputs.astype(np.float64) for member in members]
+    parts = [uncalibrated(member).predict(pictures).outputs.astype(np.float64) for member in members]
     if kind == "regression":
         wanted = np.mean(parts, axis=0)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,12 +70,18 @@ def _write_litert(
         converter.target_spec.supported_types = [tf.float16]
     if quantize == "int8":
         converter.representative_dataset = lambda: ([each[None]] for each in examples)
+    # It tells of assets that are written to a folder of its own (TensorFlow 2.21).
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     try:
         path.write_bytes(converter.convert())
     # The converter has errors of many kinds for what LiteRT has no operation for.
     except Exception as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ExportError(f"LiteRT cannot hold this model: {first[:300]}. Export it as a SavedModel.") from error
+    finally:
+        logger.setLevel(level)
 
 
 def _open_litert(path: Path) -> Answer:
