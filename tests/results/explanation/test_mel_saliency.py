@@ -53,10 +53,14 @@ def test_the_map_is_highest_at_the_tone(adapted):
             assert found.label == label
             assert found.map.shape == found.spectrogram.shape == (len(found.times), len(found.frequencies))
             assert found.map.dtype == np.float32
+            assert 0.5 < found.map.max() <= 1
+            assert found.map.min() >= 0
+            # A small network on images of spectrograms may tell the class by where it is silent.
+            if adapted.preprocessor.edge:
+                continue
             step, band = np.unravel_index(found.map.argmax(), found.map.shape)
             assert start - 0.1 <= found.times[step] <= start + 0.4
-            # In images of spectrograms silent bands are grey in the channels of change: they may tell the class too.
-            if label == "high" and not adapted.preprocessor.edge:
+            if label == "high":
                 assert 1_000 < found.frequencies[band] < 4_000
 
 
