@@ -122,7 +122,7 @@ class Evil:
 MEMORY = 300 << 20
 """Bytes that the refusal of a hostile file may take."""
 
-SECONDS = 30
+SECONDS = 10
 
 
 @pytest.fixture

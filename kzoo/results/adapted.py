@@ -118,6 +118,11 @@ class Adapted(AdaptedDisplay):
         """The same model with test-time augmentation, if it has none, or without."""
         return replace(self, tta=not self.tta)
 
+    @property
+    def one_view(self) -> Adapted:
+        """The model without test-time augmentation."""
+        return self._otherwise if self.tta else self
+
     def finish(self, logits: Tensor) -> Tensor:
         """Probabilities, calibrated by `temperature`, or values, of logits (B, outputs)."""
         if self.temperature != 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -62,35 +63,44 @@ def export_version(
         OSError: the disk is full, or not writable; no version appears.
         TypeError, ValueError: `directory` is not a path, or empty.
     """
+    with next_version(directory) as (target, aside):
+        # They do not need AutoGraph, which would have to read their source.
+        live = {
+            name: tf.function(call, input_signature=list(spec), autograph=False)
+            for name, (call, spec) in signatures.items()
+        }
+        _write(aside, live, models)
+        folder = aside / "assets.extra"
+        folder.mkdir()
+        for name, text in extras.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        (spec,) = signatures["serving_default"][1]
+        name = str(spec.name)
+        one = tf.constant(samples["serving_default"][name][:1], spec.dtype)
+        write_warmup(folder, model=target.parent.name, name=name, inputs=[one.numpy()])
+        _compare(aside, live, samples, answers)
+    return target
+
+
+@contextlib.contextmanager
+def next_version(directory: str | Path) -> Iterator[tuple[Path, Path]]:
+    """The directory of the next version, and one aside to write into, which becomes it with checksums at the end.
+
+    Raises:
+        OSError: the disk is full, or not writable.
+        TypeError, ValueError: `directory` is not a path, or empty.
+    """
     directory = target_of(directory, verb="export")
     real = Path(os.path.realpath(directory))
     with explaining(real):
         real.mkdir(parents=True, exist_ok=True)
     with lock(directory):
-        target = directory / str(next_version(directory))
+        versions = (int(path.name) for path in directory.iterdir() if path.name.isdigit())
+        target = directory / str(1 + max(versions, default=0))
         with atomic_directory(target) as aside:
-            # They do not need AutoGraph, which would have to read their source.
-            live = {
-                name: tf.function(call, input_signature=list(spec), autograph=False)
-                for name, (call, spec) in signatures.items()
-            }
-            _write(aside, live, models)
-            folder = aside / "assets.extra"
-            folder.mkdir()
-            for name, text in extras.items():
-                (folder / name).write_text(text, encoding="utf-8")
-            (spec,) = signatures["serving_default"][1]
-            name = str(spec.name)
-            one = tf.constant(samples["serving_default"][name][:1], spec.dtype)
-            write_warmup(folder, model=directory.name, name=name, inputs=[one.numpy()])
-            _compare(aside, live, samples, answers)
+            yield target, aside
+            (aside / EXPORT_CHECKSUMS).parent.mkdir(exist_ok=True)
             write_checksums(aside, to=EXPORT_CHECKSUMS)
-    return target
-
-
-def next_version(directory: Path) -> int:
-    """One more than the highest version that is there."""
-    return 1 + max((int(path.name) for path in directory.iterdir() if path.name.isdigit()), default=0)
 
 
 def _write(directory: Path, functions: Mapping[str, TracedFunction], models: Sequence[keras.Model]) -> None:

@@ -22,7 +22,7 @@ from kzoo.choosing.yardstick import difference, resampled, score_name
 from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar
 from kzoo.core.verbosity import verbosity
-from kzoo.results.report.out_of_fold import Folds, probe_answers
+from kzoo.results.report.out_of_fold import Folds, compact, design_answers
 from kzoo.setup.plan import random_state_kept
 from kzoo.specs.task import as_task
 
@@ -109,10 +109,10 @@ def _curve(
     name: str, features: np.ndarray, scored: ScoredExamples, *, sizes: Sequence[int], more: int
 ) -> LearningCurve:
     """The scores of features at several sizes, and beyond them."""
-    columns = []
+    columns, design = [], compact(features)
     for size in sizes:
         draws = [_smaller(scored, size, draw) for draw in range(DRAWS if size < sizes[-1] else 1)]
-        answers = [probe_answers(features, scored.rows, folds, kind=scored.kind) for folds in draws]
+        answers = [design_answers(design, scored.rows, folds, kind=scored.kind) for folds in draws]
         columns.append(np.mean([scored.merits(each) for each in answers], axis=0))
     values = np.stack(columns, axis=1)
     means = resampled(values, groups=scored.groups, seed=scored.seed)

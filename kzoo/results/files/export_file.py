@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,8 @@ import keras
 import numpy as np
 from scipy import stats
 
-from kzoo.core.disk_errors import explaining
 from kzoo.core.intervals import LEVEL, Metric
-from kzoo.core.locks import lock
-from kzoo.core.storage import EXPORT_CHECKSUMS, atomic_directory, target_of, write_checksums, write_json
+from kzoo.core.storage import write_json
 from kzoo.data.examples import Examples
 from kzoo.data.loader import Loader
 from kzoo.results.export import answer_model, model_card
@@ -70,40 +67,32 @@ class FileCost:
 def export_file(adapted: Adapted, directory: str | Path, *, form: str, quantize: str | None, tolerance: float) -> Path:
     """Writes ``directory/<next integer>/`` with one file for a runtime; see `kzoo.results.adapted.Adapted.export`."""
     chosen = check_form(form, quantize, tolerance)
-    with explaining(Path(os.path.realpath(target_of(directory, verb="export")))):
-        Path(directory).mkdir(parents=True, exist_ok=True)
-    splits, modality = adapted.splits(), adapted.preprocessor.modality
-    preprocessor, model = adapted.preprocessor, answer_model(adapted, adapted.preprocessor)
-    loader = Loader(preprocessor)
-    split = next(name for name in ("test", "validation", "train") if len(getattr(splits, name)))
-    measured = _first(getattr(splits, split), MEASURED)
-    train = loader.fitted(_first(splits.train, CALIBRATED).columns[modality])[0]
-    inputs, reasons = loader.fitted(measured.columns[modality])
-    measured = measured.take(np.array([n for n in range(len(measured)) if n not in reasons]))
-    directory = Path(directory)
-    with lock(directory):
-        target = directory / str(next_version(directory))
-        with atomic_directory(target) as aside:
-            path = aside / chosen.file
-            chosen.write(model, preprocessor.fitted, quantize, np.asarray(train), path)
-            answer = chosen.open(path)
-            _compare(model, answer, np.asarray(inputs[:COMPARED]), form=form, exact=quantize is None)
-            cost = _cost(adapted, model, answer, np.asarray(inputs), measured, split=split, size=_size(aside))
-            _refuse_costly(cost, form, quantize, tolerance)
-            (aside / "labels.txt").write_text("".join(f"{label}\n" for label in adapted.labels), encoding="utf-8")
-            write_json(aside / "model.json", _described(adapted, chosen, quantize, cost))
-            lines = _lines(adapted, chosen, quantize, cost)
-            card = model_card(
-                adapted.card,
-                kind=adapted.kind,
-                labels=adapted.labels,
-                preprocessor=preprocessor,
-                record=adapted.record,
-                described=lines,
-            )
-            (aside / EXPORT_CHECKSUMS).parent.mkdir()
-            (aside / "README.md").write_text(card, encoding="utf-8")
-            write_checksums(aside, to=EXPORT_CHECKSUMS)
+    with next_version(directory) as (target, aside):
+        splits, modality = adapted.splits(), adapted.preprocessor.modality
+        preprocessor, model = adapted.preprocessor, answer_model(adapted, adapted.preprocessor)
+        loader = Loader(preprocessor)
+        split = next(name for name in ("test", "validation", "train") if len(getattr(splits, name)))
+        measured = _first(getattr(splits, split), MEASURED)
+        train = loader.fitted(_first(splits.train, CALIBRATED).columns[modality])[0]
+        inputs, reasons = loader.fitted(measured.columns[modality])
+        measured = measured.take(np.array([n for n in range(len(measured)) if n not in reasons]))
+        path = aside / chosen.file
+        chosen.write(model, preprocessor.fitted, quantize, train, path)
+        answer = chosen.open(path)
+        _compare(model, answer, inputs[:COMPARED], form=form, exact=quantize is None)
+        cost = _cost(adapted, answer, inputs, measured, split=split, size=_size(aside))
+        _refuse_costly(cost, form, quantize, tolerance)
+        (aside / "labels.txt").write_text("".join(f"{label}\n" for label in adapted.labels), encoding="utf-8")
+        write_json(aside / "model.json", _described(adapted, chosen, quantize, cost))
+        card = model_card(
+            adapted.card,
+            kind=adapted.kind,
+            labels=adapted.labels,
+            preprocessor=preprocessor,
+            record=adapted.record,
+            described=_lines(adapted, chosen, quantize, cost),
+        )
+        (aside / "README.md").write_text(card, encoding="utf-8")
     return target
 
 
@@ -143,7 +132,6 @@ def _compare(model: keras.Model, answer: Answer, inputs: np.ndarray, *, form: st
 
 def _cost(
     adapted: Adapted,
-    model: keras.Model,
     answer: Answer,
     inputs: np.ndarray,
     examples: Examples,
@@ -153,7 +141,7 @@ def _cost(
 ) -> FileCost:
     """What the file costs, on examples with their preprocessed inputs."""
     kind = get_task_kind(adapted.kind)
-    live = np.concatenate([np.asarray(model(each[None], training=False)[0]) for each in inputs])
+    live = adapted.one_view.outputs(examples)
     found = np.concatenate([answer(each[None])[0] for each in inputs])
     sign = 1.0 if kind.higher_is_better else -1.0
     scores = [np.asarray(kind.example_scores(each, examples.targets), float) for each in (found, live)]

@@ -81,12 +81,12 @@ def read_known(adapted: Adapted) -> KnownExamples:
 
 
 def _seeing(adapted: Adapted) -> tuple[Inference, int]:
-    """What reads one view of each example and gives the features that a linear head takes, then the embedding.
+    """What reads examples as the model does and gives the features that a linear head takes, then the embedding.
 
     Returns:
         It, and the number of features; 0 where the head takes the embedding itself, or is not linear.
     """
-    inference, dense = one_view(adapted).inference, adapted.network.layers[-1]
+    inference, dense = adapted.inference, adapted.network.layers[-1]
     embedding = adapted.embedding.output
     if not adapted.head.linear or not isinstance(dense, keras.layers.Dense):
         return inference, 0
@@ -95,11 +95,6 @@ def _seeing(adapted: Adapted) -> tuple[Inference, int]:
         return inference, 0
     both = keras.layers.Concatenate(dtype="float32")([dense.input, embedding])
     return replace(inference, embedding=keras.Model(adapted.network.input, both)), width
-
-
-def one_view(adapted: Adapted) -> Adapted:
-    """The model without test-time augmentation."""
-    return replace(adapted, tta=False) if adapted.tta else adapted
 
 
 def _out_of_fold(

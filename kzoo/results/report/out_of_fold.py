@@ -63,7 +63,11 @@ def probe_answers(features: np.ndarray, rows: np.ndarray, folds: Folds, *, kind:
         folds: of the examples.
         kind: of the task.
     """
-    design = _compact(features)
+    return design_answers(compact(features), rows, folds, kind=kind)
+
+
+def design_answers(design: np.ndarray, rows: np.ndarray, folds: Folds, *, kind: TaskKind) -> np.ndarray:
+    """As `probe_answers`, of features that `compact` prepared: once for many folds of the same examples."""
     (fitted, asked), *others = folds
     ask = _asking(design, rows, kind=kind)
     known: dict[int, np.ndarray] = {}
@@ -122,7 +126,7 @@ def neighbor_answers(features: np.ndarray, rows: np.ndarray, folds: Folds) -> np
     return outputs
 
 
-def _compact(features: np.ndarray) -> np.ndarray:
+def compact(features: np.ndarray) -> np.ndarray:
     """Standardised features; of more features than examples, a square matrix with the same inner products.
 
     A linear model with an L2 penalty depends on inner products alone, so that its answers are the same.

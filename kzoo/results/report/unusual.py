@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from kzoo.core.tables import Table
 from kzoo.data.examples import Examples
-from kzoo.results.report.known_examples import KnownExamples, one_view
+from kzoo.results.report.known_examples import KnownExamples
 from kzoo.results.report.shown import Shown, show_examples
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def find_unusual(adapted: Adapted, known: KnownExamples, test: Examples) -> Unus
         return None
     modality = adapted.preprocessor.modality
     novelty = fit_novelty(known.embeddings[: known.trained], known.embeddings[known.validation])
-    distances = novelty.distances(one_view(adapted).inference.embeddings(test.columns[modality]))
+    distances = novelty.distances(adapted.inference.embeddings(test.columns[modality]))
     order = np.argsort(-distances, kind="stable")
     order = order[distances[order] > novelty.threshold]
     captions = [(f"distance {value:.3f}",) for value in distances[order]]

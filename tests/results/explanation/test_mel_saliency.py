@@ -64,6 +64,22 @@ def test_the_map_is_highest_at_the_tone(adapted):
                 assert 1_000 < found.frequencies[band] < 4_000
 
 
+def test_images_of_spectrograms_keep_their_times(task):
+    """Of a network whose two channels are how loud each half of the bands is, step by step: low tones are heard."""
+    inputs = keras.Input((32, 32, 3))
+    halves = keras.layers.Conv2D(2, (32, 1), activation="relu")
+    model = keras.Model(inputs, halves(keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)), name="halves")
+    kernel = np.zeros((32, 1, 3, 2), np.float32)
+    kernel[:16, 0, 0, 0] = kernel[16:, 0, 0, 1] = 1 / 16
+    halves.set_weights([kernel, np.full(2, 0.2, np.float32)])
+    phase = kzoo.Phase("head", epochs=20, learning_rate=0.05, batch_size=16)
+    adapted = kzoo.adapt(model, task, schedule=phase, augmentation="none")
+    for start in (0.1, 0.6):
+        (found,) = adapted.explain(toned("low", start, seed=99))
+        assert found.label == "low"
+        assert start - 0.1 <= found.times[found.map.max(axis=1).argmax()] <= start + 0.4
+
+
 def test_the_spectrogram_shows_the_tone(adapted):
     (found,) = adapted.explain(toned("high", 0.3, seed=98))
     step, band = np.unravel_index(found.spectrogram.argmax(), found.spectrogram.shape)
