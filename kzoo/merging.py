@@ -72,6 +72,7 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
         features="features",
         scale=None,
         temperature=1.0,
+        limits=None,
         start=None,
     )
     merged = MergeRecord(how="ensemble", members=_names(members), temperatures=temperatures)

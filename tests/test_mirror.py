@@ -14,7 +14,7 @@ ELSEWHERE = {
     "by the preprocessor, which turns images upright": ("data/image/test_preprocess", ["data/image/orientation"]),
     "by the backbones that it makes": ("models/test_backbones", ["models/construction"]),
     "by the views that epochs see": ("training/test_views", ["setup/feeds"]),
-    "through the command line": ("cli/test_main", ["cli/exit_codes", "demo"]),
+    "through the command line": ("cli/test_main", ["cli/exit_codes", "cli/saved_models", "demo"]),
     "by writers that are killed, and full disks": ("core/test_storage", ["core/disk_errors", "core/leftovers"]),
     "by what `import kzoo` imports": ("test_laws", ["core/tf_import"]),
     "by whole runs on texts and recordings": (
@@ -69,7 +69,7 @@ ELSEWHERE = {
         "results/report/test_report",
         [
             f"results/report/{name}"
-            for name in ("charts", "known_examples", "page", "page_parts", "page_style", "shown")
+            for name in ("charts", "known_examples", "page", "page_parts", "page_style", "shown", "unusual")
         ],
     ),
     "by the rankings that they are in": (
@@ -127,6 +127,14 @@ ELSEWHERE = {
             *("results/export", "results/export_check", "serving/batch_items"),
             *("data/audio/served", "data/image/served", "data/text/served", "serving/signatures", "serving/warmup"),
         ],
+    ),
+    "by the server that they make": (
+        "serving/rest/test_server",
+        [f"serving/rest/{name}" for name in ("app", "counters", "request_error", "signature", "versions")],
+    ),
+    "by what limits say in predictions, files and exports": (
+        "results/report/test_limit_choice",
+        ["results/files/saved_limits", "serving/served_limits"],
     ),
     "by results that are printed and drawn": ("results/test_adapted", ["results/display"]),
     "by predictions of adapted models": ("test_adaptation", ["setup/plan", "setup/stage_table"]),

@@ -9,6 +9,7 @@ import sys
 
 import kzoo
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
+from kzoo.cli.saved_models import load_saved
 from kzoo.core.storage import target_of
 from kzoo.results.files.verify import Verified, check
 from kzoo.specs.checked_json import Fields
@@ -39,7 +40,7 @@ def run_show(options: argparse.Namespace) -> None:
 
 
 def run_doctor(options: argparse.Namespace) -> int:
-    """``kzoo doctor``: its code says whether something serious was found."""
+    """``kzoo doctor``: its code says whether something serious was found, or with ``--strict`` anything."""
     found = kzoo.doctor(_task(options))
     lines = [str(found)]
     if options.fix:
@@ -47,6 +48,9 @@ def run_doctor(options: argparse.Namespace) -> int:
         path = found.write_list(options.fix)
         lines.append(f"Wrote {count:,} line{'' if count == 1 else 's'} to {path}. The data was not touched.")
     _print(options, "\n".join(lines), found.as_dict())
+    if options.strict and found.findings:
+        count = len(found.findings)
+        raise ValueError(f"{count:,} finding{'' if count == 1 else 's'}; with --strict there must be none.")
     return FAILED if found.serious else OK
 
 
@@ -121,7 +125,7 @@ def run_distill(options: argparse.Namespace) -> int:
 
     refuse_foreign(options.save)
     student = kzoo.distill(
-        _saved(options),
+        load_saved(options.saved),
         options.student,
         options.data,
         target=options.target,
@@ -137,20 +141,20 @@ def run_distill(options: argparse.Namespace) -> int:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """``kzoo evaluate``."""
-    evaluation = _saved(options).evaluate(options.data)
+    evaluation = load_saved(options.saved).evaluate(options.data)
     _print(options, evaluation, evaluation.as_dict())
 
 
 def run_report(options: argparse.Namespace) -> None:
     """``kzoo report``."""
-    report = _saved(options).report(options.out, data=options.data)
+    report = load_saved(options.saved).report(options.out, data=options.data)
     _print(options, f"{report}\nWritten to {options.out}", {**report.as_dict(), "written": options.out})
 
 
 def run_predict(options: argparse.Namespace) -> int:
     """``kzoo predict``: its code says whether all, some or no inputs could be read."""
     inputs = options.inputs[0] if len(options.inputs) == 1 else options.inputs
-    found = _saved(options).predict(inputs)
+    found = load_saved(options.saved).predict(inputs)
     rows = [
         {
             found.noun: each.name,
@@ -171,7 +175,10 @@ def run_predict(options: argparse.Namespace) -> int:
 
 def run_export(options: argparse.Namespace) -> None:
     """``kzoo export``."""
-    path = _saved(options).export(options.directory)
+    saved = load_saved(options.saved)
+    if options.accuracy is not None or options.novelty:
+        saved = saved.with_limits(accuracy=options.accuracy, novelty=options.novelty)
+    path = saved.export(options.directory)
     _print(options, f"Exported to {path}", {"exported": str(path)})
 
 
@@ -207,16 +214,6 @@ def run_demo(options: argparse.Namespace) -> None:
 
     result = demo(options.directory)
     _print(options, result, result.as_dict())
-
-
-def _saved(options: argparse.Namespace) -> kzoo.Adapted:
-    """The model of a saved folder, which must have a head."""
-    found = kzoo.load(options.saved)
-    if not isinstance(found, kzoo.Adapted):
-        raise ValueError(
-            f"{options.saved} is a backbone without a head. Train a head with: kzoo adapt {options.saved} DATA"
-        )
-    return found
 
 
 def _task(options: argparse.Namespace) -> Task:

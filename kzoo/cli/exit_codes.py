@@ -14,7 +14,8 @@ OK, FAILED, USAGE, PARTIAL, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 EXITS = """\
 exit codes:
   0    success
-  1    failed: see the message; for 'verify', something is damaged; for 'doctor', something serious was found
+  1    failed: see the message; for 'verify', something is damaged; for 'doctor', something serious was found,
+       or with --strict anything
   2    invalid command or option
   3    some inputs failed: see the column 'error'
   70   internal error of kzoo: please report it

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import kzoo
 from kzoo.cli import commands
 from kzoo.cli.exit_codes import EXITS
+from kzoo.cli.using import add_using
 from kzoo.specs.checked_json import Fields
 from kzoo.specs.task import TASKS
 
@@ -31,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_training(every)
     _add_pretraining(every)
     _add_saved(every)
+    add_using(functools.partial(_command, every))
     _add_upkeep(every)
     return parser
 
@@ -229,6 +232,10 @@ def _add_saved(every: Commands) -> None:
     exporting = _command(every, "export", commands.run_export, "Write a saved model as a SavedModel for serving.")
     exporting.add_argument("saved", help="directory of a saved model")
     exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
+    text = "also say where the model is not sure enough: what it answers is this accurate on validation, as 0.97"
+    exporting.add_argument("--accuracy", type=float, metavar="SHARE", help=text)
+    text = "also say which inputs are unlike anything in training"
+    exporting.add_argument("--novelty", action="store_true", help=text)
 
 
 def _add_upkeep(every: Commands) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,22 @@ def explaining(target: Path, aside: Path | None = None) -> Iterator[None]:
         explained = type(OSError(code, ""))(f"{message} The previous content is unchanged.")
         explained.errno = code
         raise explained from error
+
+
+def refuse_unwritable(target: str | Path) -> None:
+    """Raises what writing a file would raise, before the work for it; nothing is left there.
+
+    Raises:
+        OSError: its folder cannot be written or made, or the path is a directory.
+    """
+    real = Path(os.path.realpath(target))
+    if real.is_dir():
+        raise IsADirectoryError(f"{target} is a directory. Choose the path of a file.")
+    # Folders that are missing are made when it is written.
+    nearest = next(folder for folder in real.parents if folder.exists())
+    inside = real if nearest == real.parent else nearest / real.relative_to(nearest).parts[0]
+    with explaining(inside), tempfile.TemporaryDirectory(prefix=f".{inside.name}.", dir=nearest):
+        pass
 
 
 def _code_of(error: BaseException | None, target: Path) -> int | None:

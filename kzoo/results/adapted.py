@@ -17,6 +17,7 @@ from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.file_changes import reading
 from kzoo.data.seams import Preprocessor, views_of, with_tta
 from kzoo.data.splits import read_labelled
+from kzoo.evaluation.answer_limits import AnswerLimits, limit_answers
 from kzoo.evaluation.metrics import Evaluation
 from kzoo.evaluation.user_metrics import UserMetric
 from kzoo.models.heads import pool
@@ -30,6 +31,7 @@ from kzoo.results.interpolation import interpolate
 from kzoo.results.neighbors import Neighbors, find_neighbors
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
+from kzoo.results.report.limit_choice import choose_limits
 from kzoo.results.thumbnails import thumbnails_of
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
@@ -54,6 +56,7 @@ class Adapted(AdaptedDisplay):
         features: name of the layer whose output is the backbone's.
         scale: mean and standard deviation of the targets of a regression, (outputs,) each; else None.
         record: what was done, on which data, and what came out.
+        limits: when it abstains and which inputs are unusual, see `with_limits`; None: neither is told.
         data: the splits, where this process has them.
         tta: whether it answers by the mean over several views of each image, see `predict`.
         temperature: what logits are divided by, so that probabilities are as sure as they are right; 1 for none.
@@ -72,6 +75,7 @@ class Adapted(AdaptedDisplay):
     record: RunRecord
     tta: bool = False
     temperature: float = 1.0
+    limits: AnswerLimits | None = None
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
@@ -116,7 +120,8 @@ class Adapted(AdaptedDisplay):
     @cached_property
     def _otherwise(self) -> Adapted:
         """The same model with test-time augmentation, if it has none, or without."""
-        return replace(self, tta=not self.tta)
+        # Limits were chosen for the other answers.
+        return replace(self, tta=not self.tta, limits=None)
 
     @property
     def one_view(self) -> Adapted:
@@ -167,11 +172,17 @@ class Adapted(AdaptedDisplay):
         """
         if tta not in (None, self.tta):
             return self._otherwise.predict(inputs)
-        asked = self.inference.ask_outputs(inputs, width=len(self.labels))
+        limited, width = None, len(self.labels)
+        if self.limits is None:
+            asked = self.inference.ask_outputs(inputs, width=width)
+        else:
+            asked, embeddings = self.inference.ask_both(inputs, width=width)
+            limited = limit_answers(self.limits, asked.rows, embeddings, kind=self.kind)
         answers = get_task_kind(self.kind).name_targets(asked.rows, self.labels)
         labels = [None if index in asked.errors else answer for index, answer in enumerate(answers)]
         small = thumbnails_of(asked.column, self.preprocessor.modality)
-        return Predictions(asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind, small)
+        parts = asked.names, labels, asked.rows, self.labels, asked.reasons, asked.noun, self.kind, small
+        return Predictions(*parts, limited=limited)
 
     def embed(self, inputs: object) -> np.ndarray:
         """Embeddings of unit length, float32 (N, width): the backbone's pooled features; NaN for what cannot be read.
@@ -193,6 +204,26 @@ class Adapted(AdaptedDisplay):
             ValueError: `k` is larger than what is searched, or there is nothing to search.
         """
         return find_neighbors(self, inputs, k, among=among)
+
+    def with_limits(self, *, accuracy: float | None = None, novelty: bool = True) -> Adapted:
+        """The same model, which also says when it is not sure enough, and which inputs are unlike its training data.
+
+        `predict` then has `answered` and `unlike_training`; its labels and numbers stay as they are. An exported
+        SavedModel returns the same beside its other outputs: ``confidence`` and ``answered``, ``distance`` and
+        ``unlike_training``. `save` keeps the limits. A model with another `tta` has none.
+
+        Args:
+            accuracy: in (0, 1]; the model abstains below the probability above which its answers to validation examples
+                are this accurate. It is what to expect, not a guarantee. None: it never abstains.
+            novelty: whether inputs are told that are farther from their 5th nearest training example, by the cosine of
+                embeddings, than 99% of the validation examples are (arXiv:2204.06507). The model keeps the embeddings
+                of up to 2,000 training examples for it.
+
+        Raises:
+            ValueError: no threshold reaches `accuracy`, there are fewer than 20 validation examples, or the model is
+                not of a Classification; or the training data is not there and cannot be read again.
+        """
+        return replace(self, limits=choose_limits(self, accuracy=accuracy, novelty=novelty))
 
     def interpolate(self, alpha: float | str = "auto") -> Adapted:
         """Weights between those before fine-tuning and those after it (WiSE-FT, arXiv:2109.01903): often more robust.
@@ -250,7 +281,7 @@ class Adapted(AdaptedDisplay):
         """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
         names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "tta", "temperature")
         values = {**{name: getattr(self, name) for name in names}, "record": self.record.as_plain()}
-        return write(directory, network=self.network, values=values)
+        return write(directory, network=self.network, values=values, limits=self.limits)
 
     def _features(self) -> Tensor:
         return self.network.get_layer(self.features).output

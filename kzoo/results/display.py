@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import keras
 
 from kzoo.core import figures
+from kzoo.core.disk_errors import refuse_unwritable
 from kzoo.core.tables import Table
 from kzoo.results.explanation.explain import explain
 from kzoo.results.explanation.explanations import Explanations
@@ -115,8 +116,10 @@ class AdaptedDisplay:
 
         Raises:
             ValueError: there is no test split, or it cannot be read again.
-            OSError: the page cannot be written.
+            OSError: the page cannot be written; this is found before anything is computed.
         """
+        if path is not None:
+            refuse_unwritable(path)
         report = make_report(cast("Adapted", self), data=data)
         if path is not None:
             report.write(path)

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kzoo.core.graph.folding import fold
 from kzoo.core.graph.views import mean_over_views
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor, views_of
+from kzoo.evaluation.answer_limits import AnswerLimits
 from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples, wanted
 from kzoo.serving.saved_model import export_version
-from kzoo.serving.signatures import build_signatures
+from kzoo.serving.served_limits import ServedLimits, TrainingDistance
+from kzoo.serving.signatures import NUMERIC, NumericModel, build_signatures
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
@@ -37,8 +40,8 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     if modality.serve is None or modality.sample is None:
         raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
     examples = pick_examples(_splits_at_hand(adapted), modality.name)
-    answer = answer_model(adapted, preprocessor)
-    served, asked = modality.serve(preprocessor), modality.sample(preprocessor, examples)
+    answer, numeric = _models(adapted)
+    served, asked = modality.serve(preprocessor), dict(modality.sample(preprocessor, examples))
     signatures = build_signatures(
         answer,
         batch=served.batch,
@@ -48,7 +51,14 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         tensors=served.tensors,
         labels=adapted.labels,
         kind=adapted.kind,
+        numeric=numeric,
+        limits=_served(adapted.limits),
     )
+    live, one = _live(adapted), adapted.one_view
+    given = asked["serving_default"][1][:1]
+    answers = wanted(live, {name: inputs for name, (_, inputs) in asked.items()})
+    answers[NUMERIC] = _live(one).numbers(given)
+    asked[NUMERIC] = one.inference.loader.fitted(modality.ask(given)[0])[0], given
     samples = {name: {str(spec.name): asked[name][0]} for name, (_, (spec,)) in signatures.items()}
     description = model_card(
         adapted.card,
@@ -56,18 +66,66 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         labels=adapted.labels,
         preprocessor=preprocessor,
         record=adapted.record,
-        described=[*served.described, "", MARKS],
+        described=[*served.described, _of_numbers(adapted, numeric), "", MARKS, *_of_limits(adapted.limits)],
     )
-    live = LiveModel(adapted.predict, adapted.inference.raw_embeddings, adapted.kind, adapted.labels)
     extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in adapted.labels)}
     return export_version(
         directory,
         signatures=signatures,
-        models=[answer],
+        models=[answer, numeric.model],
         samples=samples,
-        answers=wanted(live, {name: inputs for name, (_, inputs) in asked.items()}),
+        answers=answers,
         extras=extras,
     )
+
+
+def _live(adapted: Adapted) -> LiveModel:
+    return LiveModel(
+        adapted.predict, adapted.inference.raw_embeddings, adapted.kind, adapted.labels, limits=adapted.limits
+    )
+
+
+def _served(limits: AnswerLimits | None) -> ServedLimits:
+    novelty = limits and limits.novelty
+    return ServedLimits(limits and limits.threshold, novelty.threshold if novelty else None)
+
+
+def _models(adapted: Adapted) -> tuple[keras.Model, NumericModel]:
+    """The model that signatures call, and that of one view, with the same weights."""
+    joint, one = joint_model(adapted), adapted.preprocessor
+    answer = answer_model(adapted, adapted.reading, joint=joint, limits=adapted.limits)
+    fitted = one.fitted
+    spec = tf.TensorSpec((1, *fitted.shape), fitted.dtype, name="input")
+    if not adapted.tta:
+        return answer, NumericModel(answer, spec, _served(adapted.limits))
+    return answer, NumericModel(answer_model(adapted, one, joint=joint), spec)
+
+
+def _of_numbers(adapted: Adapted, numeric: NumericModel) -> str:
+    """A line on the signature ``numeric``."""
+    shape = ", ".join(map(str, numeric.spec.shape))
+    several = "; one view of each image" if adapted.tta else ""
+    return (
+        f"- `{NUMERIC}`: `input`, {numeric.spec.dtype.name} ({shape}), one example as the preprocessor gives it "
+        f"({adapted.preprocessor}){several}. All shapes are known and nothing is a string, for XLA and LiteRT"
+    )
+
+
+def _of_limits(limits: AnswerLimits | None) -> list[str]:
+    """Lines on the outputs of limits."""
+    if limits is None:
+        return []
+    lines = [f"Limits, chosen on validation: {limits}."]
+    if limits.threshold is not None:
+        lines.append(
+            "`confidence`, float32 (B,): the largest probability; `answered`, bool (B,): if it is high enough."
+        )
+    if limits.novelty is not None:
+        lines.append(
+            f"`distance`, float32 (B,): 1 - cosine to the nearest training example number {limits.novelty.k}; "
+            "`unlike_training`, bool (B,): if it is too far."
+        )
+    return ["", *lines]
 
 
 def _splits_at_hand(adapted: Adapted) -> Splits | None:
@@ -79,14 +137,33 @@ def _splits_at_hand(adapted: Adapted) -> Splits | None:
     return None
 
 
-def answer_model(adapted: Adapted, preprocessor: Preprocessor) -> keras.Model:
-    """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings."""
-    joint = _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
-    joint = mean_over_views(joint, views_of(preprocessor))
+def joint_model(adapted: Adapted) -> keras.Model:
+    """From scaled inputs to logits and embeddings."""
+    return _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
+
+
+def answer_model(
+    adapted: Adapted,
+    preprocessor: Preprocessor,
+    *,
+    joint: keras.Model | None = None,
+    limits: AnswerLimits | None = None,
+) -> keras.Model:
+    """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings.
+
+    Args:
+        adapted: the model.
+        preprocessor: of one view of an example, or of several.
+        joint: its `joint_model`; None: another one.
+        limits: with those that tell novelty, distances to training examples are a third output.
+    """
+    whole = mean_over_views(joint_model(adapted) if joint is None else joint, views_of(preprocessor))
     fitted = preprocessor.fitted
     inputs = keras.Input(fitted.shape, dtype=fitted.dtype.name, name="fitted")
-    logits, features = joint(preprocessor.scale(inputs))
-    return keras.Model(inputs, [adapted.finish(logits), features], name="answer")
+    logits, features = whole(preprocessor.scale(inputs))
+    novelty = limits and limits.novelty
+    distances = [TrainingDistance(novelty.known, k=novelty.k)(features)] if novelty else []
+    return keras.Model(inputs, [adapted.finish(logits), features, *distances], name="answer")
 
 
 def _fast(model: keras.Model) -> keras.Model:

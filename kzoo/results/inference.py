@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -58,6 +58,15 @@ class Inference:
         return compiled(mean_over_views(fold(self.embedding, live=True), views_of(self.preprocessor)))
 
     @cached_property
+    def both(self) -> Call:
+        """The compiled network and embedding: a row of probabilities or values, then the embedding."""
+        joint = keras.Model(self.network.input, [self.network.output, self.embedding.output])
+        joint = mean_over_views(fold(joint, live=True), views_of(self.preprocessor))
+        logits, features = joint.output
+        row = keras.layers.Concatenate(dtype="float32")([self.finish(logits), features])
+        return compiled(keras.Model(joint.input, row))
+
+    @cached_property
     def batch_size(self) -> int:
         """Examples that the network takes at once, always: the last batch is padded."""
         return steady_batch(self.network)
@@ -78,6 +87,12 @@ class Inference:
     def ask_outputs(self, inputs: object, *, width: int) -> InputAnswers:
         """Probabilities, or values, of whatever a user passes; `width` is the number of outputs."""
         return self._ask(inputs, self.predict, np.asarray, width=width)
+
+    def ask_both(self, inputs: object, *, width: int) -> tuple[InputAnswers, np.ndarray]:
+        """As `ask_outputs`, and with it the embeddings of unit length, float32 (N, width of these)."""
+        whole = width + self.embedding.output_shape[-1]
+        asked = self._ask(inputs, self.both, np.asarray, width=whole)
+        return replace(asked, rows=asked.rows[:, :width]), normalize(asked.rows[:, width:])
 
     def raw_embeddings(self, inputs: object) -> np.ndarray:
         """Embeddings of whatever a user passes, as an exported model returns them: not normalized."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from kzoo.core.tables import LARGEST, Table
+from kzoo.evaluation.answer_limits import LimitedAnswers
 from kzoo.results.thumbnails import Thumbnails
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import Label
@@ -30,12 +31,16 @@ class Prediction:
         label: a label; a tuple of labels for a MultiLabel; the values as text for a Regression; None with an error.
         outputs: probability of each label, or the values of a Regression; NaN with an error.
         error: why the input could not be read, or None.
+        answered: whether a model with a threshold is sure enough of `label`; None without a threshold.
+        unlike_training: whether the input is unlike anything in training; None where the model does not tell.
     """
 
     name: str
     label: Label | None
     outputs: Mapping[str, float]
     error: str | None = None
+    answered: bool | None = None
+    unlike_training: bool | None = None
 
     @property
     def probability(self) -> float:
@@ -58,6 +63,7 @@ class Predictions:
         noun: what an input is called.
         kind: of the task, as ``"classification"``.
         thumbnails: of the inputs, where these are images; a notebook shows them.
+        limited: what the model's limits say of each answer, see `kzoo.Adapted.with_limits`; None without limits.
     """
 
     names: Sequence[str]
@@ -68,6 +74,17 @@ class Predictions:
     noun: str = "image"
     kind: str = "classification"
     thumbnails: Thumbnails | None = None
+    limited: LimitedAnswers | None = None
+
+    @property
+    def answered(self) -> np.ndarray | None:
+        """Whether the model is sure enough of each answer, bool (N,); None where it has no threshold."""
+        return self.limited and self.limited.answered
+
+    @property
+    def unlike_training(self) -> np.ndarray | None:
+        """Whether each input is unlike anything in training, bool (N,); None where the model does not tell."""
+        return self.limited and self.limited.unlike_training
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -89,12 +106,14 @@ class Predictions:
             errors = {name: self.errors[name] for name in names if name in self.errors}
             parts = names, list(self.labels[index]), self.outputs[index], self.columns, errors
             small = self.thumbnails and self.thumbnails.take(index)
-            return Predictions(*parts, noun=self.noun, kind=self.kind, thumbnails=small)
+            limited = self.limited and self.limited.take(index)
+            return Predictions(*parts, noun=self.noun, kind=self.kind, thumbnails=small, limited=limited)
         place = operator.index(index)
         if not -len(self) <= place < len(self):
             raise IndexError(f"There are {len(self)} predictions. Got the index {place}.")
         outputs = dict(zip(self.columns, map(float, self.outputs[place]), strict=True))
-        return Prediction(self.names[place], self.labels[place], outputs, self._errors()[place])
+        told = {name: bool(values[place]) for name, values in self._told().items()}
+        return Prediction(self.names[place], self.labels[place], outputs, self._errors()[place], **told)
 
     def __iter__(self) -> Iterator[Prediction]:
         return (self[place] for place in range(len(self)))
@@ -103,13 +122,19 @@ class Predictions:
         """Why each input could not be read, or None."""
         return [self.errors.get(name) for name in self.names]
 
+    def _told(self) -> dict[str, np.ndarray]:
+        """What limits tell of each answer, by name."""
+        told = {"answered": self.answered, "unlike_training": self.unlike_training}
+        return {name: values for name, values in told.items() if values is not None}
+
     def to_dataframe(self) -> pandas.DataFrame:
         """One row an input.
 
         Returns:
             Columns ``name``; ``label`` and ``probability`` (of that label); ``probability_<label>`` for each label; and
             ``error``, None where the input could be read. A MultiLabel has no ``probability``. A Regression has
-            ``value``, or ``value_<name>`` for each of several values, in place of labels and probabilities.
+            ``value``, or ``value_<name>`` for each of several values, in place of labels and probabilities. A model
+            with limits has ``answered`` and ``unlike_training`` before ``error``.
         """
         import pandas
 
@@ -123,6 +148,7 @@ class Predictions:
         prefix = "probability" if kind.has_labels else "value"
         for place, column in enumerate(self.columns):
             values[prefix if single else f"{prefix}_{column}"] = self.outputs[:, place]
+        values |= self._told()
         values["error"] = pandas.Series(self._errors(), dtype=object)
         return pandas.DataFrame(values)
 
@@ -133,11 +159,16 @@ class Predictions:
         """
         many = len(self.columns) > MOST
         wide = ["largest outputs"] if many else list(self.columns)
-        columns, rows = [self.noun, "label", *wide, *(["error"] if self.errors else [])], []
-        for name, label, row, error in zip(self.names, self.labels, self.outputs, self._errors(), strict=True):
+        told = self._told()
+        names = (name.replace("_", " ") for name in told)
+        columns, rows = [self.noun, "label", *wide, *names, *(["error"] if self.errors else [])], []
+        for place, (name, label, row, error) in enumerate(
+            zip(self.names, self.labels, self.outputs, self._errors(), strict=True)
+        ):
             shown = ", ".join(label) if isinstance(label, tuple) else label
             numbers = [None] * len(wide) if error else [self._largest(row)] if many else map(float, row)
-            rows.append((name, shown, *numbers, *([error] if self.errors else [])))
+            said = [None if error else "yes" if values[place] else "no" for values in told.values()]
+            rows.append((name, shown, *numbers, *said, *([error] if self.errors else [])))
         note = f"The {LARGEST} largest of {len(self.columns):,} outputs a row. All: .outputs, named by .columns"
         return Table(columns, rows, notes=(note,) if many else (), image=self.thumbnails)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,8 +25,17 @@ TOLERANCE = 1e-3
 `Adapted.predict` folds BatchNorm and has another batch size, so sums are rounded in another order.
 """
 
-Answers: TypeAlias = np.ndarray | Sequence[Container[str]]
-"""Outputs that are right: numbers (B, ...), or for each example the labels that are."""
+
+@dataclass(frozen=True, eq=False)
+class Between:
+    """Outputs are right between two arrays (B, ...), both included; of bool, True is above False."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+Answers: TypeAlias = np.ndarray | Sequence[Container[str]] | Between
+"""Outputs that are right: numbers (B, ...), the numbers between two, or for each example the labels that are."""
 
 # TensorFlow ships no type for it that a checker reads (2.21).
 TracedFunction: TypeAlias = "tf.types.experimental.PolymorphicFunction"
@@ -149,7 +159,9 @@ def _compare(
 
 
 def agree(found: np.ndarray, wanted: Answers) -> bool:
-    """Whether an output is correct: numbers within `TOLERANCE`, or for each row one of a set of labels."""
+    """Whether an output is correct: numbers within `TOLERANCE`, in bounds, or for each row one of a set of labels."""
+    if isinstance(wanted, Between):
+        return found.shape == wanted.low.shape and bool(((found >= wanted.low) & (found <= wanted.high)).all())
     if not isinstance(wanted, np.ndarray):
         return len(found) == len(wanted) and all(
             one.decode() in allowed for one, allowed in zip(found, wanted, strict=True)

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
 from kzoo.serving.batch_items import Read, reader, spread
+from kzoo.serving.served_limits import ServedLimits, limit
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 Function = Callable[..., dict[str, Tensor]]
+
+NUMERIC = "numeric"
+"""The signature of numbers alone, whose shapes are all known."""
+
+NO_LIMITS = ServedLimits()
+
+
+@dataclass(frozen=True)
+class NumericModel:
+    """What the signature ``numeric`` answers with.
+
+    Args:
+        model: as `build_signatures` takes it, but of one view of each example.
+        spec: of its input: one fitted example.
+        limits: of its answers.
+    """
+
+    model: keras.Model
+    spec: tf.TensorSpec
+    limits: ServedLimits = NO_LIMITS
 
 
 def build_signatures(
@@ -24,11 +46,14 @@ def build_signatures(
     tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]],
     labels: Sequence[str],
     kind: str,
+    numeric: NumericModel,
+    limits: ServedLimits = NO_LIMITS,
 ) -> dict[str, tuple[Function, list[tf.TensorSpec]]]:
     """The functions that an adapted model serves, with their input specifications.
 
     Args:
-        answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width).
+        answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width); with limits that
+            tell novelty also to distances (B, 1).
         batch: input spec of ``serving_default`` and ``features``.
         fitted: shape, without the batch, and dtype of the input of `answer`.
         read: from such a batch to preprocessed examples of the good ones, and for each an empty string or the reason
@@ -37,12 +62,16 @@ def build_signatures(
         tensors: of other signatures, by name: the input spec, and the function that preprocesses it.
         labels: names of the outputs.
         kind: kind of the task.
+        numeric: of the signature of that name.
+        limits: of the answers.
 
     Returns:
         ``serving_default`` and `tensors`, each of which gives ``labels``, string (B,), and ``probabilities``, float32
         (B, K) (a regression: ``values``); ``features``, which gives ``features``, float32 (B, width). The first and
         the last also give ``errors``, string (B,): empty, or why an example has no answer; its label is empty then,
-        and its numbers are NaN.
+        and its numbers are NaN. ``numeric`` takes one fitted example and gives probabilities, or values, and features:
+        all shapes are known, and nothing is a string, as XLA and LiteRT need it. All but ``features`` also give what
+        `limits` say, see `kzoo.serving.served_limits.limit`.
     """
     call = traced_once(answer, fitted)
     reads = read or (reader(read_one, fitted) if read_one else None)
@@ -50,16 +79,38 @@ def build_signatures(
         raise ValueError(
             "A ServedInput needs read= or read_one=, a function from inputs to preprocessed examples. Got neither."
         )
-    answers, embeds = batch_functions(reads, call, labels, kind=kind)
+    answers, embeds = batch_functions(reads, call, labels, kind=kind, limits=limits)
 
     def says(fit: Callable[[Tensor], Tensor]) -> Function:
-        return lambda inputs: named(call(fit(inputs))[0], labels, kind=kind)
+        return lambda inputs: named(call(fit(inputs)), labels, kind=kind, limits=limits)
 
     return {
         "serving_default": (answers, [batch]),
         "features": (embeds, [batch]),
+        NUMERIC: (numeric_function(numeric, kind=kind), [numeric.spec]),
         **{name: (says(fit), [spec]) for name, (spec, fit) in tensors.items()},
     }
+
+
+def numeric_function(numeric: NumericModel, *, kind: str) -> Function:
+    """The function of the signature ``numeric``."""
+
+    def answer(inputs: Tensor) -> dict[str, Tensor]:
+        # Not through `traced_once`, whose branch for empty batches not every runtime takes.
+        outputs, features, *distances = numeric.model(inputs, training=False)
+        outputs = tf.ensure_shape(outputs, (1, outputs.shape[-1]))
+        return {
+            outputs_name(kind): outputs,
+            "features": tf.ensure_shape(features, (1, features.shape[-1])),
+            **limit(outputs, distances, numeric.limits),
+        }
+
+    return answer
+
+
+def outputs_name(kind: str) -> str:
+    """What a signature calls the numbers of a kind of task."""
+    return "probabilities" if get_task_kind(kind).has_labels else "values"
 
 
 def batch_functions(
@@ -68,6 +119,7 @@ def batch_functions(
     labels: Sequence[str],
     *,
     kind: str,
+    limits: ServedLimits = NO_LIMITS,
 ) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
     """The functions that predict and embed a batch (B, ...). Both mark bad examples in ``errors``, string (B,).
 
@@ -77,11 +129,13 @@ def batch_functions(
         call: from these to outputs and embeddings, of `traced_once`.
         labels: names of the outputs.
         kind: kind of the task.
+        limits: of the answers.
     """
 
     def answer(inputs: Tensor) -> dict[str, Tensor]:
         features, errors = read(inputs)
-        return {**named(spread(call(features)[0], errors), labels, kind=kind), "errors": errors}
+        found = [spread(each, errors) for each in call(features)]
+        return {**named(found, labels, kind=kind, limits=limits), "errors": errors}
 
     def embed(inputs: Tensor) -> dict[str, Tensor]:
         features, errors = read(inputs)
@@ -90,9 +144,15 @@ def batch_functions(
     return answer, embed
 
 
-def named(outputs: Tensor, labels: Sequence[str], *, kind: str) -> dict[str, Tensor]:
-    """Outputs (B, K) as a signature gives them: labels and probabilities, or values; no label where one is NaN."""
-    return get_task_kind(kind).serve(outputs, labels)
+def named(
+    found: Sequence[Tensor], labels: Sequence[str], *, kind: str, limits: ServedLimits = NO_LIMITS
+) -> dict[str, Tensor]:
+    """Outputs (B, K), embeddings and distances as a signature gives them: labels and probabilities, or values.
+
+    There is no label where an output is NaN.
+    """
+    outputs, _, *distances = found
+    return {**get_task_kind(kind).serve(outputs, labels), **limit(outputs, distances, limits)}
 
 
 def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Tensor], Tensor]:

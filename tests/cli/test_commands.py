@@ -67,7 +67,7 @@ def test_options_reach_pretrain_and_distill(monkeypatch, tmp_path, command, expe
         f"kzoo.{command[0]}",
         lambda *arguments, **named: calls.append(named) or Trained(PretrainedRecord(objective="gan")),
     )
-    monkeypatch.setattr("kzoo.cli.commands._saved", lambda options: Trained(PretrainedRecord(objective="gan")))
+    monkeypatch.setattr("kzoo.cli.commands.load_saved", lambda options: Trained(PretrainedRecord(objective="gan")))
     assert main([*command, "--save", str(tmp_path / "made")]) == 0
     assert expected.items() <= calls[0].items()
 
@@ -86,7 +86,7 @@ def test_a_report_is_written_and_its_findings_are_printed(monkeypatch, capsys):
             return Found()
 
     calls = []
-    monkeypatch.setattr("kzoo.cli.commands._saved", lambda options: Saved())
+    monkeypatch.setattr("kzoo.cli.commands.load_saved", lambda options: Saved())
     assert main(["report", "saved/", "--out", "report.html"]) == 0
     assert capsys.readouterr().out == "accuracy 0.9\nWritten to report.html\n"
     assert main(["report", "saved/", "more/", "--out", "new.html", "--json"]) == 0
@@ -136,3 +136,32 @@ def test_doctor_says_by_its_code_whether_something_is_serious(monkeypatch, capsy
     assert main(["doctor", "flowers/", "--fix", str(target)]) == int(serious)
     assert capsys.readouterr().out.endswith(f"\nWrote 1 line to {target}. The data was not touched.\n")
     assert len(target.read_text().splitlines()) == 2
+
+
+def test_doctor_with_strict_fails_on_anything(monkeypatch, capsys):
+    found = Diagnosis([Finding("one colour", ["a.jpg"], ["train"])], {"train": 3}, 0, "image", ("copies",))
+    monkeypatch.setattr("kzoo.doctor", lambda task: found)
+    assert main(["doctor", "flowers/", "--strict"]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{found}\n"
+    assert err == "kzoo doctor: 1 finding; with --strict there must be none.\n"
+    monkeypatch.setattr("kzoo.doctor", lambda task: dataclasses.replace(found, findings=[]))
+    assert main(["doctor", "flowers/", "--strict"]) == 0
+
+
+def test_export_with_limits(monkeypatch, capsys):
+    calls = []
+
+    class Saved:
+        def with_limits(self, **options):
+            calls.append(options)
+            return self
+
+        def export(self, directory):
+            return f"{directory}/1"
+
+    monkeypatch.setattr("kzoo.cli.commands.load_saved", lambda path: Saved())
+    assert main(["export", "saved/", "serving/"]) == 0
+    assert main(["export", "saved/", "serving/", "--accuracy", "0.97"]) == 0
+    assert main(["export", "saved/", "serving/", "--novelty"]) == 0
+    assert calls == [{"accuracy": 0.97, "novelty": False}, {"accuracy": None, "novelty": True}]

@@ -111,6 +111,36 @@ def test_features_are_the_embedding(served, paths):
     assert reply["features"].shape == (1, 6)
 
 
+@pytest.fixture
+def example(adapted, paths):
+    """One image as the preprocessor gives it, (1, 16, 16, 3)."""
+    return adapted.inference.loader.fitted(np.array([str(paths[0])], object))[0]
+
+
+def test_the_numeric_signature_has_known_shapes_and_no_strings(served):
+    call = served.signatures["numeric"]
+    assert call.structured_input_signature[1]["input"].shape == (1, 16, 16, 3)
+    outputs = {name: each.shape.as_list() for name, each in call.structured_outputs.items()}
+    assert outputs == {"probabilities": [1, 3], "features": [1, 6]}
+    assert tf.string not in {each.dtype for op in call.graph.get_operations() for each in op.outputs}
+
+
+@pytest.mark.slow
+def test_xla_takes_the_numeric_signature(adapted, served, paths, example):
+    call = served.signatures["numeric"]
+    reply = tf.function(lambda inputs: call(input=inputs), jit_compile=True)(tf.constant(example))
+    np.testing.assert_allclose(reply["probabilities"], adapted.predict(paths[:1]).outputs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_litert_takes_the_numeric_signature(adapted, version, paths, example):
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(version), signature_keys=["numeric"])
+    runner = tf.lite.Interpreter(model_content=converter.convert()).get_signature_runner("numeric")
+    found = runner(input=example)["probabilities"]
+    np.testing.assert_allclose(found, adapted.predict(paths[:1]).outputs, rtol=1e-5, atol=1e-6)
+
+
 def operations(version):
     """The kinds of operations in an exported version's functions."""
     saved = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
@@ -347,7 +377,7 @@ def test_cmyk_and_bombs_are_refused_before_they_are_decoded(served):
 def test_an_export_whose_labels_are_swapped_is_not_kept(adapted, tmp_path, monkeypatch):
     named = signatures.named
     swapped = [adapted.labels[place] for place in (1, 0, 2)]
-    monkeypatch.setattr(signatures, "named", lambda outputs, labels, *, kind: named(outputs, swapped, kind=kind))
+    monkeypatch.setattr(signatures, "named", lambda outputs, labels, **options: named(outputs, swapped, **options))
     with pytest.raises(ExportError, match="gives different labels from"):
         adapted.export(tmp_path / "swapped")
     assert os.listdir(tmp_path / "swapped") == []

@@ -19,7 +19,9 @@ from kzoo.core.storage import (
     write_json,
 )
 from kzoo.data.modalities import MODALITIES
+from kzoo.evaluation.answer_limits import AnswerLimits
 from kzoo.models.files.keras_archive import open_archive
+from kzoo.results.files.saved_limits import check_limits, read_limits, write_limits
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, checked, flag, many, maybe, number, one_of, read_json, record, text, whole
 from kzoo.specs.head import Head
@@ -41,14 +43,24 @@ LARGEST = 1 << 28
 """Bytes of a card. That of a million examples has 30 MB."""
 
 
-def write(directory: str | Path, *, network: keras.Model, values: Fields, description: str | None = None) -> Path:
-    """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``; what `write` left there before is replaced.
+def write(
+    directory: str | Path,
+    *,
+    network: keras.Model,
+    values: Fields,
+    description: str | None = None,
+    limits: AnswerLimits | None = None,
+) -> Path:
+    """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``, with limits ``novelty.npy``.
+
+    What `write` left there before is replaced.
 
     Args:
         directory: where to.
         network: the Keras model.
         values: the other fields of an `Adapted`, or of a `Pretrained`; dataclasses and plain values.
         description: for a reader, as ``README.md``; or none.
+        limits: of an `Adapted`, or none; see `kzoo.results.files.saved_limits`.
 
     Raises:
         FileExistsError: what is there was not written by `write`.
@@ -60,6 +72,8 @@ def write(directory: str | Path, *, network: keras.Model, values: Fields, descri
     if "preprocessor" in values:
         plain["modality"] = values["preprocessor"].modality
     with atomic_directory(directory) as aside:
+        if limits is not None:
+            plain["limits"] = write_limits(limits, aside)
         write_json(aside / CARD, {"format": FORMAT, **plain})
         network.save(aside / NETWORK)
         if description is not None:
@@ -96,6 +110,8 @@ def read(directory: str | Path) -> Fields:
         raise
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{directory / CARD} is not a valid card: {error}") from error
+    if "limits" in values:
+        values["limits"] = read_limits(values["limits"], directory)
     _import_source(values["card"])
     try:
         return values | {"network": open_archive(directory / NETWORK)}
@@ -142,10 +158,11 @@ _ADAPTED: dict[str, Check] = {
     "scale": maybe(many(many(number(-1e300, 1e300), most=1_000_000), most=2)),
     "tta": flag,
     "temperature": number(1e-3, 1e9),
+    "limits": check_limits,
 }
 """Fields of an `Adapted`, apart from those of a `Pretrained`."""
 
-_LATER = ("tta", "temperature")
+_LATER = ("tta", "temperature", "limits")
 """Fields that files of an earlier kzoo do not have."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kzoo.results.report.abstention import Abstention
+from kzoo.evaluation.abstention import Abstention
 from kzoo.results.report.reliability import Reliability
 
 WIDTH, HEIGHT = 380, 280

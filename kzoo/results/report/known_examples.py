@@ -13,6 +13,7 @@ from kzoo.results.inference import Inference, normalize
 from kzoo.results.report.out_of_fold import make_folds, neighbor_answers, probe_answers
 from kzoo.specs.records.seen import TRAINED
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.task_kind import TaskKind
 
 if TYPE_CHECKING:
     from kzoo.results.adapted import Adapted
@@ -57,8 +58,12 @@ class KnownExamples:
         return len(self.examples)
 
 
-def read_known(adapted: Adapted) -> KnownExamples:
+def read_known(adapted: Adapted, *, doubts: bool = True) -> KnownExamples:
     """The examples that a model was trained and selected on.
+
+    Args:
+        adapted: the model.
+        doubts: whether out-of-fold answers are computed in any case; False: only where the model has none of its own.
 
     Raises:
         ValueError: they cannot be read again.
@@ -74,10 +79,28 @@ def read_known(adapted: Adapted) -> KnownExamples:
     rows = np.concatenate([inference.embeddings(part.columns[modality]) for part in parts])
     # One pass gives both: what the head takes, then the embedding.
     features, rows = (normalize(each) if each.shape[1] else rows for each in np.split(rows, [width], axis=1))
-    probe, neighbors = _out_of_fold(adapted, both, features)
     fitted = adapted.record.refitted or (adapted.seen.sides(validation.digests) == TRAINED).any()
     own = None if fitted or not len(validation) else adapted.outputs(validation)
+    probe, neighbors = _out_of_fold(adapted, both, features) if doubts or own is None else (None, None)
     return KnownExamples(both, len(train), len(splits.train), rows, probe, neighbors, own)
+
+
+def validation_hits(kind: TaskKind, known: KnownExamples) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
+    """How sure answers to the validation examples are, and whether each is right, (N,) each; and whose answers.
+
+    The answers are those of the model, or where it was fitted to these examples, of probes that were not. None and ""
+    where there are no such answers, or they are values.
+    """
+    if kind.confidence is None or known.trained == len(known):
+        return None, ""
+    answers, source = known.own, "the validation split"
+    if answers is None and known.probe is not None:
+        answers = known.probe[known.validation]
+        source = "out-of-fold answers of linear probes to the validation split, on which the model was fitted too"
+    if answers is None:
+        return None, ""
+    truth = known.examples.targets[known.validation]
+    return (kind.confidence(answers), np.asarray(kind.example_scores(answers, truth), bool)), source
 
 
 def _seeing(adapted: Adapted) -> tuple[Inference, int]:

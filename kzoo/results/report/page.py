@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kzoo.evaluation.novelty import QUANTILE
 from kzoo.results.report.charts import coverage_chart, reliability_chart, residual_chart, truth_chart
 from kzoo.results.report.page_parts import charts, confusions, gallery, listing, matrix, paragraph, section, text
 from kzoo.results.report.page_style import PAGE_STYLE, STYLE
 from kzoo.results.report.slices import ALPHA, LEAST, slice_table
-from kzoo.results.report.unusual import QUANTILE
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 if TYPE_CHECKING:

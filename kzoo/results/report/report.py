@@ -14,16 +14,17 @@ from kzoo.core.storage import atomic_file
 from kzoo.core.tables import Table
 from kzoo.data.examples import WARNING, Examples
 from kzoo.data.modalities import MODALITIES
+from kzoo.evaluation.abstention import Abstention, measure_abstention
 from kzoo.evaluation.metrics import Evaluation
+from kzoo.evaluation.novelty import Novelty
 from kzoo.results.evaluation import measure_on, unseen_examples
-from kzoo.results.report.abstention import Abstention, measure_abstention
-from kzoo.results.report.known_examples import KnownExamples, read_known
+from kzoo.results.report.known_examples import KnownExamples, read_known, validation_hits
 from kzoo.results.report.label_issues import LabelIssues, find_issues
 from kzoo.results.report.page import body_of, page_of
 from kzoo.results.report.reliability import Reliability, measure_reliability
 from kzoo.results.report.shown import SHOWN, Shown, caption_answers, most_doubtful, show_examples, surest_mistakes
 from kzoo.results.report.slices import Slice, find_slices, slice_table
-from kzoo.results.report.unusual import Novelty, UnusualExamples, find_unusual
+from kzoo.results.report.unusual import UnusualExamples, find_unusual
 from kzoo.specs.checked_json import Fields
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
@@ -198,15 +199,6 @@ def _abstention(
     confidence = kind.confidence
     if confidence is None:
         return None
-    answers, source = None, ""
-    if known is not None and known.trained < len(known):
-        answers, source = known.own, "the validation split"
-        if answers is None and known.probe is not None:
-            answers = known.probe[known.validation]
-            source = "out-of-fold answers of linear probes to the validation split, on which the model was fitted too"
-    chosen_on = None
-    if known is not None and answers is not None:
-        truth = known.examples.targets[known.validation]
-        chosen_on = confidence(answers), np.asarray(kind.example_scores(answers, truth), bool)
+    chosen_on, source = (None, "") if known is None else validation_hits(kind, known)
     hits = np.asarray(kind.example_scores(outputs, examples.targets), bool)
     return measure_abstention(confidence(outputs), hits, chosen_on=chosen_on, source=source, groups=examples.groups)

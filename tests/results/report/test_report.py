@@ -11,8 +11,8 @@ import pytest
 
 import kzoo
 from kzoo.data.audio.column import encode_wav
+from kzoo.evaluation.abstention import measure_abstention
 from kzoo.evaluation.metrics import measure
-from kzoo.results.report.abstention import measure_abstention
 from kzoo.results.report.page import page_of
 from kzoo.results.report.reliability import measure_reliability
 from kzoo.results.report.report import Report
@@ -256,3 +256,15 @@ def test_columns_of_a_table_are_slices(tmp_path):
     assert {"characters", "year"} <= {each.attribute for each in made.slices}
     assert check_alone((tmp_path / "report.html").read_text()).sections[0] == "metrics"
     assert made.mistakes[0].media == "text/plain"
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_computed(adapted, tmp_path, monkeypatch):
+    monkeypatch.setattr("kzoo.results.display.make_report", None)
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="does not lead through a file"):
+        adapted.report(tmp_path / "file" / "report.html")
+    with pytest.raises(IsADirectoryError, match="Choose the path of a file"):
+        adapted.report(tmp_path)
+    with pytest.raises(TypeError):
+        adapted.report(tmp_path / "new" / "report.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

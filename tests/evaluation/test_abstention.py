@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kzoo.results.report.abstention import LEAST, TARGETS, choose_threshold, measure_abstention, risk_coverage
+from kzoo.evaluation.abstention import LEAST, TARGETS, choose_threshold, measure_abstention, risk_coverage
 
 
 def sample(rng, size):
@@ -24,7 +24,9 @@ def test_the_threshold_is_the_lowest_that_reaches_the_target():
     sure, hits = sample(np.random.default_rng(1), 300)
     for target in (0.8, 0.9):
         good = [t for t in set(sure) if np.sum(sure >= t) >= LEAST and hits[sure >= t].mean() >= target]
-        assert choose_threshold(sure, hits, target=target) == min(good)
+        threshold = choose_threshold(sure, hits, target=target)
+        assert np.array_equal(sure >= threshold, sure >= min(good))
+        assert threshold == pytest.approx((min(good) + max(t for t in sure if t < min(good))) / 2)
     assert choose_threshold(sure, np.zeros(300, bool), target=0.5) is None
 
 
@@ -33,7 +35,14 @@ def test_a_few_sure_answers_are_too_few():
     hits = sure > sure[-LEAST]
     assert choose_threshold(sure, hits, target=0.99) is None
     hits[-LEAST] = True
-    assert choose_threshold(sure, hits, target=0.99) == sure[-LEAST]
+    assert sure[-LEAST - 1] < choose_threshold(sure, hits, target=0.99) < sure[-LEAST]
+
+
+def test_answers_that_are_hardly_surer_than_others_stay_apart():
+    one, other = np.float32(1), np.nextafter(np.float32(1), np.float32(0))
+    sure = np.repeat(np.array([one, other], np.float32), 30)
+    threshold = choose_threshold(sure, np.arange(60) < 30, target=0.9)
+    assert (sure >= threshold).tolist() == (np.arange(60) < 30).tolist()
 
 
 def test_what_is_chosen_on_validation_is_measured_on_test():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kzoo.results.report.unusual import NEIGHBORS, fit_novelty
+from kzoo.evaluation.novelty import NEIGHBORS, fit_novelty
 
 
 def unit(rng, size, centre=3.0, width=16):

@@ -100,10 +100,18 @@ def risk_coverage(confidence: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray,
 
 
 def choose_threshold(confidence: np.ndarray, hits: np.ndarray, *, target: float) -> float | None:
-    """The threshold of the largest coverage whose answers reach an accuracy; None where `LEAST` answers never do."""
+    """The threshold of the largest coverage whose answers reach an accuracy; None where `LEAST` answers never do.
+
+    It lies half way to the next lower confidence, so that an answer is not lost by how another runtime rounds; where
+    there is no lower one, it is the lowest confidence itself.
+    """
     thresholds, coverage, accuracy = risk_coverage(confidence, hits)
     good = np.flatnonzero((accuracy >= target) & (coverage * len(hits) >= LEAST - 1e-9))
-    return float(thresholds[good[-1]]) if len(good) else None
+    if not len(good):
+        return None
+    lowest, *below = thresholds[good[-1] : good[-1] + 2].tolist()
+    between = float(np.float32((lowest + below[0]) / 2)) if below else lowest
+    return between if not below or between > below[0] else lowest
 
 
 def measure_abstention(
