@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kzoo.choosing.curves.learning_curve import learning_curve
     from kzoo.choosing.ranking import rank
     from kzoo.choosing.transfer_table import transfer_table
+    from kzoo.choosing.tuning.search import tune
     from kzoo.choosing.verdicts import verdict
     from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
@@ -92,6 +93,7 @@ _PUBLIC = {
     "soup": "kzoo.merging",
     "stages": "kzoo.setup.stage_table",
     "transfer_table": "kzoo.choosing.transfer_table",
+    "tune": "kzoo.choosing.tuning.search",
     "verdict": "kzoo.choosing.verdicts",
     "verify": "kzoo.results.files.verify",
 }
@@ -141,6 +143,7 @@ __all__ = [
     "soup",
     "stages",
     "transfer_table",
+    "tune",
     "verdict",
     "verify",
 ]

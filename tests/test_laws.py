@@ -318,7 +318,7 @@ PUBLIC = [
     *("list_models", "load"),
     *("lp_ft", "plan", "pretrain", "rank", "register", "register_head", "register_loss"),
     *("register_metric", "register_modality", "register_objective", "register_recipe", "register_source"),
-    *("register_task_kind", "soup", "stages", "transfer_table", "verdict", "verify"),
+    *("register_task_kind", "soup", "stages", "transfer_table", "tune", "verdict", "verify"),
 ]
 
 

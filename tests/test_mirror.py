@@ -79,6 +79,14 @@ ELSEWHERE = {
             for name in ("features/frozen_features", "features/scores", "interval_figure", "rank_record")
         ],
     ),
+    "by the search that they are in": (
+        "choosing/tuning/test_search",
+        [f"choosing/tuning/{name}" for name in ("outcome", "search_figure", "trial_runs", "tuning_record")],
+    ),
+    "by trials whose losses are known": (
+        "choosing/tuning/test_search_loop",
+        ["choosing/tuning/rungs", "choosing/tuning/sampling"],
+    ),
     "by the verdicts that rest on them": ("choosing/test_verdicts", ["choosing/alternatives"]),
     "by unlabelled teaching and its features": (
         "distillation/test_distill",

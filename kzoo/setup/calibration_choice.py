@@ -17,7 +17,7 @@ def choose_temperature(state: WeightsState | None, feed: Feed) -> tuple[float, s
         state: what validation says of the weights that were kept, not refitted on validation.
         feed: targets of validation.
     """
-    if state is None or state.logits is None:
+    if state is None or state.logits is None or not state.learned:
         return 1.0, ""
     kind, targets = feed.kind, feed.validation.targets
     factor = cautious_sharpness(state.logits, targets, kind=kind)

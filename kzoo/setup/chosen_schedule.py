@@ -50,10 +50,16 @@ def _named(schedule: object, head: Head, recipe: Callable[[], Schedule]) -> Sche
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a "
             f"kzoo.Schedule, a kzoo.Phase, a kzoo.LinearProbe or a list of phases. Got {schedule!r}."
         )
-    made = recipe() if schedule == "auto" else RECIPES[schedule]()
+    return suited(recipe() if schedule == "auto" else RECIPES[schedule](), head)
+
+
+def suited(schedule: Schedule, head: Head) -> Schedule:
+    """A schedule that can train a head: of one that is not linear, a probe takes gradient steps.
+
+    Such a head has no closed solution; the steps are taken on the same cached features.
+    """
     if head.linear:
-        return made
-    # A head that is not linear has no closed solution: the probe takes gradient steps, on the same cached features.
+        return schedule
     probe = Phase("head", epochs=30, learning_rate=1e-3, patience=5)
-    phases = tuple(phase if phase.takes_steps else probe for phase in made.phases)
-    return Schedule(phases, name=made.name)
+    phases = tuple(phase if phase.takes_steps else probe for phase in schedule.phases)
+    return Schedule(phases, name=schedule.name)

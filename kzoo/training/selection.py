@@ -71,7 +71,8 @@ class WeightsState:
         hits: 1 for a right and 0 for a wrong answer, (N,); with several labels, the share of right ones. None for a
             regression, and if nothing was learned.
         monitored: the value of `monitor`, higher is better. None: the rule of this module applies.
-        logits: on validation, finite, (N, outputs); None if they are not, or nothing was learned.
+        logits: on validation, or values of a regression, finite, (N, outputs); None if they are not.
+        learned: whether `losses` are those after temperature scaling: never of a regression.
     """
 
     losses: np.ndarray
@@ -80,6 +81,7 @@ class WeightsState:
     hits: np.ndarray | None = None
     monitored: float | None = None
     logits: np.ndarray | None = field(default=None, repr=False)
+    learned: bool = False
 
     @property
     def loss(self) -> float:
@@ -130,14 +132,14 @@ def _judge(kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant:
     sound = scores["val_loss"] <= FAR * kind.guess_loss(targets.shape[1])
     losses = kind.example_losses(logits, targets)
     if kind.temperature_slope is None:
-        return WeightsState(losses, scores, sound)
+        return WeightsState(losses, scores, sound, logits=logits)
     mended = kind.example_losses(scaled(logits, targets, kind=kind), targets)
     learned = is_better(mended, constant, errors=SURELY)
     losses = mended if learned else losses
     scores = {**scores, "val_calibrated": float(losses.mean())}
     if not learned:
-        return WeightsState(losses, scores, sound)
-    return WeightsState(losses, scores, sound, kind.example_hits(logits, targets), logits=logits)
+        return WeightsState(losses, scores, sound, logits=logits)
+    return WeightsState(losses, scores, sound, kind.example_hits(logits, targets), logits=logits, learned=True)
 
 
 def unmeasured(weights: Iterable[np.ndarray]) -> WeightsState:
