@@ -124,7 +124,18 @@ def test_what_is_served_is_what_was_trained(adapted, recordings, tmp_path):
     np.testing.assert_allclose(
         features / np.linalg.norm(features, axis=1, keepdims=True), model.embed(asked), atol=1e-4
     )
-    assert set(served.signatures) == {"serving_default", "features", "tokens" if kind == "told" else "waveform"}
+    own = "tokens" if kind == "told" else "waveform"
+    assert set(served.signatures) == {"serving_default", "features", "numeric", own}
+
+
+@pytest.mark.slow
+def test_xla_takes_the_numbers_of_texts_and_recordings(adapted, recordings, tmp_path):
+    model, kind = adapted
+    asked = ASKED[kind](recordings)[:1]
+    numeric = tf.saved_model.load(str(model.export(tmp_path / "served"))).signatures["numeric"]
+    fitted = tf.constant(model.inference.loader.fitted(np.array(list(map(str, asked)), object))[0])
+    answer = tf.function(lambda inputs: numeric(input=inputs), jit_compile=True)(fitted)
+    np.testing.assert_allclose(answer["probabilities"], model.predict(asked).probabilities, atol=1e-5)
 
 
 def test_neighbors_are_the_nearest_and_have_their_labels(adapted, recordings):
