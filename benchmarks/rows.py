@@ -37,6 +37,22 @@ def recordings(found: Records) -> Rows:
     return columns, [*lines, *([("", "", f"test speakers: {shown}", *[""] * 5)] if shown else [])]
 
 
+def languages(found: Records) -> Rows:
+    """One row a method: mean and standard deviation over the seeds."""
+    columns = ("trained on", "measured on", "method", "balanced accuracy", "AUC", "seeds")
+    lines: list[Row] = []
+    for name in found[0]["result"]["scores"] if found else ():
+        scores = [record["result"]["scores"][name] for record in found]
+        shown = []
+        for metric in ("balanced accuracy", "AUC"):
+            values = [each[metric] for each in scores]
+            spread = f" (sd {np.std(values, ddof=1):.3f})" if len(values) > 1 else ""
+            shown.append(f"{np.mean(values):.3f}{spread}")
+        seeds = ", ".join(str(record["job"]["seed"]) for record in found)
+        lines.append(("SST-2", "ChnSentiCorp", name, *shown, seeds))
+    return columns, lines
+
+
 def pretraining(found: Records) -> Rows:
     """One row a share of labels and objective, beside the start without pretraining."""
     columns = ("labels", "used for", "method", "accuracy", "of each seed", "less the start", "seconds", "seeds")

@@ -24,6 +24,7 @@ BLOCK = re.compile(r"(<!-- table: ([\w ,]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[list[Record]], rows.Rows]] = {
     "texts": rows.texts,
     "recordings": rows.recordings,
+    "languages": rows.languages,
     "time_to_accuracy": rows.time_to_accuracy,
     "time_to_accuracy_seeds": rows.time_to_accuracy_seeds,
     "few_shot": rows.few_shot,

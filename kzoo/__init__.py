@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kzoo.data.modalities import register_modality
     from kzoo.data.sources.forms import register_source
     from kzoo.diagnosis.examination import doctor
+    from kzoo.distillation.bilingual_embeddings import align_languages
     from kzoo.distillation.distill import distill
     from kzoo.distillation.static_embeddings import distill_static
     from kzoo.evaluation.metrics import Evaluation
@@ -64,6 +65,7 @@ _PUBLIC = {
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
     "adapt": "kzoo.adaptation",
+    "align_languages": "kzoo.distillation.bilingual_embeddings",
     "compare": "kzoo.choosing.comparison",
     "create_model": "kzoo.setup.plain_model",
     "distill": "kzoo.distillation.distill",
@@ -114,6 +116,7 @@ __all__ = [
     "Regression",
     "Schedule",
     "adapt",
+    "align_languages",
     "compare",
     "create_model",
     "distill",
@@ -153,6 +156,7 @@ _REGISTERING = (
     "kzoo.data.audio.spectrogram",
     "kzoo.data.image.preprocess",
     "kzoo.models.zoo.audio",
+    "kzoo.models.zoo.languages",
     "kzoo.models.heads",
     "kzoo.models.hub.hub_layers",
     "kzoo.models.side_by_side",

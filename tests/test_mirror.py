@@ -95,6 +95,10 @@ ELSEWHERE = {
             *(f"distillation/{name}" for name in ("features", "static_embeddings", "student_data", "teacher")),
         ],
     ),
+    "by the languages that are aligned with it": (
+        "distillation/test_bilingual_embeddings",
+        ["data/text/bilingual/segmentation", "distillation/language_statistics", "models/zoo/languages"],
+    ),
     "by their intervals": ("core/test_intervals", ["task_kinds/statistics"]),
     "by ensembles, soups and interpolation": (
         "test_merging",

@@ -67,6 +67,7 @@ _READS: dict[str, Check] = {
     **FRONT,
     "entries": text(_VOCABULARY),
     "lower": flag,
+    "joined": flag,
     "lowercase": flag,
     "strip_accents": flag,
     "buckets": whole(2, 1 << 28),
@@ -153,8 +154,8 @@ def _arguments(constructor: str, values: object, alike: Sequence[BackboneSpec]) 
     if constructor == ENCODER:
         checks |= {"pooling": one_of(("mean", "cls")), "exact_gelu": flag}
     if constructor == BAG:
-        # That of `ngrams` in kzoo 0.1, which no card of today has.
-        checks |= {"power": number(0, 1)}
+        # The first is that of `ngrams` in kzoo 0.1, the second that of `kzoo.align_languages`.
+        checks |= {"power": number(0, 1), "languages": flag}
     return checked(values, checks, name="card.arguments")
 
 

@@ -90,7 +90,7 @@ _FIELDS: dict[type, dict[str, Check]] = {
         "pieces": many(whole(1, 20), most=20),
         "blocks": flag,
     },
-    Vocabulary: {"entries": text(LARGEST), "lower": flag},
+    Vocabulary: {"entries": text(LARGEST), "lower": flag, "joined": flag},
     Subwords: {
         "config": check_config,
         "files": check_files,

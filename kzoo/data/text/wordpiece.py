@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
+from kzoo.data.text.joining import join_words, longest_word
 from kzoo.data.text.words import simplify, split_words
 
 PAD, UNKNOWN = 0, 1
@@ -33,10 +34,12 @@ class Vocabulary:
         entries: separated by line feeds; those that continue a word begin with ``##``. The first has id 2: 0 is
             padding, 1 is what is not known.
         lower: whether texts are brought to lower case without accents first.
+        joined: whether characters of scripts without spaces are joined to the longest entries first.
     """
 
     entries: str = field(hash=False, repr=False)
     lower: bool = True
+    joined: bool = False
 
     pad: ClassVar[int] = PAD
     last: ClassVar[int | None] = None
@@ -105,6 +108,9 @@ def _compiled(vocabulary: Vocabulary) -> Tensor:
 
 def _ids(vocabulary: Vocabulary, texts: Tensor) -> Tensor:
     words = split_words(simplify(texts) if vocabulary.lower else texts, lower=False)
+    if vocabulary.joined:
+        entries = vocabulary.entries
+        words = join_words(words, most=longest_word(entries), known=lambda runs: _find(runs, entries) != UNKNOWN)
     flat = words.flat_values
     found = _find(flat, vocabulary.entries)
     strange = tf.where(found == UNKNOWN)

@@ -9,6 +9,7 @@ import keras
 from kzoo.core.graph.walking import makers
 from kzoo.core.tensors import Config, Shape, Tensor
 from kzoo.models.hub.rewiring import load, rewire
+from kzoo.models.zoo.languages import FixedEmbedding, LanguageNorm
 
 ops = keras.ops
 
@@ -16,11 +17,19 @@ PRIME, FACTOR = (1 << 31) - 1, 1_000_003
 """Constants of the polynomial hash of token n-grams (Karp and Rabin 1987); their product fits into 64 bits."""
 
 
-def ngram_bag(input_shape: tuple[int | None, ...], *, buckets: int, width: int, power: float = 1.0) -> keras.Model:
-    """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759); `power` is that of `MaskedMean`."""
+def ngram_bag(
+    input_shape: tuple[int | None, ...], *, buckets: int, width: int, power: float = 1.0, languages: bool = False
+) -> keras.Model:
+    """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759); `power` is that of `MaskedMean`.
+
+    With `languages`, the embeddings are those of two languages: they are not trained, since the texts of one language
+    would move its words alone, and the means of texts are standardised by language, see `LanguageNorm`.
+    """
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
-    x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
-    return keras.Model(ids, MaskedMean(power, name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
+    table = FixedEmbedding if languages else keras.layers.Embedding
+    x = table(buckets, width, name="embedding")(ids)
+    x = MaskedMean(power, name="mean")([x, PaddingMask(0, name="mask")(ids)])
+    return keras.Model(ids, LanguageNorm(buckets, name="languages")([x, ids]) if languages else x, name="ngrams")
 
 
 def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: int, run_width: int) -> keras.Model:
