@@ -4,9 +4,11 @@
         [--train 400] [--test 500] [--again]
     python benchmarks/choosing.py DATA --summary
 
-DATA is the folder that holds ``trashnet/``, ``cifar10/`` and ``fsdd/``, all of them development sets. A run is one
+DATA is the folder that holds ``trashnet/``, ``cifar10/``, ``fsdd/``, ``signs/`` and ``hymenoptera/``; ``digits`` come
+with scikit-learn. The first three are development sets, the others were not used for any choice. A run is one
 candidate, adapted as `kzoo.adapt` does by default and measured on the test split, or ``rank``, which ranks all of them
-twice. Finished runs are kept.
+twice. Finished runs are kept. Of a set with fewer examples than asked for, nearly all are taken, in the same
+proportion.
 
 Candidates need no network: MobileNetV2 0.35 with ImageNet weights at 96 pixels, whole and cut after four of its
 blocks, and with random weights; kzoo_nano_image, and with random weights. Recordings are seen as log-mel spectrograms.
@@ -28,6 +30,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import sets
 import tensorflow as tf
 from report import Job, Record, Result, answered, parser, records, run_all
 from scipy.stats import weightedtau
@@ -35,7 +38,7 @@ from sets import Part, Split, cifar10, divide, images
 
 import kzoo
 
-SETS = ("trashnet", "cifar10", "fsdd")
+SETS = ("trashnet", "cifar10", "fsdd", "signs", "hymenoptera", "digits")
 WEIGHTS = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 SIDE = 96
 SCORES = {
@@ -117,7 +120,8 @@ def one(options: argparse.Namespace, job: Job) -> Result:
 def load(name: str, data: Path, seed: int, *, train: int, test: int) -> Split:
     """A stratified sample of a set, divided; a fifth of `train` is for validation."""
     every = READERS[name](data)
-    sample = divide(every, seed=seed, test=test / len(every), validation=train / len(every))
+    part = min(1 / len(every), 0.98 / (train + test))
+    sample = divide(every, seed=seed, test=test * part, validation=train * part)
     rest = divide(sample.validation, seed=seed, test=0.2, validation=0.2)
     return Split(rest.train + rest.validation, rest.test, sample.test)
 
@@ -125,6 +129,16 @@ def load(name: str, data: Path, seed: int, *, train: int, test: int) -> Split:
 def _cifar10(data: Path) -> Part:
     encoded, labels = cifar10(data / "cifar10", "test")
     return Part(np.stack([tf.io.decode_jpeg(each, channels=3).numpy() for each in encoded]), labels)
+
+
+def _hymenoptera(data: Path) -> Part:
+    return images(data / "hymenoptera" / "train") + images(data / "hymenoptera" / "val")
+
+
+def _digits(data: Path) -> Part:
+    split = sets.load("digits", data, seed=0)
+    pixels = np.concatenate([part.inputs for part in (split.train, split.validation, split.test)])
+    return Part(pixels, [*split.train.labels, *split.validation.labels, *split.test.labels])
 
 
 def _recordings(data: Path) -> Part:
@@ -136,6 +150,9 @@ READERS: dict[str, Callable[[Path], Part]] = {
     "trashnet": lambda data: images(data / "trashnet"),
     "cifar10": _cifar10,
     "fsdd": _recordings,
+    "signs": lambda data: images(data / "signs"),
+    "hymenoptera": _hymenoptera,
+    "digits": _digits,
 }
 
 

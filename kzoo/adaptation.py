@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from kzoo.core.keywords import suggests_names
+from kzoo.core.storage import target_of
 from kzoo.core.tensors import Tensor
 from kzoo.core.verbosity import verbosity
 from kzoo.results.adapted import Adapted
@@ -20,10 +21,12 @@ from kzoo.setup.feeds import make_feed, train_prepared
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
 from kzoo.setup.prepare import ModelLike, Prepared, prepare
 from kzoo.setup.result import conclude
+from kzoo.setup.run_identity import describe_run
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
+from kzoo.training.resuming.run_directory import RunDirectory
 
 
 @suggests_names
@@ -93,6 +96,7 @@ def adapt(
     precision: str | None = None,
     callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
     profile: str | Path | None = None,
+    directory: str | Path | None = None,
     verbose: int = 1,
     seed: int = 0,
 ) -> Adapted:
@@ -156,6 +160,9 @@ def adapt(
             ``"val_monitor"``, its value after each epoch (higher is better; of ``"loss"`` the negative loss). Those
             that set the rate or save checkpoints are refused, and so are any where no phase takes steps.
         profile: folder for a trace of the training, for TensorBoard (extra ``tensorboard``); None: no trace.
+        directory: where the run keeps how far it is: at the end of each phase, and of an epoch once a minute, on
+            Ctrl-C and on SIGTERM. The same call goes on from there after the process was killed, and on one CPU comes
+            to the same weights, bit for bit. Of callbacks, only the number of the epoch goes on. None: nowhere.
         verbose: 0 shows no progress bars and no notes; 1 shows them. Warnings stay in the record.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
 
@@ -164,10 +171,12 @@ def adapt(
         record, its notes and the summary say that it was stopped.
 
     Raises:
-        ValueError: an argument or the data cannot be used; the message says what to do.
+        ValueError: an argument or the data cannot be used; the message says what to do. `directory` holds another run;
+            the message says what differs.
         TypeError: an argument has another type, or there is none of that name.
-        OSError: weights are missing.
+        OSError: weights are missing; or `directory` cannot be written.
         KeyboardInterrupt: Ctrl-C before a first epoch was measured, or a second one.
+        SystemExit: SIGTERM, where there is a `directory`.
     """
     arguments = locals()
     with verbosity(verbose):
@@ -175,8 +184,16 @@ def adapt(
         monitored = monitor is not None
         called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
-        with tf.profiler.experimental.Profile(str(profile)) if profile else contextlib.nullcontext():
-            results = train_prepared(prepared, feed, callbacks=called, precision=precision)
+        kept = None
+        if directory is not None:
+            run = describe_run(prepared, class_weight=class_weight, precision=precision, seed=seed)
+            kept = RunDirectory(target_of(directory, verb="adapt(directory=...)"), run)
+        with contextlib.ExitStack() as stack:
+            if kept:
+                stack.enter_context(kept.in_use())
+            if profile:
+                stack.enter_context(tf.profiler.experimental.Profile(str(profile)))
+            results = train_prepared(prepared, feed, callbacks=called, precision=precision, directory=kept)
         return conclude(prepared, results, scale=scale, seed=seed, feed=feed)
 
 

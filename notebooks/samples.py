@@ -1,6 +1,6 @@
-"""Data of the notebooks: real data where it is found (see CONTRIBUTING), else made up, with the same names and sizes.
+"""Data of the notebooks: real data where it is found (see CONTRIBUTING), else made up, with the same names.
 
-With made-up data the notebooks run and look the same, and their figures mean nothing.
+With made-up data, of which there is less, the notebooks run and look the same, and their figures mean nothing.
 """
 
 import os
@@ -36,14 +36,14 @@ def use_keras_home(work: Path) -> None:
 
 
 def photographs(folder: Path) -> Path:
-    """60 JPEG files of each of 6 classes, in a folder each: TrashNet, or coloured noise."""
+    """60 JPEG files of each of 6 classes, in a folder each: of TrashNet; or 20 of coloured noise."""
     for kind, name in enumerate(("cardboard", "glass", "metal", "paper", "plastic", "trash")):
         (folder / name).mkdir(parents=True)
         if REAL:
             for path in sorted((SHARED / "data" / "trashnet" / name).glob("*.jpg"))[:60]:
                 shutil.copy(path, folder / name)
         else:
-            for number in range(1, 61):
+            for number in range(1, 21):
                 _save_noise(folder / name / f"{name}{number}.jpg", hue=kind)
     return folder
 
@@ -69,7 +69,7 @@ def spoil(folder: Path) -> None:
 
 
 def film_reviews() -> pd.DataFrame:
-    """2,500 sentences in English, `text` and `label`: a part of SST-2, or made up."""
+    """2,500 sentences in English, `text` and `label`: a part of SST-2; or 600 made-up ones."""
     if not REAL:
         return _sentences(
             ["the film is ", "a story that is "], ["lovely", "great", "moving"], ["dull", "awful", "flat"]
@@ -79,7 +79,7 @@ def film_reviews() -> pd.DataFrame:
 
 
 def hotel_reviews() -> pd.DataFrame:
-    """2,500 reviews in Chinese, `text` and `label`: a part of ChnSentiCorp, or made up."""
+    """2,500 reviews in Chinese, `text` and `label`: a part of ChnSentiCorp; or 600 made-up ones."""
     if not REAL:
         return _sentences(["房间", "服务"], ["很好", "不错", "满意"], ["很差", "太旧", "失望"])
     table = pd.read_csv(SHARED / "data" / "chnsenticorp" / "ChnSentiCorp_htl_all.csv")
@@ -88,8 +88,8 @@ def hotel_reviews() -> pd.DataFrame:
 
 def _sentences(openings: list[str], good: list[str], bad: list[str]) -> pd.DataFrame:
     """Sentences of which one word tells the class, four times out of five."""
-    label = np.arange(2500) % 2
-    told = np.where(RNG.random(2500) < 0.8, label, 1 - label)
+    label = np.arange(600) % 2
+    told = np.where(RNG.random(600) < 0.8, label, 1 - label)
     text = [f"{RNG.choice(openings)}{RNG.choice(good if of else bad)} {n}" for n, of in enumerate(told)]
     return _named(pd.DataFrame({"text": text, "label": label}))
 
@@ -99,7 +99,7 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def spoken_digits(folder: Path) -> Path:
-    """30 wav files of each digit and speaker, `7_theo_12.wav`: the Free Spoken Digit Dataset, or noisy tones."""
+    """30 wav files of each digit and speaker, `7_theo_12.wav`: of the Free Spoken Digit Dataset; or 8 noisy tones."""
     folder.mkdir(parents=True)
     if REAL:
         for path in sorted((SHARED / "data" / "fsdd").glob("*.wav")):
@@ -108,7 +108,7 @@ def spoken_digits(folder: Path) -> Path:
         return folder
     for digit in range(10):
         for speaker, voice in VOICES.items():
-            for number in range(30):
+            for number in range(8):
                 seconds = np.arange(RNG.integers(2_000, 6_000)) / 8_000
                 wave = np.sin(2 * np.pi * 200 * (1 + digit) * voice * seconds) + RNG.normal(0, 1, len(seconds))
                 wavfile.write(folder / f"{digit}_{speaker}_{number}.wav", 8_000, (6_000 * wave).astype(np.int16))
@@ -118,11 +118,11 @@ def spoken_digits(folder: Path) -> Path:
 def small_images() -> tuple[list, tuple[list, list], tuple[list, list]]:
     """Images of 32 x 32 pixels of 10 classes: 6,000 without labels, 500 and 2,000 (test) with labels.
 
-    Of CIFAR-10, or digits of scikit-learn, enlarged and noisy.
+    Of CIFAR-10; or a tenth of that, of scikit-learn's digits, enlarged and noisy, with 200 that have labels.
     """
     if not REAL:
-        images, labels = _digits(8500)
-        return images[:6000], (images[6000:6500], labels[6000:6500]), (images[6500:], labels[6500:])
+        images, labels = _digits(1000)
+        return images[:600], (images[600:800], labels[600:800]), (images[800:], labels[800:])
     images, labels = _cifar10("train-00000-of-00004.tfrecord")
     tests = _cifar10("test-00000-of-00001.tfrecord")
     return images[:6000], (images[6000:6500], labels[6000:6500]), (tests[0][:2000], tests[1][:2000])

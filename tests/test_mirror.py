@@ -177,7 +177,7 @@ ELSEWHERE = {
         [f"task_kinds/{name}" for name in ("classification", "multi_label", "regression", "score_tables", "task_kind")],
     ),
     "by the probe that they solve": ("training/test_linear_probe", ["task_kinds/linear_solvers"]),
-    "by the names that a user gives": ("setup/test_monitor_choice", ["task_kinds/monitors"]),
+    "by the names that a user gives": ("setup/options/test_monitor_choice", ["task_kinds/monitors"]),
     "by the loop": ("training/test_loop", ["training/feed"]),
 }
 """By reason: the test file, and the source files that it tests."""

@@ -79,7 +79,8 @@ def run_adapt(options: argparse.Namespace) -> int:
         print(
             "kzoo adapt: the trained model will not be saved. To save it, add --save DIR.", file=sys.stderr, flush=True
         )
-    adapted = kzoo.adapt(options.model, _task(options), profile=options.profile, **_training(options))
+    own = {"profile": options.profile, "directory": options.directory}
+    adapted = kzoo.adapt(options.model, _task(options), **own, **_training(options))
     if not options.json:
         measured = "Not measured: there is no test set."
         if adapted.record.test:

@@ -82,6 +82,8 @@ def _add_training(every: Commands) -> None:
     _add_task(adapting)
     _add_recipe(adapting)
     adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
+    text = "keep the state of the run there; the same command goes on from it after a kill"
+    adapting.add_argument("--directory", metavar="DIR", help=text)
     adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
     adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
 

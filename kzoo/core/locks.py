@@ -64,6 +64,12 @@ def lock(target: str | Path, *, wait: bool = True) -> Iterator[None]:
         held.release()
 
 
+def holder_of(target: str | Path) -> str:
+    """Who holds the lock of a target, as words for a message."""
+    real = Path(os.path.realpath(target))
+    return _holder(real.parent / f".{real.name}.lock")
+
+
 def mark() -> str:
     """An identifier of this process for names of files: the machine, the process id and the start time."""
     return f"{_machine()}-{os.getpid()}-{_started(os.getpid())}"

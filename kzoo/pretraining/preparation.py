@@ -10,10 +10,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from kzoo.core.disk.checkpoints import PlainValues
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality, Preprocessor
 from kzoo.models.backbone_source import BackboneSource
-from kzoo.pretraining.checkpoints import PlainValues
 from kzoo.pretraining.dataset import PretrainingData, read_material
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.precision import find_precision

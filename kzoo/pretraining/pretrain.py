@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from kzoo.core.disk.checkpoints import Checkpoints, PlainValues
 from kzoo.core.keywords import suggests_names
 from kzoo.models.backbones import OWN
 from kzoo.models.weights import digest_of
-from kzoo.pretraining.checkpoints import Checkpoints, PlainValues
 from kzoo.pretraining.dataset import Probe
 from kzoo.pretraining.learner import build_learner
 from kzoo.pretraining.preparation import PreparedPretraining, prepare_pretraining

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kzoo.core.disk.checkpoints import Checkpoints, PlainValues
 from kzoo.core.progress import ProgressBar
 from kzoo.core.tensors import Logs, Tensor
-from kzoo.pretraining.checkpoints import Checkpoints, PlainValues
 from kzoo.pretraining.ema import Averages
 from kzoo.training.feed import PARALLEL, Split, ordered, untuned
 

@@ -15,12 +15,13 @@ from kzoo.data.modalities import MODALITIES
 from kzoo.data.own_augmentation import OwnAugmentation, own_of
 from kzoo.data.seams import Preprocessor
 from kzoo.data.targets import weigh_classes
-from kzoo.setup.monitor_choice import monitor_of
+from kzoo.setup.options.monitor_choice import monitor_of
 from kzoo.setup.prepare import Prepared
 from kzoo.task_kinds.task_kind import Scale, TaskKind
 from kzoo.training.feed import Feed, Split
 from kzoo.training.loop import train
 from kzoo.training.phase import PhaseResult
+from kzoo.training.resuming.run_directory import RunDirectory
 
 
 def make_feed(
@@ -57,6 +58,7 @@ def train_prepared(
     *,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     precision: str | None = None,
+    directory: RunDirectory | None = None,
 ) -> list[PhaseResult]:
     """Runs the schedule of what was prepared; see `kzoo.training.loop.train`."""
     return train(
@@ -69,6 +71,7 @@ def train_prepared(
         callbacks=callbacks,
         precision=precision,
         sparse=prepared.sparse,
+        directory=directory,
     )
 
 

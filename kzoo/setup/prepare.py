@@ -42,8 +42,8 @@ from kzoo.setup.arguments import (
 from kzoo.setup.auto_model import choose_model, guess_modality, unread_scripts
 from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fused_source
-from kzoo.setup.monitor_choice import check_monitor
-from kzoo.setup.optimizer_choice import with_described_optimizer
+from kzoo.setup.options.monitor_choice import check_monitor
+from kzoo.setup.options.optimizer_choice import with_described_optimizer
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.head import Head, as_head

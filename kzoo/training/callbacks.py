@@ -26,11 +26,17 @@ class _OnModel(keras.callbacks.Callback):
 
 
 class Rate(_OnModel):
-    """Sets the learning rate before each step."""
+    """Sets the learning rate before each step.
 
-    def __init__(self, phase: Phase, *, steps: int) -> None:
+    Args:
+        phase: whose rate it is.
+        steps: of the whole phase.
+        done: steps that were done before.
+    """
+
+    def __init__(self, phase: Phase, *, steps: int, done: int = 0) -> None:
         super().__init__()
-        self.phase, self.steps, self.step, self.rate = phase, steps, 0, 0.0
+        self.phase, self.steps, self.step, self.rate = phase, steps, done, 0.0
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Sets the rate of this step."""
@@ -107,10 +113,16 @@ class Progress(keras.callbacks.Callback):
 
     def __init__(self, bar: ProgressBar, *, size: int, epochs: int) -> None:
         super().__init__()
-        self.bar, self.size, self.epochs = bar, size, epochs
+        self.bar, self.size, self.epochs, self.done = bar, size, epochs, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Moves the bar over epochs that another process has trained."""
+        self.bar.update(self.size * (epoch - self.done))
+        self.done = epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """An epoch further, with its scores."""
         shown = [f"{name} {value:.3f}" for name, value in (logs or {}).items() if name != "learning_rate"]
         self.bar.report(", ".join([f"epoch {epoch + 1} of {self.epochs}", *shown]))
         self.bar.update(self.size)
+        self.done = epoch + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,6 +23,8 @@ from kzoo.training.freezing import Groups, set_trainable
 from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
 from kzoo.training.phase import PhaseOutcome, PhaseResult, fit_tail
 from kzoo.training.probe_phase import SparseTable, solve_head, solve_sparse_head
+from kzoo.training.resuming.kept_epochs import KeptEpochs, kept_variables
+from kzoo.training.resuming.run_directory import RunDirectory
 from kzoo.training.runtime import LOG
 from kzoo.training.selection import phase_to_keep
 from kzoo.training.user_callbacks import UserCallbacks, refuse_callbacks
@@ -38,6 +41,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     precision: str | None = None,
     sparse: SparseTable | None = None,
+    directory: RunDirectory | None = None,
 ) -> list[PhaseResult]:
     """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
 
@@ -55,6 +59,7 @@ def train(
             are not computed in bfloat16 either.
         sparse: the layer whose table a linear probe is solved in, where that is the first phase and the layer has not
             been trained before; see `kzoo.models.assembly.Assembled`. None: the probe is solved on its features.
+        directory: where the run keeps how far it is; what it holds of this run is not trained again. None: nowhere.
 
     Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.
 
@@ -68,16 +73,19 @@ def train(
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if isinstance(p, Phase)))
     optimizers = _Optimizers(list(model.trainable_variables), strategy)
     activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
-    loop = _Loop(model, groups, activations, optimizers, strategy, users, precision)
+    loop = _Loop(model, groups, activations, optimizers, strategy, users, precision, directory)
     sparse = None if isinstance(schedule.phases[0], Phase) else sparse
     results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
         label = f"phase {number} of {len(schedule.phases)}"
         places.append(f"while training {model.name!r}, {label}: {phase}")
         try:
-            results.append(loop.run(schedule.phases[number - 1 :], label=label, sparse=sparse if number == 1 else None))
-            if results[-1].place == "nowhere":
-                _verify(feed)
+            results.append(
+                loop.resume(phase, number)
+                or loop.run(
+                    schedule.phases[number - 1 :], number=number, label=label, sparse=sparse if number == 1 else None
+                )
+            )
         except KeyboardInterrupt:
             if not any(result.state for result in results):
                 raise
@@ -98,7 +106,9 @@ def train(
             error.add_note(place)
         raise
     if results[-1].stopped:
-        LOG.warning("%s: the best weights so far are kept.", results[-1].stopped)
+        LOG.warning(
+            "%s: the best weights so far are kept.%s", results[-1].stopped, directory.advice if directory else ""
+        )
     return results
 
 
@@ -126,20 +136,37 @@ class _Loop:
     strategy: tf.distribute.Strategy
     users: UserCallbacks
     precision: str | None
+    directory: RunDirectory | None
 
-    def run(self, phases: Sequence[AnyPhase], *, label: str, sparse: SparseTable | None = None) -> PhaseResult:
+    def resume(self, phase: AnyPhase, number: int) -> PhaseResult | None:
+        """The result of a phase that an earlier process has trained, with the model as it was then; else None."""
+        found = self.directory.load_phase(number) if self.directory and isinstance(phase, Phase) else None
+        if found is None or not isinstance(phase, Phase):
+            return None
+        result = PhaseResult(phase, phase.groups(list(self.groups)), **found.values)
+        self.optimizers.get(phase, self.groups)
+        if result.diverged:
+            self.optimizers.forget(phase)
+        found.restore(self.model, self.optimizers.kept(self.model))
+        self.users.skip(len(result.history))
+        return result
+
+    def run(
+        self, phases: Sequence[AnyPhase], *, number: int, label: str, sparse: SparseTable | None = None
+    ) -> PhaseResult:
         """Trains the first of the phases that are still to come; with `sparse`, a probe, in that layer's table."""
         phase, feed, started = phases[0], self.activations.feed, time.perf_counter()
         before = self.model.get_weights()
         trained = phase.groups(list(self.groups))
         set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
         epochs = phase.epochs if isinstance(phase, Phase) else 0
+        kept = self.directory.epochs(number) if self.directory and epochs else None
         # The one bar of a phase, in examples: those that go through the trunk, and those of each epoch.
         with ProgressBar(label, unit="example", total=epochs * len(feed.train), stays=True) as bar:
             if sparse is None:
                 self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
-            outcome = self._train(phase, bar, sparse)
+            outcome = self._train(phase, bar, sparse, kept)
         if outcome.diverged:
             LOG.warning("%s: %s", label, outcome.diverged)
             if isinstance(phase, Phase):
@@ -147,7 +174,9 @@ class _Loop:
         if outcome.state is None:
             self.model.set_weights(before)
         cache_plan = self.activations.cache_plan(phase)
-        return PhaseResult(
+        if cache_plan.place == "nowhere":
+            _verify(feed)
+        result = PhaseResult(
             phase,
             trained,
             views=cache_plan.views,
@@ -158,13 +187,18 @@ class _Loop:
             diverged=outcome.diverged,
             stopped=f"Stopped by Ctrl-C in {label}, {_after(outcome, phase)}" if outcome.stopped else "",
             history=outcome.history,
-            seconds=time.perf_counter() - started,
+            seconds=time.perf_counter() - started + (kept.seconds if kept else 0.0),
             trunk_seconds=filled - started,
             weights=self.model.get_weights(),
             refit=outcome.refit,
         )
+        if self.directory and kept and not result.stopped:
+            self.directory.save_phase(number, result, self.optimizers.kept(self.model))
+        return result
 
-    def _train(self, phase: AnyPhase, bar: ProgressBar, sparse: SparseTable | None) -> PhaseOutcome:
+    def _train(
+        self, phase: AnyPhase, bar: ProgressBar, sparse: SparseTable | None, kept: KeptEpochs | None
+    ) -> PhaseOutcome:
         if not isinstance(phase, Phase):
             bar.state("fitting the linear probe")
             head = self.groups["head"]
@@ -184,6 +218,7 @@ class _Loop:
             strategy=self.strategy,
             callbacks=callbacks,
             precision=self.precision,
+            epochs=kept,
         )
 
 
@@ -204,6 +239,10 @@ class _Optimizers:
         decays = dict.fromkeys(kernels_of(groups), phase.weight_decay) if phase.weight_decay else {}
         self.made[kind].set_groups(factors, decays=decays)
         return self.made[kind]
+
+    def kept(self, model: keras.Model) -> list[Any]:
+        """What outlives a phase besides the weights of the model."""
+        return kept_variables(model, list(self.made.values()))
 
     def forget(self, phase: Phase) -> None:
         """Lets go of the optimizer of a phase that diverged: its state is as wild as its weights were."""

@@ -19,6 +19,7 @@ from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
 from kzoo.training.feed import Feed, Split
 from kzoo.training.losses import build_loss
+from kzoo.training.resuming.kept_epochs import KeepEpochs, KeptEpochs, kept_variables
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
 from kzoo.training.strategies import whole_batch
@@ -91,6 +92,7 @@ def fit_tail(
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback],
     precision: str | None = None,
+    epochs: KeptEpochs | None = None,
 ) -> PhaseOutcome:
     """Fits the tail on the trunk's activations, and leaves it with the weights that selection keeps.
 
@@ -102,6 +104,7 @@ def fit_tail(
         callbacks: what else `fit` is called with.
         precision: dtype policy of the tail's layers while they train; None: their own. Validation has their own in any
             case, as predictions have.
+        epochs: those that are done, which are not trained again, and where further ones are kept; None: nowhere.
 
     Raises:
         KeyboardInterrupt: Ctrl-C before the first epoch was measured; later it ends the phase.
@@ -129,20 +132,29 @@ def fit_tail(
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
     # Without validation no epoch beats another: patience would always end the phase.
     keep = KeepBest(measure, limit=limit, patience=phase.patience if measured else None)
+    done, kept = 0, list[keras.callbacks.Callback]()
+    if epochs:
+        variables = kept_variables(tail, [optimizer])
+        done = epochs.restore(tail, variables, keep)
+        kept = [KeepEpochs(epochs, keep, variables, last=phase.epochs - 1)]
+    rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
     stopped = False
     try:
         with computing_in(tail, precision):
             tail.fit(
-                activations.dataset(phase, batch=batch),
+                activations.dataset(phase, batch=batch, first=done),
+                initial_epoch=done,
                 epochs=phase.epochs,
                 steps_per_epoch=steps,
-                callbacks=[Rate(phase, steps=steps * phase.epochs), keep, *callbacks],
+                callbacks=[rate, keep, *callbacks, *kept],
                 shuffle=False,
                 verbose=0,
             )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        if epochs:
+            epochs.write()
         stopped = keep.last is not None
-        if not stopped:
+        if not stopped or isinstance(ended, SystemExit):
             raise
     state, last = keep.restore(), keep.history[-1]
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""

@@ -84,6 +84,11 @@ class UserCallbacks:
         """Arguments of the `fit` of a phase."""
         return [*([self._run] if self._run else []), *self._ends]
 
+    def skip(self, epochs: int) -> None:
+        """Counts epochs that another process has trained."""
+        if self._run:
+            self._run.done += epochs
+
     def finish(self) -> None:
         """Ends the run, after the last phase."""
         if self._run:

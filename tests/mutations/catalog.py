@@ -619,17 +619,17 @@ TRAINING = [
     ),
     Mutation(
         "another run's checkpoint is taken up",
-        "Checkpoints.load",
+        "Checkpoints.read",
         'found["run"] != self._run()',
         "False",
-        "tests/pretraining/test_checkpoints.py::test_another_runs_checkpoint_is_not_taken_up",
+        "tests/core/disk/test_checkpoints.py::test_another_runs_checkpoint_is_not_taken_up",
     ),
     Mutation(
         "a checkpoint's variables are not restored",
-        "Checkpoints.load",
+        "assign",
         "variable.assign(array)",
         "variable.assign(variable.value)",
-        "tests/pretraining/test_checkpoints.py::test_what_was_saved_is_loaded",
+        "tests/core/disk/test_checkpoints.py::test_what_was_saved_is_loaded",
     ),
     Mutation(
         "a replica is left without examples",

@@ -128,11 +128,17 @@ class Activations:
         for inputs, _ in read(self.feed.validation, np.arange(size), "none", [0], batch=BATCH):
             yield (inputs,)
 
-    def dataset(self, phase: AnyPhase, *, batch: int) -> tf.data.Dataset:
-        """Endless batches of activations, targets and weights: one view per epoch, in a new order each epoch."""
+    def dataset(self, phase: AnyPhase, *, batch: int, first: int = 0) -> tf.data.Dataset:
+        """Endless batches of activations, targets and weights: one view per epoch, in a new order each epoch.
+
+        Args:
+            phase: the phase.
+            batch: examples a step.
+            first: the epoch that they begin with.
+        """
         cache_plan = self.cache_plan(phase)
         if cache_plan.place == "nowhere":
-            return self._images(phase, cache_plan.views, batch)
+            return self._images(phase, cache_plan.views, batch, first)
         rows_of_views, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
 
         def epoch(number: Tensor) -> tf.data.Dataset:
@@ -150,9 +156,9 @@ class Activations:
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
             return order.batch(batch, drop_remainder=True).map(pick)
 
-        return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
+        return untuned(tf.data.Dataset.range(first, 1 << 40).flat_map(epoch).prefetch(2))
 
-    def _images(self, phase: AnyPhase, views: int, batch: int) -> tf.data.Dataset:
+    def _images(self, phase: AnyPhase, views: int, batch: int, first: int) -> tf.data.Dataset:
         """Batches of model inputs, in the same order and with the same views as `dataset`."""
         train, targets = self.feed.train, tf.constant(self.feed.train.targets)
         steps = len(train) // batch
@@ -175,7 +181,7 @@ class Activations:
             loaded = order.map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
             return loaded.enumerate().map(finish, num_parallel_calls=PARALLEL)
 
-        return untuned(tf.data.Dataset.range(1 << 40).flat_map(epoch).prefetch(2))
+        return untuned(tf.data.Dataset.range(first, 1 << 40).flat_map(epoch).prefetch(2))
 
     def _new_passes(self) -> Passes:
         cuts = {name: tensors for strands in self._strands.values() for name, tensors in strands.items()}

@@ -28,15 +28,23 @@ FAST = {
     *("efficientnet_b0", "efficientnet_v2_b0", "convnext_tiny"),
     *("cv_resnet18", "cv_yolo_v8_xs", "cv_mobilenet_v3_small", "cv_vgg16"),
 }
-"""Rows that build quickly, one or two of a family; the others run with ``-m slow``."""
+"""Rows that build quickly, one or two of a family."""
 
 
 FAMILIES = sorted({card.paper: name for name, card in reversed(CATALOG.items()) if card.source == "keras"}.values())
 """The first row of each paper: names and hashes of files follow one pattern within a family."""
 
 
+SMALLEST = {
+    min((card.parameters, name) for name, card in CATALOG.items() if (card.source, card.paper) == family)[1]
+    for family in {(card.source, card.paper) for card in CATALOG.values()}
+}
+"""The smallest row of each family."""
+
+
 def rows(names):
-    return [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names]
+    marks = dict.fromkeys(SMALLEST, pytest.mark.slow) | dict.fromkeys(FAST, ())
+    return [pytest.param(name, marks=marks.get(name, pytest.mark.exhaustive)) for name in names]
 
 
 def build(card, size):

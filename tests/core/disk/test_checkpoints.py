@@ -3,13 +3,14 @@
 import errno
 import io
 import os
+import re
 import zipfile
 
 import numpy as np
 import pytest
 
+from kzoo.core.disk.checkpoints import Checkpoints
 from kzoo.core.storage import DamagedError, write_checksums
-from kzoo.pretraining.checkpoints import Checkpoints
 
 
 class Variable:
@@ -48,11 +49,19 @@ def test_what_was_saved_is_loaded(kept):
 
 
 @pytest.mark.parametrize(
-    ("run", "named"), [({"seed": 1, "size": [16, 16]}, "seed"), ({"seed": 1, "size": [8, 8]}, "seed, size")]
+    ("run", "named"),
+    [
+        ({"seed": 1, "size": [16, 16]}, "seed (0 there, 1 now)"),
+        ({"seed": 1, "size": [8, 8]}, "seed (0 there, 1 now), size ([16, 16] there, [8, 8] now)"),
+        ({"size": [16, 16]}, "seed (0 there, None now)"),
+        ({"seed": 0, "size": list(range(20))}, "size"),
+        ({"seed": {"of": 1}, "size": [16, 16]}, "seed (0 there, {'of': 1} now)"),
+    ],
 )
 def test_another_runs_checkpoint_is_not_taken_up(kept, run, named):
     found = variables()
-    with pytest.raises(ValueError, match=f"contains a run with a different {named}. Choose another directory"):
+    said = re.escape(f"contains a run with a different {named}. Choose another directory")
+    with pytest.raises(ValueError, match=said):
         Checkpoints(kept.directory, run).load(found)
     assert not any(each.value.any() for each in found)
 
@@ -110,3 +119,21 @@ def test_a_full_disk_keeps_the_last_checkpoint(kept, monkeypatch):
         kept.save(variables(), {"step": 6})
     monkeypatch.undo()
     assert kept.load(variables()) == {"step": 5}
+
+
+def test_of_nested_settings_the_one_that_differs_is_named(tmp_path):
+    Checkpoints(tmp_path / "run", {"phase 1": {"epochs": 2, "train": "*"}}).write({}, {})
+    now = Checkpoints(tmp_path / "run", {"phase 1": {"epochs": 3, "train": "*"}})
+    with pytest.raises(ValueError, match=re.escape("a different phase 1 epochs (2 there, 3 now).")):
+        now.read()
+
+
+def test_arrays_are_read_back_by_name(tmp_path):
+    kept, arrays = Checkpoints(tmp_path / "run", {}), {"best.0": np.eye(2), "best.1": np.arange(3, dtype=np.uint32)}
+    assert kept.read() is None
+    kept.write(arrays, {"epoch": 2})
+    found, state = kept.read()
+    assert state == {"epoch": 2}
+    assert {name: (each.dtype, each.tolist()) for name, each in found.items()} == {
+        name: (each.dtype, each.tolist()) for name, each in arrays.items()
+    }

@@ -6,7 +6,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import balanced_accuracy_score, f1_score, roc_auc_score
 
 from kzoo.evaluation.user_metrics import UserMetric
-from kzoo.setup.monitor_choice import check_monitor, monitor_of
+from kzoo.setup.options.monitor_choice import check_monitor, monitor_of
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
@@ -53,7 +53,7 @@ def test_of_labels_each_name_is_what_scikit_learn_says(name, oracle):
 
 def test_a_registered_metric_selects(monkeypatch):
     mine = {"mine": UserMetric("mine", lambda truth, outputs: outputs[truth > 0].mean())}
-    monkeypatch.setattr("kzoo.setup.monitor_choice.METRICS", mine)
+    monkeypatch.setattr("kzoo.setup.options.monitor_choice.METRICS", mine)
     check_monitor("mine", kind=CLASSIFICATION)
     found = monitor_of("mine", kind=CLASSIFICATION, scale=None)(ONE_HOT, LOGITS)
     assert found == pytest.approx(softmax(LOGITS, axis=1)[ONE_HOT > 0].mean(), rel=1e-5)

@@ -5,7 +5,7 @@ import json
 import keras
 import pytest
 
-from kzoo.setup.optimizer_choice import describe_optimizer, with_described_optimizer
+from kzoo.setup.options.optimizer_choice import describe_optimizer, with_described_optimizer
 from kzoo.specs.phases import OPTIMIZERS
 from kzoo.specs.training_options import OptimizerChoice, TrainingOptions
 from kzoo.training.optimizers import build_optimizer

@@ -1,0 +1,1 @@
+"""Options of a run that a user passes as objects or names."""

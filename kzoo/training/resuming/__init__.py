@@ -1,0 +1,1 @@
+"""Runs that go on after the process was killed."""
