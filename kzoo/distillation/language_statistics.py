@@ -69,7 +69,7 @@ def fit_languages(
         seen = Seen.of(unlabelled=examples.digests)
         shares = counts_of(cut(vocabulary, list(examples.columns["text"])), len(table))
         second = np.asarray(shares @ votes) > 0
-        sides = [shares[~second], shares[second]]
+        sides = [shares[~second], own_words(shares[second], votes)]
         numbers = [side.shape[0] for side in sides]
         if min(numbers) < LEAST_TEXTS:
             raise ValueError(
@@ -86,12 +86,19 @@ def fit_languages(
     return seen
 
 
+def own_words(shares: sparse.csr_matrix, votes: np.ndarray) -> sparse.csr_matrix:
+    """The shares of the words of the second language alone in its texts, as `LanguageMean` counts them."""
+    own = shares @ sparse.diags((votes > 0).astype(np.float32))
+    totals = np.asarray(own.sum(axis=1)).ravel()
+    return sparse.csr_matrix(sparse.diags((1 / np.maximum(totals, 1e-9)).astype(np.float32)) @ own)
+
+
 def smooth(shares: sparse.csr_matrix, table: np.ndarray, *, foreign: int) -> np.ndarray:
     """Vectors of the second language, float32 (foreign, width), of words that know the texts that they stand in.
 
     A word's translation says what it may mean; the texts that it stands in say what it means there, and what is meant
     by words whose translations say little. So its vector is mixed with the mean of those texts, the more the more there
-    are, times its inverse document frequency. Two rounds of it are a diffusion from words over texts to words.
+    are. Two rounds of it are a diffusion from words over texts to words.
 
     Args:
         shares: of each id in each text of the second language, float32 (N, V).
@@ -100,13 +107,12 @@ def smooth(shares: sparse.csr_matrix, table: np.ndarray, *, foreign: int) -> np.
     """
     first, own = table[-foreign:], shares[:, -foreign:].tocsc()
     frequency = np.asarray((own > 0).sum(axis=0), np.float32).T
-    inverse = np.log((1 + own.shape[0]) / (1 + frequency)) + 1
     uses = np.asarray(own.sum(axis=0)).T
     trust = frequency / (frequency + PRIOR)
     vectors = first
     for _ in range(ROUNDS):
         features = np.asarray(shares[:, :-foreign] @ table[:-foreign]) + np.asarray(own @ vectors)
-        found = np.asarray(own.T @ (features - features.mean(axis=0))) / np.maximum(uses, 1e-9) * inverse
+        found = np.asarray(own.T @ (features - features.mean(axis=0))) / np.maximum(uses, 1e-9)
         # Means of texts are shorter than words. Both are used in one table.
         found *= _size(first, uses) / max(_size(found, uses), 1e-9)
         vectors = trust * found + (1 - trust) * first

@@ -66,6 +66,11 @@ def test_trained_in_one_language_it_answers_in_the_other(adapted, chinese):
     assert np.mean(adapted.predict(chinese[0]).labels == np.array(chinese[1])) > 0.9
 
 
+def test_a_text_of_the_second_language_is_the_mean_of_its_own_words(adapted):
+    outputs = adapted.predict(["甲乙秋", "甲乙, 秋!!! 123 (。)"]).outputs
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_of_one_script_as_well(english, unlabelled):
     foreign = sentences(LATIN, seed=2)

@@ -1,4 +1,4 @@
-"""Layers of a text backbone of two languages: fixed embeddings, and features standardised by language."""
+"""Layers of a text backbone of two languages: fixed embeddings, and their mean, standardised by language."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ class FixedEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="kzoo")
-class LanguageNorm(keras.layers.Layer):
-    """Features (B, C) less their mean in the language of the text, divided by their deviation in it.
+class LanguageMean(keras.layers.Layer):
+    """The mean (B, C) of embeddings (B, T, C), centred and scaled by the language of the text.
 
     The language is found from the token ids (B, T): each token has a vote, -1 for the first language, 1 for the second,
-    0 for what both have; the sign of the sum decides, and 0 is the first. Nothing here is trained: `means` and
+    0 for what both have; the sign of the sum decides, and 0 is the first. A text of the second language is the mean of
+    its own words alone: punctuation and digits have the vectors of the first. Nothing here is trained: `means` and
     `deviations` are measured on unlabelled texts of each language (0 and 1 where there are none), which takes away what
     a language has in common with itself (as in arXiv:1911.03310).
 
@@ -68,14 +69,13 @@ class LanguageNorm(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """See the class."""
-        features, ids = inputs
-        sides = self.sides(ids)
-        return (features - ops.take(self.means, sides, axis=0)) / ops.take(self.deviations, sides, axis=0)
-
-    def sides(self, ids: Tensor) -> Tensor:
-        """The language of each text, int32 (B,): 0 or 1."""
+        embedded, ids = inputs
         votes = ops.take(ops.convert_to_tensor(self.votes), ops.cast(ids, "int32"), axis=0)
-        return ops.cast(ops.sum(votes, axis=1) > 0, "int32")
+        sides = ops.cast(ops.sum(votes, axis=1) > 0, "int32")
+        counted = ops.where(sides[:, None] > 0, votes > 0, ids > 0)
+        weights = ops.expand_dims(ops.cast(counted, embedded.dtype), -1)
+        mean = ops.sum(embedded * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0)
+        return (mean - ops.take(self.means, sides, axis=0)) / ops.take(self.deviations, sides, axis=0)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """(B, C)."""

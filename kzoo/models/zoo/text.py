@@ -9,7 +9,7 @@ import keras
 from kzoo.core.graph.walking import makers
 from kzoo.core.tensors import Config, Shape, Tensor
 from kzoo.models.hub.rewiring import load, rewire
-from kzoo.models.zoo.languages import FixedEmbedding, LanguageNorm
+from kzoo.models.zoo.languages import FixedEmbedding, LanguageMean
 
 ops = keras.ops
 
@@ -23,13 +23,14 @@ def ngram_bag(
     """The mean of the embeddings of all tokens (fastText, arXiv:1607.01759); `power` is that of `MaskedMean`.
 
     With `languages`, the embeddings are those of two languages: they are not trained, since the texts of one language
-    would move its words alone, and the means of texts are standardised by language, see `LanguageNorm`.
+    would move its words alone, and the means of texts are standardised by language, see `LanguageMean`.
     """
     ids = keras.Input(input_shape, dtype="int32", name="tokens")
-    table = FixedEmbedding if languages else keras.layers.Embedding
-    x = table(buckets, width, name="embedding")(ids)
-    x = MaskedMean(power, name="mean")([x, PaddingMask(0, name="mask")(ids)])
-    return keras.Model(ids, LanguageNorm(buckets, name="languages")([x, ids]) if languages else x, name="ngrams")
+    if languages:
+        x = FixedEmbedding(buckets, width, name="embedding")(ids)
+        return keras.Model(ids, LanguageMean(buckets, name="languages")([x, ids]), name="ngrams")
+    x = keras.layers.Embedding(buckets, width, name="embedding")(ids)
+    return keras.Model(ids, MaskedMean(power, name="mean")([x, PaddingMask(0, name="mask")(ids)]), name="ngrams")
 
 
 def text_cnn(input_shape: tuple[int, ...], *, buckets: int, width: int, runs: int, run_width: int) -> keras.Model:
