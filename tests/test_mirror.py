@@ -14,7 +14,7 @@ ELSEWHERE = {
     "by the preprocessor, which turns images upright": ("data/image/test_preprocess", ["data/image/orientation"]),
     "by the backbones that it makes": ("models/test_backbones", ["models/construction"]),
     "by the views that epochs see": ("training/test_views", ["setup/feeds"]),
-    "through the command line": ("cli/test_main", ["cli/exit_codes", "cli/saved_models", "demo"]),
+    "through the command line": ("cli/test_main", ["cli/exit_codes", "cli/saved_models", "cli/shell_values", "demo"]),
     "by writers that are killed, and full disks": ("core/test_storage", ["core/disk_errors", "core/leftovers"]),
     "by what `import kzoo` imports": ("test_laws", ["core/tf_import"]),
     "by whole runs on texts and recordings": (

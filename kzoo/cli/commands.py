@@ -10,12 +10,12 @@ import sys
 import kzoo
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.cli.saved_models import load_saved
+from kzoo.cli.shell_values import task_of, weights_of
 from kzoo.core.storage import target_of
 from kzoo.results.files.verify import Verified, check
 from kzoo.specs.checked_json import Fields
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.task import TASKS, Task
 
 TRAINING = (
     *("schedule", "epochs", "batch_size", "learning_rate", "optimizer", "monitor", "augmentation", "head", "size"),
@@ -41,7 +41,7 @@ def run_show(options: argparse.Namespace) -> None:
 
 def run_doctor(options: argparse.Namespace) -> int:
     """``kzoo doctor``: its code says whether something serious was found, or with ``--strict`` anything."""
-    found = kzoo.doctor(_task(options))
+    found = kzoo.doctor(task_of(options))
     lines = [str(found)]
     if options.fix:
         count = sum(len(each.names) for each in found.findings)
@@ -56,13 +56,13 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_rank(options: argparse.Namespace) -> None:
     """``kzoo rank``."""
-    ranking = kzoo.rank(_task(options), options.model, strict=options.strict, seed=options.seed)
+    ranking = kzoo.rank(task_of(options), options.model, strict=options.strict, seed=options.seed)
     _print(options, ranking, ranking.as_dict())
 
 
 def run_plan(options: argparse.Namespace) -> None:
     """``kzoo plan``."""
-    plan = kzoo.plan(options.model, _task(options), **_training(options))
+    plan = kzoo.plan(options.model, task_of(options), **_training(options))
     _print(options, plan, plan.as_dict())
 
 
@@ -80,7 +80,7 @@ def run_adapt(options: argparse.Namespace) -> int:
             "kzoo adapt: the trained model will not be saved. To save it, add --save DIR.", file=sys.stderr, flush=True
         )
     own = {"profile": options.profile, "directory": options.directory}
-    adapted = kzoo.adapt(options.model, _task(options), **own, **_training(options))
+    adapted = kzoo.adapt(options.model, task_of(options), **own, **_training(options))
     if not options.json:
         measured = "Not measured: there is no test set."
         if adapted.record.test:
@@ -112,7 +112,7 @@ def run_pretrain(options: argparse.Namespace) -> int:
         probe=options.probe,
         checkpoint_dir=options.checkpoint_dir,
         eval_every=options.eval_every,
-        weights=_weights(options),
+        weights=weights_of(options),
         size=options.size,
         seed=options.seed,
     )
@@ -132,7 +132,7 @@ def run_distill(options: argparse.Namespace) -> int:
         target=options.target,
         temperature=options.temperature,
         alpha=options.alpha,
-        weights=_weights(options),
+        weights=weights_of(options),
         size=options.size,
         seed=options.seed,
     )
@@ -217,19 +217,8 @@ def run_demo(options: argparse.Namespace) -> None:
     _print(options, result, result.as_dict())
 
 
-def _task(options: argparse.Namespace) -> Task:
-    label = options.label[0] if options.label and len(options.label) == 1 else options.label
-    names = ("image", "text", "audio", "groups", "validation", "test", "strict")
-    values = {name: getattr(options, name) for name in names}
-    return TASKS[options.task.replace("-", "_")](options.data, label=label, seed=options.split_seed, **values)
-
-
 def _training(options: argparse.Namespace) -> Fields:
-    return {"weights": _weights(options), **{name: getattr(options, name) for name in TRAINING}}
-
-
-def _weights(options: argparse.Namespace) -> str | None:
-    return None if options.weights.lower() == "none" else options.weights
+    return {"weights": weights_of(options), **{name: getattr(options, name) for name in TRAINING}}
 
 
 def _code(record: RunRecord | PretrainedRecord) -> int:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import kzoo
 from kzoo.cli import commands
 from kzoo.cli.exit_codes import EXITS
+from kzoo.cli.tuning import add_tuning
 from kzoo.cli.using import add_using
 from kzoo.specs.checked_json import Fields
 from kzoo.specs.task import TASKS
@@ -31,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     every = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_catalog(every)
     _add_training(every)
+    add_tuning(functools.partial(_command, every), _add_task)
     _add_pretraining(every)
     _add_saved(every)
     add_using(functools.partial(_command, every))
@@ -108,15 +110,12 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--task", choices=[kind.replace("_", "-") for kind in TASKS], default="classification")
     command.add_argument("--image", metavar="COLUMN", help="column of the images")
     command.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    command.add_argument(
-        "--audio", metavar="COLUMN", nargs="?", const=True, help="the data are recordings, or their column"
-    )
+    text = "the data are recordings, or their column"
+    command.add_argument("--audio", metavar="COLUMN", nargs="?", const=True, help=text)
     command.add_argument("--label", metavar="COLUMN", action="append", help="column of the target; repeat for several")
     command.add_argument("--groups", metavar="COLUMN", help="column of groups that stay in one split, such as speakers")
     sizes = "a share (0.1), a number of examples (200), 0, or names of groups (ann,bob)"
-    command.add_argument(
-        "--validation", metavar="SIZE", type=_split_size, default=0.1, help=f"validation split: {sizes}"
-    )
+    command.add_argument("--validation", metavar="SIZE", type=_split_size, default=0.1, help=f"validation: {sizes}")
     command.add_argument("--test", metavar="SIZE", type=_split_size, default=0.1, help="test split: likewise")
     command.add_argument("--split-seed", type=int, default=0, help="decides which example goes to which split")
     command.add_argument("--strict", action="store_true", help="fail on dirty data instead of setting it aside")
@@ -128,9 +127,8 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch-size", type=int, help="examples a step, over all replicas")
     command.add_argument("--learning-rate", type=float, help="peak rate of each phase that takes gradient steps")
     command.add_argument("--optimizer", help="adam, adamw, sgd, lion, ...")
-    command.add_argument(
-        "--monitor", help="selects by accuracy, balanced_accuracy, macro_f1, auc or loss on validation"
-    )
+    text = "selects by accuracy, balanced_accuracy, macro_f1, auc or loss on validation"
+    command.add_argument("--monitor", help=text)
     command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
     command.add_argument(
         "--head", type=_head, metavar="KEY=VALUE,...", help="as hidden=256,dropout=0.3 or kind=NAME; see kzoo.Head"

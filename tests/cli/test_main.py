@@ -280,6 +280,7 @@ def test_help_tells_the_exit_codes(capsys):
         "rank",
         "plan",
         "adapt",
+        "tune",
         "pretrain",
         "distill",
         "evaluate",

@@ -106,7 +106,11 @@ class Sampling:
         study = self.optuna.create_study(direction="minimize")
         study.add_trials(whole)
         fanova = self.optuna.importance.FanovaImportanceEvaluator(seed=self.seed)
-        found = self.optuna.importance.get_param_importances(study, evaluator=fanova)
+        try:
+            found = self.optuna.importance.get_param_importances(study, evaluator=fanova)
+        except RuntimeError:
+            # All have the same loss, that of the probe, where nothing that is tuned beats it.
+            return {}
         return {name: float(value) for name, value in found.items()}
 
     def _frozen(self, trial: Trial) -> Any:

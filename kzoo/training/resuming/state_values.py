@@ -32,7 +32,7 @@ def state_arrays(name: str, state: WeightsState) -> Arrays:
 
 def state_values(state: WeightsState) -> PlainValues:
     """Its plain values."""
-    return {"scores": dict(state.scores), "sound": state.sound, "monitored": state.monitored}
+    return {"scores": dict(state.scores), "sound": state.sound, "learned": state.learned, "monitored": state.monitored}
 
 
 def as_state(name: str, values: PlainValues, arrays: Arrays) -> WeightsState:

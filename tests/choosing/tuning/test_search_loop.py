@@ -187,6 +187,14 @@ def _equal(trained):
     return {"loss": float(losses.mean()), "losses": losses, "hits": None, "merits": losses, "score": None}
 
 
+def test_equal_losses_have_no_importance(search, monkeypatch):
+    """Where no phase beats the probe, all trials keep the probe."""
+    monkeypatch.setattr(f"{__name__}.loss_of", lambda settings: 1.0)
+    found = search(FakeTrials())
+    assert {each.loss for each in found if each.state == COMPLETE} == {found[0].loss}
+    assert (found.chosen, found.importance) == (0, {})
+
+
 def test_limits_are_checked():
     with pytest.raises(ValueError, match=r"needs a limit: pass seconds=, or trials="):
         Limits(None, None)

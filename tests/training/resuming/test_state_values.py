@@ -14,7 +14,9 @@ LOSSES = np.array([0.1, np.inf])
 @pytest.mark.parametrize(
     "state",
     [
-        WeightsState(LOSSES, {"val_loss": 0.5}, sound=True, hits=np.array([1, 0]), monitored=0.7, logits=np.eye(2)),
+        WeightsState(
+            LOSSES, {"val_loss": 0.5}, sound=True, hits=np.array([1, 0]), monitored=0.7, logits=np.eye(2), learned=True
+        ),
         WeightsState(LOSSES, {"val_loss": float("nan")}, sound=False),
     ],
     ids=["learned", "lost"],

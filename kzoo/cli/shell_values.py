@@ -1,0 +1,20 @@
+"""Options of the shell as the values that verbs take."""
+
+from __future__ import annotations
+
+import argparse
+
+from kzoo.specs.task import TASKS, Task
+
+
+def task_of(options: argparse.Namespace) -> Task:
+    """The task that the options of data describe."""
+    label = options.label[0] if options.label and len(options.label) == 1 else options.label
+    names = ("image", "text", "audio", "groups", "validation", "test", "strict")
+    values = {name: getattr(options, name) for name in names}
+    return TASKS[options.task.replace("-", "_")](options.data, label=label, seed=options.split_seed, **values)
+
+
+def weights_of(options: argparse.Namespace) -> str | None:
+    """``--weights``, of which ``none`` is None."""
+    return None if options.weights.lower() == "none" else options.weights
