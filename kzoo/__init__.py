@@ -160,6 +160,7 @@ _REGISTERING = (
     "kzoo.models.heads",
     "kzoo.models.hub.hub_layers",
     "kzoo.models.side_by_side",
+    "kzoo.models.zoo.row_layers",
     "kzoo.models.zoo.text",
     "kzoo.models.zoo.tfidf",
     "kzoo.pretraining.objectives.masked_language",

@@ -45,10 +45,20 @@ ELSEWHERE = {
             *(f"data/arrays/{name}" for name in ("column", "default_parts", "preprocess", "reader", "served")),
         ],
     ),
+    "by whole runs on rows": (
+        "data/row/test_preprocess",
+        [
+            *(f"data/row/{name}" for name in ("plain_table", "reader", "served", "described", "columns", "dates")),
+            *("models/zoo/row", "models/zoo/row_layers", "serving/input_names", "specs/catalog/row_networks"),
+        ],
+    ),
     "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
     "by the form of data that it reads": (
         "data/sources/test_reading",
-        ["data/sources/folders", "data/sources/split_files", "data/sources/tabular", "data/sources/tf_data"],
+        [
+            *("data/sources/folders", "data/sources/source_query", "data/sources/split_files"),
+            *("data/sources/table_files", "data/sources/tabular", "data/sources/tf_data"),
+        ],
     ),
     "beside training, on files that change": ("training/test_unchanged", ["data/file_changes"]),
     "beside the headers that it repeats in a graph": ("data/image/test_headers", ["data/image/graph_headers"]),
@@ -88,6 +98,10 @@ ELSEWHERE = {
         ["choosing/tuning/rungs", "choosing/tuning/sampling"],
     ),
     "by the verdicts that rest on them": ("choosing/test_verdicts", ["choosing/alternatives"]),
+    "by verdicts and pretraining on rows": (
+        "data/row/test_preprocess",
+        ["choosing/classical_rivals", "pretraining/objectives/scarf"],
+    ),
     "by unlabelled teaching and its features": (
         "distillation/test_distill",
         [
@@ -122,7 +136,15 @@ ELSEWHERE = {
         "pretraining/objectives/test_objective",
         [
             f"pretraining/objectives/{name}"
-            for name in ("autoencoder", "barlow_twins", "gan", "masked", "masked_language", "simclr", "supervised")
+            for name in (
+                "autoencoder",
+                "barlow_twins",
+                "gan",
+                "masked",
+                "masked_language",
+                "simclr",
+                "supervised",
+            )
         ],
     ),
     "by the diagnoses that they are in": (

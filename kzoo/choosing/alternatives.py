@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kzoo.choosing.classical_rivals import boosting, support_vectors
 from kzoo.data.examples import Splits
 from kzoo.data.file_changes import reading
 from kzoo.data.loader import batches
@@ -103,6 +104,21 @@ SETTLED: dict[str, Alternative] = {"plain baseline": plain_baseline, "constant a
 """Alternatives whose answers do not."""
 
 
+def alternatives_of(adapted: Adapted) -> tuple[dict[str, Alternative], dict[str, Alternative]]:
+    """The alternatives to a model by name: those whose answers depend on a seed, and those whose answers do not.
+
+    Beside rows of a table stand the models of scikit-learn that are usual for them. A network for rows that began with
+    random weights was itself trained from scratch.
+    """
+    if MODALITIES[adapted.preprocessor.modality].tabulate is None:
+        return dict(SEEDED), dict(SETTLED)
+    transferred = adapted.record.weights is not None
+    seeded = {name: each for name, each in SEEDED.items() if transferred or each is not from_scratch}
+    linear = "logistic regression" if get_task_kind(adapted.kind).has_labels else "ridge regression"
+    others = {name: each for name, each in SETTLED.items() if each is not plain_baseline}
+    return seeded, {"boosting": boosting, linear: plain_baseline, "SVM": support_vectors, **others}
+
+
 def scratch_schedule(adapted: Adapted, splits: Splits) -> Schedule:
     """One phase from random weights, with at least as many gradient steps as the adapted model took in all its phases.
 
@@ -171,6 +187,8 @@ def _simple_features(adapted: Adapted, splits: Splits, part: str) -> np.ndarray:
         return np.zeros((0, 0), np.float32)
     name = adapted.preprocessor.modality
     preprocessor = adapted.preprocessor
+    if tabulate := MODALITIES[name].tabulate:
+        return tabulate(preprocessor, examples.columns[name]).dense
     if name in NANO:
         modality, train_column = MODALITIES[name], splits.train.columns[name]
         channels = train_column.shape[-1] if train_column.ndim == 4 else 3

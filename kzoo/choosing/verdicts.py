@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.choosing.alternatives import SEEDED, SETTLED
+from kzoo.choosing.alternatives import alternatives_of
 from kzoo.choosing.interval_figure import intervals_of
 from kzoo.choosing.yardstick import difference, merits, resampled, score_name, show_gain
 from kzoo.core.intervals import Metric
@@ -32,7 +32,7 @@ class Rival:
     """A model without earlier learning.
 
     Args:
-        name: ``"from scratch"``, ``"random features"``, ``"plain baseline"`` or ``"constant answer"``.
+        name: as ``"from scratch"``, ``"random features"``, ``"plain baseline"`` or ``"constant answer"``.
         score: on the test split, with its 95% interval; the mean over its runs.
         gain: how much better the adapted model is, with the 95% interval of a paired bootstrap.
         runs: with seeds of their own.
@@ -133,6 +133,10 @@ def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0
       shrunk to 16 x 16 cells; for recordings of the means and deviations of their log-mel bands;
     - a constant answer: the majority class, or the mean.
 
+    For rows of a table the plain baseline is logistic or ridge regression, and gradient boosting and a support vector
+    machine (scikit-learn's, with their defaults) stand beside it. From scratch is left out where the model itself began
+    with random weights.
+
     All get what the adapted model gets: probes are solved again with the validation examples, and test-time
     augmentation is chosen on validation.
 
@@ -188,10 +192,11 @@ def _ask(
     answers: dict[str, list[np.ndarray]] = {}
     seconds: dict[str, float] = {}
     failed: list[str] = []
-    with ProgressBar("verdict", unit="run", total=len(SEEDED) * len(seeds) + len(SETTLED)) as bar:
-        for name, alternative in (SEEDED | SETTLED).items():
+    seeded, settled = alternatives_of(adapted)
+    with ProgressBar("verdict", unit="run", total=len(seeded) * len(seeds) + len(settled)) as bar:
+        for name, alternative in (seeded | settled).items():
             started, found = time.perf_counter(), []
-            for each in seeds if name in SEEDED else seeds[:1]:
+            for each in seeds if name in seeded else seeds[:1]:
                 bar.state(name)
                 try:
                     found.append(alternative(adapted, splits, each))

@@ -112,6 +112,7 @@ class CheckedColumn:
         reasons: why some cannot be used, by index.
         notes: for the reader.
         stamps: see `Examples`.
+        repaired: what was wrong with some that are used all the same, by index; ``strict=True`` refuses them.
     """
 
     column: np.ndarray
@@ -119,6 +120,7 @@ class CheckedColumn:
     reasons: dict[int, str]
     notes: Sequence[str] = ()
     stamps: Sequence[tuple[int, ...]] = ()
+    repaired: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from kzoo.core.raw_targets import is_missing
-from kzoo.data.modalities import SourceQuery
+from kzoo.data.sources.source_query import SourceQuery
 from kzoo.specs.split_sizes import SplitSizes
 
 FOLDS = 20

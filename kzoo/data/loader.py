@@ -83,6 +83,8 @@ class Loader:
         checked = check(column)
         good = np.array([index for index in range(len(column)) if index not in checked.reasons], np.int64)
         values = checked.column[good]
+        if align := MODALITIES[self.preprocessor.modality].align:
+            values = align(self.preprocessor, values)
         batch = tf.constant(values.tolist(), tf.string) if values.dtype == object else tf.constant(values)
         return self._fit_batch(batch), dict(checked.reasons)
 

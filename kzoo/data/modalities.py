@@ -1,12 +1,9 @@
-"""Modalities: all that differs between images, texts and recordings, as one row each."""
+"""Modalities: all that differs between images, texts, recordings and rows, as one row each."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kzoo.data.arrays.default_parts import array_parts
@@ -26,7 +23,13 @@ from kzoo.data.image.reader import ImageReader
 from kzoo.data.image.served import sample_images, serve_images
 from kzoo.data.image.thumbnail import describe_images, image_excerpt, make_thumbnail
 from kzoo.data.joint import restore_texts
+from kzoo.data.row.column import ask_rows, check_rows, collect_rows, is_row
+from kzoo.data.row.described import describe_rows, row_excerpt
+from kzoo.data.row.preprocess import RowPreprocessor, fit_rows, restore_rows, tabulate_rows, tailor_card
+from kzoo.data.row.reader import RowReader
+from kzoo.data.row.served import sample_rows, serve_rows
 from kzoo.data.seams import Modality
+from kzoo.data.sources.table_files import TEXT_NAMES
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
 from kzoo.data.text.described import describe_texts, text_excerpt
 from kzoo.data.text.examine import examine_texts
@@ -38,27 +41,7 @@ from kzoo.specs.catalog.modality import MODALITY_SPECS, ModalitySpec
 from kzoo.specs.task import Task
 
 IMAGE_NAMES = ("image", "path", "file", "filename", "filepath", "file_name", "file_path", "image_path", "picture")
-TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "message", "question")
 AUDIO_NAMES = ("audio", "path", "file", "filename", "filepath", "file_name", "file_path", "recording", "wav", "speech")
-
-
-@dataclass(frozen=True)
-class SourceQuery:
-    """The columns that a source has to find.
-
-    Args:
-        modality: of the inputs.
-        input: name of their column, or None for one with a usual name.
-        label: name of the column of the target, or several, or a function of a path; None for a usual name.
-        groups: see `kzoo.specs.task.Task`.
-        labelled: whether targets are looked for; without, they are None.
-    """
-
-    modality: Modality
-    input: str | None = None
-    label: str | Sequence[str] | Callable[[Path], object] | None = None
-    groups: str | Sequence[object] | Callable[[Path], object] | None = None
-    labelled: bool = True
 
 
 MODALITIES = {
@@ -139,6 +122,31 @@ MODALITIES = {
             attributes=describe_recordings,
             excerpt=recording_excerpt,
         ),
+        Modality(
+            spec=MODALITY_SPECS["row"],
+            noun="row",
+            usual=(),
+            suffixes=(),
+            collect=collect_rows,
+            ask=ask_rows,
+            check=check_rows,
+            fit=fit_rows,
+            restore=restore_rows,
+            reader=RowReader,
+            feeds=("row",),
+            shape=lambda card, size, channels: (size,),
+            serve=serve_rows,
+            sample=sample_rows,
+            looks=is_row,
+            wide=True,
+            named=True,
+            repeats=True,
+            align=RowPreprocessor.align,
+            tailor=tailor_card,
+            tabulate=tabulate_rows,
+            attributes=describe_rows,
+            excerpt=row_excerpt,
+        ),
     )
 }
 """All modalities, by name. `register_modality` adds one."""
@@ -155,7 +163,7 @@ def register_modality(name: str, **parts: Any) -> Modality:
     ``fit`` and ``restore``, ``serve`` and ``sample``.
 
     Args:
-        name: a new one, as ``"row"``; cards and messages call it so.
+        name: a new one, as ``"sensor"``; cards and messages call it so.
         **parts: fields of `kzoo.data.seams.Modality` and `kzoo.specs.catalog.modality.ModalitySpec`, among them
 
             - ``collect`` and ``check``: from what a user has to a column, and to digests and reasons against examples;
@@ -178,7 +186,7 @@ def register_modality(name: str, **parts: Any) -> Modality:
         TypeError: there is no such part; the message suggests a similar name.
 
     Example:
-        >>> register_modality("row", wid=True)
+        >>> register_modality("sensor", wid=True)
         Traceback (most recent call last):
         ...
         TypeError: A modality has no part 'wid'. Did you mean 'wide'?

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kzoo.core.tensors import Batch, Tensor
 from kzoo.data.examples import CheckedColumn, Examined
 from kzoo.data.file_column import open_file
+from kzoo.data.row.plain_table import PlainTable
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import ModalitySpec
 from kzoo.specs.task import UserData
@@ -124,20 +125,23 @@ class ServedInput:
     """How an exported model takes its input.
 
     Args:
-        batch: input spec, with a name, of ``serving_default`` and ``features``, such as strings (None,).
+        batch: input spec, with a name, of ``serving_default`` and ``features``, such as strings (None,); or several,
+            which `read` takes in their order.
         read: from such a batch (B, ...) to the results of `Preprocessor.fit` for the good examples, and for each
             example an empty string or the reason why it has no output, string (B,).
         read_one: replaces `read` for encoded files, so that a bad file does not affect the others: from one file
             (scalar string) to the result of `fit` and an empty string, or a reason. It may raise.
         tensors: other signatures, by name: the named spec of a batch, and the function that preprocesses it.
         described: a line of Markdown for each signature, for the model card.
+        renamed: what inputs are called in the files, by the name of their spec, where TensorFlow refuses such names.
     """
 
-    batch: tf.TensorSpec
-    read: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    batch: tf.TensorSpec | Sequence[tf.TensorSpec]
+    read: Callable[..., tuple[Tensor, Tensor]] | None = None
     read_one: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
     tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]] = field(default_factory=dict)
     described: Sequence[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def _not_files(path: Path) -> NoReturn:
@@ -168,6 +172,13 @@ class Modality:
         open_one: from a path or an encoded file to an encoded file that TensorFlow decodes, and why it cannot be used;
             None where inputs are not encoded.
         wide: whether an example is a whole row of a table, without the columns of targets and groups.
+        named: whether `collect` takes such rows as a dict of columns, so that it knows their names. The target is then
+            the last column where none has a usual name.
+        repeats: whether equal examples may have different targets, as rows of a table may; others contradict.
+        align: from a preprocessor and a checked column to the array that its `fit` takes; None: the column itself.
+        tailor: from a card and a preprocessor to the card of a backbone for its output; None: the card itself.
+        tabulate: from a preprocessor and a checked column to a `PlainTable`, for the models of scikit-learn; None: no
+            rivals of that kind.
         presets: whether its reader knows the augmentations ``"light"``, ``"medium"`` and ``"strong"``.
         examine: from a checked column to what its content shows, for `kzoo.doctor`; None: nothing.
         thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
@@ -206,6 +217,11 @@ class Modality:
     looks: Callable[[object], bool] = lambda value: False
     lines: bool = False
     wide: bool = False
+    named: bool = False
+    repeats: bool = False
+    align: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    tailor: Callable[[BackboneSpec, Any], BackboneSpec] | None = None
+    tabulate: Callable[[Any, np.ndarray], PlainTable] | None = None
     presets: bool = False
     mixes: bool = False
     scripts: Callable[[Iterable[object]], Mapping[str, float]] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -55,8 +55,7 @@ def read(
     ledger = SplitNotes()
     parts = divide(splits, task=task, seen=seen or Seen(), ledger=ledger)
     aside = [*((fault.name, fault.reason) for fault in clean.faults), *ledger.overlaps]
-    if aside and task.strict:
-        raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
+    _refuse_dirt(aside, clean.repaired, task)
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
     waived = [name for name in NO_SPLIT if name not in splits and not task.holds_out(name)]
     notes += [NO_SPLIT[name] for name in waived]
@@ -78,12 +77,14 @@ class CleanSource:
         labels: names of the outputs.
         faults: of the other examples.
         notes: for the reader.
+        repaired: name of examples that are used without a part of them, and what was wrong with it.
     """
 
     splits: Mapping[str, Examples]
     labels: Sequence[str]
     faults: Sequence[Fault]
     notes: Sequence[str]
+    repaired: Sequence[tuple[str, str]] = ()
 
 
 def clean_source(raw: RawData, task: Task, modality: str) -> CleanSource:
@@ -96,7 +97,17 @@ def clean_source(raw: RawData, task: Task, modality: str) -> CleanSource:
     labels = make_labels(learned.targets, task=task, known=raw.labels)
     faults, notes = [Fault(*each) for each in raw.set_aside], list(raw.notes)
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
-    return CleanSource({name: clean(each, name) for name, each in raw.splits.items()}, labels, faults, notes)
+    splits = {name: clean(each, name) for name, each in raw.splits.items()}
+    return CleanSource(splits, labels, faults, notes, clean.repaired)
+
+
+def _refuse_dirt(aside: Sequence[tuple[str, str]], repaired: Sequence[tuple[str, str]], task: Task) -> None:
+    """Raises where the task is strict, and some examples, or parts of some, cannot be used."""
+    if not task.strict or not (aside or repaired):
+        return
+    counts = [f"{len(aside)} examples cannot be used"] if aside else []
+    counts += [f"{len(repaired)} have parts that cannot be used"] if repaired else []
+    raise ValueError(f"strict=True refuses dirty data. {', and '.join(counts)}:\n{Audit([*aside, *repaired])}")
 
 
 def exclude(splits: Splits, seen: Seen) -> Splits:
@@ -139,8 +150,7 @@ def read_labelled(
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
     parts = [clean(examples, name) for name, examples in raw.splits.items()]
     aside = [(fault.name, fault.reason) for fault in faults]
-    if aside and task.strict:
-        raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
+    _refuse_dirt(aside, clean.repaired, task)
     fresh = [part.take(np.flatnonzero((seen or Seen()).sides(part.digests) == NEW)) for part in parts]
     left = sum(map(len, parts)) - sum(map(len, fresh))
     notes += (
@@ -156,7 +166,7 @@ def read_labelled(
 
 @dataclass(frozen=True)
 class _Cleaning:
-    """From examples as they came to usable ones, with encoded targets and digests; adds to `faults` and `notes`."""
+    """From examples as they came to usable ones, with encoded targets and digests; adds to the lists."""
 
     modality: Modality
     task: Task
@@ -164,6 +174,7 @@ class _Cleaning:
     positions: bool
     faults: list[Fault]
     notes: list[str]
+    repaired: list[tuple[str, str]] = field(default_factory=list)
 
     def __call__(self, examples: Examples, split: str) -> Examples:
         encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
@@ -171,7 +182,7 @@ class _Cleaning:
         lost = {index: "no group" for index, group in enumerate(examples.groups) if not group}
         found = {"group": lost, "target": encoded.reasons, "file": checked.reasons}
         reasons = lost | encoded.reasons | checked.reasons
-        if get_task_kind(self.task.kind).exclusive:
+        if get_task_kind(self.task.kind).exclusive and not self.modality.repeats:
             parts = checked.digests, encoded.targets, reasons, self.labels, self.modality.noun
             found["contradiction"] = _contradictions(*parts)
             reasons |= found["contradiction"]
@@ -181,6 +192,7 @@ class _Cleaning:
             for index, reason in sorted(reasons.items())
         )
         self.notes.extend(checked.notes)
+        self.repaired.extend((examples.names[index], why) for index, why in sorted(checked.repaired.items()))
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}
         marks = (examples.names, checked.digests, examples.groups, checked.stamps)

@@ -59,6 +59,10 @@ class BackboneSource(Protocol):
         """The same source, at least as wide as the outputs if its table is solved as a linear model."""
         ...
 
+    def with_card(self, card: BackboneSpec, /) -> BackboneSource:
+        """The same source of another card: of one for the columns of a table."""
+        ...
+
     def build(self, shape: Sequence[int], /) -> keras.Model:
         """The functional backbone, with its weights.
 

@@ -101,6 +101,10 @@ class Source:
         card = replace(self.card, arguments={**arguments, "width": outputs}, width=outputs, parameters=None)
         return replace(self, card=card)
 
+    def with_card(self, card: BackboneSpec) -> Source:
+        """The same of another card."""
+        return replace(self, card=card)
+
     def build(self, shape: Sequence[int]) -> keras.Model:
         """The backbone for inputs of a shape, (S, S, 3), (T,) or (steps, values), with its weights."""
         if self.model is None:

@@ -124,6 +124,8 @@ def prepare_pretraining(
     check_resize(modality, resize)
     column = found.examples.columns[modality.name]
     preprocessor, _ = modality.fit(source.card, column, size=size, resize=resize or "crop", channels=source.channels)
+    if modality.tailor:
+        source = source.with_card(modality.tailor(source.card, preprocessor))
     for note in source.check(preprocessor.size):
         LOG.warning(note)
     return PreparedPretraining(

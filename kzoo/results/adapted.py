@@ -163,7 +163,8 @@ class Adapted(AdaptedDisplay):
         Args:
             inputs: images: a path, a folder, encoded bytes, an image of Pillow's, or a list of these; or pixels in
                 0..255, (N, H, W, C) or (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder,
-                encoded bytes, a pair ``(rate, samples)``, or a list of these.
+                encoded bytes, a pair ``(rate, samples)``, or a list of these. Or rows: a table (the path of a file, a
+                DataFrame, a dict of columns, an array), or one row as a dict.
             tta: whether to answer by the mean over several views of each image: squares along its longer side, and
                 their mirror images. None: as `adapt` chose on validation (`Adapted.tta`).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,10 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     answers = wanted(live, {name: inputs for name, (_, inputs) in asked.items()})
     answers[NUMERIC] = _live(one).numbers(given)
     asked[NUMERIC] = one.inference.loader.fitted(modality.ask(given)[0])[0], given
-    samples = {name: {str(spec.name): asked[name][0]} for name, (_, (spec,)) in signatures.items()}
+    samples = {
+        name: asked[name][0] if isinstance(asked[name][0], Mapping) else {str(specs[0].name): asked[name][0]}
+        for name, (_, specs) in signatures.items()
+    }
     description = model_card(
         adapted.card,
         kind=adapted.kind,
@@ -76,6 +79,7 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         samples=samples,
         answers=answers,
         extras=extras,
+        renamed=served.renamed,
     )
 
 

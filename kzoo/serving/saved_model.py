@@ -17,6 +17,7 @@ from kzoo.core.disk_errors import explaining
 from kzoo.core.locks import lock
 from kzoo.core.storage import EXPORT_CHECKSUMS, atomic_directory, target_of, write_checksums
 from kzoo.core.tensors import Batch, Tensor
+from kzoo.serving.input_names import rename_inputs
 from kzoo.serving.warmup import write_warmup
 
 TOLERANCE = 1e-3
@@ -53,17 +54,19 @@ def export_version(
     samples: Mapping[str, Mapping[str, Batch]],
     answers: Mapping[str, Mapping[str, Answers]],
     extras: Mapping[str, str],
+    renamed: Mapping[str, str] | None = None,
 ) -> Path:
     """Writes ``directory/<next integer>/`` in TensorFlow Serving's layout.
 
     Args:
         directory: of the model; made where it is missing.
-        signatures: functions and their input specifications, by name, one input each.
+        signatures: functions and their input specifications, by name.
         models: that the functions call.
         samples: inputs of each signature, on which the reloaded model is compared with the live one.
         answers: results of `Adapted.predict` and of the live embedding, by signature and output: numbers (B, ...), or
             for each label the set of correct ones.
         extras: text files for ``assets.extra/``, by name.
+        renamed: what inputs are called in the files, by the name of their spec; None: as their specs.
 
     Returns:
         The new directory.
@@ -80,15 +83,21 @@ def export_version(
             for name, (call, spec) in signatures.items()
         }
         _write(aside, live, models)
+        renamed = renamed or {}
+        if renamed:
+            rename_inputs(aside, renamed)
         folder = aside / "assets.extra"
         folder.mkdir()
         for name, text in extras.items():
             (folder / name).write_text(text, encoding="utf-8")
-        (spec,) = signatures["serving_default"][1]
-        name = str(spec.name)
-        one = tf.constant(samples["serving_default"][name][:1], spec.dtype)
-        write_warmup(folder, model=target.parent.name, name=name, inputs=[one.numpy()])
-        _compare(aside, live, samples, answers)
+        first = {
+            renamed.get(spec.name, spec.name): tf.constant(
+                samples["serving_default"][spec.name][:1], spec.dtype
+            ).numpy()
+            for spec in signatures["serving_default"][1]
+        }
+        write_warmup(folder, model=target.parent.name, requests=[first])
+        _compare(aside, live, samples, answers, renamed=renamed)
     return target
 
 
@@ -127,6 +136,8 @@ def _compare(
     live: Mapping[str, TracedFunction],
     samples: Mapping[str, Mapping[str, Batch]],
     answers: Mapping[str, Mapping[str, Answers]],
+    *,
+    renamed: Mapping[str, str],
 ) -> None:
     """Raises unless each signature, loaded from the disk, gives the outputs of the live model.
 
@@ -141,7 +152,8 @@ def _compare(
             for spec in function.input_signature
         }
         before = {key: value.numpy() for key, value in function(*inputs.values()).items()}
-        after = {key: value.numpy() for key, value in loaded.signatures[name](**inputs).items()}
+        given = {renamed.get(key, key): value for key, value in inputs.items()}
+        after = {key: value.numpy() for key, value in loaded.signatures[name](**given).items()}
         for key, value in before.items():
             if not np.array_equal(value, after[key]):
                 raise ExportError(

@@ -39,9 +39,9 @@ class NumericModel:
 def build_signatures(
     answer: keras.Model,
     *,
-    batch: tf.TensorSpec,
+    batch: tf.TensorSpec | Sequence[tf.TensorSpec],
     fitted: tf.TensorSpec,
-    read: Read | None,
+    read: Callable[..., tuple[Tensor, Tensor]] | None,
     read_one: Read | None,
     tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]],
     labels: Sequence[str],
@@ -54,7 +54,7 @@ def build_signatures(
     Args:
         answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width); with limits that
             tell novelty also to distances (B, 1).
-        batch: input spec of ``serving_default`` and ``features``.
+        batch: input spec of ``serving_default`` and ``features``, or several, which `read` takes in their order.
         fitted: shape, without the batch, and dtype of the input of `answer`.
         read: from such a batch to preprocessed examples of the good ones, and for each an empty string or the reason
             why it is bad.
@@ -79,14 +79,15 @@ def build_signatures(
         raise ValueError(
             "A ServedInput needs read= or read_one=, a function from inputs to preprocessed examples. Got neither."
         )
+    specs = [batch] if isinstance(batch, tf.TensorSpec) else list(batch)
     answers, embeds = batch_functions(reads, call, labels, kind=kind, limits=limits)
 
     def says(fit: Callable[[Tensor], Tensor]) -> Function:
         return lambda inputs: named(call(fit(inputs)), labels, kind=kind, limits=limits)
 
     return {
-        "serving_default": (answers, [batch]),
-        "features": (embeds, [batch]),
+        "serving_default": (answers, specs),
+        "features": (embeds, specs),
         NUMERIC: (numeric_function(numeric, kind=kind), [numeric.spec]),
         **{name: (says(fit), [spec]) for name, (spec, fit) in tensors.items()},
     }
@@ -114,13 +115,13 @@ def outputs_name(kind: str) -> str:
 
 
 def batch_functions(
-    read: Callable[[Tensor], tuple[Tensor, Tensor]],
+    read: Callable[..., tuple[Tensor, Tensor]],
     call: Callable[[Tensor], Tensor],
     labels: Sequence[str],
     *,
     kind: str,
     limits: ServedLimits = NO_LIMITS,
-) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+) -> tuple[Function, Function]:
     """The functions that predict and embed a batch (B, ...). Both mark bad examples in ``errors``, string (B,).
 
     Args:
@@ -132,13 +133,13 @@ def batch_functions(
         limits: of the answers.
     """
 
-    def answer(inputs: Tensor) -> dict[str, Tensor]:
-        features, errors = read(inputs)
+    def answer(*inputs: Tensor) -> dict[str, Tensor]:
+        features, errors = read(*inputs)
         found = [spread(each, errors) for each in call(features)]
         return {**named(found, labels, kind=kind, limits=limits), "errors": errors}
 
-    def embed(inputs: Tensor) -> dict[str, Tensor]:
-        features, errors = read(inputs)
+    def embed(*inputs: Tensor) -> dict[str, Tensor]:
+        features, errors = read(*inputs)
         return {"features": spread(call(features)[1], errors), "errors": errors}
 
     return answer, embed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,18 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 NAME = "tf_serving_warmup_requests"
 
 
-def write_warmup(folder: Path, *, model: str, name: str, inputs: Sequence[np.ndarray]) -> None:
-    """Writes a TFRecord of ``tensorflow.serving.PredictionLog``, one request for each batch.
+def write_warmup(folder: Path, *, model: str, requests: Sequence[Mapping[str, np.ndarray]]) -> None:
+    """Writes a TFRecord of ``tensorflow.serving.PredictionLog``, of requests by the names of their inputs.
 
     The messages are put together by hand, from the field numbers of tensorflow_serving/apis/prediction_log.proto,
     predict.proto and model.proto, so that writing them needs no package of TensorFlow Serving.
     """
     with tf.io.TFRecordWriter(str(folder / NAME)) as writer:
-        for batch in inputs:
-            tensor = tf.make_tensor_proto(batch).SerializeToString()
-            entry = _field(1, name.encode()) + _field(2, tensor)
-            request = _field(1, _field(1, model.encode()) + _field(3, b"serving_default")) + _field(2, entry)
+        for inputs in requests:
+            request = _field(1, _field(1, model.encode()) + _field(3, b"serving_default"))
+            for name, batch in inputs.items():
+                tensor = tf.make_tensor_proto(batch).SerializeToString()
+                request += _field(2, _field(1, name.encode()) + _field(2, tensor))
             writer.write(_field(6, _field(1, request)))
 
 
@@ -44,14 +45,17 @@ def read_warmup(folder: Path) -> Iterator[dict[str, np.ndarray]]:
     if not (folder / NAME).is_file():
         return
     for record in tf.data.TFRecordDataset(str(folder / NAME)).as_numpy_iterator():
-        entry = _content(_content(_content(bytes(record), 6), 1), 2)
-        proto = tf.make_ndarray(TensorProto.FromString(_content(entry, 2)))
-        yield {_content(entry, 1).decode(): proto}
+        entries = _contents(_contents(_contents(bytes(record), 6)[0], 1)[0], 2)
+        yield {
+            _contents(entry, 1)[0].decode(): tf.make_ndarray(TensorProto.FromString(_contents(entry, 2)[0]))
+            for entry in entries
+        }
 
 
-def _content(message: bytes, number: int) -> bytes:
-    """The first length-delimited field of that number in a message of such fields."""
+def _contents(message: bytes, number: int) -> list[bytes]:
+    """The length-delimited fields of that number, one or more, in a message of such fields."""
     place = 0
+    contents: list[bytes] = []
     while place < len(message):
         found, place = message[place] >> 3, place + 1
         length = shift = 0
@@ -62,6 +66,8 @@ def _content(message: bytes, number: int) -> bytes:
             if byte < 0x80:
                 break
         if found == number:
-            return message[place : place + length]
+            contents.append(message[place : place + length])
         place += length
-    raise ValueError(f"A warm-up request has no field {number}.")
+    if not contents:
+        raise ValueError(f"A warm-up request has no field {number}.")
+    return contents

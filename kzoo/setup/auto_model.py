@@ -10,6 +10,7 @@ import numpy as np
 
 from kzoo.data.modalities import MODALITIES, named_modalities
 from kzoo.data.sources.forms import find_source, known_suffixes
+from kzoo.data.sources.reading import is_splits
 from kzoo.models.weights import WeightsError, find_weights
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.bundled import NANO
@@ -40,6 +41,8 @@ def choose_model(modality: str, column: np.ndarray | None = None, *, size: int |
         size: of the input; None: the backbone's own.
     """
     spec, bundled = MODALITY_SPECS[modality], NANO.get(modality)
+    if not bundled and spec.untrained_model:
+        return spec.untrained_model, f"model='auto' chose {spec.untrained_model}, which is trained from the start"
     if not bundled:
         raise ValueError(f"model='auto' has no model for {MODALITIES[modality].noun}s. Pass a model, or its name.")
     scripts = MODALITIES[modality].scripts
@@ -90,7 +93,7 @@ def guess_modality(task: Task) -> str:
     if named:
         return named[0].name
     data = task.data
-    if isinstance(data, dict):
+    if is_splits(data):
         data = next(iter(data.values()), None)
     if isinstance(data, str | Path) and Path(data).expanduser().is_dir():
         return _of_suffixes(Path(data).expanduser())
@@ -98,7 +101,9 @@ def guess_modality(task: Task) -> str:
     if source and source.columns:
         return _of_names(source.columns(data))
     if isinstance(data, tuple) and len(data) == 2:
-        return _of_values(data[0])
+        data = data[0]
+    if hasattr(data, "columns"):
+        return _of_names([str(name) for name in data.columns])
     return _of_values(data) if isinstance(data, list | np.ndarray) else FALLBACK
 
 
@@ -118,7 +123,7 @@ def _of_names(columns: Sequence[str]) -> str:
     for each in sorted(MODALITIES.values(), key=lambda each: each.are_files):
         if names & {usual.lower() for usual in each.usual}:
             return each.name
-    return FALLBACK
+    return next((each.name for each in MODALITIES.values() if each.named), FALLBACK)
 
 
 def _of_values(values: Sequence[object] | np.ndarray) -> str:

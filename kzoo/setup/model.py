@@ -86,6 +86,10 @@ class FusedSource:
         """The same: none is sparse."""
         return self
 
+    def with_card(self, card: BackboneSpec) -> FusedSource:
+        """The same: the card is that of its members."""
+        return self
+
     def build(self, shape: Sequence[int]) -> keras.Model:
         """The fused backbone, for images (B, S, S, C) in 0..255, to one embedding (B, width)."""
         pixels = keras.Input(tuple(shape), name="pixels")

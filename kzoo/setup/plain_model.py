@@ -37,7 +37,8 @@ def create_model(
 
     - image: raw pixels, float32 (B, size, size, 3) in 0..255; they are scaled inside of the model;
     - text: token ids, int32 (B, size), of the backbone's own tokenizer;
-    - audio: features, float32 (B, steps, values), of the backbone's own front end.
+    - audio: features, float32 (B, steps, values), of the backbone's own front end;
+    - row: numbers, float32 (B, size).
 
     A saved ``.keras`` file loads after ``import kzoo``; one with layers of KerasHub or keras-cv after that package is
     imported as well.

@@ -150,6 +150,8 @@ def prepare(
     column = splits.train.columns[modality.name]
     resize = resize or "crop"
     preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
+    if modality.tailor:
+        source = source.with_card(modality.tailor(source.card, preprocessor))
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)

@@ -162,9 +162,10 @@ def auto(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
         return Schedule(linear_probe().phases, name="auto")
     if card.rate and not weights:
         augmentation = card.modality_spec.start_augmentation
-        epochs = min(max(round(60_000 / examples), 5), 40)
+        budget = card.modality_spec.start
+        epochs = min(max(round(budget.examples / examples), budget.least), budget.most)
         # With new views in each epoch validation is noisy until the rate has fallen, so do not stop early.
-        patience = None if augmentation != "none" else 5
+        patience = None if augmentation != "none" else budget.patience
         phase = Phase(
             "*", epochs=epochs, learning_rate=card.rate, patience=patience, batch_norm=True, augmentation=augmentation
         )

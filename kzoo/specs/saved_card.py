@@ -62,6 +62,17 @@ FRONT: dict[str, Check] = {
 }
 """Fields of `kzoo.data.audio.spectrogram.FrontEnd`."""
 
+ROW_COLUMN: dict[str, Check] = {
+    "name": text(10_000),
+    "kind": one_of(("number", "category", "date", "unused")),
+    "center": number(-1e300, 1e300),
+    "spread": number(1e-300, 1e300),
+    "gaps": flag,
+    "clock": flag,
+    "vocabulary": many(text(100_000), most=10_000),
+}
+"""Fields of `kzoo.data.row.columns.RowColumn`."""
+
 _VOCABULARY = 64 << 20
 _READS: dict[str, Check] = {
     **FRONT,
@@ -74,8 +85,9 @@ _READS: dict[str, Check] = {
     "ngrams": many(whole(1, 10), most=10),
     "pieces": many(whole(1, 20), most=20),
     "blocks": flag,
+    "columns": many(lambda value, name: checked(value, ROW_COLUMN, name=name, needed=tuple(ROW_COLUMN)), most=10_000),
 }
-"""How raw text or sound becomes an input, apart from ``preset`` and ``inside``."""
+"""How raw text, sound or rows become an input, apart from ``preset`` and ``inside``."""
 
 
 def present_card(values: object) -> object:
@@ -153,6 +165,8 @@ def _arguments(constructor: str, values: object, alike: Sequence[BackboneSpec]) 
         checks["preset"] = either(checks["preset"], _folder)
     if constructor == ENCODER:
         checks |= {"pooling": one_of(("mean", "cls")), "exact_gelu": flag}
+    if "categories" in checks:
+        checks["categories"] = many(whole(1, 1 << 20), most=10_000)
     if constructor == BAG:
         # The first is that of `ngrams` in kzoo 0.1, the second that of `kzoo.align_languages`.
         checks |= {"power": number(0, 1), "languages": flag}

@@ -26,8 +26,9 @@ class Task:
 
             - a folder of class folders, or of ``train``, ``validation`` (or ``val``, ``valid``, ``dev``) and ``test``
               folders of class folders;
-            - a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a pandas DataFrame, with a column of texts, or
-              of paths (relative to the file);
+            - a ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, a pandas DataFrame, or a dict of columns, with a
+              column of texts, or of paths (relative to the file); of rows, all columns but the target are inputs;
+            - what a ``load_*`` function of scikit-learn returns;
             - a folder of such files, or of pairs ``train_text.txt`` and ``train_labels.txt``, named after the splits;
             - a pair ``(inputs, targets)`` of arrays; images uint8, or float in 0..255, (N, H, W, 3), (N, H, W, 1)
               or (N, H, W); texts;

@@ -26,9 +26,9 @@ def rows():
     """The modality, and a backbone for it."""
     tables = [MODALITIES, MODALITY_SPECS, registry._REGISTRY]
     copies = [each.copy() for each in tables]
-    register_modality("row", unit="columns", wide=True)
-    kzoo.register("rows_network", rows_network, modality="row", size=4, min_size=4)
-    yield MODALITIES["row"]
+    register_modality("sensor", unit="values", wide=True)
+    kzoo.register("rows_network", rows_network, modality="sensor", size=4, min_size=4)
+    yield MODALITIES["sensor"]
     for each, copy in zip(tables, copies, strict=True):
         each.clear()
         each.update(copy)
@@ -74,10 +74,10 @@ def test_rows_are_saved_and_served_as_they_are_predicted(adapted, table, tmp_pat
     again = kzoo.load(adapted.save(tmp_path / "saved"))
     assert np.array_equal(again.predict(values).outputs, wanted, equal_nan=True)
     served = tf.saved_model.load(str(adapted.export(tmp_path / "served"))).signatures
-    found = served["serving_default"](row=tf.constant(values))
+    found = served["serving_default"](sensor=tf.constant(values))
     np.testing.assert_allclose(found["probabilities"].numpy(), wanted, atol=1e-5)
     assert [index for index, error in enumerate(found["errors"].numpy()) if error] == [5]
-    assert served["features"](row=tf.constant(values[:2]))["features"].shape == (2, 8)
+    assert served["features"](sensor=tf.constant(values[:2]))["features"].shape == (2, 8)
 
 
 def test_what_the_modality_does_not_have_is_refused(rows, table):
@@ -86,7 +86,7 @@ def test_what_the_modality_does_not_have_is_refused(rows, table):
         kzoo.adapt("rows_network", task, augmentation="light")
     with pytest.raises(ValueError, match="resize is for images; the data are rows"):
         kzoo.adapt("rows_network", task, resize="pad")
-    with pytest.raises(ValueError, match="must be at most 4 columns"):
+    with pytest.raises(ValueError, match="must be at most 4 values"):
         kzoo.adapt("rows_network", task, size=5, weights=None)
     with pytest.raises(ValueError, match="Examples must be arrays of numbers"):
         collect_numbers([("a", 1)])
@@ -95,7 +95,7 @@ def test_what_the_modality_does_not_have_is_refused(rows, table):
 @pytest.mark.parametrize(
     ("name", "parts", "message"),
     [
-        ("row", {}, "A modality named 'row' is registered already"),
+        ("sensor", {}, "A modality named 'sensor' is registered already"),
         ("labels", {}, "an identifier and not an argument of a task. Got 'labels'"),
         ("two words", {}, "must be an identifier"),
         ("point", {"fit": print}, "Pass restore= too"),
@@ -110,7 +110,7 @@ def test_a_modality_is_refused(rows, name, parts, message):
 
 
 def test_a_card_is_of_a_registered_modality(rows):
-    assert kzoo.get_card("rows_network").modality == "row"
-    assert "at most 4 columns" in str(kzoo.get_card("rows_network"))
-    with pytest.raises(ValueError, match=r"must be one of image, text, audio, row\. Got 'rows'"):
+    assert kzoo.get_card("rows_network").modality == "sensor"
+    assert "at most 4 values" in str(kzoo.get_card("rows_network"))
+    with pytest.raises(ValueError, match=r"must be one of image, text, audio, row, sensor\. Got 'rows'"):
         kzoo.BackboneSpec("x", "a.b", modality="rows")

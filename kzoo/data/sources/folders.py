@@ -8,8 +8,9 @@ from pathlib import Path
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, of_paths
-from kzoo.data.modalities import MODALITIES, SourceQuery
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
+from kzoo.data.sources.source_query import SourceQuery
 from kzoo.data.text.encoding import decode_text
 
 

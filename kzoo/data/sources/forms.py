@@ -9,10 +9,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from kzoo.data.examples import RawData
-from kzoo.data.modalities import SourceQuery
+from kzoo.data.sources.bunches import is_bunch, is_columns, open_bunch
 from kzoo.data.sources.folders import read_files, read_folder
+from kzoo.data.sources.source_query import SourceQuery
 from kzoo.data.sources.split_files import read_lines, read_split_files
-from kzoo.data.sources.tabular import TABLES, names_of_columns, read_arrays, read_frame, read_table
+from kzoo.data.sources.table_files import TABLES
+from kzoo.data.sources.tabular import names_of_columns, read_arrays, read_columns, read_frame, read_table
 from kzoo.data.sources.tf_data import read_dataset, read_tfds, read_tfrecords
 from kzoo.specs.task import UserData
 
@@ -178,6 +180,18 @@ SOURCES = [
         accepts=lambda data: hasattr(data, "columns") and hasattr(data, "itertuples"),
         read=read_frame,
         columns=lambda data: [str(name) for name in data.columns],
+    ),
+    DataSource(
+        name="the result of a load_* function of scikit-learn",
+        accepts=is_bunch,
+        read=lambda data, wanted: read_columns(open_bunch(data), wanted),
+        columns=lambda data: list(open_bunch(data)),
+    ),
+    DataSource(
+        name="a dict of columns",
+        accepts=is_columns,
+        read=read_columns,
+        columns=lambda data: [str(name) for name in data],
     ),
     DataSource(
         name="a TensorFlow Datasets builder",

@@ -12,9 +12,9 @@ from pathlib import Path
 import tensorflow as tf
 
 from kzoo.data.examples import SPLIT_NAMES, RawData
-from kzoo.data.modalities import SourceQuery
 from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import SOURCES, find_source, known_suffixes
+from kzoo.data.sources.source_query import SourceQuery
 from kzoo.specs.task import Task, UserData
 
 
@@ -28,7 +28,7 @@ def read_source(task: Task, modality: Modality) -> RawData:
     """
     name = getattr(task, modality.name, None)
     wanted = SourceQuery(modality, name if isinstance(name, str) else None, task.label, task.groups)
-    raw = _read_splits(task.data, wanted) if isinstance(task.data, Mapping) else read_data(task.data, wanted)
+    raw = _read_splits(task.data, wanted) if is_splits(task.data) else read_data(task.data, wanted)
     for split, examples in raw.splits.items():
         if wanted.groups is not None and len(examples.groups) != len(examples):
             raise ValueError(
@@ -43,6 +43,11 @@ _ONE_SPLIT = (
     "groups must be the name of a column, or a function of a path, because the data has splits. A list does not say "
     "which split its values belong to."
 )
+
+
+def is_splits(data: UserData) -> bool:
+    """Whether some data is a dict of splits, and not one of columns."""
+    return isinstance(data, Mapping) and find_source(data)[0] is None
 
 
 def read_data(data: UserData, wanted: SourceQuery) -> RawData:
@@ -75,7 +80,7 @@ def _read(data: UserData, wanted: SourceQuery) -> RawData:
         return source.read(found, wanted)
     if source and source.open:
         content = source.open(found)
-        return _read_splits(content, wanted) if isinstance(content, Mapping) else _read(content, wanted)
+        return _read_splits(content, wanted) if is_splits(content) else _read(content, wanted)
     if not isinstance(found, Path):
         forms = ", ".join(each.name for each in SOURCES)
         raise TypeError(f"data must be one of: {forms}; or a dict of splits of these. Got {type(data).__name__}.")

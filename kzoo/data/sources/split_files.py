@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, refuse_function
-from kzoo.data.modalities import SourceQuery
-from kzoo.data.sources.tabular import TABLES, read_table
+from kzoo.data.sources.source_query import SourceQuery
+from kzoo.data.sources.table_files import TABLES
+from kzoo.data.sources.tabular import read_table
 from kzoo.data.text.encoding import lines_of, read_text
 
 

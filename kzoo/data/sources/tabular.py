@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -14,12 +12,10 @@ import numpy as np
 from kzoo.data.examples import Examples, RawData
 from kzoo.data.file_column import refuse_missing_files
 from kzoo.data.groups import find_groups, of_paths, refuse_function
-from kzoo.data.modalities import TEXT_NAMES, SourceQuery
 from kzoo.data.sources.other_columns import other_columns
-from kzoo.data.text.encoding import describe, find_encoding, lines_of, read_text
+from kzoo.data.sources.source_query import SourceQuery
+from kzoo.data.sources.table_files import LABEL_NAMES, read_table_file
 from kzoo.specs.task import UserData
-
-LABEL_NAMES = ("label", "labels", "class", "target", "category", "tags", "y")
 
 LONGEST_NAME = 80
 """Characters of a text in the name of its row."""
@@ -35,9 +31,7 @@ def read_table(path: Path, wanted: SourceQuery) -> RawData:
         ValueError: it has no rows, or is damaged.
     """
     notes: list[str] = []
-    table = _READERS[path.suffix.lower()](path, notes)
-    if not table or not len(next(iter(table.values()))):
-        raise ValueError(f"{path} has no rows below the header.")
+    table = read_table_file(path, notes)
     raw = _read_columns(table, wanted, root=path.parent, source=str(path))
     return replace(raw, notes=[*notes, *raw.notes])
 
@@ -48,6 +42,14 @@ def read_frame(frame: UserData, wanted: SourceQuery) -> RawData:
         raise ValueError("The DataFrame has no rows.")
     table = {str(name): frame[name].tolist() for name in frame.columns}
     return _read_columns(table, wanted, root=Path(), source="the DataFrame")
+
+
+def read_columns(columns: UserData, wanted: SourceQuery) -> RawData:
+    """A dict of columns of one length; paths are relative to the working directory."""
+    table = {str(name): each.tolist() if hasattr(each, "tolist") else list(each) for name, each in columns.items()}
+    if not len(next(iter(table.values()))):
+        raise ValueError("The columns are empty. They must have at least one row.")
+    return _read_columns(table, wanted, root=Path(), source="the dict")
 
 
 def read_arrays(inputs: UserData, targets: UserData, wanted: SourceQuery) -> RawData:
@@ -66,79 +68,6 @@ def read_arrays(inputs: UserData, targets: UserData, wanted: SourceQuery) -> Raw
     refuse_function(wanted.label, what="label", source="the arrays")
     groups = find_groups(wanted, columns={}, paths=_paths(column, wanted), source="the arrays")
     return RawData({"all": Examples({wanted.modality.name: column}, targets, names, groups=groups)})
-
-
-def _read_rows(path: Path, notes: list[str]) -> dict[str, list[object]]:
-    tabs = path.suffix.lower() == ".tsv"
-    encoding = find_encoding(path.read_bytes())
-    notes += [describe(encoding)] if describe(encoding) else []
-    with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors="replace") as file:
-        # In .tsv files quotes are part of the text.
-        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-        csv.field_size_limit(1 << 30)
-        reader = csv.reader(file, delimiter="\t" if tabs else ",", quoting=quoting)
-        try:
-            rows = [row for row in reader if row]
-        except csv.Error as error:
-            raise ValueError(f"Line {reader.line_num} of {path} cannot be read: {error}.") from error
-    if tabs:
-        rows = [[_unquoted(cell) for cell in row] for row in rows]
-    if not rows:
-        return {}
-    header, rows = rows[0], rows[1:]
-    if tabs and len(header) == 2 and not {name.lower().strip() for name in header} & {*TEXT_NAMES, *LABEL_NAMES}:
-        header, rows = ["text", "label"], [header, *rows]
-    return {name: [row[place] if place < len(row) else None for row in rows] for place, name in enumerate(header)}
-
-
-def _unquoted(cell: str) -> str:
-    return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
-
-
-def _read_lines(path: Path, notes: list[str]) -> dict[str, list[object]]:
-    """A JSON object a line; what a line lacks is None."""
-    rows = []
-    for number, line in enumerate(lines_of(read_text(path, notes)), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except RecursionError as error:
-                raise ValueError(
-                    f"Line {number} of {path} is nested too deeply. Each line must be a flat JSON object."
-                ) from error
-            except ValueError as error:
-                raise ValueError(f"Line {number} of {path} is not valid JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise ValueError(
-                    f"Line {number} of {path} is not a JSON object. Each line must be an object with named values."
-                )
-            rows.append(row)
-    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(name for row in rows for name in row)}
-
-
-def _read_parquet(path: Path, notes: list[str]) -> dict[str, list[object]]:
-    import pandas
-
-    try:
-        frame = pandas.read_parquet(path)
-    except OSError as error:
-        if error.errno:
-            raise
-        raise _damaged(path, error) from error
-    except (ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, NotImplementedError) as error:
-        raise _damaged(path, error) from error
-    return {str(name): frame[name].tolist() for name in frame.columns}
-
-
-def _damaged(path: Path, error: Exception) -> ValueError:
-    reason = (str(error) or repr(error)).splitlines()[0][:200]
-    return ValueError(f"{path} could not be read as Parquet. It may be damaged or have another format: {reason}")
-
-
-_READERS = {".csv": _read_rows, ".tsv": _read_rows, ".jsonl": _read_lines, ".parquet": _read_parquet}
-
-TABLES = tuple(_READERS)
-"""Suffixes of the files of rows that are read."""
 
 
 def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], *, what: str, source: str) -> str:
@@ -168,7 +97,7 @@ def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: 
     elif callable(label):
         targets = of_paths(label, paths, what="label", source=source)
     elif label is None or isinstance(label, str):
-        target = find_column([n for n in names if n != column], label, LABEL_NAMES, what="label", source=source)
+        target = _target(names, column, wanted, source=source)
         targets = table[target]
         used.append(target)
         if wanted.input is None or label is None:
@@ -190,13 +119,25 @@ def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: 
     return RawData({"all": found}, labels, notes)
 
 
-def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str) -> tuple[str, list[object]]:
+def _target(names: Sequence[str], column: str, wanted: SourceQuery, *, source: str) -> str:
+    """The name of the column of the target; of a wide modality the last column where none has a usual name."""
+    left = [name for name in names if name != column]
+    usual = [name for name in left if name.lower().strip() in LABEL_NAMES]
+    if wanted.modality.named and wanted.label is None and not usual:
+        return [name for name in left if name != wanted.groups][-1]
+    label = wanted.label if isinstance(wanted.label, str) else None
+    return find_column(left, label, LABEL_NAMES, what="label", source=source)
+
+
+def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str) -> tuple[str, UserData]:
     """The name of the column of inputs and its values; of a wide modality, of all columns but targets and groups."""
     names, modality, label = list(table), wanted.modality, wanted.label
     if wanted.input is not None or not modality.wide:
         column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
         return column, table[column]
-    if label is None or callable(label):
+    if label is None and modality.named and wanted.labelled:
+        others = [_target(names, "", wanted, source=source)]
+    elif label is None or callable(label):
         others = [name for name in names if name.lower().strip() in LABEL_NAMES]
     else:
         others = [label] if isinstance(label, str) else list(label)
@@ -205,6 +146,8 @@ def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str)
         raise ValueError(
             f"{source} has only columns of targets and groups: {', '.join(names)}. It needs columns of inputs."
         )
+    if modality.named:
+        return ", ".join(left), modality.collect({name: table[name] for name in left})
     return ", ".join(left), list(zip(*(table[name] for name in left), strict=True))
 
 

@@ -14,8 +14,9 @@ from kzoo.core.progress import track
 from kzoo.core.raw_targets import class_name
 from kzoo.data.examples import SPLIT_NAMES, Examples, RawData
 from kzoo.data.groups import find_groups, refuse_function
-from kzoo.data.modalities import SourceQuery
-from kzoo.data.sources.tabular import LABEL_NAMES, find_column
+from kzoo.data.sources.source_query import SourceQuery
+from kzoo.data.sources.table_files import LABEL_NAMES
+from kzoo.data.sources.tabular import find_column
 from kzoo.data.text.encoding import decode_text, lines_of
 from kzoo.specs.task import UserData
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from kzoo.data.examples import Audit, Examples, RawData
-from kzoo.data.modalities import MODALITIES, SourceQuery
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import find_source
 from kzoo.data.sources.reading import read_data
+from kzoo.data.sources.source_query import SourceQuery
 from kzoo.specs.task import UserData
 
 

@@ -8,11 +8,13 @@ from kzoo.pretraining.objectives.gan import Adversarial
 from kzoo.pretraining.objectives.masked import Masked
 from kzoo.pretraining.objectives.masked_language import MaskedLanguage
 from kzoo.pretraining.objectives.objective import Objective
+from kzoo.pretraining.objectives.scarf import Scarf
 from kzoo.pretraining.objectives.simclr import SimCLR
 from kzoo.pretraining.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
-    each.name: each for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage)
+    each.name: each
+    for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage, Scarf)
 }
 """Objectives by name."""
 

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
 from kzoo.serving.rest.signature import Signature
 from kzoo.serving.warmup import read_warmup
@@ -46,9 +47,7 @@ def open_version(path: Path, *, number: int) -> Version:
     saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
     definitions = dict(saved.meta_graphs[0].signature_def)
     loaded = tf.saved_model.load(str(path))
-    signatures = {
-        name: Signature(dict(call.structured_input_signature[1]), call) for name, call in loaded.signatures.items()
-    }
+    signatures = {name: Signature(_inputs(definitions[name]), call) for name, call in loaded.signatures.items()}
     described = {
         name: MessageToDict(
             definitions[name], preserving_proto_field_name=True, always_print_fields_with_no_presence=True
@@ -58,6 +57,14 @@ def open_version(path: Path, *, number: int) -> Version:
     for inputs in read_warmup(path / "assets.extra"):
         signatures[DEFAULT].run(inputs)
     return Version(number, path, signatures, described)
+
+
+def _inputs(definition: SignatureDef) -> dict[str, tf.TensorSpec]:
+    """The inputs of a signature by the names that clients use; the function's own are others where TensorFlow minds."""
+    return {
+        name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype), name)
+        for name, info in definition.inputs.items()
+    }
 
 
 class ServedModel:

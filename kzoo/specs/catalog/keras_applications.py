@@ -10,6 +10,7 @@ the tables in Keras's docstrings (tf.keras 2.9 for V1 and V2, Keras 3.15 for V3)
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from kzoo.specs.catalog.bundled import NANO_CATALOG
 from kzoo.specs.catalog.hub_audio import AUDIO_CATALOG
 from kzoo.specs.catalog.hub_text import TEXT_CATALOG
 from kzoo.specs.catalog.keras_cv import CV_CATALOG
+from kzoo.specs.catalog.row_networks import ROW_CATALOG
 
 _BUCKET = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
@@ -239,6 +241,8 @@ def _by_name(cards: Iterable[BackboneSpec]) -> Mapping[str, BackboneSpec]:
 
 
 CATALOG: Mapping[str, BackboneSpec] = _by_name(
-    [*_KERAS, *CV_CATALOG.values(), *TEXT_CATALOG.values(), *AUDIO_CATALOG.values(), *NANO_CATALOG.values()]
+    itertools.chain(
+        _KERAS, *(each.values() for each in (CV_CATALOG, TEXT_CATALOG, AUDIO_CATALOG, ROW_CATALOG, NANO_CATALOG))
+    )
 )
 """Every built-in backbone by its name, in alphabetical order."""

@@ -5,6 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True)
+class StartBudget:
+    """How long ``schedule="auto"`` trains a network from random weights.
+
+    Args:
+        examples: seen in all epochs together, within these bounds.
+        least: epochs.
+        most: epochs.
+        patience: epochs that are no better on validation, after which it ends.
+    """
+
+    examples: int
+    least: int
+    most: int
+    patience: int = 5
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModalitySpec:
     """What a card has to know of a modality; how its examples are read stands in `kzoo.data.modalities.Modality`.
@@ -17,6 +34,7 @@ class ModalitySpec:
         size_is_input: whether the size is the first dimension of the backbone's input, as for images and tokens. For
             features computed from a recording it is not.
         start_augmentation: for random weights with ``schedule="auto"``.
+        start: how long ``schedule="auto"`` trains random weights.
         student_augmentation: for the training of students.
         first_model: choice of ``model="auto"`` if its weights are available; "": the bundled one.
         untrained_model: choice of ``model="auto"`` where neither was trained on the scripts of the data; "": the
@@ -28,6 +46,7 @@ class ModalitySpec:
     square: bool = False
     size_is_input: bool = True
     start_augmentation: str = "none"
+    start: StartBudget = StartBudget(examples=60_000, least=5, most=40)
     student_augmentation: str = "light"
     first_model: str = ""
     untrained_model: str = ""
@@ -45,6 +64,14 @@ MODALITY_SPECS = {
             untrained_model="ngrams",
         ),
         ModalitySpec(name="audio", unit="samples", size_is_input=False, start_augmentation="light"),
+        ModalitySpec(
+            name="row",
+            unit="columns",
+            size_is_input=False,
+            student_augmentation="none",
+            untrained_model="row_mlp",
+            start=StartBudget(examples=200_000, least=20, most=100, patience=15),
+        ),
     )
 }
 """By name. `kzoo.register_modality` adds one."""

@@ -1,0 +1,1 @@
+"""Rows of a table: columns of numbers, categories and dates, with missing values."""
