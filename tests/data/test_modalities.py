@@ -26,7 +26,7 @@ def rows():
     """The modality, and a backbone for it."""
     tables = [MODALITIES, MODALITY_SPECS, registry._REGISTRY]
     copies = [each.copy() for each in tables]
-    register_modality("sensor", unit="values", wide=True)
+    register_modality("sensor", noun="row", unit="values", wide=True)
     kzoo.register("rows_network", rows_network, modality="sensor", size=4, min_size=4)
     yield MODALITIES["sensor"]
     for each, copy in zip(tables, copies, strict=True):
@@ -62,7 +62,7 @@ def test_rows_are_adapted_measured_and_predicted(adapted, table):
     right = [one == other for one, other in zip(found.labels, table["label"], strict=True)]
     assert np.mean(right) > 0.8
     assert adapted.predict(table[NAMES].to_numpy()[0]).labels == found.labels[:1]
-    with pytest.raises(ValueError, match=r"must be a row of 4 numbers. Got shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"must be a sensor of 4 numbers. Got shape \(3,\)"):
         adapted.predict(np.zeros((2, 3)))
     with pytest.raises(TypeError, match="cannot be drawn"):
         adapted.plot_batch()

@@ -59,6 +59,8 @@ def _columns(values: UserData) -> list[tuple[str, Sequence[object]]]:
     if hasattr(values, "columns") and hasattr(values, "itertuples"):
         return [(str(name).strip(), values[name].tolist()) for name in values.columns]
     rows = _listed(values)
+    if rows and all(isinstance(row, np.void) and row.dtype.names == rows[0].dtype.names for row in rows):
+        return [(name, [row[name] for row in rows]) for name in rows[0].dtype.names]
     if rows and all(isinstance(row, Mapping) for row in rows):
         names = dict.fromkeys(str(name) for row in rows for name in row)
         return [(name, [row.get(name) for row in rows]) for name in names]

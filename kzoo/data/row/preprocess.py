@@ -183,6 +183,8 @@ def fit_rows(
         made, notes = RowPreprocessor(tuple(each for each, _ in found)), [note for _, note in found if note]
     if not made.size:
         raise ValueError(f"No column can be used: {'; '.join(notes)}.")
+    if made.size > card.size:
+        raise ValueError(f"{card.name} takes at most {card.size:,} columns. The data has {made.size:,} that can be used.")
     if size not in (None, made.size):
         raise ValueError(
             f"size is for images, texts and recordings. Rows have as many columns as the data. Got {size}."

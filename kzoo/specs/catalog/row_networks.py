@@ -14,7 +14,7 @@ def _rows(name: str, *, paper: str, rate: float, arguments: Arguments) -> Backbo
         constructor=f"kzoo.models.zoo.row.{name}",
         arguments={"categories": [], **arguments},
         modality="row",
-        size=10_000,
+        size=4_000,
         min_size=1,
         rate=rate,
         width=int(arguments["width"]),

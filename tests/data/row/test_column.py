@@ -14,6 +14,7 @@ from kzoo.data.row.column import ask_rows, check_rows, collect_rows
         {"age": np.array([31, 4.5]), "city": np.array(["Rome", None], object)},
         pd.DataFrame({"age": [31, 4.5], "city": ["Rome", np.nan]}),
         [{"age": 31, "city": "Rome"}, {"age": "4.5"}],
+        list(np.array([(31, "Rome"), (4.5, None)], dtype=[("age", object), ("city", object)])),
     ],
 )
 def test_rows_of_all_forms_are_one(values):
