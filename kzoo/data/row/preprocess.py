@@ -184,7 +184,9 @@ def fit_rows(
     if not made.size:
         raise ValueError(f"No column can be used: {'; '.join(notes)}.")
     if made.size > card.size:
-        raise ValueError(f"{card.name} takes at most {card.size:,} columns. The data has {made.size:,} that can be used.")
+        raise ValueError(
+            f"{card.name} takes at most {card.size:,} columns. The data has {made.size:,} that can be used."
+        )
     if size not in (None, made.size):
         raise ValueError(
             f"size is for images, texts and recordings. Rows have as many columns as the data. Got {size}."
