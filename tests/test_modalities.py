@@ -126,16 +126,22 @@ def test_what_is_served_is_what_was_trained(adapted, recordings, tmp_path):
     )
     own = "tokens" if kind == "told" else "waveform"
     assert set(served.signatures) == {"serving_default", "features", "numeric", own}
+    # XLA has no operation that counts the n-grams of a text (TensorFlow 2.21).
+    if kind != "told":
+        np.testing.assert_allclose(by_xla(model, served, asked[:1]), found.probabilities[:1], atol=1e-5)
 
 
-@pytest.mark.slow
-def test_xla_takes_the_numbers_of_texts_and_recordings(adapted, recordings, tmp_path):
-    model, kind = adapted
-    asked = ASKED[kind](recordings)[:1]
-    numeric = tf.saved_model.load(str(model.export(tmp_path / "served"))).signatures["numeric"]
+def by_xla(model, served, asked):
+    """What XLA makes of the signature of numbers."""
     fitted = tf.constant(model.inference.loader.fitted(np.array(list(map(str, asked)), object))[0])
-    answer = tf.function(lambda inputs: numeric(input=inputs), jit_compile=True)(fitted)
-    np.testing.assert_allclose(answer["probabilities"], model.predict(asked).probabilities, atol=1e-5)
+    numeric = served.signatures["numeric"]
+    return tf.function(lambda inputs: numeric(input=inputs), jit_compile=True)(fitted)["probabilities"].numpy()
+
+
+def test_xla_takes_the_numbers_of_texts(text_task, tmp_path):
+    model = kzoo.adapt("kzoo_nano_text", text_task, schedule="linear_probe")
+    found = by_xla(model, tf.saved_model.load(str(model.export(tmp_path / "served"))), ["a lovely film"])
+    np.testing.assert_allclose(found, model.predict("a lovely film").probabilities, atol=1e-5)
 
 
 def test_neighbors_are_the_nearest_and_have_their_labels(adapted, recordings):

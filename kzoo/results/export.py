@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kzoo.core.graph.folding import fold
-from kzoo.core.graph.views import mean_over_views
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor, views_of
@@ -20,7 +18,7 @@ from kzoo.evaluation.answer_limits import AnswerLimits
 from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples, wanted
 from kzoo.serving.saved_model import export_version
 from kzoo.serving.served_limits import ServedLimits, TrainingDistance
-from kzoo.serving.signatures import NUMERIC, NumericModel, build_signatures
+from kzoo.serving.signatures import NUMERIC, AnswerModels, build_signatures
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
@@ -40,10 +38,10 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     if modality.serve is None or modality.sample is None:
         raise ValueError(f"Models of {modality.noun}s are not exported: their modality was registered without serve=.")
     examples = pick_examples(_splits_at_hand(adapted), modality.name)
-    answer, numeric = _models(adapted)
+    models = _models(adapted)
     served, asked = modality.serve(preprocessor), dict(modality.sample(preprocessor, examples))
     signatures = build_signatures(
-        answer,
+        models,
         batch=served.batch,
         fitted=preprocessor.fitted,
         read=served.read,
@@ -51,8 +49,6 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         tensors=served.tensors,
         labels=adapted.labels,
         kind=adapted.kind,
-        numeric=numeric,
-        limits=_served(adapted.limits),
     )
     live, one = _live(adapted), adapted.one_view
     given = asked["serving_default"][1][:1]
@@ -69,13 +65,13 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         labels=adapted.labels,
         preprocessor=preprocessor,
         record=adapted.record,
-        described=[*served.described, _of_numbers(adapted, numeric), "", MARKS, *_of_limits(adapted.limits)],
+        described=[*served.described, _of_numbers(adapted), "", MARKS, *_of_limits(adapted.limits)],
     )
     extras = {"README.md": description, "labels.txt": "".join(f"{label}\n" for label in adapted.labels)}
     return export_version(
         directory,
         signatures=signatures,
-        models=[answer, numeric.model],
+        models=[models.view, models.last],
         samples=samples,
         answers=answers,
         extras=extras,
@@ -94,23 +90,19 @@ def _served(limits: AnswerLimits | None) -> ServedLimits:
     return ServedLimits(limits and limits.threshold, novelty.threshold if novelty else None)
 
 
-def _models(adapted: Adapted) -> tuple[keras.Model, NumericModel]:
-    """The model that signatures call, and that of one view, with the same weights."""
-    joint, one = joint_model(adapted), adapted.preprocessor
-    answer = answer_model(adapted, adapted.reading, joint=joint, limits=adapted.limits)
-    fitted = one.fitted
-    spec = tf.TensorSpec((1, *fitted.shape), fitted.dtype, name="input")
-    if not adapted.tta:
-        return answer, NumericModel(answer, spec, _served(adapted.limits))
-    return answer, NumericModel(answer_model(adapted, one, joint=joint), spec)
+def _models(adapted: Adapted) -> AnswerModels:
+    """The models that signatures call."""
+    view = view_model(adapted)
+    return AnswerModels(view, last_model(adapted, view), views_of(adapted.reading), _served(adapted.limits))
 
 
-def _of_numbers(adapted: Adapted, numeric: NumericModel) -> str:
+def _of_numbers(adapted: Adapted) -> str:
     """A line on the signature ``numeric``."""
-    shape = ", ".join(map(str, numeric.spec.shape))
+    fitted = adapted.preprocessor.fitted
+    shape = ", ".join(map(str, (1, *fitted.shape)))
     several = "; one view of each image" if adapted.tta else ""
     return (
-        f"- `{NUMERIC}`: `input`, {numeric.spec.dtype.name} ({shape}), one example as the preprocessor gives it "
+        f"- `{NUMERIC}`: `input`, {fitted.dtype.name} ({shape}), one example as the preprocessor gives it "
         f"({adapted.preprocessor}){several}. All shapes are known and nothing is a string, for XLA and LiteRT"
     )
 
@@ -141,33 +133,27 @@ def _splits_at_hand(adapted: Adapted) -> Splits | None:
     return None
 
 
-def joint_model(adapted: Adapted) -> keras.Model:
-    """From scaled inputs to logits and embeddings."""
-    return _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
+def view_model(adapted: Adapted) -> keras.Model:
+    """From one view of each example, as its preprocessor's `fit` gives it, to logits and embeddings."""
+    joint = _fast(keras.Model(adapted.network.input, [adapted.network.output, adapted.embedding.output]))
+    preprocessor = adapted.preprocessor
+    inputs = keras.Input(preprocessor.fitted.shape, dtype=preprocessor.fitted.dtype.name, name="fitted")
+    return keras.Model(inputs, joint(preprocessor.scale(inputs)), name="view")
 
 
-def answer_model(
-    adapted: Adapted,
-    preprocessor: Preprocessor,
-    *,
-    joint: keras.Model | None = None,
-    limits: AnswerLimits | None = None,
-) -> keras.Model:
-    """From what a preprocessor's `fit` gives to probabilities, or values, and embeddings.
-
-    Args:
-        adapted: the model.
-        preprocessor: of one view of an example, or of several.
-        joint: its `joint_model`; None: another one.
-        limits: with those that tell novelty, distances to training examples are a third output.
-    """
-    whole = mean_over_views(joint_model(adapted) if joint is None else joint, views_of(preprocessor))
-    fitted = preprocessor.fitted
-    inputs = keras.Input(fitted.shape, dtype=fitted.dtype.name, name="fitted")
-    logits, features = whole(preprocessor.scale(inputs))
-    novelty = limits and limits.novelty
+def last_model(adapted: Adapted, view: keras.Model) -> keras.Model:
+    """From the outputs of a `view_model` to probabilities, or values, and embeddings; and distances, with novelty."""
+    logits, features = (keras.Input(each.shape[1:], dtype=each.dtype) for each in view.outputs)
+    novelty = adapted.limits and adapted.limits.novelty
     distances = [TrainingDistance(novelty.known, k=novelty.k)(features)] if novelty else []
-    return keras.Model(inputs, [adapted.finish(logits), features, *distances], name="answer")
+    return keras.Model([logits, features], [adapted.finish(logits), features, *distances], name="last")
+
+
+def answer_model(adapted: Adapted) -> keras.Model:
+    """From one view of each example to probabilities, or values, and embeddings."""
+    view = view_model(adapted)
+    logits, features = view.outputs
+    return keras.Model(view.inputs[0], [adapted.finish(logits), features], name="answer")
 
 
 def _fast(model: keras.Model) -> keras.Model:

@@ -22,22 +22,26 @@ NO_LIMITS = ServedLimits()
 
 
 @dataclass(frozen=True)
-class NumericModel:
-    """What the signature ``numeric`` answers with.
+class AnswerModels:
+    """What the signatures of an exported model answer with.
 
     Args:
-        model: as `build_signatures` takes it, but of one view of each example.
-        spec: of its input: one fitted example.
-        limits: of its answers.
+        view: from one view of each example, as a preprocessor without test-time augmentation gives it, to logits
+            (B, K) and embeddings (B, width).
+        last: from these to probabilities (B, K), or values, and embeddings; with limits that tell novelty also to
+            distances (B, 1).
+        views: of each example, whose means are taken.
+        limits: of the answers.
     """
 
-    model: keras.Model
-    spec: tf.TensorSpec
+    view: keras.Model
+    last: keras.Model
+    views: int = 1
     limits: ServedLimits = NO_LIMITS
 
 
 def build_signatures(
-    answer: keras.Model,
+    models: AnswerModels,
     *,
     batch: tf.TensorSpec | Sequence[tf.TensorSpec],
     fitted: tf.TensorSpec,
@@ -46,34 +50,30 @@ def build_signatures(
     tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]],
     labels: Sequence[str],
     kind: str,
-    numeric: NumericModel,
-    limits: ServedLimits = NO_LIMITS,
 ) -> dict[str, tuple[Function, list[tf.TensorSpec]]]:
     """The functions that an adapted model serves, with their input specifications.
 
     Args:
-        answer: from fitted examples to probabilities (B, K), or values, and embeddings (B, width); with limits that
-            tell novelty also to distances (B, 1).
+        models: that answer.
         batch: input spec of ``serving_default`` and ``features``, or several, which `read` takes in their order.
-        fitted: shape, without the batch, and dtype of the input of `answer`.
+        fitted: shape, without the batch, and dtype of fitted examples, with all their views.
         read: from such a batch to preprocessed examples of the good ones, and for each an empty string or the reason
             why it is bad.
         read_one: the same for one encoded example, where `read` is None; see `kzoo.serving.batch_items`.
         tensors: of other signatures, by name: the input spec, and the function that preprocesses it.
         labels: names of the outputs.
         kind: kind of the task.
-        numeric: of the signature of that name.
-        limits: of the answers.
 
     Returns:
         ``serving_default`` and `tensors`, each of which gives ``labels``, string (B,), and ``probabilities``, float32
         (B, K) (a regression: ``values``); ``features``, which gives ``features``, float32 (B, width). The first and
         the last also give ``errors``, string (B,): empty, or why an example has no answer; its label is empty then,
-        and its numbers are NaN. ``numeric`` takes one fitted example and gives probabilities, or values, and features:
-        all shapes are known, and nothing is a string, as XLA and LiteRT need it. All but ``features`` also give what
-        `limits` say, see `kzoo.serving.served_limits.limit`.
+        and its numbers are NaN. ``numeric`` takes one view of an example and gives probabilities, or values, and
+        ``features``: all shapes are known, and nothing is a string, as XLA and LiteRT need it. All but ``features``
+        also give what limits say, see `kzoo.serving.served_limits.limit`; with several views ``numeric`` does not.
     """
-    call = traced_once(answer, fitted)
+    view = traced_once(models.view)
+    call, limits = whole_answer(models, view, fitted), models.limits
     reads = read or (reader(read_one, fitted) if read_one else None)
     if reads is None:
         raise ValueError(
@@ -88,25 +88,24 @@ def build_signatures(
     return {
         "serving_default": (answers, specs),
         "features": (embeds, specs),
-        NUMERIC: (numeric_function(numeric, kind=kind), [numeric.spec]),
+        NUMERIC: numeric_signature(models, view, kind=kind),
         **{name: (says(fit), [spec]) for name, (spec, fit) in tensors.items()},
     }
 
 
-def numeric_function(numeric: NumericModel, *, kind: str) -> Function:
-    """The function of the signature ``numeric``."""
+def numeric_signature(
+    models: AnswerModels, view: Callable[[Tensor], Tensor], *, kind: str
+) -> tuple[Function, list[tf.TensorSpec]]:
+    """The function of the signature ``numeric``, and the spec of its input."""
+    limits = models.limits if models.views == 1 else NO_LIMITS
 
     def answer(inputs: Tensor) -> dict[str, Tensor]:
-        # Not through `traced_once`, whose branch for empty batches not every runtime takes.
-        outputs, features, *distances = numeric.model(inputs, training=False)
-        outputs = tf.ensure_shape(outputs, (1, outputs.shape[-1]))
-        return {
-            outputs_name(kind): outputs,
-            "features": tf.ensure_shape(features, (1, features.shape[-1])),
-            **limit(outputs, distances, numeric.limits),
-        }
+        parts = zip(view(inputs), models.view.output_shape, strict=True)
+        # Not through `whole_answer`, whose branch for empty batches not every runtime takes.
+        outputs, features, *distances = models.last([tf.ensure_shape(each, (1, *shape[1:])) for each, shape in parts])
+        return {outputs_name(kind): outputs, "features": features, **limit(outputs, distances, limits)}
 
-    return answer
+    return answer, [tf.TensorSpec((1, *models.view.input_shape[1:]), models.view.input.dtype, name="input")]
 
 
 def outputs_name(kind: str) -> str:
@@ -127,7 +126,7 @@ def batch_functions(
     Args:
         read: from a batch to fitted examples of the good ones and reasons against the others; see
             `kzoo.serving.batch_items`.
-        call: from these to outputs and embeddings, of `traced_once`.
+        call: from these to outputs and embeddings, of `whole_answer`.
         labels: names of the outputs.
         kind: kind of the task.
         limits: of the answers.
@@ -156,20 +155,45 @@ def named(
     return {**get_task_kind(kind).serve(outputs, labels), **limit(outputs, distances, limits)}
 
 
-def traced_once(model: keras.Model, fitted: tf.TensorSpec) -> Callable[[Tensor], Tensor]:
-    """The model as one function that all signatures call. An empty batch gives empty outputs without a call.
+def traced_once(view: keras.Model) -> Callable[[Tensor], Tensor]:
+    """The model as one function that all signatures call: a second graph would store its constants twice."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, *view.input_shape[1:]), view.input.dtype)], autograph=False)
+    def call(inputs: Tensor) -> Tensor:
+        return tuple(view(inputs, training=False))
+
+    return call.get_concrete_function()
+
+
+def whole_answer(
+    models: AnswerModels, view: Callable[[Tensor], Tensor], fitted: tf.TensorSpec
+) -> Callable[[Tensor], Tensor]:
+    """From fitted examples to the outputs of `models.last`. An empty batch gives empty outputs without a call.
 
     Convolutions of an empty batch are wrong on CPU (TensorFlow 2.21).
+
+    Args:
+        models: that answer.
+        view: of `traced_once`.
+        fitted: shape, without the batch, and dtype of fitted examples, with all their views.
     """
-    widths = [each[-1] for each in model.output_shape]
+    widths = [each[-1] for each in models.last.output_shape]
+
+    def mean(values: Tensor) -> Tensor:
+        return tf.reduce_mean(tf.reshape(values, (-1, models.views, values.shape[-1])), axis=1)
+
+    def some(inputs: Tensor) -> Tensor:
+        if models.views == 1:
+            return tuple(models.last(list(view(inputs))))
+        found = view(tf.reshape(inputs, (-1, *models.view.input_shape[1:])))
+        return tuple(models.last([mean(each) for each in found]))
 
     @tf.function(input_signature=[tf.TensorSpec((None, *fitted.shape), fitted.dtype)], autograph=False)
     def call(inputs: Tensor) -> Tensor:
         return tf.cond(
             tf.shape(inputs)[0] > 0,
-            lambda: tuple(model(inputs, training=False)),
+            lambda: some(inputs),
             lambda: tuple(tf.zeros((0, width), tf.float32) for width in widths),
         )
 
-    # One graph: a second trace would store the constants twice.
     return call.get_concrete_function()

@@ -18,6 +18,7 @@ def saved(adapted, tmp_path_factory):
     return adapted.save(tmp_path_factory.mktemp("trial") / "reviews")
 
 
+@pytest.mark.slow
 def test_a_saved_model_answers_explains_and_finds_training_examples(adapted, monkeypatch, saved):
     trial = open_trial(saved)
     assert (trial.title, trial.form, trial.explains) == ("ngrams", "words", True)
@@ -37,6 +38,7 @@ def test_a_saved_model_answers_explains_and_finds_training_examples(adapted, mon
     assert "This input is unlike anything in training." in open_trial(saved).answer("zzz qqq").lines
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_said(saved):
     answer = open_trial(saved).answer("   ")
     assert answer.outputs == {}

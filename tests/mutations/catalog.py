@@ -974,9 +974,9 @@ KEEPING = [
     ),
     Mutation(
         "the exported pixels are not scaled as in training",
-        "answer_model",
-        "whole(preprocessor.scale(inputs))",
-        "whole(inputs)",
+        "view_model",
+        "joint(preprocessor.scale(inputs))",
+        "joint(inputs)",
         "tests/serving/test_saved_model.py::test_every_scaling_is_served_as_it_was_trained",
     ),
     Mutation(

@@ -69,7 +69,7 @@ def export_file(adapted: Adapted, directory: str | Path, *, form: str, quantize:
     chosen = check_form(form, quantize, tolerance)
     with next_version(directory) as (target, aside):
         splits, modality = adapted.splits(), adapted.preprocessor.modality
-        preprocessor, model = adapted.preprocessor, answer_model(adapted, adapted.preprocessor)
+        preprocessor, model = adapted.preprocessor, answer_model(adapted)
         loader = Loader(preprocessor)
         split = next(name for name in ("test", "validation", "train") if len(getattr(splits, name)))
         measured = _first(getattr(splits, split), MEASURED)

@@ -50,6 +50,7 @@ def build_app(model: ServedModel, *, limits: ServerLimits, batcher: Batcher, met
     app.add_route("/metrics", served.metrics_text, methods=["GET"])
     app.add_exception_handler(RequestError, _tell)
     app.add_exception_handler(HTTPException, _tell_route)
+    app.add_exception_handler(Exception, _tell)
     return app
 
 
@@ -115,10 +116,11 @@ class _Served:
 
 
 async def _tell(request: Request, error: Exception) -> Response:
-    """A `RequestError` as TensorFlow Serving writes errors."""
+    """An error as TensorFlow Serving writes it; what it is, where it is no `RequestError`, is in the server's log."""
     status = error.status if isinstance(error, RequestError) else 500
+    message = str(error) if isinstance(error, RequestError) else f"Internal error: {type(error).__name__}."
     headers = {"Retry-After": "1"} if status == 503 else None
-    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
+    return JSONResponse({"error": message}, status_code=status, headers=headers)
 
 
 async def _tell_route(request: Request, error: Exception) -> Response:

@@ -71,6 +71,7 @@ def test_few_training_examples_are_kept(adapted, monkeypatch):
     assert (kept.novelty.known.shape, kept.threshold) == ((20, 6), None)
 
 
+@pytest.mark.slow
 def test_limits_survive_save_and_load(limited, inputs, tmp_path):
     limited.save(tmp_path / "saved")
     assert kzoo.verify(tmp_path / "saved").rows[0][2] == 3
@@ -93,6 +94,7 @@ def test_what_cannot_be_had_is_refused(adapted):
         adapted.with_limits(novelty=False)
 
 
+@pytest.mark.slow
 def test_models_of_other_weights_have_no_limits(limited):
     assert kzoo.soup([limited, limited], how="uniform").limits is None
 

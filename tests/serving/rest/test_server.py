@@ -166,6 +166,20 @@ def test_more_requests_than_the_limit_are_sent_away(directory, monkeypatch):
             assert first.result(10)[0] == 200
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_an_error_of_the_server_is_json_too(directory, monkeypatch, caplog):
+    from kzoo.serving.rest.signature import Signature
+
+    def fail(self, inputs):
+        raise KeyError("secret")
+
+    monkeypatch.setattr(Signature, "run", fail)
+    monkeypatch.setattr("kzoo.serving.rest.versions.read_warmup", lambda folder: [])
+    with serving(directory, ServerOptions(port=0)) as address:
+        code, reply = call(address + "/v1/models/texts:predict", {"instances": ["hi"]})
+    assert (code, reply) == (500, {"error": "Internal error: KeyError."})
+
+
 def test_a_newer_version_is_picked_up_and_a_damaged_one_is_not(directory, exported):
     told = []
     model = ServedModel(directory, seconds=1_000, report=told.append)
