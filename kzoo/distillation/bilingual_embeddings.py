@@ -76,6 +76,9 @@ def align_languages(
     and scaled by language (arXiv:1911.03310), which takes away what all texts of a language have in common. The
     language of a text is that of most of its words. No label is needed for any of it.
 
+    minilm_l6 with CC-CEDICT, a linear probe on SST-2, measured on a fifth of ChnSentiCorp, without one Chinese label:
+    balanced accuracy 0.67 by the dictionary alone, 0.78 with the texts of both (`benchmarks/languages.py`).
+
     None of this is trained when it is adapted, so that both languages stay where they are; the head is.
 
     Args:
