@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kzoo.setup.plain_model import create_model
     from kzoo.setup.plan import Plan
     from kzoo.setup.stage_table import stages
+    from kzoo.specs.adapters import L2SP, BitFit, LoRA
     from kzoo.specs.card import BackboneSpec
     from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
@@ -52,12 +53,15 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Adapted": "kzoo.results.adapted",
     "BackboneSpec": "kzoo.specs.card",
+    "BitFit": "kzoo.specs.adapters",
     "Classification": "kzoo.specs.task",
     "Evaluation": "kzoo.evaluation.metrics",
     "Fusion": "kzoo.specs.fusion",
     "Head": "kzoo.specs.head",
+    "L2SP": "kzoo.specs.adapters",
     "MultiLabel": "kzoo.specs.task",
     "LinearProbe": "kzoo.specs.phases",
+    "LoRA": "kzoo.specs.adapters",
     "Phase": "kzoo.specs.phases",
     "Plan": "kzoo.setup.plan",
     "Predictions": "kzoo.results.predictions",
@@ -101,13 +105,16 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "L2SP",
     "Adapted",
     "BackboneSpec",
+    "BitFit",
     "Classification",
     "Evaluation",
     "Fusion",
     "Head",
     "LinearProbe",
+    "LoRA",
     "MultiLabel",
     "Phase",
     "Plan",

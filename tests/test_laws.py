@@ -302,13 +302,16 @@ def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
 
 PUBLIC = [
     *(
+        "L2SP",
         "Adapted",
         "BackboneSpec",
+        "BitFit",
         "Classification",
         "Evaluation",
         "Fusion",
         "Head",
         "LinearProbe",
+        "LoRA",
         "MultiLabel",
         "Phase",
     ),

@@ -200,7 +200,7 @@ ELSEWHERE = {
     ),
     "by the probe that they solve": ("training/test_linear_probe", ["task_kinds/linear_solvers"]),
     "by the names that a user gives": ("setup/options/test_monitor_choice", ["task_kinds/monitors"]),
-    "by the loop": ("training/test_loop", ["training/feed"]),
+    "by the loop": ("training/test_loop", ["training/adapters/phase_optimizers", "training/feed"]),
 }
 """By reason: the test file, and the source files that it tests."""
 

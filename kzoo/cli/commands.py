@@ -8,6 +8,7 @@ import json
 import sys
 
 import kzoo
+from kzoo.cli.adapter_option import with_adapter
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.cli.saved_models import load_saved
 from kzoo.cli.shell_values import task_of, weights_of
@@ -218,7 +219,8 @@ def run_demo(options: argparse.Namespace) -> None:
 
 
 def _training(options: argparse.Namespace) -> Fields:
-    return {"weights": weights_of(options), **{name: getattr(options, name) for name in TRAINING}}
+    values = {name: getattr(options, name) for name in TRAINING}
+    return values | {"weights": weights_of(options), "schedule": with_adapter(options.schedule, options.adapter)}
 
 
 def _code(record: RunRecord | PretrainedRecord) -> int:

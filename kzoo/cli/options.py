@@ -9,7 +9,9 @@ from typing import TypeAlias
 
 import kzoo
 from kzoo.cli import commands
+from kzoo.cli.adapter_option import adapter_argument
 from kzoo.cli.exit_codes import EXITS
+from kzoo.cli.shell_words import number_of
 from kzoo.cli.tuning import add_tuning
 from kzoo.cli.using import add_using
 from kzoo.specs.checked_json import Fields
@@ -123,6 +125,8 @@ def _add_data(command: argparse.ArgumentParser) -> None:
 
 def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--schedule", default="auto", help="auto, linear_probe, fine_tune, gradual or lp_ft")
+    text = "lora:RANK, bitfit or l2sp:STRENGTH, in each phase of the schedule that trains more than the head"
+    command.add_argument("--adapter", type=adapter_argument, help=text)
     command.add_argument("--epochs", type=int, help="of each phase that takes gradient steps")
     command.add_argument("--batch-size", type=int, help="examples a step, over all replicas")
     command.add_argument("--learning-rate", type=float, help="peak rate of each phase that takes gradient steps")
@@ -144,19 +148,9 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0, help="of the head, the order of examples and augmentation")
 
 
-def _number(text: str) -> int | float | None:
-    """The number that a text is, an int where it can be; None where it is none."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return None
-
-
 def _split_size(text: str) -> int | float | list[str]:
     """A share, a number of examples, or names of groups."""
-    number = _number(text)
+    number = number_of(text)
     return [name.strip() for name in text.split(",") if name.strip()] if number is None else number
 
 
@@ -165,7 +159,7 @@ def _head(text: str) -> kzoo.Head:
     values: Fields = {}
     for part in text.split(","):
         name, _, value = (word.strip() for word in part.partition("="))
-        number = _number(value)
+        number = number_of(value)
         values[name] = value if number is None else number
     known = kzoo.Head.__dataclass_fields__
     unknown = [name for name in values if name not in known]

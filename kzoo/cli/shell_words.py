@@ -1,4 +1,4 @@
-"""Messages in the shell's words: ``--size 224`` where Python says ``size=224``."""
+"""Messages in the shell's words, ``--size 224`` where Python says ``size=224``; and numbers in words of the shell."""
 
 from __future__ import annotations
 
@@ -48,3 +48,18 @@ def in_shell_words(message: str, flags: Mapping[str, str]) -> str:
     parts = _CALL.split(_EXAMPLE.sub("", message))
     parts[::2] = [given.sub(written, part) for part in parts[::2]]
     return leading.sub(lambda match: flags[match[1]], "".join(parts))
+
+
+def number_of(text: str) -> int | float | None:
+    """The number that a word is, an int where it can be; None where it is none.
+
+    Example:
+        >>> number_of("4"), number_of("0.5"), number_of("four")
+        (4, 0.5, None)
+    """
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return None

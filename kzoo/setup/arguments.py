@@ -19,6 +19,7 @@ from kzoo.specs.phases import OWN, AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.training.adapters.adapted_weights import set_phase
 from kzoo.training.freezing import batch_norms
 from kzoo.training.losses import build_loss
 from kzoo.training.strategies import refuse_unsynchronized, whole_batch
@@ -167,5 +168,7 @@ def check_phase(
             raise ValueError(
                 f"label_smoothing={phase.label_smoothing} of a phase would do nothing with loss=: set it in your loss."
             )
+    if phase.adapter:
+        set_phase(phase, assembled.groups)
     if phase.batch_norm:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled
 from kzoo.setup.prepare import Prepared
 from kzoo.specs.phases import AnyPhase, Phase
+from kzoo.training.adapters.adapted_weights import count_trained, set_phase
 from kzoo.training.cache.activations import find_limits
 from kzoo.training.cache.budget import CacheLimits, CachePlan, plan_cache
-from kzoo.training.freezing import set_trainable
 from kzoo.training.strategies import whole_batch
 
 
@@ -120,7 +119,8 @@ def lay_out(prepared: Prepared, *, class_weight: str | Mapping[str, float] | Non
             "precision='float32' computes them exactly. Validation and test always are."
         )
     for number, (phase, cache_plan) in enumerate(zip(schedule.phases, cache_plans, strict=True), start=1):
-        notes += [f"Phase {number} {note}" for note in _notes_on_views(phase, cache_plan)]
+        found = [*_note_on_adapter(phase, assembled), *_notes_on_views(phase, cache_plan)]
+        notes += [f"Phase {number} {note}" for note in found]
     return Plan(title, splits.table(), phases, splits.audit, tuple(notes))
 
 
@@ -140,12 +140,26 @@ def _plan_cache(phase: AnyPhase, assembled: Assembled, splits: Splits, available
     return plan_cache(phase, size=size, train=len(splits.train), validation=len(splits.validation), limits=available)
 
 
+def _counts(phase: AnyPhase, assembled: Assembled) -> dict[str, int]:
+    """Numbers that a phase trains, by role; see `count_trained`."""
+    return count_trained(assembled.model, set_phase(phase, assembled.groups))
+
+
+def _note_on_adapter(phase: AnyPhase, assembled: Assembled) -> list[str]:
+    """How much an adapter trains, of what."""
+    if phase.adapter is None:
+        return []
+    counts = _counts(phase, assembled)
+    parts = ", ".join(f"{role} {count:,}" for role, count in counts.items() if count)
+    whole = f"{sum(counts.values()):,} of {assembled.model.count_params():,} parameters"
+    return [f"trains by {phase.adapter.label}: {whole} ({parts})."]
+
+
 def _row(
     phase: AnyPhase, cache_plan: CachePlan, batch: int, assembled: Assembled, splits: Splits
 ) -> tuple[str | float | None, ...]:
     groups = phase.groups(list(assembled.groups))
-    set_trainable(assembled.groups, groups, batch_norm=phase.batch_norm)
-    parameters = sum(math.prod(weight.shape) for weight in assembled.model.trainable_weights)
+    parameters = sum(_counts(phase, assembled).values())
     size = numbers_at(assembled.cuts[groups[0]], assembled.model)
     count = cache_plan.bytes(size=size, train=len(splits.train), validation=len(splits.validation))
     place = {"memory": "in memory", "disk": "on the disk"}.get(cache_plan.place)
@@ -156,4 +170,5 @@ def _row(
     if not isinstance(phase, Phase):
         return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
     steps = len(splits.train) // batch * phase.epochs
-    return (" ".join(groups), parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)
+    trains = " ".join([*groups, *([f"({phase.adapter.label})"] if phase.adapter else [])])
+    return (trains, parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)

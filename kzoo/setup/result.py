@@ -112,6 +112,8 @@ def _phase_record(result: PhaseResult) -> PhaseRecord:
         seconds=result.seconds,
         trunk_seconds=result.trunk_seconds,
         history=result.history,
+        parameters=result.parameters,
+        all_parameters=result.all_parameters,
     )
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+from kzoo.specs.adapters import ADAPTERS, Adapter
+from kzoo.specs.checked_json import Fields
 from kzoo.specs.group_patterns import match_groups
+from kzoo.specs.records.plain_values import plain
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "nadam", "adamax", "adafactor", "adagrad", "adadelta", "rmsprop", "lion")
 """Names of optimizers, those of Keras."""
@@ -53,6 +56,8 @@ class Phase:
             where activations of a frozen trunk are cached, as many as fit. Each view costs one pass through the
             trunk, so fewer are faster. With ``"none"`` there is one.
         optimizer_options: other arguments of the Keras optimizer, as ``{"beta_2": 0.99}``; kept as a tuple of pairs.
+        adapter: `kzoo.LoRA`, `kzoo.BitFit` or `kzoo.L2SP`: what it trains of the groups below the head; weight decay
+            then acts on the differences. None: all of them.
 
     Example:
         >>> phase = Phase("last:2", epochs=5, learning_rate=1e-4)
@@ -79,6 +84,7 @@ class Phase:
     augmentation: str = "none"
     views: int | None = None
     optimizer_options: Mapping[str, object] | Sequence[tuple[str, object]] = ()
+    adapter: Adapter | None = None
 
     takes_steps: ClassVar[bool] = True
 
@@ -104,6 +110,8 @@ class Phase:
         _check(self, "augmentation", self.augmentation in (*AUGMENTATIONS, OWN), f"one of {', '.join(AUGMENTATIONS)}")
         counted = isinstance(self.views, int) and self.views >= 1
         _check(self, "views", self.views is None or counted, "None or an int in [1, inf)")
+        adapts = self.adapter is None or isinstance(self.adapter, tuple(ADAPTERS.values()))
+        _check(self, "adapter", adapts, f"None or one of {', '.join(f'kzoo.{name}(...)' for name in ADAPTERS)}")
         options = {key: tuple(v) if isinstance(v, list) else v for key, v in dict(self.optimizer_options).items()}
         object.__setattr__(self, "optimizer_options", tuple(sorted(options.items())))
 
@@ -122,6 +130,10 @@ class Phase:
         if self.augmentation == "none":
             return 1
         return self.epochs if self.views is None else min(self.views, self.epochs)
+
+    def as_plain(self) -> Fields:
+        """Plain values, for JSON; without an adapter, those that a kzoo that knows of none can read."""
+        return plain(self, without_none=("adapter",))
 
 
 @dataclass(frozen=True)
@@ -161,6 +173,7 @@ class LinearProbe:
     batch_norm: ClassVar[bool] = False
     augmentation: ClassVar[str] = "none"
     most_views: ClassVar[int] = 1
+    adapter: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.refit, bool):

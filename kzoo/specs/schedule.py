@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from kzoo.specs.adapters import Adapter
 from kzoo.specs.checked_json import Fields
 from kzoo.specs.phases import AnyPhase, LinearProbe, Phase, check_augmentation
 
@@ -54,6 +55,25 @@ class Schedule:
                 "features that are computed once. Pass another schedule, such as 'lp_ft', or omit augmentation."
             )
         return self.changed(lambda phase: {"augmentation": augmentation})
+
+    def with_adapter(self, adapter: Adapter) -> Schedule:
+        """The same schedule with an adapter in each phase that takes gradient steps below the head.
+
+        Raises:
+            ValueError: there is no such phase.
+
+        Example:
+            >>> from kzoo.specs.adapters import LoRA
+            >>> Schedule([LinearProbe(), Phase("*")]).with_adapter(LoRA(rank=4)).phases[1].adapter
+            LoRA(rank=4)
+        """
+        made = self.changed(lambda phase: {} if phase.train == ("head",) else {"adapter": adapter})
+        if made.phases == self.phases:
+            raise ValueError(
+                f"adapter={adapter!r} would have no effect: schedule {self.name!r} trains the head alone. Pass another "
+                "schedule, such as 'fine_tune'."
+            )
+        return made
 
     def changed(self, changes: Callable[[Phase], Fields]) -> Schedule:
         """The same schedule with changes to each phase that takes gradient steps."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,15 +14,17 @@ from kzoo.core.progress import ProgressBar
 from kzoo.core.tensors import Tensor
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
+from kzoo.training.adapters.adapted_weights import AdaptedWeight, count_trained, set_phase
+from kzoo.training.adapters.differences import start_differences
+from kzoo.training.adapters.phase_optimizers import PhaseOptimizers
 from kzoo.training.cache import disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import Groups, set_trainable
-from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
 from kzoo.training.phase import PhaseOutcome, PhaseResult, fit_tail
 from kzoo.training.probe_phase import SparseTable, solve_head, solve_sparse_head
-from kzoo.training.resuming.kept_epochs import KeptEpochs, kept_variables
+from kzoo.training.resuming.kept_epochs import KeptEpochs
 from kzoo.training.resuming.run_directory import RunDirectory
 from kzoo.training.runtime import LOG
 from kzoo.training.selection import phase_to_keep
@@ -71,7 +72,7 @@ def train(
     refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.validation) > 0, monitored=monitored)
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if isinstance(p, Phase)))
-    optimizers = _Optimizers(list(model.trainable_variables), strategy)
+    optimizers = PhaseOptimizers(list(model.trainable_variables), strategy)
     activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
     loop = _Loop(model, groups, activations, optimizers, strategy, users, precision, directory)
     sparse = None if isinstance(schedule.phases[0], Phase) else sparse
@@ -132,7 +133,7 @@ class _Loop:
     model: keras.Model
     groups: Groups
     activations: Activations
-    optimizers: _Optimizers
+    optimizers: PhaseOptimizers
     strategy: tf.distribute.Strategy
     users: UserCallbacks
     precision: str | None
@@ -144,7 +145,8 @@ class _Loop:
         if found is None or not isinstance(phase, Phase):
             return None
         result = PhaseResult(phase, phase.groups(list(self.groups)), **found.values)
-        self.optimizers.get(phase, self.groups)
+        if phase.adapter is None:
+            self.optimizers.get(phase, self.groups)
         if result.diverged:
             self.optimizers.forget(phase)
         found.restore(self.model, self.optimizers.kept(self.model))
@@ -157,8 +159,8 @@ class _Loop:
         """Trains the first of the phases that are still to come; with `sparse`, a probe, in that layer's table."""
         phase, feed, started = phases[0], self.activations.feed, time.perf_counter()
         before = self.model.get_weights()
-        trained = phase.groups(list(self.groups))
-        set_trainable(self.groups, trained, batch_norm=phase.batch_norm)
+        weights = set_phase(phase, self.groups)
+        counts = (sum(count_trained(self.model, weights).values()), self.model.count_params()) if weights else ()
         epochs = phase.epochs if isinstance(phase, Phase) else 0
         kept = self.directory.epochs(number) if self.directory and epochs else None
         # The one bar of a phase, in examples: those that go through the trunk, and those of each epoch.
@@ -166,7 +168,7 @@ class _Loop:
             if sparse is None:
                 self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
-            outcome = self._train(phase, bar, sparse, kept)
+            outcome = self._train(phase, bar, sparse, kept, weights)
         if outcome.diverged:
             LOG.warning("%s: %s", label, outcome.diverged)
             if isinstance(phase, Phase):
@@ -178,7 +180,7 @@ class _Loop:
             _verify(feed)
         result = PhaseResult(
             phase,
-            trained,
+            phase.groups(list(self.groups)),
             views=cache_plan.views,
             place=cache_plan.place,
             runtimes=tuple(self.activations.runtimes),
@@ -190,6 +192,8 @@ class _Loop:
             seconds=time.perf_counter() - started + (kept.seconds if kept else 0.0),
             trunk_seconds=filled - started,
             weights=self.model.get_weights(),
+            parameters=counts[0] if counts else None,
+            all_parameters=counts[1] if counts else None,
             refit=outcome.refit,
         )
         if self.directory and kept and not result.stopped:
@@ -197,7 +201,12 @@ class _Loop:
         return result
 
     def _train(
-        self, phase: AnyPhase, bar: ProgressBar, sparse: SparseTable | None, kept: KeptEpochs | None
+        self,
+        phase: AnyPhase,
+        bar: ProgressBar,
+        sparse: SparseTable | None,
+        kept: KeptEpochs | None,
+        weights: Sequence[AdaptedWeight],
     ) -> PhaseOutcome:
         if not isinstance(phase, Phase):
             bar.state("fitting the linear probe")
@@ -208,7 +217,9 @@ class _Loop:
                 outcome = solve_sparse_head(phase, sparse, head, self.activations.feed)
             bar.report(", ".join(["linear probe", *(f"{name} {value:.3f}" for name, value in outcome.scores.items())]))
             return outcome
-        optimizer = self.optimizers.get(phase, self.groups)
+        with self.strategy.scope():
+            differences = start_differences(weights, seed=self.activations.feed.seed)
+        optimizer = self.optimizers.get(phase, self.groups, differences)
         progress = Progress(bar, size=len(self.activations.feed.train), epochs=phase.epochs)
         callbacks = [*self.users.of_phase(), progress]
         return fit_tail(
@@ -219,31 +230,5 @@ class _Loop:
             callbacks=callbacks,
             precision=self.precision,
             epochs=kept,
+            differences=differences,
         )
-
-
-class _Optimizers:
-    """One optimizer of each kind, made while nothing is frozen, so that its state outlives every phase."""
-
-    def __init__(self, variables: Sequence[keras.Variable], strategy: tf.distribute.Strategy) -> None:
-        self.variables, self.strategy = variables, strategy
-        self.made: dict[tuple[str, object], keras.optimizers.Optimizer] = {}
-
-    def get(self, phase: Phase, groups: Groups) -> keras.optimizers.Optimizer:
-        """The optimizer of a phase, with its rate for each group."""
-        kind = phase.optimizer, phase.optimizer_options
-        if kind not in self.made:
-            with self.strategy.scope():
-                self.made[kind] = build_optimizer(phase.optimizer, self.variables, phase.optimizer_options)
-        factors = rates_of(groups, phase.layer_decay)
-        decays = dict.fromkeys(kernels_of(groups), phase.weight_decay) if phase.weight_decay else {}
-        self.made[kind].set_groups(factors, decays=decays)
-        return self.made[kind]
-
-    def kept(self, model: keras.Model) -> list[Any]:
-        """What outlives a phase besides the weights of the model."""
-        return kept_variables(model, list(self.made.values()))
-
-    def forget(self, phase: Phase) -> None:
-        """Lets go of the optimizer of a phase that diverged: its state is as wild as its weights were."""
-        self.made.pop((phase.optimizer, phase.optimizer_options), None)

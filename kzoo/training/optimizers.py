@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import keras
 
 from kzoo.core.graph.keras_internals import momentum_product, variable_index, variable_path
-from kzoo.core.graph.walking import within
+from kzoo.core.graph.walking import weights_of, within
 from kzoo.core.tensors import Config, Tensor
 from kzoo.specs.group_patterns import depths_of
 from kzoo.specs.phases import Phase
@@ -195,7 +195,7 @@ DEFAULTS: dict[str, Config] = {"sgd": {"momentum": 0.9, "nesterov": True}}
 
 
 def rates_of(groups: Groups, decay: float) -> dict[str, float]:
-    """The share of the rate of each variable, by its path: `decay` for each group between it and the head.
+    """The share of the rate of each weight, by its path: `decay` for each group between it and the head.
 
     Args:
         groups: layers by group, from input to head.
@@ -206,7 +206,7 @@ def rates_of(groups: Groups, decay: float) -> dict[str, float]:
         variable.path: decay ** depths[name]
         for name, operations in groups.items()
         for operation in operations
-        for variable in getattr(operation, "trainable_variables", ())
+        for variable in weights_of(operation)
     }
 
 

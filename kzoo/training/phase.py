@@ -14,6 +14,7 @@ from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.core.graph.keras_internals import operation_of
 from kzoo.core.graph.walking import within
 from kzoo.specs.phases import AnyPhase, Phase
+from kzoo.training.adapters.differences import Difference, merge, with_differences
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate
@@ -65,6 +66,8 @@ class PhaseResult:
         seconds: wall time.
         trunk_seconds: how much of it went into reading images and running what is frozen.
         weights: the model's weights after it: those that it kept, or else those before it.
+        parameters: numbers that trained, of a phase with an adapter; else None.
+        all_parameters: numbers in all weights of the model, likewise.
         refit: of a probe, see `PhaseOutcome`; for the phase that is kept.
     """
 
@@ -81,6 +84,8 @@ class PhaseResult:
     seconds: float
     trunk_seconds: float
     weights: list[np.ndarray] = field(repr=False)
+    parameters: int | None = None
+    all_parameters: int | None = None
     refit: Callable[[], None] | None = field(default=None, repr=False)
 
 
@@ -93,6 +98,7 @@ def fit_tail(
     callbacks: Sequence[keras.callbacks.Callback],
     precision: str | None = None,
     epochs: KeptEpochs | None = None,
+    differences: Sequence[Difference] = (),
 ) -> PhaseOutcome:
     """Fits the tail on the trunk's activations, and leaves it with the weights that selection keeps.
 
@@ -105,6 +111,7 @@ def fit_tail(
         precision: dtype policy of the tail's layers while they train; None: their own. Validation has their own in any
             case, as predictions have.
         epochs: those that are done, which are not trained again, and where further ones are kept; None: nowhere.
+        differences: what the phase's adapter trains; merged into the weights at the end.
 
     Raises:
         KeyboardInterrupt: Ctrl-C before the first epoch was measured; later it ends the phase.
@@ -117,6 +124,9 @@ def fit_tail(
         if precision is None:
             # BatchNorm that is frozen costs as much as a convolution, forward and back: it is folded in each step.
             tail = fold_safely(activations.fold, tail, live=True)
+        inner = tail
+        if phase.adapter:
+            tail = with_differences(inner, differences, penalty=phase.adapter.penalty)
         # XLA is slower than the plain graph on CPU, and breaks under MirroredStrategy (Keras 3.15).
         loss = feed.loss or build_loss(feed.kind, label_smoothing=phase.label_smoothing)
         tail.compile(optimizer, loss, jit_compile=False)
@@ -140,7 +150,7 @@ def fit_tail(
     rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
     stopped = False
     try:
-        with computing_in(tail, precision):
+        with computing_in(inner, precision):
             tail.fit(
                 activations.dataset(phase, batch=batch, first=done),
                 initial_epoch=done,
@@ -157,6 +167,7 @@ def fit_tail(
         if not stopped or isinstance(ended, SystemExit):
             raise
     state, last = keep.restore(), keep.history[-1]
+    merge(differences)
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
     scores = state.scores if state else {name: value for name, value in last.items() if name.startswith("val_")}
     return PhaseOutcome(state, scores, keep.history, lost, stopped)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kzoo.specs.adapters import L2SP, BitFit, LoRA
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.task_kinds.classification import CLASSIFICATION
@@ -318,3 +319,56 @@ def test_early_stopping_follows_the_monitored_value():
     phase = dataclasses.replace(GOOD, epochs=4)
     (found,), _ = run(phase, monitor=lambda truth, outputs: next(values), callbacks=[stop])
     assert [row["val_monitor"] for row in found.history] == [1.0, 3.0, 2.0]
+
+
+ADAPTED = Phase("*", epochs=3, batch_size=32, learning_rate=0.1, adapter=LoRA(rank=1))
+
+
+@pytest.mark.parametrize("adapter", [LoRA(rank=1), BitFit(), L2SP(0.1)], ids=lambda adapter: adapter.label)
+def test_the_scores_of_an_adapter_are_those_of_the_merged_weights(adapter):
+    (result,), model = run(dataclasses.replace(ADAPTED, adapter=adapter))
+    start = run(WILD, GOOD)[1].get_weights()
+    assert result.scores["val_loss"] == pytest.approx(loss_of(model.get_weights()), rel=1e-5)
+    changes = [not np.array_equal(a, b) for a, b in zip(start[:2], model.get_weights()[:2], strict=True)]
+    assert changes == {"LoRA": [True, False], "BitFit": [False, True], "L2SP": [True, True]}[type(adapter).__name__]
+    change = model.get_weights()[0] - start[0]
+    assert np.linalg.matrix_rank(change, tol=1e-5) == {"LoRA": 1, "BitFit": 0, "L2SP": 3}[type(adapter).__name__]
+    assert result.all_parameters == 23
+    assert result.parameters == {"LoRA": 15, "BitFit": 11, "L2SP": 23}[type(adapter).__name__]
+
+
+def test_a_strong_penalty_keeps_weights_at_the_start():
+    start = run(WILD, GOOD)[1].get_weights()[0]
+    far, near = (run(dataclasses.replace(ADAPTED, adapter=L2SP(each)))[1].get_weights()[0] for each in (1e-6, 1e3))
+    assert np.abs(near - start).mean() < 0.2 * np.abs(far - start).mean()
+
+
+def test_phases_with_and_without_an_adapter_follow_each_other():
+    whole = Phase("*", epochs=2, batch_size=32, learning_rate=0.01, layer_decay=0.5, weight_decay=0.1)
+    both = dataclasses.replace(whole, adapter=LoRA(rank=1))
+    results, model = run(GOOD, ADAPTED, whole, both)
+    assert results[3].scores["val_loss"] == pytest.approx(loss_of(model.get_weights()), rel=1e-5)
+    assert [each.parameters for each in results] == [None, 15, None, 15]
+    assert all(row["loss"] > 0.3 for result in results for row in result.history)
+    kernels = [result.weights[0] for result in results]
+    assert [np.linalg.matrix_rank(b - a, tol=1e-5) for a, b in itertools.pairwise(kernels)] == [1, 3, 1]
+
+
+def test_the_best_epoch_of_an_adapter_is_kept():
+    class Wreck(keras.callbacks.Callback):
+        """After the first epoch of the second phase, turns the answers around."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.set_weights([-9 * weight if epoch == 2 else weight for weight in self.model.get_weights()])
+
+    (_, result), model = run(GOOD, dataclasses.replace(ADAPTED, warmup=0.0, learning_rate=1e-3), callbacks=[Wreck()])
+    losses = [row["val_loss"] for row in result.history]
+    assert losses[0] < min(losses[1:])
+    assert loss_of(model.get_weights()) == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_after_an_adapter_that_diverged_the_weights_before_it_are_there(alone):
+    wild = dataclasses.replace(WILD, train="*", adapter=LoRA(rank=1))
+    (_, lost), model = run(GOOD, wild)
+    assert lost.diverged
+    assert_same(model.get_weights(), alone[1].get_weights())

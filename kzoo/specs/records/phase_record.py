@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kzoo.specs.checked_json import Check, Fields, anything, checked, flag
+from kzoo.specs.adapters import restore_adapter
+from kzoo.specs.checked_json import Check, Fields, anything, checked, flag, maybe
 from kzoo.specs.checked_json import record as mapping
 from kzoo.specs.phases import AnyPhase, LinearProbe, Phase
 from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, by_name, freeze, plain, real, required
@@ -28,6 +29,8 @@ class PhaseRecord:
         seconds: wall time.
         trunk_seconds: time for reading examples and running the frozen layers, part of `seconds`.
         history: the logs of each epoch: ``epoch``, ``loss``, ``val_loss``, ``val_accuracy``, ``learning_rate``.
+        parameters: numbers that trained, of a phase with an adapter; else None.
+        all_parameters: numbers in all weights of the model, likewise.
     """
 
     phase: AnyPhase
@@ -41,13 +44,23 @@ class PhaseRecord:
     seconds: float
     trunk_seconds: float
     history: Sequence[Mapping[str, float]]
+    parameters: int | None = None
+    all_parameters: int | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
 
     def as_plain(self) -> Fields:
         """Plain values, for JSON."""
-        return plain(self)
+        return plain(self, without_none=("parameters", "all_parameters"))
+
+    @property
+    def trained(self) -> str:
+        """The groups that trained, and of an adapter how many of all numbers, for a table."""
+        shown = " ".join(self.groups)
+        if self.phase.adapter is None or self.parameters is None or self.all_parameters is None:
+            return shown
+        return f"{shown} ({self.phase.adapter.label}: {self.parameters:,} of {self.all_parameters:,})"
 
     @classmethod
     def restore(cls, values: object, name: str = "phase") -> PhaseRecord:
@@ -64,6 +77,8 @@ class PhaseRecord:
             "seconds": real,
             "trunk_seconds": real,
             "history": COURSE,
+            "parameters": maybe(COUNT),
+            "all_parameters": maybe(COUNT),
         }
         return cls(**checked(values, checks, name=name, needed=required(cls)))
 
@@ -75,7 +90,9 @@ def _phase(values: object, name: str) -> AnyPhase:
         # A linear probe in files of an earlier kzoo.
         values = {"strengths": None, "refit": False}
     kind = LinearProbe if "strengths" in values else Phase
-    checks = {each.name: anything for each in dataclasses.fields(kind)}
+    checks: dict[str, Check] = {each.name: anything for each in dataclasses.fields(kind)}
+    if kind is Phase:
+        checks["adapter"] = maybe(restore_adapter)
     try:
         return kind(**checked(values, checks, name=name, needed=required(kind)))
     except TypeError as error:

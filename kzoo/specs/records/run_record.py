@@ -114,7 +114,7 @@ class RunRecord:
             "stopped": phase.stopped,
         }
         mark = ", ".join(word for word, holds in marks.items() if holds)
-        trained = (number + 1, " ".join(phase.groups), len(phase.history))
+        trained = (number + 1, phase.trained, len(phase.history))
         return (*trained, loss, accuracy, *times, ", ".join(phase.runtimes), mark)
 
     def __str__(self) -> str:

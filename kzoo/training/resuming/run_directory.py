@@ -92,7 +92,10 @@ class RunDirectory:
         arrays = numbered("weights", result.weights) | numbered("variables", [np.asarray(each) for each in variables])
         values: PlainValues = {
             name: getattr(result, name)
-            for name in ("views", "place", "runtimes", "scores", "diverged", "history", "seconds", "trunk_seconds")
+            for name in (
+                *("views", "place", "runtimes", "scores", "diverged", "history", "seconds", "trunk_seconds"),
+                *("parameters", "all_parameters"),
+            )
         }
         if result.state:
             arrays |= state_arrays("state", result.state)

@@ -1,0 +1,1 @@
+"""Adapters of phases: the weights that they change, and the differences to these that train."""
