@@ -72,7 +72,7 @@ class LoRA:
     than the kernel itself, the difference has full rank. Biases, normalization and embeddings stay frozen. One factor
     starts at random and the other at 0, so training starts at the weights as they are.
 
-    Rates that suit it are higher than those of full tuning, by about ten times.
+    Rates that suit it are higher than those of full tuning, as a rule.
 
     Args:
         rank: of the difference, in [1, inf).
