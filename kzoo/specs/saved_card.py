@@ -70,6 +70,7 @@ ROW_COLUMN: dict[str, Check] = {
     "gaps": flag,
     "clock": flag,
     "vocabulary": many(text(100_000), most=10_000),
+    "absent": flag,
 }
 """Fields of `kzoo.data.row.columns.RowColumn`."""
 

@@ -42,6 +42,7 @@ class RowColumn:
         gaps: whether any value is missing in training: the network then sees which are.
         clock: whether any of its dates has a time of day.
         vocabulary: its categories that have an embedding each.
+        absent: whether rows may lack it, because the table that a pretrained backbone was adapted to does.
     """
 
     name: str
@@ -51,6 +52,7 @@ class RowColumn:
     gaps: bool = False
     clock: bool = False
     vocabulary: tuple[str, ...] = ()
+    absent: bool = False
 
     @property
     def numbers(self) -> int:

@@ -86,14 +86,15 @@ class RowPreprocessor:
                 raise ValueError(f"Each row must have {len(self.columns)} values. Got {len(found)}.")
             place = {each.name: f"x{number}" for number, each in enumerate(self.columns)}
             wanted = [place[name] for name in wanted]
-        if lacking := [name for name in wanted if name not in found]:
+        pairs = list(zip(self.used, wanted, strict=True))
+        if lacking := [name for each, name in pairs if name not in found and not each.absent]:
             raise ValueError(
                 f"The rows lack the columns {', '.join(map(repr, lacking))}. Pass them, with None where a value is not "
                 f"known. Columns: {', '.join(map(repr, found))}."
             )
         cells = np.empty((len(rows), len(wanted)), dtype=object)
         for number, name in enumerate(wanted):
-            cells[:, number] = rows[name]
+            cells[:, number] = rows[name] if name in found else ""
         return cells
 
     def fit(self, cells: Tensor) -> Tensor:
@@ -175,7 +176,11 @@ def fit_rows(
     """
     if columns := card.reads.get("columns"):
         made, notes = restore_rows({"columns": columns}), []
-        known = {each.name for each in made.columns}
+        known, names = {each.name for each in made.columns}, column.dtype.names or ()
+        if not any(each.name in names for each in made.used):
+            raise ValueError(f"The data has none of the columns of {card.name}: {', '.join(sorted(known))[:300]}.")
+        columns = (dataclasses.replace(each, absent=each.name not in names) for each in made.columns)
+        made = RowPreprocessor(tuple(columns))
         if new := [name for name in column.dtype.names or () if name not in known]:
             notes = [f"{card.name} was not trained on the columns {', '.join(map(repr, new))}: they are not used"]
     else:
