@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from kzoo.cli.shell_words import number_of
 from kzoo.specs.adapters import ADAPTERS, Adapter
@@ -19,7 +20,7 @@ def adapter_argument(text: str) -> Adapter:
     """
     names = {name.lower(): name for name in ADAPTERS}
     name, _, value = text.strip().partition(":")
-    number = number_of(value)
+    number: Any = number_of(value)
     if name.lower() not in names or (value and number is None):
         raise argparse.ArgumentTypeError(f"adapter must be one of lora:8, bitfit or l2sp:0.01. Got {text!r}.")
     try:

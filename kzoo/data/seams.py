@@ -209,7 +209,7 @@ class Modality:
     feeds: Sequence[str]
     shape: Callable[[BackboneSpec, int, int], tuple[int, ...]]
     serve: Callable[..., ServedInput] | None = None
-    sample: Callable[..., Mapping[str, tuple[Batch, Batch]]] | None = None
+    sample: Callable[..., Mapping[str, tuple[Batch | Mapping[str, Batch], Batch]]] | None = None
     open: Callable[[Path], str | bytes] = _not_files
     open_one: Opener | None = None
     examine: Callable[[np.ndarray], Examined] | None = None

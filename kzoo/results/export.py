@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kzoo.core.graph.folding import fold
+from kzoo.core.tensors import Batch
 from kzoo.data.examples import Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor, views_of
@@ -55,10 +57,7 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     answers = wanted(live, {name: inputs for name, (_, inputs) in asked.items()})
     answers[NUMERIC] = _live(one).numbers(given)
     asked[NUMERIC] = one.inference.loader.fitted(modality.ask(given)[0])[0], given
-    samples = {
-        name: asked[name][0] if isinstance(asked[name][0], Mapping) else {str(specs[0].name): asked[name][0]}
-        for name, (_, specs) in signatures.items()
-    }
+    samples = {name: _by_name(asked[name][0], specs) for name, (_, specs) in signatures.items()}
     description = model_card(
         adapted.card,
         kind=adapted.kind,
@@ -77,6 +76,11 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         extras=extras,
         renamed=served.renamed,
     )
+
+
+def _by_name(inputs: Batch | Mapping[str, Batch], specs: Sequence[tf.TensorSpec]) -> Mapping[str, Batch]:
+    """The inputs of a signature by name; of a single one the name is that of its spec."""
+    return inputs if isinstance(inputs, Mapping) else {str(specs[0].name): inputs}
 
 
 def _live(adapted: Adapted) -> LiveModel:

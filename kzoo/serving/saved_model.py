@@ -91,10 +91,8 @@ def export_version(
         for name, text in extras.items():
             (folder / name).write_text(text, encoding="utf-8")
         first = {
-            renamed.get(spec.name, spec.name): tf.constant(
-                samples["serving_default"][spec.name][:1], spec.dtype
-            ).numpy()
-            for spec in signatures["serving_default"][1]
+            renamed.get(name, name): tf.constant(samples["serving_default"][name][:1], spec.dtype).numpy()
+            for name, spec in ((str(spec.name), spec) for spec in signatures["serving_default"][1])
         }
         write_warmup(folder, model=target.parent.name, requests=[first])
         _compare(aside, live, samples, answers, renamed=renamed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,9 +57,10 @@ def _columns(values: UserData) -> list[tuple[str, Sequence[object]]]:
         return [(name, values[name].tolist()) for name in values.dtype.names]
     if isinstance(values, Mapping):
         return [(str(name).strip(), _listed(column)) for name, column in values.items()]
-    if hasattr(values, "columns") and hasattr(values, "itertuples"):
-        return [(str(name).strip(), values[name].tolist()) for name in values.columns]
-    rows = _listed(values)
+    frame: Any = values
+    if hasattr(frame, "columns") and hasattr(frame, "itertuples"):
+        return [(str(name).strip(), frame[name].tolist()) for name in frame.columns]
+    rows: list[Any] = _listed(values)
     if rows and all(isinstance(row, np.void) and row.dtype.names == rows[0].dtype.names for row in rows):
         return [(name, [row[name] for row in rows]) for name in rows[0].dtype.names]
     if rows and all(isinstance(row, Mapping) for row in rows):
@@ -73,7 +75,7 @@ def _columns(values: UserData) -> list[tuple[str, Sequence[object]]]:
     return [(f"x{place}", list(column)) for place, column in enumerate(zip(*rows, strict=True))]
 
 
-def _listed(values: UserData) -> list[object]:
+def _listed(values: Any) -> list[Any]:
     return values.tolist() if hasattr(values, "tolist") else list(values)
 
 
@@ -98,7 +100,11 @@ def ask_rows(inputs: UserData) -> tuple[np.ndarray, list[str]]:
         inputs = read_table_file(path, [])
     if isinstance(inputs, Mapping) and all(isinstance(each, str) or not np.ndim(each) for each in inputs.values()):
         inputs = [inputs]
-    elif hasattr(inputs, "__array__") and np.ndim(inputs) == 1 and not getattr(np.asarray(inputs).dtype, "names", None):
+    elif (
+        hasattr(inputs, "__array__")
+        and np.asarray(inputs).ndim == 1
+        and not getattr(np.asarray(inputs).dtype, "names", None)
+    ):
         inputs = [_listed(inputs)]
     elif (
         isinstance(inputs, list | tuple)
@@ -132,5 +138,7 @@ def check_rows(column: np.ndarray) -> CheckedColumn:
         if dirty:
             quoted = ", ".join(repr(values[place][:40]) for place in dirty[:SHOWN])
             more = ", ..." if len(dirty) > SHOWN else ""
-            notes.append(f"Column {name!r}: {len(dirty)} cells are {WORDS[kind]} and count as missing ({quoted}{more})")
+            count, verbs = len(dirty), ("cells are", "count") if len(dirty) > 1 else ("cell is", "counts")
+            told = f"{count} {verbs[0]} {WORDS[kind]} and {verbs[1]} as missing"
+            notes.append(f"Column {name!r}: {told} ({quoted}{more})")
     return CheckedColumn(column, digests, reasons, notes, repaired=repaired)

@@ -18,7 +18,7 @@ def describe_rows(column: np.ndarray) -> dict[str, np.ndarray]:
         >>> describe_rows(rows)
         {'age': array([31., nan]), 'city': array(['Rome', 'Oslo'], dtype=object)}
     """
-    return other_columns({name: column[name] for name in column.dtype.names or ()}, used=())
+    return other_columns({name: column[name].tolist() for name in column.dtype.names or ()}, used=())
 
 
 def row_excerpt(row: np.void) -> tuple[str, bytes]:

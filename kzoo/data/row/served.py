@@ -47,11 +47,15 @@ def sample_rows(
         preprocessor: the model's.
         examples: rows; rows around those of training where there are none.
     """
-    rows = [dict(zip(row.dtype.names, row.tolist(), strict=True)) for row in examples] or _made_up(preprocessor)
+    rows = [_by_name(row) for row in examples] or _made_up(preprocessor)
     known = [{each.name: row.get(each.name, "") for each in preprocessor.columns} for row in rows]
     asked = {each.name: [row[each.name] for row in known] for each in preprocessor.columns}
     found = {name: _as_served(each, asked[each.name]) for name, each in _names(preprocessor).items()}
     return dict.fromkeys(("serving_default", "features"), (found, collect_rows(asked)))
+
+
+def _by_name(row: np.void) -> dict[str, str]:
+    return dict(zip(row.dtype.names or (), map(str, row.tolist()), strict=True))
 
 
 def _cells(texts: Tensor) -> Tensor:

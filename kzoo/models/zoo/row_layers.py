@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
-from kzoo.core.tensors import Config, Shape, Tensor
+from kzoo.core.tensors import Config, Tensor
 
 L, ops = keras.layers, keras.ops
 
@@ -50,7 +50,7 @@ class RowEmbedding(keras.layers.Layer):
         self.categories, self.frequencies, self.sigma = tuple(categories), frequencies, sigma
         self.number_width, self.category_width = number_width, category_width
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Sequence[int]) -> None:
         """Makes frequencies, the linear layer of each number, and the table of all categories."""
         numbers = input_shape[-1] - len(self.categories)
         if numbers:
@@ -80,7 +80,7 @@ class RowEmbedding(keras.layers.Layer):
             parts.append(ops.reshape(taken, (-1, len(self.categories) * self.category_width)))
         return ops.concatenate(parts, axis=-1)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[int]) -> Sequence[int]:
         """(B, width)."""
         numbers = input_shape[-1] - len(self.categories)
         return (input_shape[0], numbers * (1 + self.number_width) + len(self.categories) * self.category_width)
@@ -105,7 +105,7 @@ class RowTokens(keras.layers.Layer):
         super().__init__(**options)
         self.categories, self.width = tuple(categories), width
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Sequence[int]) -> None:
         """Makes a direction and an offset for each number, and the table of all categories."""
         numbers = input_shape[-1] - len(self.categories)
         bound = 1 / math.sqrt(self.width)
@@ -126,7 +126,7 @@ class RowTokens(keras.layers.Layer):
         first = ops.zeros_like(tokens[:, :1]) + self.first
         return ops.concatenate([first, tokens], axis=1)
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[int]) -> Sequence[int]:
         """(B, 1 + F, width)."""
         return (input_shape[0], 1 + input_shape[-1], self.width)
 
@@ -147,7 +147,7 @@ class ResidualBlock(keras.layers.Layer):
         self.drop = L.Dropout(dropout, name="drop")
         self.down = L.Dense(width, name="down")
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Sequence[int]) -> None:
         """Builds the layers inside."""
         self.normal.build(input_shape)
         self.up.build(input_shape)
@@ -157,7 +157,7 @@ class ResidualBlock(keras.layers.Layer):
         """See the class."""
         return inputs + self.down(self.drop(self.up(self.normal(inputs)), training=training))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[int]) -> Sequence[int]:
         """(B, width)."""
         return input_shape
 
@@ -174,7 +174,7 @@ class ColumnAttention(keras.layers.Layer):
         super().__init__(**options)
         self.heads, self.rate = heads, dropout
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, input_shape: Sequence[int]) -> None:
         """Makes and builds the layers inside, of the width of the tokens."""
         width = input_shape[-1]
         self.normal = L.LayerNormalization(name="normal")
@@ -194,7 +194,7 @@ class ColumnAttention(keras.layers.Layer):
         x = inputs + self.attention(x, x, training=training)
         return x + self.down(self.drop(self.up(self.normal_up(x)), training=training))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[int]) -> Sequence[int]:
         """(B, T, width)."""
         return input_shape
 
@@ -211,6 +211,6 @@ class FirstToken(keras.layers.Layer):
         """See the class."""
         return inputs[:, 0]
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
+    def compute_output_shape(self, input_shape: Sequence[int]) -> Sequence[int]:
         """(B, width)."""
         return (input_shape[0], input_shape[-1])

@@ -62,7 +62,7 @@ def open_version(path: Path, *, number: int) -> Version:
 def _inputs(definition: SignatureDef) -> dict[str, tf.TensorSpec]:
     """The inputs of a signature by the names that clients use; the function's own are others where TensorFlow minds."""
     return {
-        name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype), name)
+        name: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype), name)  # type: ignore[arg-type]
         for name, info in definition.inputs.items()
     }
 

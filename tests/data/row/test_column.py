@@ -62,5 +62,5 @@ def test_dirty_cells_are_named_and_empty_rows_set_aside():
     found = check_rows(collect_rows({"age": [*range(18), "old", None], "city": ["Rome"] * 19 + [None]}))
     assert found.reasons == {19: "a row without any value"}
     assert found.repaired == {18: "'age' is 'old', which is no number"}
-    assert found.notes == ["Column 'age': 1 cells are no number and count as missing ('old')"]
+    assert found.notes == ["Column 'age': 1 cell is no number and counts as missing ('old')"]
     assert len(set(found.digests)) == 20
