@@ -53,12 +53,13 @@ def plan(
     precision: str | None = None,
     callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] = (),
     profile: str | Path | None = None,
+    directory: str | Path | None = None,
     verbose: int = 1,
     seed: int = 0,
 ) -> Plan:
     """Shows what `adapt` would do with the same arguments: reads and checks the data, builds the model, trains nothing.
 
-    It sets no seed, writes no profile and leaves no other trace in the process.
+    It sets no seed, writes no profile and no directory, and leaves no other trace in the process.
 
     Args: as of `adapt`.
 

@@ -437,14 +437,14 @@ TRAINING = [
     ),
     Mutation(
         "layer decay is ignored",
-        "_Optimizers.get",
+        "PhaseOptimizers.get",
         "rates_of(groups, phase.layer_decay)",
         "rates_of(groups, 1.0)",
         "tests/training/test_loop.py::test_a_step_heeds_each_option_of_its_phase",
     ),
     Mutation(
         "weight decay is ignored",
-        "_Optimizers.get",
+        "PhaseOptimizers.get",
         "dict.fromkeys(kernels_of(groups), phase.weight_decay) if phase.weight_decay else {}",
         "{}",
         "tests/training/test_loop.py::test_a_step_heeds_each_option_of_its_phase",
@@ -584,7 +584,7 @@ TRAINING = [
     ),
     Mutation(
         "the optimizer of a phase that diverged goes on",
-        "_Optimizers.forget",
+        "PhaseOptimizers.forget",
         "self.made.pop((phase.optimizer, phase.optimizer_options), None)",
         "self.made.get((phase.optimizer, phase.optimizer_options))",
         "tests/training/test_loop.py::test_a_phase_after_one_that_diverged_is_as_if_that_had_not_been",

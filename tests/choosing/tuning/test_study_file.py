@@ -55,7 +55,7 @@ def test_another_search_is_refused(tmp_path):
 
 def test_foreign_and_damaged_files_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="holds files that are not a search"):
+    with pytest.raises(FileExistsError, match="contains files that are not a search"):
         StudyFile(tmp_path, {}).load()
     file = StudyFile(tmp_path / "study", {})
     file.save(Study(TRIALS))
