@@ -159,7 +159,7 @@ def test_a_table_is_adapted_saved_and_exported_with_named_columns(adapted, table
     assert adapted.evaluate()["accuracy"] > 0.8
     notes = str(adapted.splits().audit)
     assert "labels from column 'species'" in notes
-    assert "Column 'height (cm)': 1 cells are no number" in notes
+    assert "Column 'height (cm)': 1 cell is no number" in notes
     wanted = adapted.predict(table)
     assert np.array_equal(kzoo.load(adapted.save(tmp_path / "saved")).predict(table).outputs, wanted.outputs)
     assert adapted.predict(table.iloc[0].to_dict()).labels == wanted.labels[:1]
