@@ -33,6 +33,7 @@ schedule = kzoo.Schedule([
     kzoo.Phase("head", epochs=2, batch_size=10, learning_rate=1e-2),
     kzoo.Phase("last:1", epochs=2, batch_size=10, learning_rate=1e-2, augmentation="light", views=2),
     kzoo.Phase("*", epochs=2, batch_size=10, learning_rate=1e-3, weight_decay=0.1, layer_decay=0.5),
+    kzoo.Phase("*", epochs=1, batch_size=10, learning_rate=1e-2, adapter=kzoo.LoRA(rank=2)),
 ])
 task = kzoo.Classification((x.astype(np.uint8), y))
 head = kzoo.Head(dropout=0.0)

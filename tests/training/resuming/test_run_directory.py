@@ -79,6 +79,17 @@ def test_an_interrupted_run_goes_on_bit_for_bit(arrays, whole, tmp_path, epoch):
     same(whole, again)
 
 
+@pytest.mark.slow
+def test_a_phase_with_an_adapter_goes_on_too(arrays, tmp_path):
+    adapting = kzoo.Phase("*", epochs=2, batch_size=10, learning_rate=1e-2, adapter=kzoo.LoRA(rank=2))
+    schedule = [adapting, kzoo.Phase("last:1", epochs=2, batch_size=10, learning_rate=1e-3)]
+    whole = run(arrays, schedule=schedule)
+    for epoch in (1, 3):
+        with pytest.raises(RuntimeError, match="killed"):
+            run(arrays, schedule=schedule, callback=At(epoch, die), directory=tmp_path / "run")
+    same(whole, run(arrays, schedule=schedule, directory=tmp_path / "run"))
+
+
 @pytest.fixture(scope="module")
 def finished(arrays, whole, tmp_path_factory):
     """The directory of a run that ended."""
