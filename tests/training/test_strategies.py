@@ -96,7 +96,7 @@ def test_two_replicas_duel(outputs):
 @pytest.mark.slow
 def test_two_replicas_have_the_losses_of_one_device(outputs):
     one, two = map(result, outputs)
-    assert len(one["losses"]) == 6
+    assert len(one["losses"]) == 7
     assert two["losses"] == pytest.approx(one["losses"], rel=1e-5)
 
 
