@@ -161,7 +161,7 @@ that Keras complains about the hash that it expected."""
         pytest.param(
             ["mobilenet_v1_025", "mobilenet_v3_small_minimal_100", "vgg16"], id="small", marks=pytest.mark.slow
         ),
-        pytest.param(FAMILIES, id="families", marks=pytest.mark.slow),
+        pytest.param(FAMILIES, id="families", marks=pytest.mark.exhaustive),
     ],
 )
 def test_weight_files_are_those_that_keras_asks_for(names, tmp_path):
