@@ -291,9 +291,18 @@ def test_a_kind_of_task_is_one_row(path: Path):
     assert any(map(compares_a_kind, nodes)) == (module_of(path) in others)
 
 
-def test_importing_kzoo_imports_neither_tensorflow_nor_keras():
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import kzoo; kzoo.list_models('resnet*'); kzoo.Phase('head'); dir(kzoo)",
+        # What --help and the shell's completion wait for.
+        "from kzoo.cli.options import build_parser; build_parser()",
+    ],
+    ids=["kzoo", "command line"],
+)
+def test_importing_kzoo_imports_neither_tensorflow_nor_keras(use: str):
     code = (
-        "import sys, kzoo; kzoo.list_models('resnet*'); kzoo.Phase('head'); dir(kzoo); "
+        f"import sys; {use}; "
         "print([m for m in ('tensorflow', 'keras', 'keras_cv', 'pandas', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -164,7 +164,10 @@ ELSEWHERE = {
     ),
     "by the server that they make": (
         "serving/rest/test_server",
-        [f"serving/rest/{name}" for name in ("app", "counters", "request_error", "signature", "versions")],
+        [
+            f"serving/rest/{name}"
+            for name in ("app", "counters", "request_error", "server_options", "signature", "versions")
+        ],
     ),
     "by what limits say in predictions, files and exports": (
         "results/report/test_limit_choice",

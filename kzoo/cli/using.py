@@ -9,7 +9,7 @@ from collections.abc import Callable
 from kzoo.cli.saved_models import load_saved
 from kzoo.core.disk_errors import refuse_unwritable
 from kzoo.core.storage import atomic_file
-from kzoo.serving.rest.server import HOST, PORT, ServerOptions, serve
+from kzoo.serving.rest.server_options import HOST, PORT, ServerOptions
 
 AddCommand = Callable[[str, Callable[[argparse.Namespace], int | None], str], argparse.ArgumentParser]
 """From a name, a function and a description to the parser of a command."""
@@ -72,6 +72,8 @@ def run_explain(options: argparse.Namespace) -> None:
 
 def run_serve(options: argparse.Namespace) -> None:
     """``kzoo serve``: until Ctrl-C."""
+    from kzoo.serving.rest.server import serve
+
     if options.max_megabytes <= 0 or options.max_requests < 1:
         raise ValueError("--max-megabytes and --max-requests must be above 0.")
     chosen = ServerOptions(

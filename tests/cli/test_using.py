@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from kzoo.cli import using
 from kzoo.cli.main import main
 from kzoo.results.explanation.explanations import Explanations, Unreadable
-from kzoo.serving.rest.server import ServerOptions
+from kzoo.serving.rest import server
+from kzoo.serving.rest.server_options import ServerOptions
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_explain_refuses_what_it_cannot_write_or_read(explained, capsys, tmp_pat
 
 def test_serve_takes_this_machine_alone_unless_told(monkeypatch):
     calls = []
-    monkeypatch.setattr(using, "serve", lambda directory, options, *, report: calls.append((directory, options)))
+    monkeypatch.setattr(server, "serve", lambda directory, options, *, report: calls.append((directory, options)))
     assert main(["serve", "serving/flowers"]) == 0
     named = ["--host", "0.0.0.0", "--port", "80", "--name", "tulips", "--max-megabytes", "2.5", "--max-requests", "3"]
     assert main(["serve", "serving/flowers", *named]) == 0

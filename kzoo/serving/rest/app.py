@@ -17,30 +17,18 @@ from kzoo.serving.rest.batcher import Batcher
 from kzoo.serving.rest.counters import Metrics
 from kzoo.serving.rest.json_tensors import read_question, to_arrays, to_json
 from kzoo.serving.rest.request_error import RequestError
+from kzoo.serving.rest.server_options import ServerOptions
 from kzoo.serving.rest.versions import DEFAULT, ServedModel, Version
 
 JSON = "application/json"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@dataclass(frozen=True)
-class ServerLimits:
-    """What the server takes.
-
-    Args:
-        bytes: of a request's body.
-        requests: that are answered at the same time; others are told to come again.
-    """
-
-    bytes: int = 16_000_000
-    requests: int = 64
-
-
-def build_app(model: ServedModel, *, limits: ServerLimits, batcher: Batcher, metrics: Metrics) -> FastAPI:
+def build_app(model: ServedModel, *, options: ServerOptions, batcher: Batcher, metrics: Metrics) -> FastAPI:
     """The application of a model."""
     # Its pages would load scripts from elsewhere.
     app = FastAPI(title="kzoo", docs_url=None, redoc_url=None, openapi_url=None)
-    served = _Served(model, limits, batcher, metrics)
+    served = _Served(model, options, batcher, metrics)
     one = "/v1/models/{name}"
     for path in (one, one + "/versions/{version}"):
         app.add_route(path, served.status, methods=["GET"])
@@ -59,7 +47,7 @@ class _Served:
     """The routes of a model."""
 
     model: ServedModel
-    limits: ServerLimits
+    options: ServerOptions
     batcher: Batcher
     metrics: Metrics
 
@@ -131,10 +119,10 @@ async def _tell_route(request: Request, error: Exception) -> Response:
 
 async def answer(served: _Served, request: Request) -> bytes:
     """The body of the reply to a predict request."""
-    version, limits = served.version_of(request), served.limits
-    if served.metrics.in_flight() > limits.requests:
-        raise RequestError(f"{limits.requests} requests are being answered. Try again.", status=503)
-    question = await asyncio.to_thread(read_question, await read_body(request, most=limits.bytes))
+    version, options = served.version_of(request), served.options
+    if served.metrics.in_flight() > options.most_requests:
+        raise RequestError(f"{options.most_requests} requests are being answered. Try again.", status=503)
+    question = await asyncio.to_thread(read_question, await read_body(request, most=options.most_bytes))
     name = question.signature or DEFAULT
     signature = version.signatures.get(name)
     if signature is None:

@@ -7,39 +7,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kzoo.serving.rest.batcher import Batcher
+from kzoo.serving.rest.server_options import ServerOptions
 from kzoo.serving.rest.versions import ServedModel
 
 if TYPE_CHECKING:
     import uvicorn
-
-HOST, PORT = "127.0.0.1", 8501
-"""This machine alone, and the port of TensorFlow Serving's REST API."""
-
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """Where a server listens, and what it takes.
-
-    Args:
-        host: address; ``"0.0.0.0"`` is reached from other machines. There is no password: put a proxy before it.
-        port: 0 for any that is free.
-        name: of the model in addresses; "" for the folder's name.
-        most_bytes: of a request.
-        most_requests: that are answered at the same time; others get status 503.
-        most_examples: of a batch that is joined of several requests.
-    """
-
-    host: str = HOST
-    port: int = PORT
-    name: str = ""
-    most_bytes: int = 16_000_000
-    most_requests: int = 64
-    most_examples: int = 64
 
 
 def serve(directory: str | Path, options: ServerOptions, *, report: Callable[[str], None]) -> None:
@@ -83,7 +59,7 @@ def _server(
     try:
         import uvicorn
 
-        from kzoo.serving.rest.app import ServerLimits, build_app
+        from kzoo.serving.rest.app import build_app
         from kzoo.serving.rest.counters import Metrics
     except ImportError as error:
         raise ImportError("The server needs FastAPI and uvicorn: pip install 'kzoo[serve]'") from error
@@ -93,8 +69,7 @@ def _server(
         metrics = Metrics()
         batcher = Batcher(most=options.most_examples, observe=metrics.batches.observe)
         stack.callback(batcher.close)
-        limits = ServerLimits(options.most_bytes, options.most_requests)
-        app = build_app(model, limits=limits, batcher=batcher, metrics=metrics)
+        app = build_app(model, options=options, batcher=batcher, metrics=metrics)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
         where = f"{address_of(listening)}/v1/models/{model.name}:predict"
         report(f"Serving version {model.version.number} at {where}")

@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import tensorflow as tf
 
-from kzoo.serving.rest.server import ServerOptions, serving
+from kzoo.serving.rest.server import serving
+from kzoo.serving.rest.server_options import ServerOptions
 from kzoo.serving.rest.versions import ServedModel
 
 pytest.importorskip("fastapi", reason="extra serve")
@@ -225,7 +226,8 @@ def test_a_port_in_use_is_named(directory):
 WITHOUT_KERAS = """
 import sys
 sys.modules["keras"] = None
-from kzoo.serving.rest.server import ServerOptions, serving
+from kzoo.serving.rest.server import serving
+from kzoo.serving.rest.server_options import ServerOptions
 import json, urllib.request
 with serving(sys.argv[1], ServerOptions(port=0)) as url:
     body = json.dumps({"instances": ["hi"]}).encode()
