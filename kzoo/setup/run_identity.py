@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from kzoo.core.disk.checkpoints import PlainValues
+from kzoo.data.seeds import version_key
 from kzoo.setup.prepare import Prepared
 
 
@@ -27,6 +28,7 @@ def describe_run(
         "start weights": prepared.start,
         "head": dataclasses.asdict(prepared.head),
         "input": [str(prepared.preprocessor), *prepared.preprocessor.shape],
+        "preprocessing": version_key(prepared.preprocessor, None, seed=seed)["preprocessor"],
         "labels": list(splits.labels),
         "training data": splits.fingerprint("train"),
         "validation data": splits.fingerprint("validation"),

@@ -168,7 +168,7 @@ class _Loop:
             if sparse is None:
                 self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
-            outcome = self._train(phase, bar, sparse, kept, weights)
+            outcome = self._train(phase, bar, sparse=sparse, kept=kept, weights=weights)
         if outcome.diverged:
             LOG.warning("%s: %s", label, outcome.diverged)
             if isinstance(phase, Phase):
@@ -204,6 +204,7 @@ class _Loop:
         self,
         phase: AnyPhase,
         bar: ProgressBar,
+        *,
         sparse: SparseTable | None,
         kept: KeptEpochs | None,
         weights: Sequence[AdaptedWeight],

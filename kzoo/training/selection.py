@@ -174,15 +174,18 @@ def beats(state: WeightsState, other: WeightsState) -> bool:
     return not has_clearly_more_hits(other, state) and state.loss < other.loss
 
 
+def is_surely_better(state: WeightsState, other: WeightsState) -> bool:
+    """Whether a state is better than another beyond chance: by right answers, or by loss where these are alike."""
+    if has_clearly_more_hits(state, other):
+        return True
+    return not has_clearly_more_hits(other, state) and is_better(state.losses, other.losses)
+
+
 def epoch_to_keep(best: WeightsState, last: WeightsState) -> WeightsState:
     """The state to keep, given the best and the last epoch of a phase."""
     if best.monitored is not None and last.monitored is not None:
         return best if not last.sound or beats(best, last) else last
-    if not last.sound or has_clearly_more_hits(best, last):
-        return best
-    if has_clearly_more_hits(last, best):
-        return last
-    return best if is_better(best.losses, last.losses) else last
+    return best if not last.sound or is_surely_better(best, last) else last
 
 
 def phase_to_keep(states: Sequence[WeightsState | None]) -> int:

@@ -514,9 +514,9 @@ TRAINING = [
     ),
     Mutation(
         "the last epoch is kept, not the best",
-        "epoch_to_keep",
-        "best if is_better(best.losses, last.losses) else last",
-        "last",
+        "is_surely_better",
+        "is_better(state.losses, other.losses)",
+        "False",
         "tests/training/test_selection.py::test_the_last_epoch_is_kept_unless_an_earlier_one_is_surely_better",
     ),
     Mutation(
@@ -619,8 +619,8 @@ TRAINING = [
     ),
     Mutation(
         "another run's checkpoint is taken up",
-        "Checkpoints.read",
-        'found["run"] != self._run()',
+        "refuse_another",
+        "found != now",
         "False",
         "tests/core/disk/test_checkpoints.py::test_another_runs_checkpoint_is_not_taken_up",
     ),

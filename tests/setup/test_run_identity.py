@@ -36,6 +36,7 @@ def test_what_changes_the_weights_changes_the_run(described, arrays):
         "start weights": {"seed": 1},
         "training data": {"arrays": (inputs, swapped)},
         "phase 2": {"schedule": kzoo.lp_ft(epochs=3)},
+        "preprocessing": {"scaling": "unit"},
         "class_weight": {"class_weight": {"0": 2.0, "1": 1.0, "2": 1.0}},
     }
     before = described()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from kzoo.core.storage import target_of
 from kzoo.core.verbosity import verbosity
 from kzoo.setup.plan import random_state_kept
 from kzoo.setup.prepare import Prepared, prepare
+from kzoo.setup.run_identity import describe_run
 from kzoo.specs.checked_json import Fields
 from kzoo.specs.task import Task, as_task
 from kzoo.specs.training_options import TrainingOptions
@@ -126,13 +126,6 @@ def _prepare_default(task: Task, model: Any, given: Mapping[str, Any], *, seed: 
 
 
 def _run(prepared: Prepared, given: Mapping[str, Any], *, seed: int) -> Fields:
-    """All that trials follow from, as plain values."""
-    splits = prepared.splits
-    return {
-        "data": [splits.fingerprint(part) for part in ("train", "validation", "test")],
-        "model": [prepared.source.card.name, prepared.start],
-        "default": repr(prepared.schedule.phases),
-        "options": {name: repr(given[name]) for name in sorted(given)},
-        "seed": seed,
-        "version of kzoo": version("kzoo"),
-    }
+    """All that trials, and their measurement, follow from, as plain values."""
+    run = describe_run(prepared, class_weight=given["class_weight"], precision=None, seed=seed)
+    return {**run, "test data": prepared.splits.fingerprint()}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kzoo.choosing.tuning.tuning_record import Trial
+from kzoo.core.disk.checkpoints import refuse_another
 from kzoo.core.intervals import Metric
 from kzoo.core.storage import DamagedError, atomic_file, write_json
 from kzoo.specs.checked_json import Fields, read_json
@@ -72,12 +73,7 @@ class StudyFile:
             study = Study(trials, float(found["spent"]), found["result"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{path} is damaged: {error!r}. Delete {self.directory} to start again.") from error
-        if run != self.run:
-            differ = [name for name, value in self.run.items() if run.get(name) != value]
-            raise ValueError(
-                f"{self.directory} contains a search with a different {', '.join(differ) or 'setting'}. Choose another "
-                "directory, or delete it."
-            )
+        refuse_another(run, self.run, directory=self.directory, what="search")
         return study
 
     def save(self, study: Study) -> None:

@@ -14,7 +14,7 @@ from kzoo.core.intervals import Metric
 from kzoo.core.tables import Table
 from kzoo.results.adapted import Adapted
 from kzoo.task_kinds.task_kind import TaskKind
-from kzoo.training.selection import CLEARLY, is_better
+from kzoo.training.selection import WeightsState, is_surely_better
 
 COMPLETE, PRUNED, FAILED = "complete", "ended early", "failed"
 """States of a trial."""
@@ -65,12 +65,9 @@ class Trial:
         """
         if self.losses is None or other.losses is None:
             return False
-        if self.hits is not None and other.hits is not None:
-            if is_better(-other.hits, -self.hits, errors=CLEARLY):
-                return False
-            if is_better(-self.hits, -other.hits, errors=CLEARLY):
-                return True
-        return is_better(self.losses, other.losses)
+        ours = WeightsState(self.losses, {}, sound=True, hits=self.hits)
+        theirs = WeightsState(other.losses, {}, sound=True, hits=other.hits)
+        return is_surely_better(ours, theirs)
 
 
 @dataclass(frozen=True, repr=False)

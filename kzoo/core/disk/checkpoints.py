@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,7 +25,12 @@ from kzoo.core.storage import (
 PlainValues: TypeAlias = dict[str, Any]
 """Settings or the state of a run by name: numbers, strings, and lists and dicts of them, as JSON has them."""
 
+Arrays: TypeAlias = dict[str, np.ndarray]
+
 STATE, VARIABLES = "state.json", "variables.npz"
+
+ARRAY = "arr"
+"""Name of the arrays of `Checkpoints.save`, as NumPy's ``savez`` calls arrays without a name."""
 
 SHOWN = 40
 """Characters of a setting up to which a message shows its values."""
@@ -44,14 +50,14 @@ class Checkpoints:
     run: PlainValues
     named: Path | None = None
 
-    def write(self, arrays: Mapping[str, np.ndarray], state: PlainValues) -> None:
+    def write(self, arrays: Arrays, state: PlainValues) -> None:
         """Replaces what is there by arrays, by name, and a state of plain values."""
         with atomic_directory(self.directory) as aside:
             np.savez(aside / VARIABLES, **arrays)  # type: ignore[arg-type]  # names are no options
-            write_json(aside / STATE, {"run": self._run(), "state": dict(state)})
+            write_json(aside / STATE, {"run": self.run, "state": dict(state)})
             write_checksums(aside)
 
-    def read(self) -> tuple[dict[str, np.ndarray], PlainValues] | None:
+    def read(self) -> tuple[Arrays, PlainValues] | None:
         """The arrays and the state of the checkpoint; None where there is none.
 
         Raises:
@@ -65,17 +71,12 @@ class Checkpoints:
             raise ValueError(f"{self.directory} contains files that are not a checkpoint. Choose another directory.")
         verify_checksums(self.directory)
         found = _read_state(self.directory / STATE)
-        if found["run"] != self._run():
-            differ = ", ".join(_differences(found["run"], self._run())) or "setting"
-            raise ValueError(
-                f"{self.named or self.directory} contains a run with a different {differ}. Choose another directory, "
-                "or delete it."
-            )
+        refuse_another(found["run"], self.run, directory=self.named or self.directory)
         return _read_arrays(self.directory / VARIABLES), found["state"]
 
     def save(self, variables: Sequence[Any], state: PlainValues) -> None:
         """Replaces what is there by the values of variables of Keras or TensorFlow, in their order, and a state."""
-        self.write({f"arr_{number}": np.asarray(variable) for number, variable in enumerate(variables)}, state)
+        self.write(numbered(ARRAY, [np.asarray(variable) for variable in variables]), state)
 
     def load(self, variables: Sequence[Any]) -> PlainValues | None:
         """Gives variables the values of the checkpoint, and returns its state; None where there is none.
@@ -86,12 +87,26 @@ class Checkpoints:
         if found is None:
             return None
         arrays, state = found
-        values = [arrays.get(f"arr_{number}") for number in range(len(arrays))]
-        assign(variables, [value for value in values if value is not None], directory=self.directory)
+        assign(variables, listed(ARRAY, arrays), directory=self.directory)
         return state
 
-    def _run(self) -> PlainValues:
-        return json.loads(json.dumps(self.run))
+
+def numbered(name: str, arrays: Sequence[np.ndarray]) -> Arrays:
+    """Arrays by a name and their number."""
+    return {f"{name}_{number}": array for number, array in enumerate(arrays)}
+
+
+def listed(name: str, arrays: Arrays) -> list[np.ndarray]:
+    """The arrays that `numbered` named, in their order.
+
+    Example:
+        >>> listed("w", numbered("w", [np.zeros(1), np.ones(1)]) | {"w_best": np.ones(2)})
+        [array([0.]), array([1.])]
+    """
+    numbers = sorted(
+        int(key.removeprefix(f"{name}_")) for key in arrays if re.fullmatch(f"{re.escape(name)}_[0-9]+", key)
+    )
+    return [arrays[f"{name}_{number}"] for number in numbers]
 
 
 def assign(variables: Sequence[Any], arrays: Sequence[np.ndarray], *, directory: Path) -> None:
@@ -104,6 +119,26 @@ def assign(variables: Sequence[Any], arrays: Sequence[np.ndarray], *, directory:
         raise ValueError(f"{directory} was written by another version of kzoo, whose network differs. Delete it.")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def refuse_another(found: PlainValues, run: PlainValues, *, directory: Path, what: str = "run") -> None:
+    """Raises where a directory is another run's.
+
+    Args:
+        found: all that the run in the directory follows from, as JSON gave it.
+        run: all that this one follows from.
+        directory: of the run.
+        what: a name for it.
+
+    Raises:
+        ValueError: they differ; the message says in what.
+    """
+    now = json.loads(json.dumps(run))
+    if found != now:
+        differ = ", ".join(_differences(found, now)) or "setting"
+        raise ValueError(
+            f"{directory} contains a {what} with a different {differ}. Choose another directory, or delete it."
+        )
 
 
 def _differences(before: PlainValues, now: PlainValues) -> Iterator[str]:
@@ -127,7 +162,7 @@ def _read_state(path: Path) -> dict[str, PlainValues]:
         raise DamagedError(f"{path} is damaged: {error!r}. Delete {path.parent} to start again.") from error
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}

@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign
+from kzoo.core.disk.checkpoints import Arrays, Checkpoints, PlainValues, assign, listed, numbered
 from kzoo.training.callbacks import KeepBest
-from kzoo.training.resuming.state_values import Arrays, as_state, listed, numbered, state_arrays, state_values
+from kzoo.training.resuming.state_values import as_state, state_arrays, state_values
 
 LOG = logging.getLogger("kzoo")
 
@@ -28,12 +28,11 @@ class KeptEpochs:
     Args:
         checkpoints: where the last one is kept.
         number: of the phase, from 1.
-        done: epochs that were done when the run began, and seconds that they took.
+        seconds: that earlier processes took for its epochs.
     """
 
     checkpoints: Checkpoints
     number: int
-    done: int = 0
     seconds: float = 0.0
     _pending: tuple[Arrays, PlainValues] | None = field(default=None, repr=False)
     _written: float = field(default_factory=time.monotonic)
@@ -58,8 +57,8 @@ class KeptEpochs:
         place = self.checkpoints.directory
         assign(model.weights, listed("last.weights", arrays), directory=place)
         assign(variables, listed("variables", arrays), directory=place)
-        self.done, self.seconds = values["epochs"], values["seconds"]
-        return self.done
+        self.seconds = values["seconds"]
+        return values["epochs"]
 
     def remember(self, variables: Sequence[Any], keep: KeepBest) -> None:
         """Takes down the end of an epoch, and writes it if the last checkpoint is old enough."""

@@ -22,12 +22,12 @@ import keras
 import numpy as np
 from filelock import Timeout
 
-from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign
+from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign, listed, numbered
 from kzoo.core.disk_errors import explaining
 from kzoo.core.locks import holder_of, lock
 from kzoo.training.phase import PhaseResult
 from kzoo.training.resuming.kept_epochs import KeptEpochs
-from kzoo.training.resuming.state_values import as_state, listed, numbered, state_arrays, state_values
+from kzoo.training.resuming.state_values import as_state, state_arrays, state_values
 
 LOG = logging.getLogger("kzoo")
 

@@ -1,27 +1,11 @@
-"""Validation results and lists of arrays as a checkpoint holds them: arrays by name, and plain values."""
+"""Validation results as a checkpoint holds them: arrays by name, and plain values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
-
 import numpy as np
 
-from kzoo.core.disk.checkpoints import PlainValues
+from kzoo.core.disk.checkpoints import Arrays, PlainValues
 from kzoo.training.selection import WeightsState
-
-Arrays: TypeAlias = dict[str, np.ndarray]
-
-
-def numbered(name: str, arrays: Sequence[np.ndarray]) -> Arrays:
-    """Arrays by a name and their number."""
-    return {f"{name}.{number}": array for number, array in enumerate(arrays)}
-
-
-def listed(name: str, arrays: Arrays) -> list[np.ndarray]:
-    """The arrays that `numbered` named, in their order."""
-    count = sum(key.startswith(f"{name}.") and key[len(name) + 1 :].isdigit() for key in arrays)
-    return [arrays[f"{name}.{number}"] for number in range(count)]
 
 
 def state_arrays(name: str, state: WeightsState) -> Arrays:

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from kzoo.core.disk.checkpoints import Checkpoints
+from kzoo.core.disk.checkpoints import Checkpoints, listed, numbered
 from kzoo.core.storage import DamagedError, write_checksums
 
 
@@ -137,3 +137,14 @@ def test_arrays_are_read_back_by_name(tmp_path):
     assert {name: (each.dtype, each.tolist()) for name, each in found.items()} == {
         name: (each.dtype, each.tolist()) for name, each in arrays.items()
     }
+
+
+def test_lists_of_arrays_keep_their_order():
+    arrays = [np.full(1, number) for number in range(12)]
+    found = listed(
+        "weights",
+        numbered("weights", arrays)
+        | numbered("best.weights", arrays[:3])
+        | {"weights_x": arrays[0], "weights.0": arrays[0]},
+    )
+    assert [each.tolist() for each in found] == [[number] for number in range(12)]

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kzoo.training.resuming.state_values import as_state, listed, numbered, state_arrays, state_values
+from kzoo.training.resuming.state_values import as_state, state_arrays, state_values
 from kzoo.training.selection import WeightsState
 
 LOSSES = np.array([0.1, np.inf])
@@ -27,11 +27,3 @@ def test_a_state_is_what_it_was(state):
         "best", values, state_arrays("best", state) | state_arrays("last", WeightsState(LOSSES[:1], {}, True))
     )
     np.testing.assert_equal(vars(again), vars(state))
-
-
-def test_lists_of_arrays_keep_their_order():
-    arrays = [np.full(1, number) for number in range(12)]
-    found = listed(
-        "weights", numbered("weights", arrays) | numbered("best.weights", arrays[:3]) | {"weights.x": LOSSES}
-    )
-    assert [each.tolist() for each in found] == [[number] for number in range(12)]
