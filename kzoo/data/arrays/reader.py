@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -36,14 +37,19 @@ class ArrayReader:
     mixable: bool = True
     own: OwnAugmentation | None = None
 
+    nouns: ClassVar[str] = "Arrays"
+    """What the examples are called, for messages."""
+
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Views of one example, (V, *fitted.shape)."""
         example = tf.gather(self._examples, index)
         if augmentation == "none":
-            return self.preprocessor.fit(example[None])
+            return self._fit(example[None])
         if augmentation == OWN and self.own is not None:
-            return self.preprocessor.fit(tf.stack([self.own(example) for _ in items(numbers)]))
-        raise ValueError(f"Arrays have no augmentation {augmentation!r}. Pass 'none', a Keras layer, or a callable.")
+            return self._fit(tf.stack([self.own(example) for _ in items(numbers)]))
+        raise ValueError(
+            f"{self.nouns} have no augmentation {augmentation!r}. Pass 'none', a Keras layer, or a callable."
+        )
 
     def finish(
         self, fitted: Tensor, targets: Tensor, augmentation: str, *, numbers: Tensor, turn: Tensor
@@ -53,7 +59,7 @@ class ArrayReader:
         return self.preprocessor.scale(tf.reshape(fitted, (-1, *fitted.shape[2:]))), targets
 
     def mixes(self, augmentation: str) -> bool:
-        """Arrays are not mixed with each other."""
+        """They are not mixed with each other."""
         return False
 
     def key(self, augmentation: str) -> dict[str, object]:
@@ -62,8 +68,11 @@ class ArrayReader:
         return version_key(self.preprocessor, None, seed=self.seed, own=own)
 
     def image(self, index: int, augmentation: str) -> np.ndarray:
-        """An array has none."""
-        raise TypeError("Arrays cannot be drawn. Use print(adapted.evaluate().worst()) to list the worst.")
+        """They have none."""
+        raise TypeError(f"{self.nouns} cannot be drawn. Use print(adapted.evaluate().worst()) to list the worst.")
+
+    def _fit(self, examples: Tensor) -> Tensor:
+        return self.preprocessor.fit(examples)
 
     @cached_property
     def _examples(self) -> Tensor:
