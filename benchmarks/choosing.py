@@ -42,6 +42,7 @@ SETS = ("trashnet", "cifar10", "fsdd", "signs", "hymenoptera", "digits")
 WEIGHTS = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 SIDE = 96
 SCORES = {
+    "rank": lambda row: (row["probe"]["value"] + row["neighbors"]["value"]) / 2,
     "probe": lambda row: row["probe"]["value"],
     "k-NN": lambda row: row["neighbors"]["value"],
     "LogME": lambda row: row["log_me"],

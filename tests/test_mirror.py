@@ -16,6 +16,10 @@ ELSEWHERE = {
     "by the views that epochs see": ("training/test_views", ["setup/feeds"]),
     "through the command line": ("cli/test_main", ["cli/exit_codes", "cli/saved_models", "cli/shell_values", "demo"]),
     "by writers that are killed, and full disks": ("core/test_storage", ["core/disk_errors", "core/leftovers"]),
+    "by the files that are written": (
+        "serving/litert/test_conversion",
+        ["serving/constant_function", "serving/litert/interpreter", "serving/litert/quantization"],
+    ),
     "by what `import kzoo` imports": ("test_laws", ["core/tf_import"]),
     "by whole runs on texts and recordings": (
         "test_modalities",

@@ -22,7 +22,7 @@ class Candidate:
         model: as it was given: what `kzoo.adapt` takes.
         probe: score of a linear probe, cross-validated.
         neighbors: score of nearest neighbours, cross-validated.
-        first: in which share of bootstrap resamples its probe is the best.
+        first: in which share of bootstrap resamples the mean of both scores is the best.
         imagenet: published ImageNet top-1 accuracy in [0, 1], or None.
         log_me: log of the maximum evidence, by example (arXiv:2102.11005).
         h_score: H-score (arXiv:2212.10082).
@@ -51,7 +51,7 @@ class Ranking:
     """Candidates, the best first; an index, a slice or a name gives one.
 
     Args:
-        candidates: in the order of the probe's score.
+        candidates: in the order of the mean of both scores.
         score: name of the score.
         size: examples that were scored: training and validation.
         folds: of the cross-validation.

@@ -132,9 +132,9 @@ def transfer_table(
 ) -> TransferTable:
     """Which earlier task helps which: the features of each adapted model, scored on every other task.
 
-    Each score is that of `kzoo.rank`: a linear probe in cross-validation over training and validation examples; no test
-    split is looked at. Differences from the model as it was are paired over the examples, with an interval from a
-    bootstrap over examples or groups.
+    Each score is that of a linear probe, as in `kzoo.rank`, in cross-validation over training and validation examples;
+    no test split is looked at. Differences from the model as it was are paired over the examples, with an interval from
+    a bootstrap over examples or groups.
 
     Args:
         tasks: two or more, by name; or their data, for Classifications. All of one modality.
@@ -168,7 +168,8 @@ def transfer_table(
         named = {START: start, **{f"after {name}": models[name] for name in tasks if name != later}}
         scored, found, _ = score_candidates(task, named, strict=True, verbose=verbose, seed=seed)
         kind = scored.kind
-        values = np.stack([found[name][1] for name in named], axis=1)
+        probes = [found[name][1][:, 0] for name in named]
+        values = np.stack(probes, axis=1)
         means = resampled(values, groups=scored.groups, seed=seed)
         starts[later] = found[START][0].probe
         for place, name in enumerate([each for each in tasks if each != later], start=1):

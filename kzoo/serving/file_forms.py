@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,14 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.core.tensors import Tensor
-from kzoo.serving.saved_model import ExportError
-
-Answer = Callable[[np.ndarray], list[np.ndarray]]
-"""From one preprocessed example (1, ...) to outputs (1, K) and features (1, width)."""
-
-OUTPUTS = ("outputs", "features")
-"""Names of what a file gives."""
+from kzoo.serving.constant_function import OUTPUTS, Answer, constant_function
+from kzoo.serving.litert.conversion import open_litert, write_litert
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,68 +33,11 @@ class FileForm:
     open: Callable[[Path], Answer]
 
 
-def _function(model: keras.Model, fitted: tf.TensorSpec) -> tf.types.experimental.PolymorphicFunction:
-    """The model as a function of one example, of a shape that is known as a whole, with weights as constants.
-
-    LiteRT cannot calibrate a function that reads variables (TensorFlow 2.21).
-    """
-    spec = tf.TensorSpec((1, *fitted.shape), fitted.dtype, name="input")
-    weights = [
-        [weight.numpy() for weight in each] for each in (model.trainable_variables, model.non_trainable_variables)
-    ]
-
-    def call(inputs: Tensor) -> Mapping[str, Tensor]:
-        constants = [[tf.constant(value) for value in each] for each in weights]
-        found, _ = model.stateless_call(*constants, inputs, training=False)
-        return dict(zip(OUTPUTS, found, strict=True))
-
-    return tf.function(call, input_signature=[spec], autograph=False)
-
-
-def _write_litert(
-    model: keras.Model, fitted: tf.TensorSpec, quantize: str | None, examples: np.ndarray, path: Path
-) -> None:
-    function = _function(model, fitted).get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-    if quantize:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if quantize == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantize == "int8":
-        converter.representative_dataset = lambda: ([each[None]] for each in examples)
-    # It tells of assets that are written to a folder of its own (TensorFlow 2.21).
-    logger = logging.getLogger("tensorflow")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        path.write_bytes(converter.convert())
-    # The converter has errors of many kinds for what LiteRT has no operation for.
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ExportError(f"LiteRT cannot hold this model: {first[:300]}. Export it as a SavedModel.") from error
-    finally:
-        logger.setLevel(level)
-
-
-def _open_litert(path: Path) -> Answer:
-    with warnings.catch_warnings():
-        # It tells to move to a package that TensorFlow does not require (2.21).
-        warnings.simplefilter("ignore")
-        interpreter = tf.lite.Interpreter(model_path=str(path))
-    runner = interpreter.get_signature_runner()
-
-    def answer(example: np.ndarray) -> list[np.ndarray]:
-        found = runner(input=example)
-        return [found[name] for name in OUTPUTS]
-
-    return answer
-
-
 def _write_openvino(
     model: keras.Model, fitted: tf.TensorSpec, quantize: str | None, examples: np.ndarray, path: Path
 ) -> None:
     openvino = _openvino()
-    converted = openvino.convert_model(_function(model, fitted))
+    converted = openvino.convert_model(constant_function(model, fitted))
     openvino.save_model(converted, str(path), compress_to_fp16=quantize == "float16")
 
 
@@ -133,8 +68,8 @@ FORMS = {
     "litert": FileForm(
         file="model.tflite",
         quantizations=("dynamic", "float16", "int8"),
-        write=_write_litert,
-        open=_open_litert,
+        write=write_litert,
+        open=open_litert,
     ),
     "openvino": FileForm(
         file="model.xml",

@@ -9,6 +9,7 @@ import pytest
 
 import kzoo
 from kzoo.choosing import ranking as ranking_file
+from kzoo.choosing.features.scores import FeatureScores
 from kzoo.core.tables import Table
 from kzoo.training.cache.compute import Passes
 
@@ -68,6 +69,22 @@ def test_the_better_features_are_first(ranking):
     assert ranking[0].log_me > ranking[1].log_me
     assert ranking[0].h_score > ranking[1].h_score
     assert ranking.sentence == "edges is first in 100% of resamples."
+
+
+def test_the_mean_of_both_scores_decides_the_order(task, monkeypatch):
+    truth = np.eye(2)
+
+    def scored(source, task, examples, *, bar):
+        right = truth[np.asarray(examples.truth).reshape(len(examples.rows), -1)[:, -1].astype(int)]
+        wrong = {"edges": (10, 60), "brightness": (20, 30)}[source.card.name]
+        probe, neighbors = (np.where(np.arange(len(right))[:, None] < number, 1 - right, right) for number in wrong)
+        return FeatureScores(probe, neighbors, 0.0, 0.0, 1.0, 1)
+
+    monkeypatch.setattr(ranking_file, "_scores", scored)
+    ranking = kzoo.rank(task, [edges(), brightness()], verbose=0)
+    assert [each.name for each in ranking] == ["brightness", "edges"]
+    assert ranking[0].probe.value < ranking[1].probe.value
+    assert ranking[0].first > 0.95
 
 
 def test_scores_are_of_training_and_validation_only(ranking, task):

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from kzoo.core.intervals import LEVEL, Metric
+from kzoo.core.progress import one_bar, track
 from kzoo.core.storage import write_json
 from kzoo.data.examples import Examples
 from kzoo.data.loader import Loader
@@ -67,7 +68,7 @@ class FileCost:
 def export_file(adapted: Adapted, directory: str | Path, *, form: str, quantize: str | None, tolerance: float) -> Path:
     """Writes ``directory/<next integer>/`` with one file for a runtime; see `kzoo.results.adapted.Adapted.export`."""
     chosen = check_form(form, quantize, tolerance)
-    with next_version(directory) as (target, aside):
+    with one_bar(f"export, {form}", unit="example"), next_version(directory) as (target, aside):
         splits, modality = adapted.splits(), adapted.preprocessor.modality
         preprocessor, model = adapted.preprocessor, answer_model(adapted)
         loader = Loader(preprocessor)
@@ -142,7 +143,8 @@ def _cost(
     """What the file costs, on examples with their preprocessed inputs."""
     kind = get_task_kind(adapted.kind)
     live = adapted.one_view.outputs(examples)
-    found = np.concatenate([answer(each[None])[0] for each in inputs])
+    asked = track(inputs, "measuring", unit="example", total=len(inputs))
+    found = np.concatenate([answer(each[None])[0] for each in asked])
     sign = 1.0 if kind.higher_is_better else -1.0
     scores = [np.asarray(kind.example_scores(each, examples.targets), float) for each in (found, live)]
     gaps = sign * (scores[0] - scores[1])

@@ -1,0 +1,1 @@
+"""Files for LiteRT (TensorFlow Lite), the runtime of phones and small devices."""
