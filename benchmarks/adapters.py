@@ -1,4 +1,4 @@
-"""Parameters, accuracy and seconds of full tuning, LoRA, BitFit, L2-SP and the probe alone, on few labels.
+"""Parameters, accuracy and seconds of full tuning, of each adapter and of the probe alone, on few labels.
 
     KERAS_HOME=... python benchmarks/adapters.py DATA [--methods ...] [--seeds 0] [--labels 30] [--epochs 8]
 
@@ -24,6 +24,7 @@ ADAPTERS: dict[str, Any] = {
     "LoRA 4": kzoo.LoRA(rank=4),
     "LoRA 8": kzoo.LoRA(rank=8),
     "LoRA 16": kzoo.LoRA(rank=16),
+    "serial 8": kzoo.SerialAdapter(rank=8),
     "BitFit": kzoo.BitFit(),
     "L2-SP 0.01": kzoo.L2SP(0.01),
 }

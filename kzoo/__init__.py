@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from kzoo.setup.plain_model import create_model
     from kzoo.setup.plan import Plan
     from kzoo.setup.stage_table import stages
-    from kzoo.specs.adapters import L2SP, BitFit, LoRA
+    from kzoo.specs.adapters import L2SP, BitFit, LoRA, SerialAdapter
     from kzoo.specs.card import BackboneSpec
     from kzoo.specs.fusion import Fusion
     from kzoo.specs.head import Head
@@ -68,6 +68,7 @@ _PUBLIC = {
     "Pretrained": "kzoo.results.pretrained",
     "Regression": "kzoo.specs.task",
     "Schedule": "kzoo.specs.schedule",
+    "SerialAdapter": "kzoo.specs.adapters",
     "adapt": "kzoo.adaptation",
     "align_languages": "kzoo.distillation.bilingual_embeddings",
     "compare": "kzoo.choosing.comparison",
@@ -122,6 +123,7 @@ __all__ = [
     "Pretrained",
     "Regression",
     "Schedule",
+    "SerialAdapter",
     "adapt",
     "align_languages",
     "compare",

@@ -330,6 +330,7 @@ PUBLIC = [
         "Pretrained",
         "Regression",
         "Schedule",
+        "SerialAdapter",
         "adapt",
         "align_languages",
         "compare",

@@ -22,7 +22,9 @@ def adapter_argument(text: str) -> Adapter:
     name, _, value = text.strip().partition(":")
     number: Any = number_of(value)
     if name.lower() not in names or (value and number is None):
-        raise argparse.ArgumentTypeError(f"adapter must be one of lora:8, bitfit or l2sp:0.01. Got {text!r}.")
+        raise argparse.ArgumentTypeError(
+            f"adapter must be one of lora:8, serialadapter:8, bitfit or l2sp:0.01. Got {text!r}."
+        )
     try:
         return ADAPTERS[names[name.lower()]](*([] if number is None else [number]))
     except TypeError:

@@ -56,8 +56,8 @@ class Phase:
             where activations of a frozen trunk are cached, as many as fit. Each view costs one pass through the
             trunk, so fewer are faster. With ``"none"`` there is one.
         optimizer_options: other arguments of the Keras optimizer, as ``{"beta_2": 0.99}``; kept as a tuple of pairs.
-        adapter: `kzoo.LoRA`, `kzoo.BitFit` or `kzoo.L2SP`: what it trains of the groups below the head; weight decay
-            then acts on the differences. None: all of them.
+        adapter: `kzoo.LoRA`, `kzoo.SerialAdapter`, `kzoo.BitFit` or `kzoo.L2SP`: what it trains of the groups below the
+            head; weight decay then acts on the differences. None: all of them.
 
     Example:
         >>> phase = Phase("last:2", epochs=5, learning_rate=1e-4)

@@ -41,6 +41,7 @@ def test_a_schedule_that_cannot_have_it_is_refused(name, message):
     [
         ("lora", kzoo.LoRA(8)),
         ("LoRA:4", kzoo.LoRA(4)),
+        ("serialadapter:4", kzoo.SerialAdapter(4)),
         ("bitfit", kzoo.BitFit()),
         ("l2sp:0.1", kzoo.L2SP(0.1)),
         ("l2sp:1", kzoo.L2SP(1.0)),
@@ -53,7 +54,7 @@ def test_a_word_of_the_shell_is_an_adapter(text, adapter):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ia3", "adapter must be one of lora:8, bitfit or l2sp:0.01. Got 'ia3'"),
+        ("ia3", "adapter must be one of lora:8, serialadapter:8, bitfit or l2sp:0.01. Got 'ia3'"),
         ("lora:many", "adapter must be one of"),
         ("lora:1.5", "rank of LoRA must be an int"),
         ("bitfit:2", "'bitfit' takes no value. Got 'bitfit:2'"),

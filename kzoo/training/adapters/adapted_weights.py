@@ -33,6 +33,7 @@ class AdaptedWeight:
         role: as of `kzoo.specs.adapters.WeightForm`.
         axes: those of its rows and those of its columns, as a matrix from inputs to outputs.
         rank: of the difference, in [1, inf).
+        serial: the difference is the weight's matrix times what is learned.
     """
 
     variable: keras.Variable
@@ -40,12 +41,17 @@ class AdaptedWeight:
     role: str
     axes: Axes
     rank: int
+    serial: bool = False
 
     @property
     def factor_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of two factors, (rows, rank) and (rank, columns); or that of the weight, where they hold no less."""
+        """Shapes of two factors, (rows, rank) and (rank, columns); or that of their product, where they hold no less.
+
+        Of a serial adapter the rows are the columns of the weight.
+        """
         rows, columns = _sizes(self.variable, self.axes)
-        whole = tuple(self.variable.shape)
+        rows = columns if self.serial else rows
+        whole = (columns, columns) if self.serial else tuple(self.variable.shape)
         return ((rows, self.rank), (self.rank, columns)) if self.rank * (rows + columns) < rows * columns else (whole,)
 
     @property
@@ -88,9 +94,9 @@ def set_phase(phase: AnyPhase, groups: Groups) -> list[AdaptedWeight]:
             continue
         variable.trainable = False
         axes = _axes(variable, layer)
-        form = WeightForm(_role(variable, layer), *_sizes(variable, axes))
+        form = WeightForm(_role(variable, layer), *_sizes(variable, axes), _is_depthwise(variable, layer))
         if rank := phase.adapter.rank_of(form):
-            found.append(AdaptedWeight(variable, group, form.role, axes, rank))
+            found.append(AdaptedWeight(variable, group, form.role, axes, rank, phase.adapter.serial))
     if not found:
         there = dict.fromkeys(f"{type(layer).__name__} ({variable.name})" for _, variable, layer in owned)
         raise ValueError(
@@ -130,13 +136,17 @@ def _role(variable: keras.Variable, layer: keras.Layer) -> str:
     return KERNEL if "kernel" in variable.name and len(variable.shape) > 1 else OTHER
 
 
+def _is_depthwise(variable: keras.Variable, layer: keras.Layer) -> bool:
+    return "depthwise" in type(layer).__name__.lower() or "depthwise" in variable.name
+
+
 def _axes(variable: keras.Variable, layer: keras.Layer) -> Axes:
     """The axes of a weight that run over inputs, and those that run over outputs."""
     every = tuple(range(len(variable.shape)))
     if isinstance(layer, keras.layers.EinsumDense) and "kernel" in variable.name:
         names, outputs = layer.equation.replace(" ", "").replace("...", "").split(",")[1].split("->")
         columns = tuple(axis for axis in every if names[axis] in outputs)
-    elif "depthwise" in type(layer).__name__.lower() or "depthwise" in variable.name:
+    elif _is_depthwise(variable, layer):
         # (h, w, channels, multiplier): each channel has filters of its own.
         columns = every[-2:]
     else:

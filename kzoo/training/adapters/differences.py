@@ -25,6 +25,7 @@ class Difference:
     Args:
         weight: which.
         factors: one, of the weight's own shape; or two, float32 (rows, rank) and (rank, columns), whose product it is.
+            Of a serial adapter the product, or the one factor, is (columns, columns), and multiplies the weight.
     """
 
     weight: AdaptedWeight
@@ -32,12 +33,16 @@ class Difference:
 
     def value(self) -> Tensor:
         """The difference, of the weight's shape."""
-        if len(self.factors) == 1:
-            return keras.ops.convert_to_tensor(self.factors[0])
-        order = [axis for axes in self.weight.axes for axis in axes]
-        shape = [self.weight.variable.shape[axis] for axis in order]
-        product = keras.ops.reshape(keras.ops.matmul(*self.factors), shape)
-        return keras.ops.transpose(product, np.argsort(order).tolist())
+        ops, weight = keras.ops, self.weight
+        learned = ops.convert_to_tensor(self.factors[0]) if len(self.factors) == 1 else ops.matmul(*self.factors)
+        if len(self.factors) == 1 and not weight.serial:
+            return learned
+        order = [axis for axes in weight.axes for axis in axes]
+        shape = [weight.variable.shape[axis] for axis in order]
+        if weight.serial:
+            own = ops.transpose(ops.cast(weight.variable, learned.dtype), order)
+            learned = ops.matmul(ops.reshape(own, (-1, learned.shape[0])), learned)
+        return ops.transpose(ops.reshape(learned, shape), np.argsort(order).tolist())
 
     def applied(self) -> Tensor:
         """Weight and difference together, in the weight's dtype."""

@@ -13,9 +13,13 @@ from kzoo.models.files.keras_archive import open_archive
 from kzoo.models.hub.hub_encoders import _OTHER_TASKS, find_encoder, is_hub_backbone
 from kzoo.models.stages import cut_into_stages
 from kzoo.models.zoo.text import text_encoder
+from kzoo.specs.adapters import BitFit, LoRA, SerialAdapter
 from kzoo.specs.catalog.hub_presets import HUB_CATALOG
 from kzoo.specs.head import Head
+from kzoo.specs.phases import Phase
 from kzoo.specs.registry import cards
+from kzoo.training.adapters.adapted_weights import set_phase
+from kzoo.training.adapters.differences import merge, start_differences, with_differences
 
 pytestmark = pytest.mark.slow
 
@@ -285,6 +289,29 @@ def test_a_text_backbone_is_cut_frozen_trained_and_saved(family, tmp_path):
     np.testing.assert_allclose(plain(ids), (states * mask).sum(axis=1) / mask.sum(axis=1), atol=1e-5)
     # ALBERT's blocks share their weights, so that its graph has no parts.
     check(plain, ids, tmp_path, stages=1 if family == "AlbertBackbone" else 2)
+
+
+@pytest.mark.parametrize("adapter", [LoRA(rank=2), SerialAdapter(rank=2), BitFit()], ids=lambda each: each.label)
+@pytest.mark.parametrize("family", ["BertBackbone", "EfficientNetBackbone", "ViTBackbone"])
+def test_an_adapter_of_a_phase_becomes_part_of_the_encoder(family, adapter):
+    if family in TEXTS:
+        inputs = np.asarray([[5, 6, 7, 8, 0, 0], [9, 5, 6, 7, 8, 3]], np.int32)
+        encoder = text_encoder(keras.Input((6,), dtype="int32", name="tokens"), TEXTS[family](), pad=0)
+    else:
+        inputs = IMAGES
+        encoder = resolve(FAMILIES[family](), weights="auto", cards={}, scaling="none").build((SIZE, SIZE, 3))
+    before = np.asarray(encoder(inputs))
+    weights = set_phase(Phase("low", adapter=adapter), {"low": encoder.layers, "head": []})
+    differences = start_differences(weights, seed=0)
+    found = with_differences(encoder, differences)
+    np.testing.assert_allclose(found(inputs), before, atol=1e-5)
+    for each in differences:
+        for factor in each.factors:
+            factor.assign(RNG.normal(0, 0.3, factor.shape))
+    wanted = np.asarray(found(inputs))
+    assert np.abs(wanted - before).max() > 1e-3
+    merge(differences)
+    np.testing.assert_allclose(encoder(inputs), wanted, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kzoo.specs.adapters import L2SP, BitFit, LoRA
+from kzoo.specs.adapters import L2SP, BitFit, LoRA, SerialAdapter
 from kzoo.specs.phases import LinearProbe, Phase
 from kzoo.training.adapters.adapted_weights import count_trained, set_phase
 
@@ -55,6 +55,17 @@ def test_where_factors_hold_no_less_the_difference_is_full(made):
     assert found["depthwise/kernel"].factor_shapes == ((3, 3, 12, 1),)
     assert found["conv/kernel"].factor_shapes == ((54, 8), (8, 10))
     assert found["conv/kernel"].parameters == 8 * 64
+
+
+def test_serial_adapters_take_kernels_that_mix_their_inputs(made):
+    found = paths(set_phase(Phase("*", adapter=SerialAdapter(rank=2)), made[1]))
+    assert {path: each.factor_shapes for path, each in found.items()} == {
+        "conv/kernel": ((10, 2), (2, 10)),
+        "pointwise/kernel": ((12, 2), (2, 12)),
+        **{f"attention/{name}/kernel": ((10, 2), (2, 10)) for name in ("query", "key", "value")},
+        "attention/attention_output/kernel": ((12, 2), (2, 12)),
+        "einsum/kernel": ((12, 2), (2, 12)),
+    }
 
 
 def test_bitfit_takes_biases_and_normalization(made):

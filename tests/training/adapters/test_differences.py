@@ -6,7 +6,7 @@ import pytest
 
 import kzoo
 from kzoo.core.graph.folding import fold
-from kzoo.specs.adapters import L2SP, BitFit, LoRA
+from kzoo.specs.adapters import L2SP, BitFit, LoRA, SerialAdapter
 from kzoo.specs.phases import Phase
 from kzoo.training.adapters.adapted_weights import set_phase
 from kzoo.training.adapters.differences import as_their_weights, merge, start_differences, with_differences
@@ -19,15 +19,15 @@ def attention(x):
 
 
 LAYERS = {
-    "dense": ((5,), keras.layers.Dense(7)),
-    "einsum": ((4, 6), keras.layers.EinsumDense("abc,cde->abde", (None, 3, 5))),
-    "turned": ((6,), keras.layers.EinsumDense("ab,cb->ac", (7,))),
-    "conv 1x1": ((5, 5, 6), keras.layers.Conv2D(7, 1)),
-    "conv 3x3": ((5, 5, 6), keras.layers.Conv2D(7, 3, strides=2)),
-    "depthwise": ((5, 5, 6), keras.layers.DepthwiseConv2D(3, depth_multiplier=2)),
-    "separable": ((5, 5, 6), keras.layers.SeparableConv2D(7, 3)),
-    "attention": ((4, 6), attention),
-    "nested": ((5,), keras.Sequential([keras.layers.Dense(6), keras.layers.BatchNormalization()])),
+    "dense": ((5,), lambda: keras.layers.Dense(7)),
+    "einsum": ((4, 6), lambda: keras.layers.EinsumDense("abc,cde->abde", (None, 3, 5))),
+    "turned": ((6,), lambda: keras.layers.EinsumDense("ab,cb->ac", (7,))),
+    "conv 1x1": ((5, 5, 6), lambda: keras.layers.Conv2D(7, 1)),
+    "conv 3x3": ((5, 5, 6), lambda: keras.layers.Conv2D(7, 3, strides=2)),
+    "depthwise": ((5, 5, 6), lambda: keras.layers.DepthwiseConv2D(3, depth_multiplier=2)),
+    "separable": ((5, 5, 6), lambda: keras.layers.SeparableConv2D(7, 3)),
+    "attention": ((4, 6), lambda: attention),
+    "nested": ((5,), lambda: keras.Sequential([keras.layers.Dense(6), keras.layers.BatchNormalization()])),
 }
 
 
@@ -41,15 +41,19 @@ def adapted(model, adapter, **options):
     return differences, with_differences(model, differences)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_merged_model_computes_what_the_adapted_one_did(name):
-    shape, layer = LAYERS[name]
+ADAPTED = [(name, LoRA(rank=1)) for name in LAYERS]
+ADAPTED += [(name, SerialAdapter(rank=rank)) for name in LAYERS if name != "depthwise" for rank in (1, 99)]
+
+
+@pytest.mark.parametrize(("name", "adapter"), ADAPTED)
+def test_a_merged_model_computes_what_the_adapted_one_did(name, adapter):
+    shape, make = LAYERS[name]
     inputs = keras.Input(shape)
-    model = keras.Model(inputs, layer(inputs))
+    model = keras.Model(inputs, make()(inputs))
     before = [variable.numpy() for variable in model.trainable_variables]
     x = RNG.normal(size=(3, *shape)).astype(np.float32)
     plain = model(x).numpy()
-    differences, found = adapted(model, LoRA(rank=1))
+    differences, found = adapted(model, adapter)
     wanted = found(x).numpy()
     assert np.abs(wanted - plain).max() > 0.1
     np.testing.assert_array_equal(model(x).numpy(), plain)
@@ -77,6 +81,24 @@ def test_it_is_what_enable_lora_of_keras_computes(layer):
     layer.lora_kernel_a.assign(np.reshape(first, layer.lora_kernel_a.shape))
     layer.lora_kernel_b.assign(second)
     np.testing.assert_allclose(model(x).numpy(), ours, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [2, 99])
+@pytest.mark.parametrize("kind", ["conv", "turned"])
+def test_a_serial_adapter_is_a_layer_behind_the_kernel(kind, rank):
+    shape, layer = {
+        "conv": ((5, 5, 6), keras.layers.Conv2D(7, 3)),
+        "turned": ((6,), keras.layers.EinsumDense("ab,cb->ac", (7,), bias_axes="c")),
+    }[kind]
+    model = keras.Sequential([keras.Input(shape), layer])
+    layer.bias.assign(RNG.normal(size=7))
+    differences, found = adapted(model, SerialAdapter(rank=rank))
+    x = RNG.normal(size=(3, *shape)).astype(np.float32)
+    before = model(x).numpy() - layer.bias.numpy()
+    factors = [np.asarray(factor) for factor in differences[0].factors]
+    assert len(factors) == (2 if rank == 2 else 1)
+    wanted = before + before @ (factors[0] @ factors[1] if rank == 2 else factors[0]) + layer.bias.numpy()
+    np.testing.assert_allclose(found(x).numpy(), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_training_moves_the_differences_and_no_weight():
