@@ -32,7 +32,15 @@ from kzoo.specs.task import as_task
 
 
 @suggests_names
-def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 1, seed: int = 0) -> Ranking:
+def rank(
+    task: Any,
+    models: Any = None,
+    *,
+    budget: float | None = None,
+    strict: bool = False,
+    verbose: int = 1,
+    seed: int = 0,
+) -> Ranking:
     """Orders models by how well two probes of their frozen features do on a task, in cross-validation.
 
     The probes are a linear one and nearest neighbours. Nothing else is trained, and the test split is not looked at.
@@ -51,6 +59,9 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
         models: a list of models, each as of `kzoo.adapt`: names, cards, Keras models, `Adapted` or `Pretrained`
             results, which are ranked by what their features give on this task. Or a dict of models by name. None: those
             of the task's modality whose weights are on this machine.
+        budget: seconds, in (0, inf), after which no other candidate is begun; the notes name those left out. The first
+            is scored in any case. They are taken in the order of `models`; without `models`, those of the highest
+            published accuracy first. None: all are scored.
         strict: whether a model that fails raises; else it is named in the notes.
         verbose: 0 shows no progress bar; 1 shows one.
         seed: of the folds and the bootstrap, and of weights that are random.
@@ -59,7 +70,7 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
         The candidates, the best first. `ranking.best.model` is what `kzoo.adapt` takes.
 
     Raises:
-        ValueError: the data cannot be used, or no model can be ranked.
+        ValueError: the data cannot be used, no model can be ranked, or `budget` is not a positive number.
 
     Example:
         >>> import kzoo, keras, numpy as np
@@ -70,7 +81,9 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
         >>> ranking.best.name, ranking.size, ranking.sentence
         ('small', 36, 'small is the only candidate.')
     """
-    scored, found, failed = score_candidates(task, models, strict=strict, verbose=verbose, seed=seed)
+    if budget is not None and not (isinstance(budget, int | float) and not isinstance(budget, bool) and budget > 0):
+        raise ValueError(f"budget must be None or seconds in (0, inf). Got {budget!r}.")
+    scored, found, failed = score_candidates(task, models, budget=budget, strict=strict, verbose=verbose, seed=seed)
     shares = first_shares(
         resampled(np.stack([each.mean(axis=1) for _, each in found.values()], axis=1), groups=scored.groups, seed=seed)
     )
@@ -81,7 +94,7 @@ def rank(task: Any, models: Any = None, *, strict: bool = False, verbose: int = 
 
 
 def score_candidates(
-    task: Any, models: Any, *, strict: bool, verbose: int, seed: int
+    task: Any, models: Any, *, strict: bool, verbose: int, seed: int, budget: float | None = None
 ) -> tuple[ScoredExamples, dict[str, tuple[Candidate, np.ndarray]], dict[str, Exception]]:
     """The scored examples; candidates, by name, with merits; and what failed.
 
@@ -92,10 +105,16 @@ def score_candidates(
     with random_state_kept(), verbosity(verbose):
         task = as_task(task)
         named, sources, failed = open_candidates(task, models, strict=strict)
+        if budget is not None and models is None:
+            sources = dict(sorted(sources.items(), key=lambda each: -(each[1].card.top1 or 0)))
+        started = time.perf_counter()
         scored = read_examples(task, sources, seed=seed)
         found: dict[str, tuple[Candidate, np.ndarray]] = {}
         with ProgressBar("ranking", unit="example", total=0) as bar:
             for name, source in sources.items():
+                if found and budget is not None and time.perf_counter() - started > budget:
+                    failed[name] = TimeoutError(f"the budget of {budget:g} s was used up")
+                    continue
                 with Collecting(failed, name, strict):
                     found[name] = _score(name, named[name], source, task, scored, bar=bar)
                     bar.report(f"{name} {found[name][0].probe}")

@@ -57,7 +57,9 @@ def run_doctor(options: argparse.Namespace) -> int:
 
 def run_rank(options: argparse.Namespace) -> None:
     """``kzoo rank``."""
-    ranking = kzoo.rank(task_of(options), options.model, strict=options.strict, seed=options.seed)
+    ranking = kzoo.rank(
+        task_of(options), options.model, budget=options.budget, strict=options.strict, seed=options.seed
+    )
     _print(options, ranking, ranking.as_dict())
 
 

@@ -76,6 +76,7 @@ def _add_training(every: Commands) -> None:
     _add_data(ranking)
     text = "a model, or the folder of a saved one; repeat for several; default: those whose weights are on this machine"
     ranking.add_argument("--model", metavar="MODEL", action="append", help=text)
+    ranking.add_argument("--budget", type=float, metavar="SECONDS", help="begin no other model after so long")
     ranking.add_argument("--seed", type=int, default=0, help="of the folds and the bootstrap")
 
     planning = _command(every, "plan", commands.run_plan, "Show what 'adapt' would do, without training.")

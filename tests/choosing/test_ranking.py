@@ -87,6 +87,19 @@ def test_the_mean_of_both_scores_decides_the_order(task, monkeypatch):
     assert ranking[0].first > 0.95
 
 
+def test_after_its_budget_no_candidate_is_begun(task):
+    ranking = kzoo.rank(task, [edges(), brightness()], budget=1e-9, strict=True, verbose=0)
+    assert [each.name for each in ranking] == ["edges"]
+    assert ranking.failed == [("brightness", "the budget of 1e-09 s was used up")]
+    assert len(kzoo.rank(task, [edges(), brightness()], budget=600, verbose=0)) == 2
+
+
+@pytest.mark.parametrize("budget", [0, -1, "60", True])
+def test_a_budget_is_a_positive_number(task, budget):
+    with pytest.raises(ValueError, match=r"budget must be None or seconds in \(0, inf\)\. Got"):
+        kzoo.rank(task, [edges()], budget=budget)
+
+
 def test_scores_are_of_training_and_validation_only(ranking, task):
     plan = kzoo.adapt(edges(), task, schedule="linear_probe", verbose=0)
     assert ranking.size == plan.record.sizes["train"] + plan.record.sizes["validation"]
