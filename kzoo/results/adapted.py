@@ -12,6 +12,7 @@ import numpy as np
 
 from kzoo.core.graph.views import mean_over_views
 from kzoo.core.graph.walking import layers_of
+from kzoo.core.merged_differences import MergedDifference
 from kzoo.core.tensors import Tensor
 from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.file_changes import reading
@@ -26,6 +27,7 @@ from kzoo.results.evaluation import evaluate
 from kzoo.results.export import export_adapted
 from kzoo.results.files.export_file import export_file
 from kzoo.results.files.saving import write
+from kzoo.results.files.small_network import small_parts
 from kzoo.results.inference import Inference
 from kzoo.results.interpolation import interpolate
 from kzoo.results.neighbors import Neighbors, find_neighbors
@@ -61,6 +63,7 @@ class Adapted(AdaptedDisplay):
         tta: whether it answers by the mean over several views of each image, see `predict`.
         temperature: what logits are divided by, so that probabilities are as sure as they are right; 1 for none.
         start: the network's weights before it was fine-tuned, where this process has them.
+        differences: that adapters of phases added to the start weights, in their order; see `save`.
         metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
     """
 
@@ -78,6 +81,7 @@ class Adapted(AdaptedDisplay):
     limits: AnswerLimits | None = None
     data: Splits | None = field(default=None, repr=False)
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
+    differences: Sequence[MergedDifference] = field(default=(), repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -278,11 +282,24 @@ class Adapted(AdaptedDisplay):
             return export_adapted(self, directory)
         return export_file(self, directory, form=format, quantize=quantize, tolerance=tolerance)
 
-    def save(self, directory: str | Path) -> Path:
-        """Writes everything that `kzoo.load` needs to `directory`, whole or not at all."""
+    def save(self, directory: str | Path, *, small: bool = False) -> Path:
+        """Writes everything that `kzoo.load` needs to `directory`, whole or not at all.
+
+        Args:
+            directory: what an earlier `save` left there is replaced.
+            small: leave out what the start weights give: all of a frozen layer, and of a weight that an adapter changed
+                (`kzoo.LoRA`, `kzoo.SerialAdapter`) all but its factors. `kzoo.load` takes the start weights from where
+                `kzoo.adapt` did, and checks that the model is the same, bit for bit.
+
+        Raises:
+            FileExistsError: `directory` holds something else than a saved model.
+            OSError: the disk is full, or not writable; what was there before is unchanged.
+            ValueError: `small`, and the start weights have no name by which they are found again.
+        """
         names = ("card", "kind", "labels", "head", "preprocessor", "features", "scale", "tta", "temperature")
         values = {**{name: getattr(self, name) for name in names}, "record": self.record.as_plain()}
-        return write(directory, network=self.network, values=values, limits=self.limits)
+        parts = small_parts(self) if small else None
+        return write(directory, network=self.network, values=values, limits=self.limits, small=parts)
 
     def _features(self) -> Tensor:
         return self.network.get_layer(self.features).output

@@ -94,6 +94,7 @@ def conclude(
         temperature=temperature,
         data=splits,
         metrics=prepared.options.metrics,
+        differences=[each for result in results[: kept + 1] for each in result.differences],
         start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,
     )
     return adapted.measured() if len(splits.test) else adapted

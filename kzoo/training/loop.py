@@ -195,6 +195,7 @@ class _Loop:
             parameters=counts[0] if counts else None,
             all_parameters=counts[1] if counts else None,
             refit=outcome.refit,
+            differences=outcome.differences,
         )
         if self.directory and kept and not result.stopped:
             self.directory.save_phase(number, result, self.optimizers.kept(self.model))

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.core.graph.keras_internals import operation_of
 from kzoo.core.graph.walking import within
+from kzoo.core.merged_differences import MergedDifference
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.training.adapters.differences import Difference, merge, with_differences
 from kzoo.training.cache.activations import Activations
@@ -37,6 +38,7 @@ class PhaseOutcome:
         diverged: "", or a sentence that says how it ended, and what to do.
         stopped: whether Ctrl-C ended it, after at least one epoch.
         refit: of a probe, puts the head in that is solved on training and validation examples; None: there is none.
+        differences: that an adapter added to weights.
     """
 
     state: WeightsState | None
@@ -45,6 +47,7 @@ class PhaseOutcome:
     diverged: str = ""
     stopped: bool = False
     refit: Callable[[], None] | None = None
+    differences: Sequence[MergedDifference] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class PhaseResult:
         parameters: numbers that trained, of a phase with an adapter; else None.
         all_parameters: numbers in all weights of the model, likewise.
         refit: of a probe, see `PhaseOutcome`; for the phase that is kept.
+        differences: that an adapter added to weights; none where these were not kept.
     """
 
     phase: AnyPhase
@@ -87,6 +91,7 @@ class PhaseResult:
     parameters: int | None = None
     all_parameters: int | None = None
     refit: Callable[[], None] | None = field(default=None, repr=False)
+    differences: Sequence[MergedDifference] = field(default=(), repr=False)
 
 
 def fit_tail(
@@ -167,10 +172,10 @@ def fit_tail(
         if not stopped or isinstance(ended, SystemExit):
             raise
     state, last = keep.restore(), keep.history[-1]
-    merge(differences)
+    merged = merge(differences, activations.model.weights)
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
     scores = state.scores if state else {name: value for name, value in last.items() if name.startswith("val_")}
-    return PhaseOutcome(state, scores, keep.history, lost, stopped)
+    return PhaseOutcome(state, scores, keep.history, lost, stopped, differences=merged if state else ())
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 
 from kzoo.core.storage import (
     BROKEN,
@@ -22,6 +23,7 @@ from kzoo.data.modalities import MODALITIES
 from kzoo.evaluation.answer_limits import AnswerLimits
 from kzoo.models.files.keras_archive import open_archive
 from kzoo.results.files.saved_limits import check_limits, read_limits, write_limits
+from kzoo.results.files.small_network import ADDED, SmallParts, check_small, read_small
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, checked, flag, many, maybe, number, one_of, read_json, record, text, whole
 from kzoo.specs.head import Head
@@ -50,6 +52,7 @@ def write(
     values: Fields,
     description: str | None = None,
     limits: AnswerLimits | None = None,
+    small: SmallParts | None = None,
 ) -> Path:
     """Writes ``card.json``, ``network.keras`` and ``SHA256SUMS``, with limits ``novelty.npy``.
 
@@ -61,6 +64,7 @@ def write(
         values: the other fields of an `Adapted`, or of a `Pretrained`; dataclasses and plain values.
         description: for a reader, as ``README.md``; or none.
         limits: of an `Adapted`, or none; see `kzoo.results.files.saved_limits`.
+        small: what is written as ``added.npz`` in place of the network; see `kzoo.results.files.small_network`.
 
     Raises:
         FileExistsError: what is there was not written by `write`.
@@ -74,8 +78,12 @@ def write(
     with atomic_directory(directory) as aside:
         if limits is not None:
             plain["limits"] = write_limits(limits, aside)
+        if small is not None:
+            plain["small"] = small.values
+            np.savez(aside / ADDED, allow_pickle=False, **small.arrays)
+        else:
+            network.save(aside / NETWORK)
         write_json(aside / CARD, {"format": FORMAT, **plain})
-        network.save(aside / NETWORK)
         if description is not None:
             (aside / "README.md").write_text(description, encoding="utf-8")
         write_checksums(aside)
@@ -113,6 +121,9 @@ def read(directory: str | Path) -> Fields:
     if "limits" in values:
         values["limits"] = read_limits(values["limits"], directory)
     _import_source(values["card"])
+    if "small" in values:
+        values["differences"], network = read_small(values.pop("small"), directory, values)
+        return values | {"network": network}
     try:
         return values | {"network": open_archive(directory / NETWORK)}
     except BROKEN as error:
@@ -159,10 +170,11 @@ _ADAPTED: dict[str, Check] = {
     "tta": flag,
     "temperature": number(1e-3, 1e9),
     "limits": check_limits,
+    "small": check_small,
 }
 """Fields of an `Adapted`, apart from those of a `Pretrained`."""
 
-_LATER = ("tta", "temperature", "limits")
+_LATER = ("tta", "temperature", "limits", "small")
 """Fields that files of an earlier kzoo do not have."""
 
 

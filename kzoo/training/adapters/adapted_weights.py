@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import keras
 
 from kzoo.core.graph.walking import within
+from kzoo.core.merged_differences import Axes
 from kzoo.specs.adapters import BIAS, KERNEL, NORM, OTHER, WeightForm
 from kzoo.specs.phases import AnyPhase
 from kzoo.training.freezing import Groups, set_trainable
-
-Axes = tuple[tuple[int, ...], tuple[int, ...]]
 
 NORMS = (
     keras.layers.BatchNormalization,

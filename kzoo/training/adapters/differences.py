@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kzoo.core.graph.calling import pack
+from kzoo.core.merged_differences import MergedDifference
 from kzoo.core.tensors import Tensor
 from kzoo.training.adapters.adapted_weights import AdaptedWeight
 
@@ -92,10 +93,21 @@ def as_their_weights(differences: Sequence[Difference], values: Mapping[str, flo
     return {path: values[weight] for path, weight in pairs if weight in values}
 
 
-def merge(differences: Sequence[Difference]) -> None:
-    """Adds differences to their weights for good."""
+def merge(differences: Sequence[Difference], weights: Sequence[keras.Variable]) -> list[MergedDifference]:
+    """Adds differences to their weights for good; returns what was added.
+
+    Args:
+        differences: to some of the weights.
+        weights: of the model, which give each its number.
+    """
+    places = {id(variable): place for place, variable in enumerate(weights)}
+    found = []
     for each in differences:
-        each.weight.variable.assign(each.applied())
+        variable = each.weight.variable
+        factors = tuple(keras.ops.convert_to_numpy(factor) for factor in each.factors)
+        found.append(MergedDifference(places[id(variable)], each.weight.axes, each.weight.serial, factors))
+        variable.assign(found[-1].added_to(variable.numpy()))
+    return found
 
 
 class DifferenceLayer(keras.Layer):

@@ -25,6 +25,7 @@ from filelock import Timeout
 from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign, listed, numbered
 from kzoo.core.disk_errors import explaining
 from kzoo.core.locks import holder_of, lock
+from kzoo.core.merged_differences import present_differences, restore_differences
 from kzoo.training.phase import PhaseResult
 from kzoo.training.resuming.kept_epochs import KeptEpochs
 from kzoo.training.resuming.state_values import as_state, state_arrays, state_values
@@ -97,6 +98,8 @@ class RunDirectory:
                 *("parameters", "all_parameters"),
             )
         }
+        values["differences"], factors = present_differences(result.differences)
+        arrays |= factors
         if result.state:
             arrays |= state_arrays("state", result.state)
             values["state"] = state_values(result.state)
@@ -112,6 +115,7 @@ class RunDirectory:
         state = as_state("state", values.pop("state"), arrays) if "state" in values else None
         values |= {"runtimes": tuple(values["runtimes"]), "stopped": "", "state": state}
         values["weights"] = listed("weights", arrays)
+        values["differences"] = restore_differences(values["differences"], arrays)
         return FinishedPhase(values, listed("variables", arrays), self.directory)
 
     def epochs(self, number: int) -> KeptEpochs:

@@ -310,7 +310,7 @@ def test_an_adapter_of_a_phase_becomes_part_of_the_encoder(family, adapter):
             factor.assign(RNG.normal(0, 0.3, factor.shape))
     wanted = np.asarray(found(inputs))
     assert np.abs(wanted - before).max() > 1e-3
-    merge(differences)
+    merge(differences, encoder.weights)
     np.testing.assert_allclose(encoder(inputs), wanted, rtol=1e-4, atol=1e-5)
 
 
