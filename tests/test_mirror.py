@@ -16,6 +16,7 @@ ELSEWHERE = {
     "by the views that epochs see": ("training/test_views", ["setup/feeds"]),
     "through the command line": ("cli/test_main", ["cli/exit_codes", "cli/saved_models", "cli/shell_values", "demo"]),
     "by writers that are killed, and full disks": ("core/test_storage", ["core/disk_errors", "core/leftovers"]),
+    "by a file of each form": ("serving/test_file_forms", ["serving/onnx_file"]),
     "by the files that are written": (
         "serving/litert/test_conversion",
         ["serving/constant_function", "serving/litert/interpreter", "serving/litert/quantization"],

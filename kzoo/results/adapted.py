@@ -264,8 +264,8 @@ class Adapted(AdaptedDisplay):
 
         Args:
             directory: of all versions.
-            format: ``"saved_model"``; ``"litert"``, for phones (``model.tflite``); or ``"openvino"`` (``model.xml``,
-                extra ``openvino``).
+            format: ``"saved_model"``; ``"litert"``, for phones (``model.tflite``); ``"onnx"`` (``model.onnx``, extra
+                ``onnx``); or ``"openvino"`` (``model.xml``, extra ``openvino``).
             quantize: of a file: ``"float16"``, or for LiteRT also ``"dynamic"`` (weights in 8 bits) or ``"int8"``
                 (activations too, calibrated by up to 100 training examples). None: numbers stay as they are.
             tolerance: by how much the score of a quantized file may be lower than that of the model.

@@ -1,4 +1,4 @@
-"""Single files for other runtimes: LiteRT for phones, OpenVINO for Intel's processors. A form is a row of a table."""
+"""Single files for other runtimes: LiteRT for phones, ONNX, OpenVINO. A form is a row of a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kzoo.serving.constant_function import OUTPUTS, Answer, constant_function
 from kzoo.serving.litert.conversion import open_litert, write_litert
+from kzoo.serving.onnx_file import open_onnx, write_onnx
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,7 @@ FORMS = {
         write=write_litert,
         open=open_litert,
     ),
+    "onnx": FileForm(file="model.onnx", quantizations=(), write=write_onnx, open=open_onnx),
     "openvino": FileForm(
         file="model.xml",
         quantizations=("float16",),

@@ -40,9 +40,10 @@ def test_each_form_answers_as_the_model(model, tmp_path, name, quantize):
             assert np.abs(one - other).max() <= within * np.abs(other).max()
 
 
-def test_what_litert_has_no_operation_for_is_refused(tmp_path):
+@pytest.mark.parametrize(("name", "title"), [("litert", "LiteRT"), ("onnx", "ONNX")])
+def test_what_a_form_has_no_operation_for_is_refused(tmp_path, name, title):
     inputs = keras.Input((8, 8, 3))
     text = keras.layers.Lambda(lambda x: tf.strings.length(tf.strings.as_string(x)), output_shape=(8, 8, 3))(inputs)
     model = keras.Model(inputs, [text, text])
-    with pytest.raises(ExportError, match=r"LiteRT cannot hold this model: .*Export it as a SavedModel"):
-        FORMS["litert"].write(model, FITTED, None, IMAGES, tmp_path / "model.tflite")
+    with pytest.raises(ExportError, match=rf"{title} cannot hold this model: .*Export it as a SavedModel"):
+        FORMS[name].write(model, FITTED, None, IMAGES, tmp_path / FORMS[name].file)

@@ -103,9 +103,8 @@ def check_form(form: str, quantize: str | None, tolerance: float) -> FileForm:
         raise ValueError(f"format must be 'saved_model' or one of {', '.join(map(repr, FORMS))}. Got {form!r}.")
     known = FORMS[form].quantizations
     if quantize is not None and quantize not in known:
-        raise ValueError(
-            f"quantize of {form!r} must be None or one of {', '.join(map(repr, known))}. Got {quantize!r}."
-        )
+        either = f" or one of {', '.join(map(repr, known))}" if known else ""
+        raise ValueError(f"quantize of {form!r} must be None{either}. Got {quantize!r}.")
     if isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 <= tolerance <= 1:
         raise ValueError(f"tolerance must be a number in [0, 1]. Got {tolerance!r}.")
     return FORMS[form]

@@ -105,9 +105,10 @@ def test_a_file_that_answers_otherwise_is_not_kept(adapted, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "tflite"}, "format must be 'saved_model' or one of 'litert', 'openvino'. Got 'tflite'"),
+        ({"format": "tflite"}, "format must be 'saved_model' or one of 'litert', 'onnx', 'openvino'. Got 'tflite'"),
         ({"quantize": "int8"}, "format must be"),
         ({"format": "openvino", "quantize": "int8"}, "must be None or one of 'float16'. Got 'int8'"),
+        ({"format": "onnx", "quantize": "int8"}, "quantize of 'onnx' must be None. Got 'int8'"),
         ({"format": "litert", "tolerance": 2}, r"tolerance must be a number in \[0, 1\]. Got 2"),
     ],
 )
