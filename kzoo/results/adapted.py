@@ -12,7 +12,6 @@ import numpy as np
 
 from kzoo.core.graph.views import mean_over_views
 from kzoo.core.graph.walking import layers_of
-from kzoo.core.merged_differences import MergedDifference
 from kzoo.core.tensors import Tensor
 from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.file_changes import reading
@@ -42,6 +41,7 @@ from kzoo.specs.records.seen import Seen, remember
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import Scale
+from kzoo.training.adapters.merged_differences import MergedDifference
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,9 +13,9 @@ import tensorflow as tf
 from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.core.graph.keras_internals import operation_of
 from kzoo.core.graph.walking import within
-from kzoo.core.merged_differences import MergedDifference
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.training.adapters.differences import Difference, merge, with_differences
+from kzoo.training.adapters.merged_differences import MergedDifference
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import KeepBest, Rate

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 
 from kzoo.core.graph.walking import layers_of
-from kzoo.core.merged_differences import MergedDifference, present_differences, restore_differences
 from kzoo.core.storage import DamagedError
 from kzoo.models.assembly import assemble
 from kzoo.models.backbones import resolve
@@ -20,6 +19,7 @@ from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, Fields, checked, flag, many, text, whole
 from kzoo.specs.head import Head
 from kzoo.specs.registry import cards
+from kzoo.training.adapters.merged_differences import MergedDifference, present_differences, restore_differences
 
 if TYPE_CHECKING:
     from kzoo.results.adapted import Adapted

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import keras
 
 from kzoo.core.graph.walking import within
-from kzoo.core.merged_differences import Axes
 from kzoo.specs.adapters import BIAS, KERNEL, NORM, OTHER, WeightForm
 from kzoo.specs.phases import AnyPhase
+from kzoo.training.adapters.merged_differences import Axes
 from kzoo.training.freezing import Groups, set_trainable
 
 NORMS = (

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 
 from kzoo.core.graph.calling import pack
-from kzoo.core.merged_differences import MergedDifference
 from kzoo.core.tensors import Tensor
 from kzoo.training.adapters.adapted_weights import AdaptedWeight
+from kzoo.training.adapters.merged_differences import MergedDifference
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from filelock import Timeout
 from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign, listed, numbered
 from kzoo.core.disk_errors import explaining
 from kzoo.core.locks import holder_of, lock
-from kzoo.core.merged_differences import present_differences, restore_differences
+from kzoo.training.adapters.merged_differences import present_differences, restore_differences
 from kzoo.training.phase import PhaseResult
 from kzoo.training.resuming.kept_epochs import KeptEpochs
 from kzoo.training.resuming.state_values import as_state, state_arrays, state_values

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from kzoo.core.merged_differences import MergedDifference, present_differences, restore_differences
+from kzoo.training.adapters.merged_differences import MergedDifference, present_differences, restore_differences
 
 RNG = np.random.default_rng(0)
 
