@@ -182,7 +182,9 @@ def run_export(options: argparse.Namespace) -> None:
     saved = load_saved(options.saved)
     if options.accuracy is not None or options.novelty:
         saved = saved.with_limits(accuracy=options.accuracy, novelty=options.novelty)
-    path = saved.export(options.directory)
+    path = saved.export(
+        options.directory, format=options.format, quantize=options.quantize, tolerance=options.tolerance
+    )
     _print(options, f"Exported to {path}", {"exported": str(path)})
 
 

@@ -227,6 +227,12 @@ def _add_saved(every: Commands) -> None:
     exporting = _command(every, "export", commands.run_export, "Write a saved model as a SavedModel for serving.")
     exporting.add_argument("saved", help="directory of a saved model")
     exporting.add_argument("directory", help="the version appears as DIRECTORY/<version>/")
+    forms = ("saved_model", "litert", "onnx", "openvino")
+    exporting.add_argument("--format", choices=forms, default="saved_model", help="a SavedModel, or one file")
+    text = "numbers of fewer bits in the file: float16, and for litert also dynamic or int8"
+    exporting.add_argument("--quantize", choices=("float16", "dynamic", "int8"), help=text)
+    text = "refuse a quantized file whose score is lower by more than SHARE (0.01)"
+    exporting.add_argument("--tolerance", type=float, metavar="SHARE", default=0.01, help=text)
     text = "also say where the model is not sure enough: what it answers is this accurate on validation, as 0.97"
     exporting.add_argument("--accuracy", type=float, metavar="SHARE", help=text)
     text = "also say which inputs are unlike anything in training"

@@ -9,6 +9,7 @@ import kzoo
 from kzoo.cli.main import main
 from kzoo.diagnosis.diagnosis import Diagnosis
 from kzoo.diagnosis.finding import Finding
+from kzoo.serving.file_forms import FORMS
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 
 
@@ -157,7 +158,8 @@ def test_export_with_limits(monkeypatch, capsys):
             calls.append(options)
             return self
 
-        def export(self, directory):
+        def export(self, directory, **options):
+            assert options == {"format": "saved_model", "quantize": None, "tolerance": 0.01}
             return f"{directory}/1"
 
     monkeypatch.setattr("kzoo.cli.commands.load_saved", lambda path: Saved())
@@ -165,3 +167,21 @@ def test_export_with_limits(monkeypatch, capsys):
     assert main(["export", "saved/", "serving/", "--accuracy", "0.97"]) == 0
     assert main(["export", "saved/", "serving/", "--novelty"]) == 0
     assert calls == [{"accuracy": 0.97, "novelty": False}, {"accuracy": None, "novelty": True}]
+
+
+def test_export_takes_a_format(monkeypatch, capsys):
+    calls = []
+
+    class Saved:
+        def export(self, directory, **options):
+            calls.append(options)
+            return f"{directory}/1"
+
+    monkeypatch.setattr("kzoo.cli.commands.load_saved", lambda path: Saved())
+    given = ["--format", "litert", "--quantize", "int8", "--tolerance", "0.05"]
+    assert main(["export", "saved/", "phones/", *given]) == 0
+    assert calls == [{"format": "litert", "quantize": "int8", "tolerance": 0.05}]
+    for name in FORMS:
+        assert main(["export", "saved/", "phones/", "--format", name]) == 0
+    with pytest.raises(SystemExit):
+        main(["export", "saved/", "phones/", "--format", "tflite"])
