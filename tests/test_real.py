@@ -62,6 +62,19 @@ def test_nothing_of_tensorflows_chatter_is_shown(run):
         assert word not in run[2]
 
 
+def test_a_file_of_8_bits_has_a_third_of_the_size_and_costs_a_point(run, tmp_path):
+    import kzoo
+
+    adapted = kzoo.load(run[1] / "saved")
+    # A point was measured; another processor may round otherwise, in two images of 252.
+    costs = {"exact": (None, 0.0), "small": ("int8", 0.02)}
+    files = {
+        name: adapted.export(tmp_path / name, format="litert", quantize=quantize, tolerance=tolerance) / "model.tflite"
+        for name, (quantize, tolerance) in costs.items()
+    }
+    assert files["small"].stat().st_size <= files["exact"].stat().st_size / 3
+
+
 ANSWER = """
 import json, pathlib, sys
 import tensorflow as tf
