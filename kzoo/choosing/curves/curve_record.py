@@ -72,7 +72,7 @@ class LearningCurves:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What more labels would bring each model."""
+        """The expected gain of more labels, one sentence a model."""
         return tuple(
             f"{self.more:,} more labels would bring {each.name} {show_gain(self.kind, each.gain)}, "
             f"twice as many labels {show_gain(self.kind, each.doubled)}."

@@ -1,4 +1,4 @@
-"""What a backbone is known by before it is built: its card, and its weight file by path, size and time of change."""
+"""The identity of a backbone before it is built: its card, and its weight file by path, size and time of change."""
 
 from __future__ import annotations
 

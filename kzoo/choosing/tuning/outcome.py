@@ -62,7 +62,7 @@ def weigh(
 
 
 def read_outcome(study: Study, file: StudyFile, shared: Trials) -> Fields | None:
-    """What `weigh` kept after the last trial of a study; None where there is nothing of it."""
+    """The result that `weigh` kept after the last trial of a study; None where it kept none."""
     result = study.result
     if result is None or file.model is None or result["trials"] != len(study.trials) or not file.model.exists():
         return None

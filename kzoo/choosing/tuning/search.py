@@ -106,7 +106,7 @@ def tune(
 
 
 def _prepare_default(task: Task, model: Any, given: Mapping[str, Any], *, seed: int) -> Prepared:
-    """What `kzoo.adapt` would train by default.
+    """The recipe that `kzoo.adapt` trains by default.
 
     Raises:
         ValueError: there is no validation split, or nothing to tune.

@@ -11,7 +11,7 @@ from kzoo.core.figures import BLUE, GREY, ORANGE, panels, styled
 
 @dataclass(frozen=True)
 class Point:
-    """What a trial reached.
+    """The score of a trial.
 
     Args:
         seconds: of the search when it ended.

@@ -25,7 +25,7 @@ ARRAYS = ("losses", "hits", "merits")
 
 @dataclass(frozen=True)
 class Study:
-    """What is kept of a search.
+    """The state of a search on disk.
 
     Args:
         trials: that are done.
@@ -51,7 +51,7 @@ class StudyFile:
     run: Fields = field(repr=False)
 
     def load(self) -> Study:
-        """What is there; an empty study where there is nothing.
+        """The study that was written; an empty one where there is none.
 
         Raises:
             ValueError: it is another search's.

@@ -61,7 +61,7 @@ class Trained:
         return self.results[-1].diverged if self.results[-1].state is None else ""
 
     def on_validation(self) -> Fields:
-        """What validation says of the weights that are kept: fields of a `Trial`."""
+        """The scores on validation of the weights that are kept: fields of a `Trial`."""
         state = self.results[phase_to_keep([result.state for result in self.results])].state
         if state is None or state.logits is None:
             raise FloatingPointError("Validation gave no finite numbers.")
