@@ -22,11 +22,12 @@ MODELS = {
     "sst2": "ngrams",
     "fsdd": "keyword_cnn",
     "cifar10": "kzoo_nano_image",
+    "trashnet": "mobilenet_v2_035",
     "digits": "auto",
     "signs": "mobilenet_v2_035",
     "hymenoptera": "mobilenet_v2_035",
 }
-"""By set. The first three are development sets."""
+"""By set. The first four are development sets."""
 
 
 def main() -> None:
