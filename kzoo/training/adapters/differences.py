@@ -7,6 +7,7 @@ for some kinds of layers only, leaves out depthwise convolutions and normalizati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -94,7 +95,7 @@ def as_their_weights(differences: Sequence[Difference], values: Mapping[str, flo
 
 
 def merge(differences: Sequence[Difference], weights: Sequence[keras.Variable]) -> list[MergedDifference]:
-    """Adds differences to their weights for good; returns what was added.
+    """Adds differences to their weights for good; returns those that hold fewer numbers than their weight.
 
     Args:
         differences: to some of the weights.
@@ -105,8 +106,11 @@ def merge(differences: Sequence[Difference], weights: Sequence[keras.Variable]) 
     for each in differences:
         variable = each.weight.variable
         factors = tuple(keras.ops.convert_to_numpy(factor) for factor in each.factors)
-        found.append(MergedDifference(places[id(variable)], each.weight.axes, each.weight.serial, factors))
-        variable.assign(found[-1].added_to(variable.numpy()))
+        merged = MergedDifference(places[id(variable)], each.weight.axes, each.weight.serial, factors)
+        variable.assign(merged.added_to(variable.numpy()))
+        # Of the others, the weight itself says as much.
+        if sum(factor.size for factor in factors) < math.prod(variable.shape):
+            found.append(merged)
     return found
 
 
