@@ -1,4 +1,4 @@
-"""What a model says of one input: its answer, an explanation and the nearest training examples, for ``kzoo try``."""
+"""A model on one input, for ``kzoo try``: its answer, an explanation and the nearest training examples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMS = (("tensor", "pixels"), ("tokens", "words"), ("waveform", "spectrogram"))
 
 @dataclass(frozen=True)
 class Answer:
-    """What is shown for an input.
+    """The parts that are shown for an input.
 
     Args:
         outputs: probabilities of labels, or values, by name; empty where the input could not be read.
@@ -140,6 +140,6 @@ def _in_words(outputs: Mapping[str, float]) -> str:
 
 
 def _told(answered: object, unlike: object) -> list[str]:
-    """What limits say of an answer, where the model has them."""
+    """The verdict of the limits on an answer, where the model has limits."""
     lines = ["The model is not sure enough to answer."] if answered is not None and not answered else []
     return [*lines, *(["This input is unlike anything in training."] if unlike else [])]

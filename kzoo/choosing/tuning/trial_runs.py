@@ -80,7 +80,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Trials:
-    """What all trials of a search share.
+    """The setup that all trials of a search share.
 
     Args:
         task: of the user.

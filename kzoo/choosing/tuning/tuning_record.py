@@ -122,7 +122,7 @@ class Tuning:
 
     @property
     def sentence(self) -> str:
-        """What was found."""
+        """The best trial, in one sentence."""
         if not self.chosen:
             others = [each for each in self.trials[1:] if each.state == COMPLETE]
             if not others:
@@ -136,7 +136,7 @@ class Tuning:
 
     @property
     def cost(self) -> tuple[str, ...]:
-        """What the search cost: its seconds, and what selection has added to the score on validation."""
+        """The cost of the search: its seconds, and how much selection has added to the score on validation."""
         default = self.trials[0].seconds
         counts = {state: sum(each.state == state for each in self.trials) for state in (COMPLETE, PRUNED, FAILED)}
         told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -148,7 +148,7 @@ class Tuning:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found, what it cost, which parameters matter, and what failed."""
+        """The best trials, their cost, the parameters that matter, and the failures."""
         failed = [f"Trial {each.number} failed: {each.reason}" for each in self.trials if each.state == FAILED]
         ordered = sorted(self.importance.items(), key=lambda pair: -pair[1])
         weighed = ", ".join(f"{name} {share:.0%}" for name, share in ordered)
