@@ -20,14 +20,17 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 
 MODELS = {
     "sst2": "ngrams",
+    "chnsenticorp": "kzoo_nano_text",
     "fsdd": "keyword_cnn",
     "cifar10": "kzoo_nano_image",
     "trashnet": "mobilenet_v2_035",
     "digits": "auto",
     "signs": "mobilenet_v2_035",
     "hymenoptera": "mobilenet_v2_035",
+    "emotion": "kzoo_nano_text",
+    "irony": "kzoo_nano_text",
 }
-"""By set. The first four are development sets."""
+"""By set. The first five are development sets."""
 
 
 def main() -> None:
