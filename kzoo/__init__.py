@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kzoo.specs.recipes import fine_tune, gradual, linear_probe, lp_ft, register_recipe
     from kzoo.specs.registry import get_card, list_models, register
     from kzoo.specs.schedule import Schedule
-    from kzoo.specs.task import Classification, MultiLabel, Regression
+    from kzoo.specs.task import Classification, MultiLabel, MultiTask, Regression
     from kzoo.task_kinds.kind_registry import register_task_kind
     from kzoo.training.losses import register_loss
 
@@ -60,6 +60,7 @@ _PUBLIC = {
     "Head": "kzoo.specs.head",
     "L2SP": "kzoo.specs.adapters",
     "MultiLabel": "kzoo.specs.task",
+    "MultiTask": "kzoo.specs.task",
     "LinearProbe": "kzoo.specs.phases",
     "LoRA": "kzoo.specs.adapters",
     "Phase": "kzoo.specs.phases",
@@ -117,6 +118,7 @@ __all__ = [
     "LinearProbe",
     "LoRA",
     "MultiLabel",
+    "MultiTask",
     "Phase",
     "Plan",
     "Predictions",
@@ -174,6 +176,7 @@ _REGISTERING = (
     "kzoo.models.zoo.tfidf",
     "kzoo.pretraining.objectives.masked_language",
     "kzoo.pretraining.objectives.objective",
+    "kzoo.task_kinds.multi_task",
     "kzoo.training.losses",
     "kzoo.training.optimizers",
 )

@@ -39,6 +39,11 @@ def ensemble(members: Sequence[Adapted]) -> Adapted:
     """
     members = list(members)
     _check_alike(members)
+    if members[0].tasks:
+        raise ValueError(
+            "An ensemble is of one task. Pass models of one of several tasks, as "
+            f"[model.tasks[{next(iter(members[0].tasks))!r}] for model in models]."
+        )
     preprocessor, shares = join([member.preprocessor for member in members])
     inputs = keras.Input(preprocessor.shape, dtype=members[0].network.input.dtype)
     logits, features = [], []

@@ -322,6 +322,7 @@ PUBLIC = [
         "LinearProbe",
         "LoRA",
         "MultiLabel",
+        "MultiTask",
         "Phase",
     ),
     *(

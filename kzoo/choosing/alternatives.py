@@ -162,13 +162,13 @@ def _trained(
         seed=seed,
         splits=splits,
     )
-    return _run(prepared, seed).outputs(splits.test)
+    return train_untested(prepared, seed).outputs(splits.test)
 
 
-def _run(prepared: Prepared, seed: int) -> Adapted:
+def train_untested(prepared: Prepared, seed: int) -> Adapted:
+    """Trains what was prepared, and leaves the test split to whoever asks."""
     feed, scale = make_feed(prepared, None, seed)
     results = train_prepared(prepared, feed)
-    # The test split is measured once, by whoever asks.
     bare = dataclasses.replace(
         prepared, splits=dataclasses.replace(prepared.splits, test=prepared.splits.test.take(()))
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from kzoo.choosing.alternatives import alternatives_of
 from kzoo.choosing.interval_figure import intervals_of
+from kzoo.choosing.task_verdicts import TaskVerdicts, judge_tasks
 from kzoo.choosing.yardstick import difference, merits, resampled, score_name, show_gain
 from kzoo.core.intervals import Metric
 from kzoo.core.keywords import suggests_names
@@ -20,6 +21,7 @@ from kzoo.core.verbosity import verbosity
 from kzoo.data.examples import Splits
 from kzoo.results.adapted import Adapted
 from kzoo.setup.plan import random_state_kept
+from kzoo.setup.prepare import ModelLike
 from kzoo.specs.phases import check_step_value
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
@@ -121,8 +123,13 @@ class Verdict:
 
 
 @suggests_names
-def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0) -> Verdict:
+def verdict(
+    adapted: Adapted, *, model: ModelLike | None = None, seeds: int = 1, verbose: int = 1, seed: int = 0
+) -> Verdict | TaskVerdicts:
     """Judges whether transfer helped, on the same splits as the adapted model.
+
+    Of a model of several tasks (`kzoo.MultiTask`) it judges whether sharing helped: each task stands beside the same
+    backbone adapted to it alone, with the same phases. `verdict` of one of its `tasks` is about transfer again.
 
     It is measured against four models that know nothing but these data:
 
@@ -145,16 +152,19 @@ def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0
 
     Args:
         adapted: with a test split.
+        model: of several tasks: what `adapted` was adapted from; None: what its name in the catalog means.
         seeds: runs of the first two, with random weights of their own; an int in [1, inf). Training from scratch takes
             the longest.
         verbose: 0 shows no progress bars; 1 shows them.
         seed: of the first run and the bootstrap.
 
     Returns:
-        A record whose `sentence` is as "transfer helps: +11.2 points (95%: 8.9 to 13.4) against from scratch".
+        A record whose `sentence` is as "transfer helps: +11.2 points (95%: 8.9 to 13.4) against from scratch". Of
+        several tasks, one whose `table` has a row for each.
 
     Raises:
-        ValueError: there is no test split, or the model is the plain baseline itself, or an ensemble.
+        ValueError: there is no test split, or the model is the plain baseline itself, or an ensemble; or the start
+            weights of several tasks have no name, and `model` is None.
         TypeError: it is no `Adapted`.
 
     Example:
@@ -170,6 +180,9 @@ def verdict(adapted: Adapted, *, seeds: int = 1, verbose: int = 1, seed: int = 0
     seeds = int(check_step_value("seeds", seeds))
     if not isinstance(adapted, Adapted):
         raise TypeError(f"verdict takes an adapted model. Got a {type(adapted).__name__}.")
+    if adapted.tasks:
+        with random_state_kept(), verbosity(verbose):
+            return judge_tasks(adapted, model=model, seed=seed)
     if adapted.card.is_sparse:
         raise ValueError(f"{adapted.card.name!r} is the plain baseline itself: nothing is transferred.")
     splits, kind = adapted.splits(), get_task_kind(adapted.kind)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kzoo.core.figures import BLUE, GREY, ORANGE, panels, styled
+from kzoo.core.intervals import Metric
 from kzoo.core.tables import Row
 
 if TYPE_CHECKING:
@@ -124,4 +125,22 @@ def against_truth(truth: np.ndarray, outputs: np.ndarray, labels: Sequence[str])
         right.set(title=f"{labels[number]}: residuals", xlabel="predicted value", ylabel="predicted - true")
     if count < len(labels):
         figure.suptitle(f"The first {count} of {len(labels)} values", fontsize=11)
+    return figure
+
+
+@styled
+def task_scores(scores: Mapping[str, Metric]) -> Figure:
+    """A metric of each task, a panel each, with its 95% interval.
+
+    Args:
+        scores: by the name of task and metric.
+    """
+    figure, axes = panels(len(scores), width=6.0, height=1.2, across=1)
+    for axis, (name, metric) in zip(axes, scores.items(), strict=True):
+        reach = [[metric.value - metric.low], [metric.high - metric.value]]
+        axis.barh([0], [metric.value], height=0.5, color=BLUE)
+        axis.errorbar([metric.value], [0], xerr=reach, linestyle="", color=GREY, capsize=3)
+        axis.set_yticks([])
+        axis.set_ylim(-0.6, 0.6)
+        axis.set_title(f"{name}: {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]", loc="left")
     return figure

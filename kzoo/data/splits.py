@@ -60,7 +60,7 @@ def read(
     waived = [name for name in NO_SPLIT if name not in splits and not task.holds_out(name)]
     notes += [NO_SPLIT[name] for name in waived]
     wanted = {name: parts[name] for name in needed if name not in waived}
-    _refuse_empty(wanted, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
+    refuse_unusable(wanted, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
     warnings = _missing(parts, labels, task)
     if warnings and task.strict:
         raise ValueError(f"strict=True refuses classes without training examples. {warnings[0]}")
@@ -184,7 +184,7 @@ class _Cleaning:
         reasons = lost | encoded.reasons | checked.reasons
         if get_task_kind(self.task.kind).exclusive and not self.modality.repeats:
             parts = checked.digests, encoded.targets, reasons, self.labels, self.modality.noun
-            found["contradiction"] = _contradictions(*parts)
+            found["contradiction"] = contradictions(*parts)
             reasons |= found["contradiction"]
         part = {index: name for name, each in found.items() for index in each}
         self.faults.extend(
@@ -199,7 +199,7 @@ class _Cleaning:
         return Examples(columns, encoded.targets, *marks, examples.attributes).take(keep)
 
 
-def _contradictions(
+def contradictions(
     digests: Sequence[str], targets: np.ndarray, reasons: Mapping[int, str], labels: Sequence[str], noun: str
 ) -> dict[int, str]:
     """Examples of one content that have different labels."""
@@ -214,7 +214,15 @@ def _contradictions(
     }
 
 
-def _refuse_empty(parts: Mapping[str, Examples], audit: Audit, task: Task, *, exposed: bool) -> None:
+def refuse_unusable(parts: Mapping[str, Examples], audit: Audit, task: Task, *, exposed: bool = False) -> None:
+    """Raises where a split is empty, or training has fewer than two classes.
+
+    Args:
+        parts: the splits that are needed, training among them.
+        audit: what is wrong with the data.
+        task: of the targets.
+        exposed: whether the start weights have seen some of the data.
+    """
     advice = "Pass more data, or change the sizes of the splits"
     if exposed:
         # Pretraining on a task does not use its validation and test splits.

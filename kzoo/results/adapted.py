@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ from kzoo.results.neighbors import Neighbors, find_neighbors
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.report.limit_choice import choose_limits
+from kzoo.results.tasks.task_views import task_view
 from kzoo.results.thumbnails import thumbnails_of
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.head import Head
@@ -120,6 +121,12 @@ class Adapted(AdaptedDisplay):
     def inference(self) -> Inference:
         """The compiled network and embedding, and what reads their inputs."""
         return Inference(self.network, self.embedding, self.finish, self.reading)
+
+    @cached_property
+    def tasks(self) -> Mapping[str, Adapted]:
+        """Each of several tasks as a model of its own, by name, on the shared backbone; empty for one task."""
+        kind = get_task_kind(self.kind)
+        return {part.name: task_view(self, part) for part in kind.parts}
 
     @cached_property
     def _otherwise(self) -> Adapted:
@@ -316,6 +323,11 @@ class Adapted(AdaptedDisplay):
 
     def labelled(self, data: object, *, seen: Seen) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
+        if get_task_kind(self.kind).parts:
+            raise ValueError(
+                "Other data has the targets of one task: call tasks[NAME].evaluate(data), where NAME is one of "
+                f"{', '.join(self.tasks)}."
+            )
         task = data if isinstance(data, Task) else task_like(self.record.task, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)
 

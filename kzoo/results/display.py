@@ -18,6 +18,7 @@ from kzoo.results.plots import show_batch, show_mistakes
 from kzoo.results.report.report import Report, make_report
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
+from kzoo.task_kinds.kind_registry import get_task_kind
 
 if TYPE_CHECKING:
     import pandas
@@ -44,7 +45,10 @@ class AdaptedDisplay:
 
     def summary(self) -> Table:
         """One row a phase: what trained, for how long, and what it reached on validation."""
-        title = f"{self.card.name} adapted to {len(self.labels)} outputs ({self.kind}), seed {self.record.seed}"
+        parts = get_task_kind(self.kind).parts
+        tasks = ", ".join(f"{part.name}: {part.kind.name}" for part in parts)
+        what = f"{len(parts)} tasks ({tasks})" if parts else f"{len(self.labels)} outputs ({self.kind})"
+        title = f"{self.card.name} adapted to {what}, seed {self.record.seed}"
         return self.record.table(title)
 
     def __str__(self) -> str:
@@ -115,9 +119,13 @@ class AdaptedDisplay:
             The report. A notebook shows it as the page; ``report.write(path)`` writes it.
 
         Raises:
-            ValueError: there is no test split, or it cannot be read again.
+            ValueError: there is no test split, or it cannot be read again; or the model is of several tasks.
             OSError: the page cannot be written; this is found before anything is computed.
         """
+        if tasks := cast("Adapted", self).tasks:
+            raise ValueError(
+                f"A report is on one task. Call tasks[NAME].report(), where NAME is one of {', '.join(tasks)}."
+            )
         if path is not None:
             refuse_unwritable(path)
         report = make_report(cast("Adapted", self), data=data)

@@ -20,7 +20,7 @@ from kzoo.evaluation.answer_limits import AnswerLimits
 from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples, wanted
 from kzoo.serving.saved_model import export_version
 from kzoo.serving.served_limits import ServedLimits, TrainingDistance
-from kzoo.serving.signatures import NUMERIC, AnswerModels, build_signatures
+from kzoo.serving.signatures import NUMERIC, TASK, AnswerModels, build_signatures
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.training.runtime import LOG, TOLERANCE, difference, fold_safely
@@ -55,6 +55,9 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
     live, one = _live(adapted), adapted.one_view
     given = asked["serving_default"][1][:1]
     answers = wanted(live, {name: inputs for name, (_, inputs) in asked.items()})
+    for name, own in adapted.tasks.items():
+        asked[TASK + name] = asked["serving_default"]
+        answers[TASK + name] = _live(own).answers(asked["serving_default"][1])
     answers[NUMERIC] = _live(one).numbers(given)
     asked[NUMERIC] = one.inference.loader.fitted(modality.ask(given)[0])[0], given
     samples = {name: _by_name(asked[name][0], specs) for name, (_, specs) in signatures.items()}

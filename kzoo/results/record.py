@@ -6,17 +6,22 @@ import dataclasses
 from pathlib import Path
 
 from kzoo.data.examples import Splits
-from kzoo.data.splits import read
+from kzoo.data.tasks.joint_reading import read_any
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import TRAINED
 from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.split_sizes import is_number
-from kzoo.specs.task import Task
+from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 
+NOT_THERE = "The test split cannot be read again: the data was in memory or read by a function. Pass other data."
+"""What stands in an error where data is wanted that nobody can read."""
 
-def describe_task(task: Task) -> TaskRecord:
-    """A task as plain values; ``data`` is None where it cannot be read again."""
+
+def describe_task(task: Task | MultiTask) -> TaskRecord:
+    """A task, or several, as plain values; ``data`` is None where it cannot be read again."""
+    if isinstance(task, MultiTask):
+        return TaskRecord(data=None, tasks={name: describe_task(each) for name, each in task.tasks.items()})
     values = {field.name: getattr(task, field.name) for field in dataclasses.fields(task)}
     on_disk = isinstance(task.data, str | Path) and Path(task.data).exists()
     values["data"] = str(Path(task.data).absolute()) if on_disk else None
@@ -42,6 +47,21 @@ def task_like(record: TaskRecord, data: object, *, kind: str) -> Task:
     return get_task_kind(kind).task(**values)
 
 
+def tasks_like(record: TaskRecord, *, kind: str) -> MultiTask:
+    """The tasks of a record, with their data.
+
+    Raises:
+        ValueError: some of it was in memory, or read by a function.
+    """
+    parts, tasks = get_task_kind(kind).parts, record.tasks or {}
+    if any(tasks[part.name].data is None for part in parts):
+        raise ValueError(NOT_THERE)
+    return MultiTask(
+        {part.name: task_like(tasks[part.name], tasks[part.name].data, kind=part.kind.name) for part in parts},
+        weights={part.name: part.weight for part in parts},
+    )
+
+
 def read_again(record: RunRecord, *, kind: str, modality: str) -> Splits:
     """The splits of a record, read again from where the data was.
 
@@ -49,11 +69,14 @@ def read_again(record: RunRecord, *, kind: str, modality: str) -> Splits:
         ValueError: it was in memory, or a function read it, or it has changed.
     """
     data = record.task.data
-    if data is None:
-        raise ValueError(
-            "The test split cannot be read again: the data was in memory or read by a function. Pass other data."
-        )
-    splits = read(task_like(record.task, data, kind=kind), modality, seen=record.seen_before)
+    if record.task.tasks is not None:
+        task = tasks_like(record.task, kind=kind)
+        data = ", ".join(dict.fromkeys(str(each.data) for each in task.tasks.values()))
+    elif data is None:
+        raise ValueError(NOT_THERE)
+    else:
+        task = task_like(record.task, data, kind=kind)
+    splits, _ = read_any(task, modality, seen=record.seen_before)
     if splits.fingerprint() != record.fingerprint:
         raise ValueError(f"{data} has changed since training, so its test split is a different one.")
     if not len(splits.test) and (record.seen.sides(splits.train.digests) != TRAINED).any():

@@ -16,6 +16,9 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 Function = Callable[..., dict[str, Tensor]]
 
 NUMERIC = "numeric"
+
+TASK = "task_"
+"""Beginning of the names of signatures of one of several tasks."""
 """The signature of numbers alone, whose shapes are all known."""
 
 NO_LIMITS = ServedLimits()
@@ -71,6 +74,8 @@ def build_signatures(
         and its numbers are NaN. ``numeric`` takes one view of an example and gives probabilities, or values, and
         ``features``: all shapes are known, and nothing is a string, as XLA and LiteRT need it. All but ``features``
         also give what limits say, see `kzoo.serving.served_limits.limit`; with several views ``numeric`` does not.
+        Of several tasks each output is named after its task, as ``price_values``, and ``task_<name>`` gives those of
+        one task as a model of this task alone would.
     """
     view = traced_once(models.view)
     call, limits = whole_answer(models, view, fitted), models.limits
@@ -88,9 +93,22 @@ def build_signatures(
     return {
         "serving_default": (answers, specs),
         "features": (embeds, specs),
+        **{f"{TASK}{part.name}": (_of_task(answers, part.name), specs) for part in get_task_kind(kind).parts},
         NUMERIC: numeric_signature(models, view, kind=kind),
         **{name: (says(fit), [spec]) for name, (spec, fit) in tensors.items()},
     }
+
+
+def _of_task(answers: Function, name: str) -> Function:
+    """What of the answers of several tasks is that of one."""
+    prefix = f"{name}_"
+
+    def answer(*inputs: Tensor) -> dict[str, Tensor]:
+        found = answers(*inputs)
+        own = {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+        return {**own, "errors": found["errors"]}
+
+    return answer
 
 
 def numeric_signature(

@@ -31,6 +31,8 @@ def make_feed(
     examples = prepared.splits.train, prepared.splits.validation
     kind, outputs = prepared.kind, len(prepared.splits.labels)
     scale = target_scale(kind, examples[0].targets)
+    if class_weight is not None and kind.parts:
+        raise ValueError("class_weight= is of one task. Leave it out of a kzoo.MultiTask.")
     weights = weigh_classes(class_weight, examples[0].targets, labels=prepared.splits.labels)
     targets = tuple(training_rows(kind, each.targets, outputs, scale) for each in examples)
     own = own_of(prepared.options)
@@ -41,9 +43,12 @@ def make_feed(
 
 def target_scale(kind: TaskKind, targets: np.ndarray) -> Scale | None:
     """Mean and deviation of the training targets, where the loop sees them standardised; else None."""
-    if not kind.standardises:
+    if not np.any(kind.standardises):
         return None
-    return targets.mean(axis=0).tolist(), (targets.std(axis=0) + 1e-12).tolist()
+    if not kind.parts:
+        return targets.mean(axis=0).tolist(), (targets.std(axis=0) + 1e-12).tolist()
+    mean = np.where(kind.standardises, np.nanmean(targets, axis=0), 0.0)
+    return mean.tolist(), np.where(kind.standardises, np.nanstd(targets, axis=0) + 1e-12, 1.0).tolist()
 
 
 def training_rows(kind: TaskKind, targets: np.ndarray, outputs: int, scale: Scale | None) -> np.ndarray:

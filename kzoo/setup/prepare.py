@@ -18,7 +18,7 @@ from kzoo.data.modalities import MODALITIES, modality_for
 from kzoo.data.own_augmentation import check_own, own_of, with_own_augmentation
 from kzoo.data.seams import Modality, Preprocessor
 from kzoo.data.sources.reading import read_source
-from kzoo.data.splits import read
+from kzoo.data.tasks.joint_reading import read_any
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbone_source import BackboneSource
@@ -51,7 +51,7 @@ from kzoo.specs.recipes import auto
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Schedule
-from kzoo.specs.task import Task, as_task
+from kzoo.specs.task import MultiTask, Task, as_task
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
@@ -67,7 +67,8 @@ class Prepared:
     """All that `kzoo.plan` and `kzoo.adapt` share.
 
     Args:
-        task: the data and the kind of target.
+        task: the data and the kind of target; or several.
+        kind: of the task, or tasks.
         source: the backbone, its card and weights.
         splits: the data, checked and split.
         head: description of the head.
@@ -80,7 +81,8 @@ class Prepared:
         seen: what these weights, and a teacher's, have seen: no such example is tested on.
     """
 
-    task: Task
+    task: Task | MultiTask
+    kind: TaskKind
     source: BackboneSource
     splits: Splits
     head: Head
@@ -96,11 +98,6 @@ class Prepared:
     def sparse(self) -> TfidfEmbedding | None:
         """The layer in whose table a linear probe is solved, where its weights are random; else None."""
         return self.assembled.sparse if self.source.weights_name is None else None
-
-    @property
-    def kind(self) -> TaskKind:
-        """Kind of the task."""
-        return get_task_kind(self.task.kind)
 
 
 def prepare(
@@ -125,27 +122,30 @@ def prepare(
     is what a teacher has seen, beside the start weights; without `seed`, no global seed is set.
     """
     options = with_own_augmentation(with_described_optimizer(options))
-    task = as_task(task)
-    kind = get_task_kind(task.kind)
+    task = task if isinstance(task, MultiTask) else as_task(task)
+    first = task.first if isinstance(task, MultiTask) else task
     size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None
     raw, choice = None, ""
     if isinstance(model, str) and model == "auto":
-        guessed = known or guess_modality(task)
+        guessed = known or guess_modality(first)
         # Read once: what the model is chosen by is split afterwards.
         if splits is None:
-            raw = read_source(task, MODALITIES[guessed])
+            raw = read_source(first, MODALITIES[guessed])
             examples = next(iter(raw.splits.values()))
         else:
             examples = splits.train
         model, choice = choose_model(guessed, examples.columns[guessed], size=size)
     source = source_of(model, weights=weights, scaling=scaling)
-    modality = modality_for(source.card, task, known=known)
+    modality = modality_for(source.card, first, known=known)
     check_resize(modality, resize)
     chosen = get_strategy(strategy)
     replaced = source.check(size or source.card.size)
     seen = source.seen | (seen or Seen())
-    splits = splits or read(task, modality.name, seen=seen, raw=raw)
+    if splits is None:
+        splits, kind = read_any(task, modality.name, seen=seen, raw=raw)
+    else:
+        kind = get_task_kind(first.kind)
     head = asked.for_examples(len(splits.train))
     column = splits.train.columns[modality.name]
     resize = resize or "crop"
@@ -180,7 +180,7 @@ def prepare(
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
     notes += notes_on_mixing(picked, modality, kind=kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
-    return Prepared(task, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
+    return Prepared(task, kind, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
 
 
 def _scripts(source: BackboneSource, modality: Modality, column: np.ndarray) -> list[str]:
@@ -193,6 +193,11 @@ def _scripts(source: BackboneSource, modality: Modality, column: np.ndarray) -> 
 
 def _resolved(options: TrainingOptions, *, kind: TaskKind, outputs: int) -> TrainingOptions:
     """The options with their loss and metrics as objects, all of them checked for this kind of task."""
+    if kind.parts and (options.loss is not None or options.metrics or options.monitor not in (None, "loss")):
+        raise ValueError(
+            "loss=, metrics= and monitor= are of one task. Leave them out of a kzoo.MultiTask, whose weights= say how "
+            "much the loss of each task counts."
+        )
     check_monitor(options.monitor, kind=kind)
     loss = None if options.loss is None else resolve_loss(options.loss, kind=kind, outputs=outputs)
     metrics = resolve_metrics(options.metrics, kind=kind, outputs=outputs)

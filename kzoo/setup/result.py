@@ -8,7 +8,7 @@ from importlib.metadata import version
 from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import describe_task
-from kzoo.setup.calibration_choice import choose_temperature
+from kzoo.setup.calibration_choice import choose_temperature, choose_temperatures, divide_logits
 from kzoo.setup.prepare import Prepared
 from kzoo.setup.tta_choice import choose_views
 from kzoo.specs.records.origin_record import DistillationRecord
@@ -48,11 +48,15 @@ def conclude(
     refit, model = results[kept].refit, prepared.assembled.model
     model.set_weights(results[kept].weights)
     state, views, temperature, calibrated = results[kept].state, "", 1.0, ""
+    temperatures, parts_calibrated = None, ""
     if feed:
         state, views = choose_views(model, prepared, feed, one=state)
         temperature, calibrated = choose_temperature(state, feed)
+        temperatures, parts_calibrated = choose_temperatures(state, feed)
     if refit is not None:
         refit()
+    if temperatures is not None and divide_logits(model, temperatures):
+        calibrated = parts_calibrated
     splits, task = prepared.splits, prepared.task
     record = RunRecord(
         task=describe_task(task),
@@ -82,7 +86,7 @@ def conclude(
     )
     adapted = Adapted(
         card=prepared.source.card,
-        kind=task.kind,
+        kind=prepared.kind.name,
         labels=list(splits.labels),
         head=prepared.head,
         preprocessor=prepared.preprocessor,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -159,6 +160,93 @@ class Regression(Task):
     kind: ClassVar[str] = "regression"
 
 
+@dataclass(frozen=True)
+class MultiTask:
+    """Several tasks that share one backbone: several targets of one data set, or several data sets, or both.
+
+    Each task has a head of its own on the shared backbone. An example may lack the targets of some tasks: these add
+    nothing to the loss. Tasks of one table, ``MultiTask({"kind": Classification("shoes.csv", label="kind"), "price":
+    Regression("shoes.csv", label="price")})``, are read once. Content that several data sets have is one example, and
+    is in the same split for all tasks.
+
+    Args:
+        tasks: by name, two or more; a name is a Python identifier. Their inputs have one modality. Tasks with the same
+            data need the same arguments but for `label` and `labels`, and a `label` each.
+        weights: of the loss of each task, in (0, inf); None: 1 each. Losses are divided by that of a guess first, so
+            that tasks with many classes do not count for more.
+
+    Raises:
+        TypeError: `tasks` is no dict of tasks.
+        ValueError: there are fewer than two, a name cannot be used, or tasks of one data set do not fit together.
+
+    Example:
+        >>> both = MultiTask({"kind": Classification("a.csv", label="kind"), "price": Regression("a.csv", label="usd")})
+        >>> [list(group) for group in both.by_data()]
+        [['kind', 'price']]
+    """
+
+    tasks: Mapping[str, Task]
+    weights: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.tasks, Mapping) or not all(isinstance(task, Task) for task in self.tasks.values()):
+            raise TypeError(f"MultiTask needs a dict from names to tasks, as kzoo.Classification. Got {self.tasks!r}.")
+        if len(self.tasks) < 2:
+            raise ValueError(f"MultiTask needs two or more tasks. Got {len(self.tasks)}.")
+        for name in self.tasks:
+            if not isinstance(name, str) or not name.isidentifier():
+                raise ValueError(f"The name of a task must be a Python identifier, as 'price'. Got {name!r}.")
+        for name, weight in (self.weights or {}).items():
+            if name not in self.tasks:
+                raise ValueError(f"weights must be of the tasks {', '.join(self.tasks)}. Got {name!r}.")
+            if not is_number(weight) or not 0 < weight < math.inf:
+                raise ValueError(f"A weight must be a number in (0, inf). Got {weight!r} for {name!r}.")
+        for group in self.by_data():
+            if len(group) > 1:
+                _check_together(group)
+
+    @property
+    def first(self) -> Task:
+        """The first of the tasks."""
+        return next(iter(self.tasks.values()))
+
+    def by_data(self) -> list[dict[str, Task]]:
+        """The tasks, those of one data set together."""
+        groups: list[dict[str, Task]] = []
+        for name, task in self.tasks.items():
+            found = next((group for group in groups if _same_data(next(iter(group.values())), task)), None)
+            if found is None:
+                groups.append(found := {})
+            found[name] = task
+        return groups
+
+
+def _same_data(one: Task, other: Task) -> bool:
+    paths = all(isinstance(task.data, str | Path) for task in (one, other))
+    return one.data is other.data or (paths and Path(one.data) == Path(other.data))
+
+
+_OWN = ("data", "label", "labels", "separator")
+"""Arguments that may differ between tasks of one data set."""
+
+
+def _check_together(group: Mapping[str, Task]) -> None:
+    """Raises where tasks of one data set do not name their targets, or differ in how it is read and split."""
+    names, first = list(group), next(iter(group.values()))
+    for name, task in group.items():
+        if not isinstance(task.label, str | list | tuple):
+            raise ValueError(
+                f"The tasks {', '.join(names)} have the same data, so each needs label=, the name of its column. "
+                f"Got {task.label!r} for {name!r}."
+            )
+        for each in fields(Task):
+            if each.name not in _OWN and getattr(task, each.name) != getattr(first, each.name):
+                raise ValueError(
+                    f"The tasks {names[0]} and {name} have the same data, so {each.name} must be the same. "
+                    f"Got {getattr(first, each.name)!r} and {getattr(task, each.name)!r}."
+                )
+
+
 TASKS: dict[str, type[Task]] = {task.kind: task for task in (Classification, MultiLabel, Regression)}
 """The built-in tasks, by kind."""
 
@@ -166,10 +254,17 @@ TASKS: dict[str, type[Task]] = {task.kind: task for task in (Classification, Mul
 def as_task(data: UserData) -> Task:
     """`data` itself where it is a task, else a `Classification` of it.
 
+    Raises:
+        TypeError: it is several tasks.
+
     Example:
         >>> as_task("flowers/").kind
         'classification'
     """
+    if isinstance(data, MultiTask):
+        raise TypeError(
+            f"This takes one task. Pass one of {', '.join(data.tasks)}: multi_task.tasks[{min(data.tasks)!r}]."
+        )
     return data if isinstance(data, Task) else Classification(data)
 
 

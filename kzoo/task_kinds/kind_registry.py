@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from kzoo.specs.task import Task
+from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
+from kzoo.task_kinds.multi_task import PREFIX, multi_task_kind, name_of, parts_for, parts_of
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.task_kinds.task_kind import TaskKind
 
@@ -29,12 +32,31 @@ def get_task_kind(name: str) -> TaskKind:
         >>> get_task_kind("multi_label").exclusive
         False
     """
+    if name.startswith(PREFIX):
+        return _several(name)
     if name not in TASK_KINDS:
         raise ValueError(
             f"A kind of task must be one of {', '.join(TASK_KINDS)}, or registered with "
             f"kzoo.register_task_kind. Got {name!r}."
         )
     return TASK_KINDS[name]
+
+
+@cache
+def _several(name: str) -> TaskKind:
+    return multi_task_kind(parts_of(name, get_task_kind))
+
+
+def kind_of(task: Task | MultiTask, labels: Mapping[str, Sequence[str]]) -> TaskKind:
+    """The kind of a task, or of several.
+
+    Args:
+        task: one or several.
+        labels: names of the outputs of each of several.
+    """
+    if isinstance(task, Task):
+        return get_task_kind(task.kind)
+    return get_task_kind(name_of(parts_for(task, labels, get_task_kind)))
 
 
 def register_task_kind(task: type[Task], *, like: str, **parts: Any) -> TaskKind:

@@ -55,7 +55,8 @@ class TaskKind:
         task: what a user describes the data with; its `kind` is the name of the row, in records and saved models.
         exclusive: an example has exactly one of the labels.
         has_labels: outputs are probabilities of labels, and the targets of two examples can be mixed; else values.
-        standardises: training sees targets less their mean, divided by their deviation.
+        standardises: training sees targets less their mean, divided by their deviation; or for which outputs, bool
+            (outputs,).
         targets_as: what rows are in training, for messages.
         smoothing: label smoothing that ``"auto"`` is, in [0, 1).
         metric_names: of the metrics that an evaluation has in any case.
@@ -110,12 +111,14 @@ class TaskKind:
             the set of texts that outputs within the tolerance can give.
         merit: from outputs and encoded truth to what models are compared by, first by its first number; larger is
             better.
+        parts: the tasks of several, see `kzoo.task_kinds.multi_task`; a missing target is a row of NaN there.
+        full_name: of a kind that has parts; "" for one with a row of its own.
     """
 
     task: type[Task]
     exclusive: bool
     has_labels: bool
-    standardises: bool
+    standardises: bool | Sequence[bool]
     targets_as: str
     smoothing: float
     metric_names: Sequence[str]
@@ -152,11 +155,55 @@ class TaskKind:
     serve: Callable[[Tensor, Sequence[str]], dict[str, Tensor]]
     served: Callable[[np.ndarray, Sequence[str], float], ServedAnswers]
     merit: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
+    parts: Sequence[KindPart] = ()
+    full_name: str = ""
 
     @property
     def name(self) -> str:
         """The `kind` of its tasks."""
-        return self.task.kind
+        return self.full_name or self.task.kind
 
     def __repr__(self) -> str:
         return f"TaskKind({self.name!r})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindPart:
+    """One of the tasks of several.
+
+    Args:
+        name: of the task.
+        kind: of the task.
+        start: number of its first output.
+        stop: after its last output.
+        weight: of its loss.
+    """
+
+    name: str
+    kind: TaskKind
+    start: int
+    stop: int
+    weight: float = 1.0
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self.stop - self.start
+
+    @property
+    def scale(self) -> float:
+        """What its loss is multiplied by: its weight, divided by the loss of a guess."""
+        return self.weight / self.kind.guess_loss(self.outputs)
+
+    def known(self, rows: np.ndarray) -> np.ndarray:
+        """Which rows (N, outputs of all tasks) have a target of this task, bool (N,)."""
+        return ~np.isnan(rows[:, self.start])
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Its columns of rows (N, outputs of all tasks)."""
+        return rows[:, self.start : self.stop]
+
+    def encoded(self, rows: np.ndarray) -> np.ndarray:
+        """Encoded targets of rows (N, outputs of all tasks) that all have one."""
+        own = self.of(rows)
+        return own.argmax(axis=1) if self.kind.exclusive else own

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from sklearn.model_selection import KFold
@@ -28,6 +29,10 @@ FOLDS = 5
 """Number of cross-validation folds for choosing the penalty without a validation split."""
 
 
+Strength: TypeAlias = float | tuple[float, ...]
+"""An inverse penalty; of several tasks one each."""
+
+
 @dataclass(frozen=True)
 class ProbeSolution:
     """A linear head on standardised features.
@@ -37,7 +42,7 @@ class ProbeSolution:
         deviation: of each feature, float32 (C,).
         kernel: float32 (C, outputs).
         bias: float32 (outputs,).
-        strength: the chosen inverse penalty.
+        strength: the chosen inverse penalty; of several tasks one each.
         scores: on validation; empty without a validation split.
     """
 
@@ -45,7 +50,7 @@ class ProbeSolution:
     deviation: np.ndarray
     kernel: np.ndarray
     bias: np.ndarray
-    strength: float
+    strength: Strength
     scores: dict[str, float]
 
     def logits(self, features: np.ndarray) -> np.ndarray:
@@ -58,7 +63,7 @@ def solve(
     validation: tuple[np.ndarray, np.ndarray] | None,
     *,
     kind: TaskKind,
-    strengths: Sequence[float] | None = None,
+    strengths: Sequence[Strength] | None = None,
 ) -> ProbeSolution:
     """The linear head with the lowest validation loss (multinomial or one-vs-rest logistic, or ridge regression).
 
@@ -67,15 +72,57 @@ def solve(
         validation: features and targets. None: the penalty is chosen by cross-validation on `train` with up to
             `FOLDS` folds, and the solution has no scores.
         kind: the task kind.
-        strengths: inverse penalties to try, in rising order. None: `STRENGTHS`.
+        strengths: inverse penalties to try, in rising order; of several tasks also tuples of one each. None:
+            `STRENGTHS`.
     """
-    strengths = strengths or STRENGTHS
+    if kind.parts:
+        return _solve_parts(train, validation, kind=kind, strengths=strengths or STRENGTHS)
+    tried = [_number(each) for each in strengths or STRENGTHS]
     if validation is None:
-        strength = _cross_validated(train, kind=kind, strengths=strengths)
+        strength = _cross_validated(train, kind=kind, strengths=tried)
         return _Attempts(train, None, kind=kind).attempt(strength, FINE)
     attempts = _Attempts(train, validation, kind=kind)
-    best = min(attempts.tried(strengths), key=lambda solution: solution.scores["val_loss"])
-    return attempts.attempt(best.strength, FINE)
+    best = min(attempts.tried(tried), key=lambda solution: solution.scores["val_loss"])
+    return attempts.attempt(_number(best.strength), FINE)
+
+
+def _number(strength: Strength) -> float:
+    if isinstance(strength, tuple):
+        raise TypeError(f"One task has one penalty. Got {strength}.")
+    return strength
+
+
+def _solve_parts(
+    train: tuple[np.ndarray, np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    kind: TaskKind,
+    strengths: Sequence[Strength],
+) -> ProbeSolution:
+    """The heads of several tasks, each solved on the examples that have its target, with a penalty of its own."""
+    features, targets, weights = train
+    mean, deviation = moments(features)
+    kernels, biases, chosen = [], [], []
+    for number, part in enumerate(kind.parts):
+        known = part.known(targets)
+        held = None
+        if validation is not None:
+            asked = part.known(validation[1])
+            # Without a target in validation, the penalty comes from cross-validation.
+            held = (validation[0][asked], part.of(validation[1])[asked]) if asked.any() else None
+        own = features[known], part.of(targets)[known], weights[known]
+        tried = [each[number] if isinstance(each, tuple) else each for each in strengths]
+        found = solve(own, held, kind=part.kind, strengths=tried)
+        # All tasks see features that are standardised alike.
+        ratio = (deviation / found.deviation)[:, None]
+        kernels.append(found.kernel * ratio)
+        biases.append(found.bias + ((mean - found.mean) / found.deviation) @ found.kernel)
+        chosen.append(_number(found.strength))
+    kernel, bias = np.concatenate(kernels, axis=1).astype(np.float32), np.concatenate(biases).astype(np.float32)
+    solution = ProbeSolution(mean, deviation, kernel, bias, tuple(chosen), {})
+    if validation is None:
+        return solution
+    return replace(solution, scores=score(kind, solution.logits(validation[0]), validation[1]))
 
 
 def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +138,7 @@ def solve_on_both(
     validation: tuple[np.ndarray, np.ndarray, np.ndarray],
     *,
     kind: TaskKind,
-    strength: float,
+    strength: Strength,
 ) -> ProbeSolution:
     """The linear head of a known penalty, solved on training and validation examples together.
 

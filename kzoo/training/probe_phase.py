@@ -49,14 +49,21 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
 
     put_in(solution)
     if validation is None:
-        return _solved(solution, None, feed, {"C": solution.strength})
+        return _solved(solution, None, feed, _penalties(solution, feed))
 
     def refit() -> None:
         more = *validation, weights_of(feed, feed.validation)
         put_in(solve_on_both(train, more, kind=feed.kind, strength=solution.strength))
 
-    outcome = _solved(solution, solution.logits(validation[0]), feed, {"C": solution.strength})
+    outcome = _solved(solution, solution.logits(validation[0]), feed, _penalties(solution, feed))
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+
+
+def _penalties(solution: ProbeSolution, feed: Feed) -> dict[str, float]:
+    """The inverse penalty as a history names it; of several tasks one each."""
+    if isinstance(solution.strength, tuple):
+        return {f"C {part.name}": each for part, each in zip(feed.kind.parts, solution.strength, strict=True)}
+    return {"C": solution.strength}
 
 
 def cached_features(phase: AnyPhase, activations: Activations) -> tuple[np.ndarray, np.ndarray | None]:

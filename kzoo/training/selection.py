@@ -5,7 +5,8 @@
 2. **Otherwise the lower validation loss wins, after temperature scaling**: logits are divided by the one number for
    which the loss of this state is lowest (arXiv:1706.04599). A loss is less noisy than accuracy. After scaling,
    overconfidence (from long training) and underconfidence (from label smoothing) do not count.
-   A regression is compared by its mean squared error.
+   A regression is compared by its mean squared error; several tasks by the sum of their losses, each divided by that
+   of a guess and scaled by itself.
 3. **If nothing was learned, luck does not count.** A state that, even after scaling, does not beat a constant
    prediction by more than two standard errors is compared by its unscaled loss. On noise, low confidence wins.
 4. **The last epoch of a phase is kept**, unless an earlier one beats it by rule 1, or has a loss lower by more than
@@ -98,7 +99,12 @@ def constant_losses(kind: TaskKind, targets: np.ndarray, *, train: np.ndarray, w
         train: training targets, (M, outputs).
         weights: weights of the training examples, (M,).
     """
-    mean = np.average(train.astype(np.float64), axis=0, weights=weights)
+    rows = train.astype(np.float64)
+    if kind.parts:
+        # Of several tasks: targets that are missing are NaN.
+        mean = np.ma.average(np.ma.masked_invalid(rows), axis=0, weights=weights).filled(0.0)
+    else:
+        mean = np.average(rows, axis=0, weights=weights)
     logits = kind.constant_logits(mean, len(train))
     return kind.example_losses(np.broadcast_to(logits, targets.shape), targets)
 
@@ -131,7 +137,7 @@ def _judge(kind: TaskKind, logits: np.ndarray, targets: np.ndarray, *, constant:
         return WeightsState(np.full(len(logits), np.inf), {**scores, "val_loss": math.nan}, sound=False)
     sound = scores["val_loss"] <= FAR * kind.guess_loss(targets.shape[1])
     losses = kind.example_losses(logits, targets)
-    if kind.temperature_slope is None:
+    if kind.temperature_slope is None and not kind.parts:
         return WeightsState(losses, scores, sound, logits=logits)
     mended = kind.example_losses(scaled(logits, targets, kind=kind), targets)
     learned = is_better(mended, constant, errors=SURELY)

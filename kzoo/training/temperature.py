@@ -15,7 +15,14 @@ CLOSE = 1e-3
 
 
 def scaled(logits: np.ndarray, targets: np.ndarray, *, kind: TaskKind) -> np.ndarray:
-    """Logits times the number of `sharpness`, float64 (N, outputs)."""
+    """Logits times the number of `sharpness`, float64 (N, outputs); of several tasks each has its own."""
+    if kind.parts:
+        found = logits.astype(np.float64)
+        for part in kind.parts:
+            known = part.known(targets)
+            own = sharpness(part.of(logits)[known], part.of(targets)[known], kind=part.kind)
+            found[:, part.start : part.stop] *= own
+        return found
     return sharpness(logits, targets, kind=kind) * logits.astype(np.float64)
 
 

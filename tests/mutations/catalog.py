@@ -88,7 +88,7 @@ DATA = [
     ),
     Mutation(
         "contradictions are learned from",
-        "_contradictions",
+        "contradictions",
         "len(seen[digest]) > 1",
         "len(seen[digest]) > 2",
         "tests/data/image/test_check.py::test_a_picture_labelled_twice_differently_is_not_used",

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+import kzoo
 from kzoo.specs.head import Head, as_head
 from kzoo.specs.task import Classification, MultiLabel, Regression, Task, as_task
 
@@ -87,3 +88,40 @@ def test_a_head_is_one_or_none():
     assert as_head(Head(hidden=3)) == Head(hidden=3)
     with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got str.*register_head"):
         as_head("mlp")
+
+
+ONE = kzoo.Classification("a.csv", label="kind")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "error", "message"),
+    [
+        ([ONE], TypeError, "dict from names to tasks"),
+        ({"a": ONE, "b": "b.csv"}, TypeError, "dict from names to tasks"),
+        ({"a": ONE}, ValueError, "two or more tasks. Got 1"),
+        ({"a": ONE, "b c": kzoo.Regression("b.csv")}, ValueError, "Python identifier, as 'price'. Got 'b c'"),
+        ({"a": ONE, "b": kzoo.Regression("a.csv")}, ValueError, "needs label=.* Got None for 'b'"),
+        (
+            {"a": ONE, "b": kzoo.Regression("a.csv", label="price", test=0.3)},
+            ValueError,
+            "The tasks a and b have the same data, so test must be the same. Got 0.1 and 0.3",
+        ),
+    ],
+)
+def test_tasks_that_do_not_fit_together_are_refused(tasks, error, message):
+    with pytest.raises(error, match=message):
+        kzoo.MultiTask(tasks)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"), [({"c": 1}, "of the tasks a, b. Got 'c'"), ({"a": 0}, "Got 0 for 'a'")]
+)
+def test_weights_that_mean_nothing_are_refused(weights, message):
+    with pytest.raises(ValueError, match=message):
+        kzoo.MultiTask({"a": ONE, "b": kzoo.Regression("b.csv")}, weights=weights)
+
+
+def test_several_tasks_are_no_task():
+    several = kzoo.MultiTask({"a": ONE, "b": kzoo.Regression("b.csv")})
+    with pytest.raises(TypeError, match=r"takes one task. Pass one of a, b: multi_task.tasks\['a'\]"):
+        as_task(several)

@@ -162,7 +162,7 @@ def _head(value: object, name: str) -> Head:
 
 
 _ADAPTED: dict[str, Check] = {
-    "kind": lambda value, name: get_task_kind(text(100)(value, name)).name,
+    "kind": lambda value, name: get_task_kind(text(10_000)(value, name)).name,
     "labels": many(text(10_000), most=1_000_000),
     "head": _head,
     "features": text(1_000),

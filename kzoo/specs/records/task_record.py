@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kzoo.specs.checked_json import Check, Fields, anything, checked, either, flag, maybe, number
-from kzoo.specs.records.plain_values import NAME, NAMES, freeze, plain, required
+from kzoo.specs.records.plain_values import NAME, NAMES, by_name, freeze, plain, required
 
 _SIZE = either(number(0, 1 << 53), NAMES)
 
@@ -28,6 +28,7 @@ class TaskRecord:
         seed: of the split.
         strict: whether dirty data was refused.
         separator: between labels, of a MultiLabel.
+        tasks: each of a MultiTask, by name; its other fields say nothing then. None for one task.
     """
 
     data: str | None
@@ -42,13 +43,17 @@ class TaskRecord:
     seed: int = 0
     strict: bool = False
     separator: str | None = None
+    tasks: Mapping[str, TaskRecord] | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
 
     def as_plain(self) -> Fields:
         """Plain values, for JSON."""
-        return plain(self, without_none=("separator",))
+        found = plain(self, without_none=("separator", "tasks"))
+        if self.tasks is not None:
+            found["tasks"] = {name: task.as_plain() for name, task in self.tasks.items()}
+        return found
 
     @classmethod
     def restore(cls, values: object, name: str = "task") -> TaskRecord:
@@ -62,6 +67,7 @@ class TaskRecord:
             "test": _SIZE,
             "seed": anything,
             "strict": flag,
+            "tasks": maybe(by_name(TaskRecord.restore)),
         }
         return cls(**checked(values, checks, name=name, needed=required(cls)))
 

@@ -1,0 +1,296 @@
+"""The data of several tasks as one: each content once, with the targets of all tasks that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+
+import numpy as np
+
+from kzoo.data.examples import Audit, CheckedColumn, Examples, RawData, Splits, join_examples
+from kzoo.data.modalities import MODALITIES
+from kzoo.data.seams import Modality
+from kzoo.data.sources.reading import read_source
+from kzoo.data.splits import contradictions, read, refuse_unusable
+from kzoo.data.stratify import SplitNotes, divide
+from kzoo.data.targets import encode, make_labels
+from kzoo.specs.records.seen import Seen
+from kzoo.specs.task import MultiTask, Task
+from kzoo.task_kinds.kind_registry import get_task_kind, kind_of
+from kzoo.task_kinds.multi_task import join_labels
+from kzoo.task_kinds.task_kind import KindPart, TaskKind
+
+PARTS = ("train", "validation", "test")
+
+ROW = "row of the targets"
+"""Attribute under which an example keeps its place while it is divided."""
+
+
+def read_any(
+    task: Task | MultiTask, modality: str, *, seen: Seen | None = None, raw: RawData | None = None
+) -> tuple[Splits, TaskKind]:
+    """The splits of one task, or of several; and their kind.
+
+    Args: as of `kzoo.data.splits.read`.
+    """
+    if isinstance(task, Task):
+        return read(task, modality, seen=seen, raw=raw), get_task_kind(task.kind)
+    return read_jointly(task, modality, seen=seen)
+
+
+def read_jointly(tasks: MultiTask, modality: str, *, seen: Seen | None = None) -> tuple[Splits, TaskKind]:
+    """Reads, checks, encodes and splits the data of several tasks.
+
+    Each data set is divided by itself, stratified by the labels of its tasks. What an earlier one has too goes to the
+    split that it is in there.
+
+    Returns:
+        The splits, whose targets are rows, float32 (N, outputs of all tasks), NaN where an example lacks a target; and
+        the kind of the tasks.
+
+    Raises:
+        ValueError: as of `kzoo.data.splits.read`; or a task has no example in a split that it needs.
+    """
+    read_sets = [_DataSet.read(group, MODALITIES[modality]) for group in tasks.by_data()]
+    labels = {name: own for each in read_sets for name, own in each.labels.items()}
+    labels = {name: labels[name] for name in tasks.tasks}
+    kind = kind_of(tasks, labels)
+    spans = {part.name: part for part in kind.parts}
+    outputs = kind.parts[-1].stop
+    aside: list[tuple[str, str]] = []
+    notes: list[str] = []
+    divided: dict[str, list[Examples]] = {part: [] for part in PARTS}
+    for each in read_sets:
+        clean = _clean(each, spans, outputs, MODALITIES[modality], aside, notes)
+        parts = _divided(clean, next(iter(each.tasks.values())), divided, seen or Seen(), kind, aside, notes)
+        for name, examples in parts.items():
+            divided[name].append(examples)
+    merged = {name: _merged(parts) for name, parts in divided.items()}
+    for task in tasks.tasks.values():
+        if task.strict and aside:
+            raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
+    _refuse_missing(merged, tasks, kind, Audit(aside, notes))
+    notes += _counts(merged, kind)
+    return Splits(**merged, labels=join_labels(labels), audit=Audit(aside, notes)), kind
+
+
+def own_splits(splits: Splits, part: KindPart, labels: Sequence[str]) -> Splits:
+    """The examples that have a target of one task, with this target alone.
+
+    Args:
+        splits: of all tasks.
+        part: the task.
+        labels: names of its outputs.
+    """
+    own = {name: own_examples(getattr(splits, name), part) for name in PARTS}
+    return Splits(**own, labels=list(labels), audit=splits.audit)
+
+
+def own_examples(examples: Examples, part: KindPart) -> Examples:
+    """The examples that have a target of one task, with this target alone, encoded."""
+    known = examples.take(np.flatnonzero(part.known(examples.targets)))
+    return replace(known, targets=part.encoded(known.targets))
+
+
+@dataclass(frozen=True)
+class _DataSet:
+    """Some data and the tasks that are in it.
+
+    Args:
+        tasks: by name.
+        raw: the content.
+        targets: raw targets of each task, by split.
+        labels: names of the outputs of each task.
+    """
+
+    tasks: Mapping[str, Task]
+    raw: RawData
+    targets: Mapping[str, Mapping[str, Sequence[object]]]
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, tasks: Mapping[str, Task], modality: Modality) -> _DataSet:
+        """Reads the data once, with the targets of all its tasks."""
+        if len(tasks) == 1:
+            ((name, task),) = tasks.items()
+            raw = read_source(task, modality)
+            return cls._of(tasks, raw, {split: {name: each.targets} for split, each in raw.splits.items()}, raw.labels)
+        columns = {name: _columns(task) for name, task in tasks.items()}
+        starts = dict(zip(columns, accumulate([0, *map(len, columns.values())]), strict=False))
+        together = [column for own in columns.values() for column in own]
+        raw = read_source(replace(next(iter(tasks.values())), label=together), modality)
+        targets = {
+            split: {name: _cells(each.targets, starts[name], task) for name, task in tasks.items()}
+            for split, each in raw.splits.items()
+        }
+        return cls._of(tasks, raw, targets, None)
+
+    @classmethod
+    def _of(
+        cls,
+        tasks: Mapping[str, Task],
+        raw: RawData,
+        targets: Mapping[str, Mapping[str, Sequence[object]]],
+        known: Sequence[str] | None,
+    ) -> _DataSet:
+        learned = targets["train" if "train" in targets else "all"]
+        labels = {}
+        for name, task in tasks.items():
+            # Of several columns, each is an output of its own.
+            own = known if known or isinstance(task.label, str) else _columns(task)
+            labels[name] = make_labels(learned[name], task=task, known=own or None)
+        return cls(tasks, raw, targets, labels)
+
+
+def _columns(task: Task) -> list[str]:
+    """The columns that hold the target of a task, as far as it names them."""
+    if isinstance(task.label, str):
+        return [task.label]
+    return [] if task.label is None or callable(task.label) else list(task.label)
+
+
+def _cells(rows: Sequence[Sequence[object]], start: int, task: Task) -> list[object]:
+    """The targets of a task: of each row the cell of its column, or those of its columns."""
+    if isinstance(task.label, str):
+        return [row[start] for row in rows]
+    return [row[start : start + len(_columns(task))] for row in rows]
+
+
+def _clean(
+    data: _DataSet,
+    spans: Mapping[str, KindPart],
+    outputs: int,
+    modality: Modality,
+    aside: list[tuple[str, str]],
+    notes: list[str],
+) -> dict[str, Examples]:
+    """The examples that can be used, with rows of targets; the others are added to `aside`."""
+    aside += data.raw.set_aside
+    notes += data.raw.notes
+    found = {}
+    for split, examples in data.raw.splits.items():
+        checked = modality.check(examples.columns[modality.name])
+        rows = np.full((len(examples), outputs), np.nan, np.float32)
+        reasons: list[dict[int, str]] = []
+        for name, task in data.tasks.items():
+            part, labels = spans[name], data.labels[name]
+            positions = bool(task.labels) or (len(data.tasks) == 1 and bool(data.raw.labels))
+            encoded = encode(data.targets[split][name], labels=labels, task=task, positions=positions)
+            why = dict(encoded.reasons)
+            if part.kind.exclusive and not modality.repeats:
+                why |= contradictions(checked.digests, encoded.targets, why | checked.reasons, labels, modality.noun)
+            good = np.array([row for row in range(len(examples)) if row not in why], np.int64)
+            rows[good, part.start : part.stop] = part.kind.as_rows(encoded.targets[good], part.outputs)
+            reasons.append(why)
+        lost = {row: "no group" for row, group in enumerate(examples.groups) if not group}
+        untold = {row: reasons[0][row] for row in reasons[0] if all(row in each for each in reasons)}
+        bad = lost | untold | checked.reasons
+        aside += [(examples.names[row], why) for row, why in sorted(bad.items())]
+        notes += checked.notes
+        keep = [row for row in range(len(examples)) if row not in bad]
+        found[split] = _examples(examples, checked, rows, modality).take(keep)
+    return found
+
+
+def _examples(examples: Examples, checked: CheckedColumn, rows: np.ndarray, modality: Modality) -> Examples:
+    columns = {modality.name: checked.column}
+    return Examples(columns, rows, examples.names, checked.digests, examples.groups, checked.stamps)
+
+
+def _divided(
+    clean: Mapping[str, Examples],
+    task: Task,
+    earlier: Mapping[str, Sequence[Examples]],
+    seen: Seen,
+    kind: TaskKind,
+    aside: list[tuple[str, str]],
+    notes: list[str],
+) -> dict[str, Examples]:
+    """Train, validation and test of one data set; what an earlier one has goes where it is there."""
+    marks = {
+        mark: part for part, sets in earlier.items() for each in sets for mark in (*each.digests, *each.groups) if mark
+    }
+    placed: dict[str, list[Examples]] = {part: [] for part in PARTS}
+    free: dict[str, Examples] = {}
+    for split, examples in clean.items():
+        groups = examples.groups or [""] * len(examples)
+        sides = np.array(
+            [marks.get(digest) or marks.get(group, "") for digest, group in zip(examples.digests, groups, strict=True)],
+            dtype=object,
+        )
+        for part in PARTS:
+            placed[part].append(examples.take(np.flatnonzero(sides == part)))
+        free[split] = examples.take(np.flatnonzero(sides == ""))
+    starts = dict(zip(free, accumulate([0, *map(len, free.values())]), strict=False))
+    given = {
+        name: replace(each, targets=_strata(each.targets, kind), attributes={ROW: np.arange(len(each)) + starts[name]})
+        for name, each in free.items()
+    }
+    ledger = SplitNotes()
+    rows = np.concatenate([each.targets for each in free.values()])
+    parts = divide(given, task=task, seen=seen, ledger=ledger)
+    aside += [*ledger.overlaps, *ledger.exposed]
+    notes += ledger.notes
+    fresh = {name: replace(each, targets=rows[each.attributes[ROW]], attributes={}) for name, each in parts.items()}
+    return {name: join_examples([fresh[name], *placed[name]]) for name in PARTS}
+
+
+def _strata(rows: np.ndarray, kind: TaskKind) -> np.ndarray:
+    """By what a split is stratified: the classes of all tasks that have some, or the first value of the first task."""
+    exclusive = [part for part in kind.parts if part.kind.exclusive]
+    if not exclusive:
+        first = next((part for part in kind.parts if part.known(rows).any()), kind.parts[0])
+        return np.nan_to_num(first.of(rows))
+    strata = np.zeros(len(rows), np.int64)
+    for part in exclusive:
+        own = np.where(part.known(rows), np.nan_to_num(part.of(rows)).argmax(axis=1), part.outputs)
+        strata = strata * (part.outputs + 1) + own
+        numbers, strata = np.unique(strata, return_inverse=True)
+        if len(numbers) > max(len(rows) // 10, 2) and part is not exclusive[0]:
+            # Too few examples of each pair: the first task's classes alone.
+            return _strata(rows, replace(kind, parts=exclusive[:1]))
+    return strata
+
+
+def _merged(parts: Sequence[Examples]) -> Examples:
+    """The examples of several data sets; content that two of them have is one example with the targets of both."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = join_examples([replace(part, attributes={}) for part in parts if len(part)] or [parts[0]])
+    sets = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    first: dict[tuple[str, int], int] = {}
+    counts: dict[tuple[str, int], int] = {}
+    keep: list[int] = []
+    targets = np.array(whole.targets, np.float32)
+    for row, (digest, number) in enumerate(zip(whole.digests, sets.tolist(), strict=True)):
+        # The second copy within a data set goes with the second copy in another.
+        turn = counts.get((digest, number), 0)
+        counts[digest, number] = turn + 1
+        place = first.setdefault((digest, turn), row)
+        if place == row:
+            keep.append(row)
+        else:
+            targets[place] = np.where(np.isnan(targets[place]), targets[row], targets[place])
+    return replace(whole, targets=targets).take(keep)
+
+
+def _refuse_missing(parts: Mapping[str, Examples], tasks: MultiTask, kind: TaskKind, audit: Audit) -> None:
+    """Raises where a task has no example in a split that it needs, or one class to learn."""
+    for part in kind.parts:
+        task = tasks.tasks[part.name]
+        own = {name: own_examples(each, part) for name, each in parts.items()}
+        needed = {name: each for name, each in own.items() if name == "train" or task.holds_out(name)}
+        try:
+            refuse_unusable(needed, audit, task)
+        except ValueError as error:
+            raise ValueError(f"Task {part.name!r}: {error}") from error
+
+
+def _counts(parts: Mapping[str, Examples], kind: TaskKind) -> list[str]:
+    """How many examples have a target of each task, and all of how many."""
+    notes = []
+    for part in kind.parts:
+        counts = [f"{int(part.known(parts[name].targets).sum()):,} {name}" for name in PARTS]
+        notes.append(f"{part.name}: {', '.join(counts)} examples have a target")
+    return notes

@@ -1,0 +1,81 @@
+"""One of several tasks as a model of its own: the shared backbone, and the part of the head that is its own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import keras
+
+from kzoo.data.examples import Splits
+from kzoo.data.tasks.joint_reading import own_splits
+from kzoo.models.side_by_side import SliceFeatures
+from kzoo.specs.records.evaluation_record import EvaluationRecord
+from kzoo.specs.records.run_record import RunRecord
+from kzoo.task_kinds.multi_task import own_labels
+from kzoo.task_kinds.task_kind import KindPart, Scale
+
+if TYPE_CHECKING:
+    from kzoo.results.adapted import Adapted
+
+
+def task_view(adapted: Adapted, part: KindPart) -> Adapted:
+    """A model of one task; its layers, but for the last one, are those of the model of all.
+
+    Args:
+        adapted: of several tasks.
+        part: the task.
+    """
+    labels = own_labels(adapted.labels, part)
+    splits = None
+    with suppress(ValueError, OSError):
+        splits = own_splits(adapted.splits(), part, labels)
+    record = _own_record(adapted.record, part, splits)
+    return replace(
+        adapted,
+        kind=part.kind.name,
+        labels=labels,
+        network=_own_network(adapted.network, part),
+        scale=_own_scale(adapted.scale, part),
+        record=record,
+        limits=None,
+        data=splits,
+        start=None,
+        differences=(),
+    )
+
+
+def _own_network(network: keras.Model, part: KindPart) -> keras.Model:
+    """From the shared input to the logits of one task."""
+    last = network.layers[-1]
+    if not isinstance(last, keras.layers.Dense):
+        logits = SliceFeatures(part.start, part.stop, name=f"{part.name}_logits")(network.output)
+        return keras.Model(network.input, logits, name=f"{network.name}_{part.name}")
+    own = type(last).from_config({**last.get_config(), "units": part.outputs})
+    model = keras.Model(network.input, own(last.input), name=f"{network.name}_{part.name}")
+    own.set_weights([weight[..., part.start : part.stop] for weight in last.get_weights()])
+    return model
+
+
+def _own_scale(scale: Scale | None, part: KindPart) -> Scale | None:
+    if scale is None or not part.kind.standardises:
+        return None
+    mean, deviation = (list(each[part.start : part.stop]) for each in scale)
+    return mean, deviation
+
+
+def _own_record(record: RunRecord, part: KindPart, splits: Splits | None) -> RunRecord:
+    """The record of the run, with the task, the sizes and the measurements of this task alone."""
+    task, test = (record.task.tasks or {}).get(part.name), record.test
+    if test is not None:
+        prefix = f"{part.name} "
+        own = {name.removeprefix(prefix): each for name, each in test.metrics.items() if name.startswith(prefix)}
+        size = len(splits.test) if splits else test.size
+        test = EvaluationRecord(size=size, metrics=own, notes=test.notes)
+    found = replace(record, task=task or record.task, test=test)
+    if splits is None:
+        return found
+    sizes = {name: len(getattr(splits, name)) for name in record.sizes}
+    validation = splits.fingerprint("validation")
+    return replace(found, sizes=sizes, fingerprint=splits.fingerprint(), validation_fingerprint=validation)

@@ -1,0 +1,206 @@
+"""The data of several tasks as one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kzoo
+from kzoo.data.sources import reading
+from kzoo.data.tasks.joint_reading import own_splits, read_any, read_jointly
+from kzoo.specs.records.seen import Seen
+
+SIZE = 90
+PARTS = ("train", "validation", "test")
+
+
+def texts(size=SIZE, start=0):
+    return [f"text {number}" for number in range(start, start + size)]
+
+
+def table(size=SIZE):
+    numbers = np.arange(size)
+    frame = pd.DataFrame({"text": texts(size), "kind": np.asarray(["a", "b", "c"], object)[numbers % 3]})
+    frame["price"] = numbers.astype(object) / 10
+    frame.loc[:9, "price"] = None
+    frame.loc[5:19, "kind"] = None
+    return frame
+
+
+def both(frame, **options):
+    kind, price = kzoo.Classification(frame, label="kind", **options), kzoo.Regression(frame, label="price", **options)
+    return kzoo.MultiTask({"kind": kind, "price": price})
+
+
+def test_the_targets_of_one_table_are_side_by_side_and_missing_ones_are_no_zeros():
+    splits, kind = read_jointly(both(table()), "text")
+    assert kind.name == "several tasks: kind classification 3, price regression 1"
+    assert splits.labels == ["kind: a", "kind: b", "kind: c", "price: value"]
+    parts = [getattr(splits, part) for part in PARTS]
+    assert sum(map(len, parts)) == SIZE - 5
+    for part in parts:
+        for text, row in zip(part.columns["text"], part.targets, strict=True):
+            number = int(text.split()[1])
+            has_kind, has_price = not 5 <= number < 20, number >= 10
+            assert np.isnan(row[:3]).all() == (not has_kind)
+            assert np.isnan(row[3]) == (not has_price)
+            assert not has_kind or row[number % 3] == 1
+            assert not has_price or row[3] == np.float32(number / 10)
+    assert [why for _, why in splits.audit.set_aside] == ["no label"] * 5
+    counts = {
+        name: [int((~np.isnan(part.targets[:, at])).sum()) for part in parts]
+        for name, at in [("kind", 0), ("price", 3)]
+    }
+    for name, (train, validation, test) in counts.items():
+        assert (
+            f"{name}: {train} train, {validation} validation, {test} test examples have a target" in splits.audit.notes
+        )
+    assert sum(counts["kind"]) == SIZE - 15
+    assert sum(counts["price"]) == SIZE - 10
+
+
+def test_classes_are_spread_over_the_splits():
+    splits, _ = read_jointly(both(table(900)), "text")
+    shares = [np.nansum(getattr(splits, part).targets[:, :3], axis=0) for part in PARTS]
+    for found in shares:
+        assert found.max() - found.min() <= 0.1 * found.sum()
+
+
+def test_one_table_is_read_once(monkeypatch, tmp_path):
+    path = tmp_path / "data.csv"
+    table().to_csv(path, index=False)
+    count = []
+    plain = reading.read_data
+    monkeypatch.setattr(reading, "read_data", lambda *given: count.append(given) or plain(*given))
+    read_jointly(both(path), "text")
+    assert len(count) == 1
+
+
+def test_targets_of_rows_are_no_inputs():
+    frame = pd.DataFrame({"x": np.arange(60.0), "kind": ["a", "b"] * 30, "price": np.arange(60.0) * 2})
+    splits, _ = read_jointly(both(frame), "row")
+    (column,) = splits.train.columns.values()
+    assert "price" not in str(column[0])
+    assert "kind" not in str(column[0])
+
+
+def test_several_columns_are_one_target():
+    frame = table()
+    frame[["old", "new"]] = np.arange(SIZE)[:, None] % [2, 3] == 0
+    frame[["old", "new"]] = frame[["old", "new"]].astype(int)
+    tasks = {"kind": kzoo.Classification(frame, label="kind"), "tags": kzoo.MultiLabel(frame, label=["old", "new"])}
+    splits, kind = read_jointly(kzoo.MultiTask(tasks), "text")
+    assert splits.labels[3:] == ["tags: old", "tags: new"]
+    for text, row in zip(splits.train.columns["text"], splits.train.targets, strict=True):
+        number = int(text.split()[1])
+        assert row[3:].tolist() == [number % 2 == 0, number % 3 == 0]
+    assert own_splits(splits, kind.parts[1], ["old", "new"]).train.targets.shape[1] == 2
+
+
+def two_sets(overlap=30):
+    moods = texts(), ["up" if number % 2 else "down" for number in range(SIZE)]
+    topics = texts(SIZE, SIZE - overlap), ["x" if number % 3 else "y" for number in range(SIZE)]
+    return kzoo.MultiTask({"mood": kzoo.Classification(moods), "topic": kzoo.Classification(topics)})
+
+
+def test_content_of_two_data_sets_is_one_example_in_one_split():
+    splits, _ = read_jointly(two_sets(), "text")
+    parts = [getattr(splits, part) for part in PARTS]
+    assert sum(map(len, parts)) == 2 * SIZE - 30
+    names = [set(part.columns["text"]) for part in parts]
+    assert not names[0] & names[1]
+    assert not names[0] & names[2]
+    assert not names[1] & names[2]
+    for part in parts:
+        for text, row in zip(part.columns["text"], part.targets, strict=True):
+            number = int(text.split()[1])
+            assert np.isnan(row[:2]).all() == (number >= SIZE)
+            assert np.isnan(row[2:]).all() == (number < SIZE - 30)
+    assert all(len(part) >= 12 for part in parts[1:])
+
+
+def test_a_given_test_split_of_one_data_set_holds_for_the_other():
+    given = {"train": (texts(60), ["u", "d"] * 30), "test": (texts(20, 60), ["u", "d"] * 10)}
+    topics = texts(40, 50), ["x", "y"] * 20
+    tasks = {"mood": kzoo.Classification(given), "topic": kzoo.Classification(topics)}
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    test = set(splits.test.columns["text"])
+    assert {f"text {number}" for number in range(60, 80)} <= test
+    assert not test & {*splits.train.columns["text"], *splits.validation.columns["text"]}
+    shared = [
+        row for text, row in zip(splits.test.columns["text"], splits.test.targets, strict=True) if text == "text 65"
+    ]
+    assert not np.isnan(shared[0]).any()
+
+
+def test_copies_in_both_data_sets_are_paired():
+    first = ["same", "same", *texts(40)], ["u", "u", *["u", "d"] * 20]
+    second = ["same", *texts(40, 100)], ["x", *["x", "y"] * 20]
+    tasks = {"mood": kzoo.Classification(first), "topic": kzoo.Classification(second)}
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    rows = [
+        row
+        for part in PARTS
+        for text, row in zip(getattr(splits, part).columns["text"], getattr(splits, part).targets, strict=True)
+        if text == "same"
+    ]
+    assert sorted(int(np.isnan(row).sum()) for row in rows) == [0, 2]
+
+
+def test_what_the_start_weights_have_seen_is_not_tested_on():
+    plain, _ = read_jointly(two_sets(), "text")
+    seen = Seen.of(trained=plain.test.digests)
+    splits, _ = read_jointly(two_sets(), "text", seen=seen)
+    assert not set(plain.test.digests) & set(splits.test.digests)
+    assert set(plain.test.digests) <= set(splits.train.digests)
+
+
+def test_groups_stay_together():
+    frame = table()
+    frame["who"] = [f"p{number // 5}" for number in range(SIZE)]
+    splits, _ = read_jointly(both(frame, groups="who"), "text")
+    groups = [set(getattr(splits, part).groups) for part in PARTS]
+    assert not groups[0] & groups[1]
+    assert not groups[0] & groups[2]
+    assert not groups[1] & groups[2]
+
+
+def test_the_splits_of_one_task_have_its_targets_alone():
+    splits, kind = read_jointly(both(table()), "text")
+    own = own_splits(splits, kind.parts[0], ["a", "b", "c"])
+    assert own.train.targets.dtype == np.int64
+    assert [int(text.split()[1]) % 3 for text in own.train.columns["text"]] == own.train.targets.tolist()
+    assert own_splits(splits, kind.parts[1], ["value"]).train.targets.dtype == np.float32
+
+
+def test_one_task_is_read_as_ever():
+    splits, kind = read_any(kzoo.Classification((texts(), ["a", "b"] * 45)), "text")
+    assert kind.name == "classification"
+    assert splits.train.targets.dtype == np.int64
+
+
+def test_contradictions_and_unknown_labels_cost_their_own_target():
+    frame = table()
+    frame = pd.concat([frame, pd.DataFrame({"text": ["text 50"], "kind": ["a"], "price": [5.0]})])
+    assert 50 % 3 != 0
+    splits, _ = read_jointly(both(frame), "text")
+    rows = [
+        row
+        for part in PARTS
+        for text, row in zip(getattr(splits, part).columns["text"], getattr(splits, part).targets, strict=True)
+        if text == "text 50"
+    ]
+    assert len(rows) == 2
+    assert all(np.isnan(row[:3]).all() and row[3] == 5.0 for row in rows)
+
+
+def test_strict_refuses_examples_without_any_target():
+    with pytest.raises(ValueError, match=r"strict=True refuses dirty data. 5 examples"):
+        read_jointly(both(table(), strict=True), "text")
+
+
+def test_a_task_without_examples_in_a_split_is_named():
+    frame = table()
+    frame["price"] = None
+    frame.loc[SIZE - 1, "price"] = 1.0
+    with pytest.raises(ValueError, match=r"Task 'price': The .* split is empty"):
+        read_jointly(both(frame), "text")
