@@ -8,23 +8,19 @@ from itertools import accumulate
 
 import numpy as np
 
-from kzoo.data.examples import Audit, CheckedColumn, Examples, RawData, Splits, join_examples
+from kzoo.core.raw_targets import is_missing
+from kzoo.data.examples import Audit, CheckedColumn, Examples, RawData, Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
 from kzoo.data.splits import contradictions, read, refuse_unusable
-from kzoo.data.stratify import SplitNotes, divide
 from kzoo.data.targets import encode, make_labels
+from kzoo.data.tasks.joint_division import PARTS, divide_one, given_places, merge, places_in
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.kind_registry import get_task_kind, kind_of
 from kzoo.task_kinds.multi_task import join_labels
 from kzoo.task_kinds.task_kind import KindPart, TaskKind
-
-PARTS = ("train", "validation", "test")
-
-ROW = "row of the targets"
-"""Attribute under which an example keeps its place while it is divided."""
 
 
 def read_any(
@@ -42,8 +38,9 @@ def read_any(
 def read_jointly(tasks: MultiTask, modality: str, *, seen: Seen | None = None) -> tuple[Splits, TaskKind]:
     """Reads, checks, encodes and splits the data of several tasks.
 
-    Each data set is divided by itself, stratified by the labels of its tasks. What an earlier one has too goes to the
-    split that it is in there.
+    Each data set is divided by itself, stratified by the labels of its tasks. Content that another one has in a given
+    test or validation split, or that an earlier one has, goes to the split that it is in there. A group has one name in
+    all data sets, and stays in one split.
 
     Returns:
         The splits, whose targets are rows, float32 (N, outputs of all tasks), NaN where an example lacks a target; and
@@ -61,15 +58,16 @@ def read_jointly(tasks: MultiTask, modality: str, *, seen: Seen | None = None) -
     aside: list[tuple[str, str]] = []
     notes: list[str] = []
     divided: dict[str, list[Examples]] = {part: [] for part in PARTS}
-    for each in read_sets:
-        clean = _clean(each, spans, outputs, MODALITIES[modality], aside, notes)
-        parts = _divided(clean, next(iter(each.tasks.values())), divided, seen or Seen(), kind, aside, notes)
+    clean = [_clean(each, spans, outputs, MODALITIES[modality], aside, notes) for each in read_sets]
+    for number, each in enumerate(read_sets):
+        known = given_places(clean[:number] + clean[number + 1 :]) | places_in(divided)
+        first = next(iter(each.tasks.values()))
+        parts = divide_one(clean[number], first, known, seen or Seen(), kind, aside, notes)
         for name, examples in parts.items():
             divided[name].append(examples)
-    merged = {name: _merged(parts) for name, parts in divided.items()}
-    for task in tasks.tasks.values():
-        if task.strict and aside:
-            raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
+    merged = {name: merge(parts) for name, parts in divided.items()}
+    if aside and any(task.strict for task in tasks.tasks.values()):
+        raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
     _refuse_missing(merged, tasks, kind, Audit(aside, notes))
     notes += _counts(merged, kind)
     return Splits(**merged, labels=join_labels(labels), audit=Audit(aside, notes)), kind
@@ -183,6 +181,7 @@ def _clean(
             good = np.array([row for row in range(len(examples)) if row not in why], np.int64)
             rows[good, part.start : part.stop] = part.kind.as_rows(encoded.targets[good], part.outputs)
             reasons.append(why)
+            notes += _wrong_targets(name, examples, data.targets[split][name], why, strict=task.strict)
         lost = {row: "no group" for row, group in enumerate(examples.groups) if not group}
         untold = {row: reasons[0][row] for row in reasons[0] if all(row in each for each in reasons)}
         bad = lost | untold | checked.reasons
@@ -195,84 +194,25 @@ def _clean(
 
 def _examples(examples: Examples, checked: CheckedColumn, rows: np.ndarray, modality: Modality) -> Examples:
     columns = {modality.name: checked.column}
-    return Examples(columns, rows, examples.names, checked.digests, examples.groups, checked.stamps)
+    marks = (examples.names, checked.digests, examples.groups, checked.stamps)
+    return Examples(columns, rows, *marks, examples.attributes)
 
 
-def _divided(
-    clean: Mapping[str, Examples],
-    task: Task,
-    earlier: Mapping[str, Sequence[Examples]],
-    seen: Seen,
-    kind: TaskKind,
-    aside: list[tuple[str, str]],
-    notes: list[str],
-) -> dict[str, Examples]:
-    """Train, validation and test of one data set; what an earlier one has goes where it is there."""
-    marks = {
-        mark: part for part, sets in earlier.items() for each in sets for mark in (*each.digests, *each.groups) if mark
-    }
-    placed: dict[str, list[Examples]] = {part: [] for part in PARTS}
-    free: dict[str, Examples] = {}
-    for split, examples in clean.items():
-        groups = examples.groups or [""] * len(examples)
-        sides = np.array(
-            [marks.get(digest) or marks.get(group, "") for digest, group in zip(examples.digests, groups, strict=True)],
-            dtype=object,
+def _wrong_targets(
+    name: str, examples: Examples, targets: Sequence[object], why: Mapping[int, str], *, strict: bool
+) -> list[str]:
+    """A note on the targets of a task that are there and cannot be used, by reason; ValueError where it is strict."""
+    wrong = [
+        (examples.names[row], reason)
+        for row, reason in sorted(why.items())
+        if not (is_missing(targets[row]) or str(targets[row]).strip() == "")
+    ]
+    if wrong and strict:
+        raise ValueError(
+            f"strict=True refuses dirty data. Task {name!r} has targets that cannot be used:\n{Audit(wrong)}"
         )
-        for part in PARTS:
-            placed[part].append(examples.take(np.flatnonzero(sides == part)))
-        free[split] = examples.take(np.flatnonzero(sides == ""))
-    starts = dict(zip(free, accumulate([0, *map(len, free.values())]), strict=False))
-    given = {
-        name: replace(each, targets=_strata(each.targets, kind), attributes={ROW: np.arange(len(each)) + starts[name]})
-        for name, each in free.items()
-    }
-    ledger = SplitNotes()
-    rows = np.concatenate([each.targets for each in free.values()])
-    parts = divide(given, task=task, seen=seen, ledger=ledger)
-    aside += [*ledger.overlaps, *ledger.exposed]
-    notes += ledger.notes
-    fresh = {name: replace(each, targets=rows[each.attributes[ROW]], attributes={}) for name, each in parts.items()}
-    return {name: join_examples([fresh[name], *placed[name]]) for name in PARTS}
-
-
-def _strata(rows: np.ndarray, kind: TaskKind) -> np.ndarray:
-    """By what a split is stratified: the classes of all tasks that have some, or the first value of the first task."""
-    exclusive = [part for part in kind.parts if part.kind.exclusive]
-    if not exclusive:
-        first = next((part for part in kind.parts if part.known(rows).any()), kind.parts[0])
-        return np.nan_to_num(first.of(rows))
-    strata = np.zeros(len(rows), np.int64)
-    for part in exclusive:
-        own = np.where(part.known(rows), np.nan_to_num(part.of(rows)).argmax(axis=1), part.outputs)
-        strata = strata * (part.outputs + 1) + own
-        numbers, strata = np.unique(strata, return_inverse=True)
-        if len(numbers) > max(len(rows) // 10, 2) and part is not exclusive[0]:
-            # Too few examples of each pair: the first task's classes alone.
-            return _strata(rows, replace(kind, parts=exclusive[:1]))
-    return strata
-
-
-def _merged(parts: Sequence[Examples]) -> Examples:
-    """The examples of several data sets; content that two of them have is one example with the targets of both."""
-    if len(parts) == 1:
-        return parts[0]
-    whole = join_examples([replace(part, attributes={}) for part in parts if len(part)] or [parts[0]])
-    sets = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    first: dict[tuple[str, int], int] = {}
-    counts: dict[tuple[str, int], int] = {}
-    keep: list[int] = []
-    targets = np.array(whole.targets, np.float32)
-    for row, (digest, number) in enumerate(zip(whole.digests, sets.tolist(), strict=True)):
-        # The second copy within a data set goes with the second copy in another.
-        turn = counts.get((digest, number), 0)
-        counts[digest, number] = turn + 1
-        place = first.setdefault((digest, turn), row)
-        if place == row:
-            keep.append(row)
-        else:
-            targets[place] = np.where(np.isnan(targets[place]), targets[row], targets[place])
-    return replace(whole, targets=targets).take(keep)
+    lines = str(Audit(wrong)).splitlines()
+    return [f"{name}: targets {line}" for line in lines]
 
 
 def _refuse_missing(parts: Mapping[str, Examples], tasks: MultiTask, kind: TaskKind, audit: Audit) -> None:
