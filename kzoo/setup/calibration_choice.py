@@ -23,10 +23,10 @@ def choose_temperature(state: WeightsState | None, feed: Feed) -> tuple[float, s
     """
     if state is None or state.logits is None or not state.learned or feed.kind.parts:
         return 1.0, ""
-    return _choose(state.logits, feed.validation.targets, feed.kind)
+    return _helpful_temperature(state.logits, feed.validation.targets, feed.kind)
 
 
-def _choose(logits: np.ndarray, targets: np.ndarray, kind: TaskKind) -> tuple[float, str]:
+def _helpful_temperature(logits: np.ndarray, targets: np.ndarray, kind: TaskKind) -> tuple[float, str]:
     factor = cautious_sharpness(logits, targets, kind=kind)
     before, after = (kind.example_losses(each, targets) for each in (logits, factor * logits))
     if not factor or not is_better(after, before):
@@ -49,7 +49,7 @@ def choose_temperatures(state: WeightsState | None, feed: Feed) -> tuple[np.ndar
     for part in kind.parts:
         known = part.known(truth)
         if part.kind.temperature_slope is not None and known.any():
-            found, note = _choose(part.of(state.logits)[known], part.of(truth)[known], part.kind)
+            found, note = _helpful_temperature(part.of(state.logits)[known], part.of(truth)[known], part.kind)
             temperatures[part.start : part.stop] = found
             notes += [f"{part.name}: {note}"] if note else []
     return (temperatures, ". ".join(notes)) if notes else (None, "")

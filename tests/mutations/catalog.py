@@ -388,7 +388,7 @@ TRAINING = [
     ),
     Mutation(
         "probabilities are calibrated wherever they can be",
-        "choose_temperature",
+        "_helpful_temperature",
         "is_better(after, before)",
         "True",
         "tests/setup/test_calibration_choice.py::test_what_is_as_sure_as_it_is_right_stays",
@@ -606,8 +606,8 @@ TRAINING = [
     Mutation(
         "the probe takes the first penalty",
         "solve",
-        'min(attempts.tried(strengths), key=lambda solution: solution.scores["val_loss"])',
-        "attempts.tried(strengths)[0]",
+        'min(attempts.tried(tried), key=lambda solution: solution.scores["val_loss"])',
+        "attempts.tried(tried)[0]",
         "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
@@ -1044,4 +1044,42 @@ KEEPING = [
     ),
 ]
 
-MUTATIONS = [*DATA, *VIEWS, *TRAINING, *MODELS, *MERGING, *MEASURING, *KEEPING]
+TASKS = [
+    Mutation(
+        "a missing target is taken for zeros",
+        "call",
+        "ops.where(known[:, 0], found, ops.zeros_like(found))",
+        "found",
+        "tests/task_kinds/test_multi_task.py::test_the_loss_is_the_sum_over_the_targets_that_are_there",
+    ),
+    Mutation(
+        "an example of one task is tested on by another that has learned it",
+        "read_jointly",
+        "given_places(clean[:number] + clean[number + 1 :]) | places_in(divided)",
+        "given_places(clean[:number] + clean[number + 1 :])",
+        "tests/data/tasks/test_joint_division.py::test_content_of_two_data_sets_is_one_example_in_one_split",
+    ),
+    Mutation(
+        "a given test split does not hold for another data set",
+        "read_jointly",
+        "given_places(clean[:number] + clean[number + 1 :]) | places_in(divided)",
+        "places_in(divided)",
+        "tests/data/tasks/test_joint_division.py::test_a_given_test_split_of_the_second_data_set_holds_for_the_first",
+    ),
+    Mutation(
+        "a task answers with the outputs of another",
+        "_own_network",
+        "weight[..., part.start : part.stop]",
+        "weight[..., : part.outputs]",
+        "tests/results/tasks/test_task_views.py::test_each_task_is_a_model_of_its_own",
+    ),
+    Mutation(
+        "targets of several tasks are standardised where they are classes",
+        "target_scale",
+        "np.where(kind.standardises, np.nanmean(targets, axis=0), 0.0)",
+        "np.nanmean(targets, axis=0)",
+        "tests/results/tasks/test_task_views.py::test_values_are_standardised_and_classes_are_not",
+    ),
+]
+
+MUTATIONS = [*DATA, *VIEWS, *TRAINING, *MODELS, *MERGING, *MEASURING, *KEEPING, *TASKS]

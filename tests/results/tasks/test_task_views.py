@@ -60,6 +60,14 @@ def test_both_tasks_are_learned(adapted):
     assert adapted.summary().title.startswith("tiny adapted to 2 tasks (colour: classification, light: regression)")
 
 
+def test_values_are_standardised_and_classes_are_not(adapted):
+    (mean, deviation), light = adapted.scale, adapted.splits().train.targets[:, 3]
+    assert (mean[:3], deviation[:3]) == ([0, 0, 0], [1, 1, 1])
+    assert (mean[3], deviation[3]) == pytest.approx((np.nanmean(light), np.nanstd(light)))
+    assert adapted.tasks["colour"].scale is None
+    assert adapted.tasks["light"].scale == ([mean[3]], [deviation[3]])
+
+
 def test_each_task_is_a_model_of_its_own(adapted):
     images, _, _ = pixels()
     both = adapted.predict(images[:7])
