@@ -126,11 +126,12 @@ def judge_tasks(adapted: Adapted, *, model: ModelLike | None = None, seed: int =
         seed: of the trainings and the bootstrap.
 
     Raises:
-        ValueError: there is no test split, or the start weights have no name and `model` is None.
+        ValueError: a task has no test examples, or the start weights have no name and `model` is None.
     """
     parts, splits = get_task_kind(adapted.kind).parts, adapted.splits()
-    if not len(splits.test):
-        raise ValueError("There is no test split (test=0) to judge on.")
+    untested = [part.name for part in parts if not part.known(splits.test.targets).any()]
+    if untested:
+        raise ValueError(f"There are no test examples (test=0) of {', '.join(untested)} to judge on.")
     if model is None and adapted.card.name not in cards():
         raise ValueError(
             f"{adapted.card.name!r} is not in the catalog, so its start weights are not known. Pass model=, what was "

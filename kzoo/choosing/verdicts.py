@@ -153,8 +153,8 @@ def verdict(
     Args:
         adapted: with a test split.
         model: of several tasks: what `adapted` was adapted from; None: what its name in the catalog means.
-        seeds: runs of the first two, with random weights of their own; an int in [1, inf). Training from scratch takes
-            the longest.
+        seeds: of one task: runs of the first two, with random weights of their own; an int in [1, inf). Training from
+            scratch takes the longest.
         verbose: 0 shows no progress bars; 1 shows them.
         seed: of the first run and the bootstrap.
 

@@ -55,13 +55,13 @@ def read(
     ledger = SplitNotes()
     parts = divide(splits, task=task, seen=seen or Seen(), ledger=ledger)
     aside = [*((fault.name, fault.reason) for fault in clean.faults), *ledger.overlaps]
-    _refuse_dirt(aside, clean.repaired, task)
+    refuse_dirt(aside, clean.repaired, task)
     aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
     waived = [name for name in NO_SPLIT if name not in splits and not task.holds_out(name)]
     notes += [NO_SPLIT[name] for name in waived]
     wanted = {name: parts[name] for name in needed if name not in waived}
     refuse_unusable(wanted, Audit(aside, notes), task, exposed=len(seen or Seen()) > 0)
-    warnings = _missing(parts, labels, task)
+    warnings = missing_labels(parts, labels, task)
     if warnings and task.strict:
         raise ValueError(f"strict=True refuses classes without training examples. {warnings[0]}")
     notes = [*warnings, *notes]
@@ -101,7 +101,7 @@ def clean_source(raw: RawData, task: Task, modality: str) -> CleanSource:
     return CleanSource(splits, labels, faults, notes, clean.repaired)
 
 
-def _refuse_dirt(aside: Sequence[tuple[str, str]], repaired: Sequence[tuple[str, str]], task: Task) -> None:
+def refuse_dirt(aside: Sequence[tuple[str, str]], repaired: Sequence[tuple[str, str]], task: Task) -> None:
     """Raises where the task is strict, and some examples, or parts of some, cannot be used."""
     if not task.strict or not (aside or repaired):
         return
@@ -150,7 +150,7 @@ def read_labelled(
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
     parts = [clean(examples, name) for name, examples in raw.splits.items()]
     aside = [(fault.name, fault.reason) for fault in faults]
-    _refuse_dirt(aside, clean.repaired, task)
+    refuse_dirt(aside, clean.repaired, task)
     fresh = [part.take(np.flatnonzero((seen or Seen()).sides(part.digests) == NEW)) for part in parts]
     left = sum(map(len, parts)) - sum(map(len, fresh))
     notes += (
@@ -236,7 +236,7 @@ def refuse_unusable(parts: Mapping[str, Examples], audit: Audit, task: Task, *, 
         )
 
 
-def _missing(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
+def missing_labels(parts: Mapping[str, Examples], labels: Sequence[str], task: Task) -> list[str]:
     """A warning of the labels that no training example has."""
     label_counts = get_task_kind(task.kind).label_counts
     if label_counts is None:

@@ -6,13 +6,14 @@ import dataclasses
 from pathlib import Path
 
 from kzoo.data.examples import Splits
-from kzoo.data.tasks.joint_reading import read_any
+from kzoo.data.tasks.joint_reading import own_splits, read_any
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import TRAINED
 from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.split_sizes import is_number
 from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.task_kinds.multi_task import own_labels
 
 NOT_THERE = "The test split cannot be read again: the data was in memory or read by a function. Pass other data."
 """What stands in an error where data is wanted that nobody can read."""
@@ -39,7 +40,7 @@ def describe_task(task: Task | MultiTask) -> TaskRecord:
 
 def task_like(record: TaskRecord, data: object, *, kind: str) -> Task:
     """The task of a record, with other data."""
-    values = {**record.as_plain(), "data": data}
+    values = {**record.own(), "data": data}
     for part in ("validation", "test"):
         # The names of groups, where what gave the groups could not be recorded, say nothing of other data.
         if values["groups"] is None and not is_number(values[part]):
@@ -68,15 +69,18 @@ def read_again(record: RunRecord, *, kind: str, modality: str) -> Splits:
     Raises:
         ValueError: it was in memory, or a function read it, or it has changed.
     """
-    data = record.task.data
+    data, several = record.task.data, record.task.several
     if record.task.tasks is not None:
-        task = tasks_like(record.task, kind=kind)
+        task = tasks_like(record.task, kind=several or kind)
         data = ", ".join(dict.fromkeys(str(each.data) for each in task.tasks.values()))
     elif data is None:
         raise ValueError(NOT_THERE)
     else:
         task = task_like(record.task, data, kind=kind)
-    splits, _ = read_any(task, modality, seen=record.seen_before)
+    splits, found = read_any(task, modality, seen=record.seen_before)
+    if several:
+        part = next(part for part in found.parts if part.name == record.task.name)
+        splits = own_splits(splits, part, own_labels(splits.labels, part))
     if splits.fingerprint() != record.fingerprint:
         raise ValueError(f"{data} has changed since training, so its test split is a different one.")
     if not len(splits.test) and (record.seen.sides(splits.train.digests) != TRAINED).any():

@@ -16,10 +16,10 @@ from kzoo.task_kinds.kind_registry import get_task_kind
 Function = Callable[..., dict[str, Tensor]]
 
 NUMERIC = "numeric"
+"""The signature of numbers alone, whose shapes are all known."""
 
 TASK = "task_"
 """Beginning of the names of signatures of one of several tasks."""
-"""The signature of numbers alone, whose shapes are all known."""
 
 NO_LIMITS = ServedLimits()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
+import numpy as np
+
 from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import describe_task
@@ -99,9 +101,14 @@ def conclude(
         data=splits,
         metrics=prepared.options.metrics,
         differences=[each for result in results[: kept + 1] for each in result.differences],
-        start=results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None,
+        start=_start(results, kept) if temperatures is None else None,
     )
     return adapted.measured() if len(splits.test) else adapted
+
+
+def _start(results: Sequence[PhaseResult], kept: int) -> Sequence[np.ndarray] | None:
+    """The weights before fine-tuning, where it began from a probe."""
+    return results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None
 
 
 def _phase_record(result: PhaseResult) -> PhaseRecord:

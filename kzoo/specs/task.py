@@ -196,6 +196,9 @@ class MultiTask:
         for name in self.tasks:
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"The name of a task must be a Python identifier, as 'price'. Got {name!r}.")
+            if other := next((each for each in self.tasks if each.startswith(f"{name}_")), None):
+                # Served outputs are named after their task.
+                raise ValueError(f"No task may have the name of another with '_' and more. Got {name!r} and {other!r}.")
         for name, weight in (self.weights or {}).items():
             if name not in self.tasks:
                 raise ValueError(f"weights must be of the tasks {', '.join(self.tasks)}. Got {name!r}.")
@@ -223,7 +226,7 @@ class MultiTask:
 
 def _same_data(one: Task, other: Task) -> bool:
     paths = all(isinstance(task.data, str | Path) for task in (one, other))
-    return one.data is other.data or (paths and Path(one.data) == Path(other.data))
+    return one.data is other.data or (paths and Path(one.data).resolve() == Path(other.data).resolve())
 
 
 _OWN = ("data", "label", "labels", "separator")

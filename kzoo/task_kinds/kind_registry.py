@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from kzoo.specs.task import MultiTask, Task
@@ -33,18 +32,13 @@ def get_task_kind(name: str) -> TaskKind:
         False
     """
     if name.startswith(PREFIX):
-        return _several(name)
+        return multi_task_kind(parts_of(name, get_task_kind))
     if name not in TASK_KINDS:
         raise ValueError(
             f"A kind of task must be one of {', '.join(TASK_KINDS)}, or registered with "
             f"kzoo.register_task_kind. Got {name!r}."
         )
     return TASK_KINDS[name]
-
-
-@cache
-def _several(name: str) -> TaskKind:
-    return multi_task_kind(parts_of(name, get_task_kind))
 
 
 def kind_of(task: Task | MultiTask, labels: Mapping[str, Sequence[str]]) -> TaskKind:

@@ -176,7 +176,7 @@ def multi_task_kind(parts: Sequence[KindPart]) -> TaskKind:
             part.scale * part.kind.distance(part.of(teacher), part.of(logits), temperature) for part in parts
         ),
         example_losses=partial(_example_losses, parts),
-        example_hits=partial(_example_hits, parts),
+        example_hits=lambda logits, targets: None,
         constant_logits=lambda mean, size: np.concatenate(
             [part.kind.constant_logits(mean[part.start : part.stop], size) for part in parts]
         ),
@@ -253,18 +253,6 @@ def _example_losses(parts: Sequence[KindPart], logits: np.ndarray, targets: np.n
         known = part.known(targets)
         losses[known] += part.scale * part.kind.example_losses(part.of(logits)[known], part.of(targets)[known])
     return losses
-
-
-def _example_hits(parts: Sequence[KindPart], logits: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
-    """The share of right answers among the tasks that have any; 0 where none of their targets is known."""
-    hits, counts = np.zeros(len(targets)), np.zeros(len(targets))
-    for part in parts:
-        known = part.known(targets)
-        found = part.kind.example_hits(part.of(logits)[known], part.of(targets)[known])
-        if found is not None:
-            hits[known] += found
-            counts[known] += 1
-    return hits / np.maximum(counts, 1) if counts.any() else None
 
 
 def _probe(parts: Sequence[KindPart]) -> Fit:

@@ -1054,16 +1054,16 @@ TASKS = [
     ),
     Mutation(
         "an example of one task is tested on by another that has learned it",
-        "read_jointly",
-        "given_places(clean[:number] + clean[number + 1 :]) | places_in(divided)",
-        "given_places(clean[:number] + clean[number + 1 :])",
+        "divide_all",
+        "for each in sets for name in _names_of(each, names)",
+        "for each in sets[:0] for name in _names_of(each, names)",
         "tests/data/tasks/test_joint_division.py::test_content_of_two_data_sets_is_one_example_in_one_split",
     ),
     Mutation(
         "a given test split does not hold for another data set",
-        "read_jointly",
-        "given_places(clean[:number] + clean[number + 1 :]) | places_in(divided)",
-        "places_in(divided)",
+        "divide_all",
+        "if part in data_sets[place]",
+        "if part in data_sets[place] and place < 0",
         "tests/data/tasks/test_joint_division.py::test_a_given_test_split_of_the_second_data_set_holds_for_the_first",
     ),
     Mutation(

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 import kzoo
 from kzoo.results.files import saving
-from kzoo.setup.calibration_choice import choose_temperature
+from kzoo.setup.calibration_choice import choose_temperature, choose_temperatures, divide_logits
 from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training import selection
@@ -48,6 +49,26 @@ def test_what_is_too_sure_or_not_sure_enough_is_mended(kind, times):
     temperature, note = chosen(kind, *sampled(kind, 2_000, times=times))
     assert temperature == pytest.approx(times, rel=0.1)
     assert f"logits are divided by {temperature:.2f}" in note
+
+
+def test_each_of_several_tasks_has_a_temperature_of_its_own():
+    kind = get_task_kind("several tasks: a classification 3, b regression 1, c multi_label 3")
+    (first, one), (third, three) = sampled(CLASSIFICATION, 1_000, times=3), sampled(MULTI_LABEL, 1_000, times=0.3)
+    logits = np.concatenate([first, np.ones((1_000, 1)), third], axis=1)
+    targets = np.concatenate([one, np.ones((1_000, 1)), three], axis=1)
+    targets[:200, :3] = np.nan
+    state = selection.WeightsState(np.zeros(1_000), {}, True, logits=logits, learned=True)
+    found, note = choose_temperatures(state, Given(kind, targets))
+    assert found == pytest.approx([3, 3, 3, 1, 0.3, 0.3, 0.3], rel=0.1)
+    assert note.startswith("a: Probabilities are calibrated")
+    assert ". c: " in note
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(7, bias_initializer="ones")(inputs))
+    before = np.asarray(model(np.ones((2, 4))))
+    assert divide_logits(model, found)
+    np.testing.assert_allclose(model(np.ones((2, 4))), before / found, rtol=1e-5)
+    assert choose_temperatures(None, Given(kind, targets)) == (None, "")
+    assert not divide_logits(keras.Model(inputs, keras.layers.Activation("relu")(inputs)), found)
 
 
 @pytest.mark.parametrize("kind", [CLASSIFICATION, MULTI_LABEL])

@@ -122,16 +122,8 @@ def test_each_task_has_its_own_temperature_on_validation(kind):
     assert len(state.losses) == SIZE
 
 
-def test_hits_are_of_the_tasks_that_have_labels(kind):
-    hits = kind.example_hits(LOGITS, ROWS)
-    own = [LOGITS[:, :3].argmax(axis=1) == CLASSES, np.mean((LOGITS[:, 4:] > 0) == (ROWS[:, 4:] > 0.5), axis=1)]
-    np.testing.assert_allclose(hits[:5], (own[0][:5] + own[1][:5]) / 2)
-    np.testing.assert_allclose(hits[5:12], own[1][5:12])
-    np.testing.assert_allclose(hits[20:30], own[0][20:30])
-    np.testing.assert_array_equal(hits[12:15], 0)
-    assert (
-        get_task_kind("several tasks: a regression 1, b regression 2").example_hits(LOGITS[:, 3:], ROWS[:, 3:]) is None
-    )
+def test_states_are_compared_by_the_sum_of_the_losses_alone(kind):
+    assert kind.example_hits(LOGITS, ROWS) is None
 
 
 def test_outputs_are_those_of_each_task(kind):

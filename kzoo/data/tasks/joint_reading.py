@@ -9,13 +9,14 @@ from itertools import accumulate
 import numpy as np
 
 from kzoo.core.raw_targets import is_missing
-from kzoo.data.examples import Audit, CheckedColumn, Examples, RawData, Splits
+from kzoo.data.examples import WARNING, Audit, CheckedColumn, Examples, RawData, Splits
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
-from kzoo.data.splits import contradictions, read, refuse_unusable
+from kzoo.data.splits import NO_SPLIT, contradictions, missing_labels, read, refuse_dirt, refuse_unusable
+from kzoo.data.stratify import SplitNotes
 from kzoo.data.targets import encode, make_labels
-from kzoo.data.tasks.joint_division import PARTS, divide_one, given_places, merge, places_in
+from kzoo.data.tasks.joint_division import PARTS, divide_all
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.kind_registry import get_task_kind, kind_of
@@ -38,9 +39,8 @@ def read_any(
 def read_jointly(tasks: MultiTask, modality: str, *, seen: Seen | None = None) -> tuple[Splits, TaskKind]:
     """Reads, checks, encodes and splits the data of several tasks.
 
-    Each data set is divided by itself, stratified by the labels of its tasks. Content that another one has in a given
-    test or validation split, or that an earlier one has, goes to the split that it is in there. A group has one name in
-    all data sets, and stays in one split.
+    Each data set is divided by itself, stratified by the labels of its tasks; what two of them have is in one split,
+    see `kzoo.data.tasks.joint_division`. A group has one name in all data sets.
 
     Returns:
         The splits, whose targets are rows, float32 (N, outputs of all tasks), NaN where an example lacks a target; and
@@ -56,21 +56,19 @@ def read_jointly(tasks: MultiTask, modality: str, *, seen: Seen | None = None) -
     spans = {part.name: part for part in kind.parts}
     outputs = kind.parts[-1].stop
     aside: list[tuple[str, str]] = []
+    repaired: list[tuple[str, str]] = []
     notes: list[str] = []
-    divided: dict[str, list[Examples]] = {part: [] for part in PARTS}
-    clean = [_clean(each, spans, outputs, MODALITIES[modality], aside, notes) for each in read_sets]
-    for number, each in enumerate(read_sets):
-        known = given_places(clean[:number] + clean[number + 1 :]) | places_in(divided)
-        first = next(iter(each.tasks.values()))
-        parts = divide_one(clean[number], first, known, seen or Seen(), kind, aside, notes)
-        for name, examples in parts.items():
-            divided[name].append(examples)
-    merged = {name: merge(parts) for name, parts in divided.items()}
-    if aside and any(task.strict for task in tasks.tasks.values()):
-        raise ValueError(f"strict=True refuses dirty data. {len(aside)} examples cannot be used:\n{Audit(aside)}")
-    _refuse_missing(merged, tasks, kind, Audit(aside, notes))
-    notes += _counts(merged, kind)
-    return Splits(**merged, labels=join_labels(labels), audit=Audit(aside, notes)), kind
+    clean = [_clean(each, spans, outputs, MODALITIES[modality], aside, repaired, notes) for each in read_sets]
+    ledger = SplitNotes()
+    first = [next(iter(each.tasks.values())) for each in read_sets]
+    parts = divide_all(clean, first, kind=kind, seen=seen or Seen(), ledger=ledger)
+    aside += ledger.overlaps
+    for task in tasks.tasks.values():
+        refuse_dirt(aside, repaired, task)
+    aside, notes = [*aside, *ledger.exposed], [*notes, *ledger.notes]
+    warnings = _check_tasks(parts, tasks, kind, labels, Audit(aside, notes))
+    notes = [*warnings, *notes, *_counts(parts, kind)]
+    return Splits(**parts, labels=join_labels(labels), audit=Audit(aside, notes)), kind
 
 
 def own_splits(splits: Splits, part: KindPart, labels: Sequence[str]) -> Splits:
@@ -161,6 +159,7 @@ def _clean(
     outputs: int,
     modality: Modality,
     aside: list[tuple[str, str]],
+    repaired: list[tuple[str, str]],
     notes: list[str],
 ) -> dict[str, Examples]:
     """The examples that can be used, with rows of targets; the others are added to `aside`."""
@@ -175,7 +174,9 @@ def _clean(
             part, labels = spans[name], data.labels[name]
             positions = bool(task.labels) or (len(data.tasks) == 1 and bool(data.raw.labels))
             encoded = encode(data.targets[split][name], labels=labels, task=task, positions=positions)
-            why = dict(encoded.reasons)
+            # A blank cell is missing also where a text may hold no label.
+            why = {row: "no target" for row, target in enumerate(data.targets[split][name]) if _is_blank(target)}
+            why |= encoded.reasons
             if part.kind.exclusive and not modality.repeats:
                 why |= contradictions(checked.digests, encoded.targets, why | checked.reasons, labels, modality.noun)
             good = np.array([row for row in range(len(examples)) if row not in why], np.int64)
@@ -187,6 +188,7 @@ def _clean(
         bad = lost | untold | checked.reasons
         aside += [(examples.names[row], why) for row, why in sorted(bad.items())]
         notes += checked.notes
+        repaired += [(examples.names[row], why) for row, why in sorted(checked.repaired.items())]
         keep = [row for row in range(len(examples)) if row not in bad]
         found[split] = _examples(examples, checked, rows, modality).take(keep)
     return found
@@ -198,15 +200,16 @@ def _examples(examples: Examples, checked: CheckedColumn, rows: np.ndarray, moda
     return Examples(columns, rows, *marks, examples.attributes)
 
 
+def _is_blank(target: object) -> bool:
+    """Whether there is no target."""
+    return is_missing(target) or (isinstance(target, str | bytes) and not target.strip())
+
+
 def _wrong_targets(
     name: str, examples: Examples, targets: Sequence[object], why: Mapping[int, str], *, strict: bool
 ) -> list[str]:
     """A note on the targets of a task that are there and cannot be used, by reason; ValueError where it is strict."""
-    wrong = [
-        (examples.names[row], reason)
-        for row, reason in sorted(why.items())
-        if not (is_missing(targets[row]) or str(targets[row]).strip() == "")
-    ]
+    wrong = [(examples.names[row], reason) for row, reason in sorted(why.items()) if not _is_blank(targets[row])]
     if wrong and strict:
         raise ValueError(
             f"strict=True refuses dirty data. Task {name!r} has targets that cannot be used:\n{Audit(wrong)}"
@@ -215,16 +218,34 @@ def _wrong_targets(
     return [f"{name}: targets {line}" for line in lines]
 
 
-def _refuse_missing(parts: Mapping[str, Examples], tasks: MultiTask, kind: TaskKind, audit: Audit) -> None:
-    """Raises where a task has no example in a split that it needs, or one class to learn."""
+def _check_tasks(
+    parts: Mapping[str, Examples],
+    tasks: MultiTask,
+    kind: TaskKind,
+    labels: Mapping[str, Sequence[str]],
+    audit: Audit,
+) -> list[str]:
+    """Warnings of labels that cannot be learned, and notes on splits that a task does not ask for.
+
+    Raises:
+        ValueError: a task has no example in a split that it needs, or one class to learn; or it is strict, and a label
+            cannot be learned.
+    """
+    notes: list[str] = []
     for part in kind.parts:
         task = tasks.tasks[part.name]
         own = {name: own_examples(each, part) for name, each in parts.items()}
-        needed = {name: each for name, each in own.items() if name == "train" or task.holds_out(name)}
+        waived = [name for name in NO_SPLIT if not len(own[name]) and not task.holds_out(name)]
         try:
-            refuse_unusable(needed, audit, task)
+            refuse_unusable({name: each for name, each in own.items() if name not in waived}, audit, task)
+            warnings = missing_labels(own, labels[part.name], task)
+            if warnings and task.strict:
+                raise ValueError(f"strict=True refuses classes without training examples. {warnings[0]}")
         except ValueError as error:
             raise ValueError(f"Task {part.name!r}: {error}") from error
+        notes += [each.replace(f"{WARNING}:", f"{WARNING}: {part.name}:", 1) for each in warnings]
+        notes += [f"{part.name}: {NO_SPLIT[name]}" for name in waived]
+    return notes
 
 
 def _counts(parts: Mapping[str, Examples], kind: TaskKind) -> list[str]:

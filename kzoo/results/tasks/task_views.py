@@ -31,7 +31,7 @@ def task_view(adapted: Adapted, part: KindPart) -> Adapted:
     splits = None
     with suppress(ValueError, OSError):
         splits = own_splits(adapted.splits(), part, labels)
-    record = _own_record(adapted.record, part, splits)
+    record = _own_record(adapted.record, part, splits, several=adapted.kind)
     return replace(
         adapted,
         kind=part.kind.name,
@@ -65,15 +65,16 @@ def _own_scale(scale: Scale | None, part: KindPart) -> Scale | None:
     return mean, deviation
 
 
-def _own_record(record: RunRecord, part: KindPart, splits: Splits | None) -> RunRecord:
+def _own_record(record: RunRecord, part: KindPart, splits: Splits | None, *, several: str) -> RunRecord:
     """The record of the run, with the task, the sizes and the measurements of this task alone."""
-    task, test = (record.task.tasks or {}).get(part.name), record.test
+    tasks = record.task.tasks or {}
+    task = replace(tasks[part.name], tasks=tasks, several=several, name=part.name)
+    test, prefix = record.test, f"{part.name} "
     if test is not None:
-        prefix = f"{part.name} "
         own = {name.removeprefix(prefix): each for name, each in test.metrics.items() if name.startswith(prefix)}
         size = len(splits.test) if splits else test.size
-        test = EvaluationRecord(size=size, metrics=own, notes=test.notes)
-    found = replace(record, task=task or record.task, test=test)
+        test = EvaluationRecord(size=size, metrics=own) if own else None
+    found = replace(record, task=task, test=test)
     if splits is None:
         return found
     sizes = {name: len(getattr(splits, name)) for name in record.sizes}

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from kzoo.specs.checked_json import Check, Fields, anything, checked, either, flag, maybe, number
 from kzoo.specs.records.plain_values import NAME, NAMES, by_name, freeze, plain, required
 
+_OF_SEVERAL = ("tasks", "several", "name")
+"""Fields that say of several tasks what one does not have."""
+
 _SIZE = either(number(0, 1 << 53), NAMES)
 
 
@@ -28,7 +31,10 @@ class TaskRecord:
         seed: of the split.
         strict: whether dirty data was refused.
         separator: between labels, of a MultiLabel.
-        tasks: each of a MultiTask, by name; its other fields say nothing then. None for one task.
+        tasks: each of a MultiTask, by name, whose own other fields say nothing; None for one task. Of a model of one
+            of several tasks: all of them, beside its own fields.
+        several: kind of all tasks, of a model of one of them; else None.
+        name: of the task, likewise.
     """
 
     data: str | None
@@ -44,22 +50,28 @@ class TaskRecord:
     strict: bool = False
     separator: str | None = None
     tasks: Mapping[str, TaskRecord] | None = None
+    several: str | None = None
+    name: str | None = None
 
     def __post_init__(self) -> None:
         freeze(self)
 
     def as_plain(self) -> Fields:
         """Plain values, for JSON."""
-        found = plain(self, without_none=("separator", "tasks"))
+        found = plain(self, without_none=("separator", *_OF_SEVERAL))
         if self.tasks is not None:
             found["tasks"] = {name: task.as_plain() for name, task in self.tasks.items()}
         return found
+
+    def own(self) -> Fields:
+        """Plain values of the fields of one task."""
+        return {name: value for name, value in self.as_plain().items() if name not in _OF_SEVERAL}
 
     @classmethod
     def restore(cls, values: object, name: str = "task") -> TaskRecord:
         """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {
-            **{each: maybe(NAME) for each in ("data", "image", "text", "groups", "separator")},
+            **{each: maybe(NAME) for each in ("data", "image", "text", "groups", "separator", "several", "name")},
             "audio": maybe(either(flag, NAME)),
             "label": maybe(either(NAME, NAMES)),
             "labels": maybe(NAMES),

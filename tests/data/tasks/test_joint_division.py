@@ -95,30 +95,6 @@ def test_a_given_test_split_of_the_second_data_set_holds_for_the_first():
     assert not official & {*splits.train.columns["text"], *splits.validation.columns["text"]}
 
 
-def test_a_group_goes_whole_where_another_data_set_has_a_part_of_it():
-    frame = pd.DataFrame({"text": texts(), "who": [f"p{number // 5}" for number in range(SIZE)], "m": ["u", "d"] * 45})
-    other = pd.DataFrame({"text": texts(SIZE, 60), "who": [f"q{n // 10}" for n in range(SIZE)], "t": ["x", "y"] * 45})
-    tasks = {
-        "mood": kzoo.Classification(frame, label="m", groups="who"),
-        "topic": kzoo.Classification(other, label="t", groups="who"),
-    }
-    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
-    parts = [getattr(splits, part) for part in PARTS]
-    digests = [set(part.digests) for part in parts]
-    assert not digests[0] & digests[1] | digests[0] & digests[2] | digests[1] & digests[2]
-    side: dict[str, set[int]] = {}
-    for number, part in enumerate(parts):
-        for text in part.columns["text"]:
-            if int(text.split()[1]) >= 60:
-                side.setdefault(f"q{(int(text.split()[1]) - 60) // 10}", set()).add(number)
-    set_aside = {name for name, why in splits.audit.set_aside if "several splits" in why}
-    mixed = [group for group, sides in side.items() if len(sides) > 1]
-    # Only what the first data set has itself may part a group of the second.
-    assert set(mixed) <= {"q0", "q1", "q2"}
-    assert all(len(sides) == 1 for group, sides in side.items() if group not in mixed)
-    assert bool(set_aside) <= bool(mixed)
-
-
 def test_inputs_of_two_forms_are_refused():
     arrays = np.zeros((40, 8, 8, 3), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None]
     larger = np.zeros((40, 9, 9, 3), np.uint8) + np.arange(40, dtype=np.uint8)[:, None, None, None]
@@ -126,3 +102,92 @@ def test_inputs_of_two_forms_are_refused():
     tasks = {"one": kzoo.Classification((arrays, labels)), "two": kzoo.Classification((larger, labels))}
     with pytest.raises(ValueError, match=r"must hold their inputs in one form"):
         read_jointly(kzoo.MultiTask(tasks), "image")
+
+
+def sets_of(splits):
+    """The digests of each part."""
+    return [set(getattr(splits, part).digests) for part in PARTS]
+
+
+def assert_disjoint(splits):
+    train, validation, test = sets_of(splits)
+    assert not train & validation
+    assert not train & test
+    assert not validation & test
+
+
+def test_what_groups_of_two_data_sets_connect_is_in_one_split():
+    """The first has groups g, the second groups k over the same texts, and groups q that reach into both."""
+    first = pd.DataFrame({"text": texts(), "who": [f"g{number // 5}" for number in range(SIZE)], "m": ["u", "d"] * 45})
+    numbers = np.arange(60, 60 + SIZE)
+    second = pd.DataFrame({"text": texts(SIZE, 60), "who": [f"q{number // 7}" for number in numbers]})
+    second["t"] = ["x", "y"] * 45
+    again = pd.DataFrame({"text": texts(20), "who": [f"k{number // 3}" for number in range(20)], "t": ["x", "y"] * 10})
+    tasks = {
+        "mood": kzoo.Classification(first, label="m", groups="who"),
+        "topic": kzoo.Classification(pd.concat([second, again]), label="t", groups="who"),
+    }
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    assert_disjoint(splits)
+    assert not splits.audit.set_aside
+    sides: dict[str, set[str]] = {}
+    for part in PARTS:
+        for text in getattr(splits, part).columns["text"]:
+            number = int(text.split()[1])
+            marks = [f"g{number // 5}"] * (number < SIZE) + [f"q{number // 7}"] * (number >= 60)
+            for mark in marks + [f"k{number // 3}"] * (number < 20):
+                sides.setdefault(mark, set()).add(part)
+    assert all(len(found) == 1 for found in sides.values()), sides
+    assert all(len(part) for part in sets_of(splits))
+    assert {group[0] for group in splits.train.groups} == {"g", "q"}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_data_set_may_have_groups_and_the_other_none(first):
+    frame = pd.DataFrame({"text": texts(), "who": [f"g{number // 5}" for number in range(SIZE)], "m": ["u", "d"] * 45})
+    tasks = {
+        "mood": kzoo.Classification(frame, label="m", groups="who"),
+        "topic": kzoo.Classification((texts(SIZE, 60), ["x", "y"] * 45)),
+    }
+    splits, _ = read_jointly(kzoo.MultiTask(tasks if first else dict(reversed(tasks.items()))), "text")
+    assert_disjoint(splits)
+    for part in PARTS:
+        assert len(getattr(splits, part).groups) == len(getattr(splits, part)) > 0
+    groups = [{group for group in getattr(splits, part).groups if group.startswith("g")} for part in PARTS]
+    assert not groups[0] & groups[2] | groups[0] & groups[1] | groups[1] & groups[2]
+
+
+def test_groups_that_are_named_are_held_out():
+    frame = pd.DataFrame({"text": texts(), "who": [f"g{number // 10}" for number in range(SIZE)], "m": ["u", "d"] * 45})
+    other = texts(SIZE, SIZE), ["x", "y"] * 45
+    tasks = {
+        "mood": kzoo.Classification(frame, label="m", groups="who", test=["g3"]),
+        "topic": kzoo.Classification(other),
+    }
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    assert {f"text {number}" for number in range(30, 40)} <= set(splits.test.columns["text"])
+    assert {group for group in splits.test.groups if group.startswith("g")} == {"g3"}
+
+
+def test_classes_of_a_second_data_set_are_spread_too():
+    moods = texts(200), ["u", "d"] * 100
+    many = texts(200, 500), [f"class {number % 20}" for number in range(200)]
+    tasks = {"mood": kzoo.Classification(moods), "topic": kzoo.Classification(many)}
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    for part, least in (("train", 7), ("validation", 1), ("test", 1)):
+        assert (np.nansum(getattr(splits, part).targets[:, 2:], axis=0) >= least).all(), part
+
+
+def test_weights_that_have_seen_an_example_are_not_tested_on_it_by_its_group():
+    frame = pd.DataFrame({"text": texts(), "who": [f"g{number // 5}" for number in range(SIZE)], "m": ["u", "d"] * 45})
+    other = pd.DataFrame({"text": texts(SIZE, 200), "who": [f"g{number // 5}" for number in range(SIZE)]})
+    other["t"] = ["x", "y"] * 45
+    tasks = {
+        "mood": kzoo.Classification(frame, label="m", groups="who"),
+        "topic": kzoo.Classification(other, label="t", groups="who"),
+    }
+    plain, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    late = [digest for digest, row in zip(plain.test.digests, plain.test.targets, strict=True) if np.isnan(row[0])]
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text", seen=Seen.of(trained=late[:3]))
+    assert len(late) > 3
+    assert not set(late[:3]) & set(splits.test.digests)

@@ -156,3 +156,39 @@ def test_other_columns_stay_for_slices():
     splits, _ = read_jointly(both(frame), "text")
     for text, city in zip(splits.train.columns["text"], splits.train.attributes["city"], strict=True):
         assert city == ["Rome", "Oslo"][int(text.split()[1]) % 2]
+
+
+def test_a_blank_cell_is_no_target_also_where_a_text_may_hold_no_label(tmp_path):
+    frame = table()
+    frame["tags"] = ["old,new", "old"] * 45
+    frame.loc[::5, "tags"] = None
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for data in (frame, tmp_path / "a.csv"):
+        tasks = {"kind": kzoo.Classification(data, label="kind"), "tags": kzoo.MultiLabel(data, label="tags")}
+        splits, kind = read_jointly(kzoo.MultiTask(tasks), "text")
+        counts = sum(int(kind.parts[1].known(getattr(splits, part).targets).sum()) for part in PARTS)
+        assert counts == SIZE - 18
+
+
+def test_a_label_without_training_examples_is_told_and_strict_refuses_it():
+    given = {"train": (texts(40), ["x", "y"] * 20), "validation": (texts(8, 40), ["x", "y"] * 4)}
+    given["test"] = (texts(8, 60), ["x", "y"] * 4)
+    moods = texts(60, 100), ["u", "d"] * 30
+
+    def tasks(**options):
+        topic = kzoo.Classification(given, labels=["x", "y", "z"], **options)
+        return kzoo.MultiTask({"mood": kzoo.Classification(moods), "topic": topic})
+
+    splits, _ = read_jointly(tasks(), "text")
+    assert splits.audit.notes[0].startswith("WARNING: topic: no training example has the label z")
+    with pytest.raises(ValueError, match=r"Task 'topic': strict=True refuses classes without training examples"):
+        read_jointly(tasks(strict=True), "text")
+
+
+def test_a_split_that_a_task_does_not_want_is_noted():
+    tasks = {
+        "mood": kzoo.Classification((texts(), ["u", "d"] * 45)),
+        "topic": kzoo.Classification((texts(SIZE, 200), ["x", "y"] * 45), test=0),
+    }
+    splits, _ = read_jointly(kzoo.MultiTask(tasks), "text")
+    assert [note for note in splits.audit.notes if note.startswith("topic: No test split")]
