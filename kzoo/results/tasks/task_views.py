@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,9 +27,7 @@ def task_view(adapted: Adapted, part: KindPart) -> Adapted:
         part: the task.
     """
     labels = own_labels(adapted.labels, part)
-    splits = None
-    with suppress(ValueError, OSError):
-        splits = own_splits(adapted.splits(), part, labels)
+    splits = None if adapted.data is None else own_splits(adapted.data, part, labels)
     record = _own_record(adapted.record, part, splits, several=adapted.kind)
     return replace(
         adapted,
@@ -66,7 +63,7 @@ def _own_scale(scale: Scale | None, part: KindPart) -> Scale | None:
 
 
 def _own_record(record: RunRecord, part: KindPart, splits: Splits | None, *, several: str) -> RunRecord:
-    """The record of the run, with the task, the sizes and the measurements of this task alone."""
+    """The record of the run, with the task and the measurements of this task alone; with splits, their sizes too."""
     tasks = record.task.tasks or {}
     task = replace(tasks[part.name], tasks=tasks, several=several, name=part.name)
     test, prefix = record.test, f"{part.name} "

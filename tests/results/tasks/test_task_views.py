@@ -99,6 +99,7 @@ def test_a_saved_model_answers_and_is_measured_as_before(adapted, tmp_path):
     again = kzoo.load(adapted.save(tmp_path / "saved"))
     np.testing.assert_array_equal(again.predict(images[:7]).outputs, adapted.predict(images[:7]).outputs)
     assert again.evaluate().metrics == adapted.evaluate().metrics
+    assert all(own.data is None for own in again.tasks.values())  # nothing is read before it is wanted
     assert again.tasks["light"].evaluate().metrics == adapted.tasks["light"].evaluate().metrics
     for name, own in adapted.tasks.items():
         saved = kzoo.load(own.save(tmp_path / name))
