@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kzoo.choosing.alternatives import train_untested
@@ -62,13 +62,11 @@ class TaskVerdicts:
         tasks: in their order.
         model: name of the backbone.
         seconds: that the training of all together took.
-        notes: for the reader.
     """
 
     tasks: Sequence[SharedTask]
     model: str
     seconds: float
-    notes: Sequence[str] = field(default=())
 
     def __iter__(self) -> Iterator[SharedTask]:
         return iter(self.tasks)
@@ -99,7 +97,7 @@ class TaskVerdicts:
             f"Training together took {self.seconds:.1f} s. The trainings alone had the frozen activations that it "
             "left in the cache."
         )
-        notes = ("Gains are paired over test examples.", took, *self.notes)
+        notes = ("Gains are paired over test examples.", took)
         return Table(columns, rows, title=f"{self.model}, tasks together and alone", notes=notes)
 
     def __str__(self) -> str:

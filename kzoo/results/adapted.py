@@ -323,10 +323,11 @@ class Adapted(AdaptedDisplay):
 
     def labelled(self, data: object, *, seen: Seen) -> tuple[Examples, Audit]:
         """Labelled data of a user's, with the labels of this model."""
-        if get_task_kind(self.kind).parts:
+        if parts := get_task_kind(self.kind).parts:
+            names = ", ".join(part.name for part in parts)
             raise ValueError(
                 "Other data has the targets of one task: call tasks[NAME].evaluate(data), where NAME is one of "
-                f"{', '.join(self.tasks)}."
+                f"{names}."
             )
         task = data if isinstance(data, Task) else task_like(self.record.task, data, kind=self.kind)
         return read_labelled(task, self.preprocessor.modality, labels=self.labels, seen=seen)

@@ -296,7 +296,7 @@ def _example_scores(first: KindPart, outputs: np.ndarray, truth: np.ndarray) -> 
 
 
 def _by_label(parts: Sequence[KindPart], outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Table:
-    """The score of each output: the last but one column of a task's own table, or its error."""
+    """The F1 of each label, or the error of each value."""
     rows: list[tuple[object, ...]] = []
     for part in parts:
         known = part.known(truth)
@@ -328,14 +328,7 @@ def _plot(parts: Sequence[KindPart], outputs: np.ndarray, truth: np.ndarray) -> 
 
 def _output_layer(parts: Sequence[KindPart], scale: Scale | None) -> keras.layers.Layer:
     """What makes outputs of the logits of each task."""
-
-    def own(part: KindPart) -> Scale | None:
-        if scale is None or not part.kind.standardises:
-            return None
-        mean, deviation = (list(each[part.start : part.stop]) for each in scale)
-        return mean, deviation
-
-    layers = [part.kind.output_layer(own(part)) for part in parts]
+    layers = [part.kind.output_layer(part.own_scale(scale)) for part in parts]
     return MultiTaskOutputs([(part.start, part.stop) for part in parts], layers, name="outputs", dtype="float32")
 
 

@@ -203,6 +203,13 @@ class KindPart:
         """Its columns of rows (N, outputs of all tasks)."""
         return rows[:, self.start : self.stop]
 
+    def own_scale(self, scale: Scale | None) -> Scale | None:
+        """Mean and deviation of its targets, of those of all tasks; None where they are not standardised."""
+        if scale is None or not self.kind.standardises:
+            return None
+        mean, deviation = (list(each[self.start : self.stop]) for each in scale)
+        return mean, deviation
+
     def encoded(self, rows: np.ndarray) -> np.ndarray:
         """Encoded targets of rows (N, outputs of all tasks) that all have one."""
         own = self.of(rows)

@@ -13,7 +13,7 @@ from kzoo.models.side_by_side import SliceFeatures
 from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.run_record import RunRecord
 from kzoo.task_kinds.multi_task import own_labels
-from kzoo.task_kinds.task_kind import KindPart, Scale
+from kzoo.task_kinds.task_kind import KindPart
 
 if TYPE_CHECKING:
     from kzoo.results.adapted import Adapted
@@ -34,7 +34,7 @@ def task_view(adapted: Adapted, part: KindPart) -> Adapted:
         kind=part.kind.name,
         labels=labels,
         network=_own_network(adapted.network, part),
-        scale=_own_scale(adapted.scale, part),
+        scale=part.own_scale(adapted.scale),
         record=record,
         limits=None,
         data=splits,
@@ -53,13 +53,6 @@ def _own_network(network: keras.Model, part: KindPart) -> keras.Model:
     model = keras.Model(network.input, own(last.input), name=f"{network.name}_{part.name}")
     own.set_weights([weight[..., part.start : part.stop] for weight in last.get_weights()])
     return model
-
-
-def _own_scale(scale: Scale | None, part: KindPart) -> Scale | None:
-    if scale is None or not part.kind.standardises:
-        return None
-    mean, deviation = (list(each[part.start : part.stop]) for each in scale)
-    return mean, deviation
 
 
 def _own_record(record: RunRecord, part: KindPart, splits: Splits | None, *, several: str) -> RunRecord:
