@@ -169,6 +169,7 @@ _REGISTERING = (
     "kzoo.models.zoo.audio",
     "kzoo.models.zoo.languages",
     "kzoo.models.heads",
+    "kzoo.models.packed_layers",
     "kzoo.models.hub.hub_layers",
     "kzoo.models.side_by_side",
     "kzoo.models.zoo.row_layers",

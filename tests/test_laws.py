@@ -41,7 +41,16 @@ PRIVATE_OF_KERAS = {
 
 NOT_KERAS = {"kzoo.cli.shell_words": {"_actions"}, "kzoo.serving.litert.exact_head": {"_get_ops_details"}}
 """Private attributes of others: argparse has no public list of options, LiteRT's interpreter none of operations."""
-TWINS = [{"kzoo/data/image", "kzoo/data/text", "kzoo/data/audio", "kzoo/data/arrays", "kzoo/data/row"}]
+TWINS = [
+    {
+        "kzoo/data/image",
+        "kzoo/data/text",
+        "kzoo/data/audio",
+        "kzoo/data/arrays",
+        "kzoo/data/row",
+        "kzoo/data/multimodal",
+    }
+]
 """Folders with the same files in each, one a modality."""
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -11,6 +11,7 @@ import kzoo
 from kzoo.cli import commands
 from kzoo.cli.adapter_option import adapter_argument
 from kzoo.cli.exit_codes import EXITS
+from kzoo.cli.shell_values import columns_of
 from kzoo.cli.shell_words import number_of
 from kzoo.cli.tuning import add_tuning
 from kzoo.cli.using import add_using
@@ -111,10 +112,13 @@ def _add_task(command: argparse.ArgumentParser) -> None:
 def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument("data", help="folder, .csv, .tsv, .jsonl, .parquet, .tfrecord, or tfds:NAME")
     command.add_argument("--task", choices=[kind.replace("_", "-") for kind in TASKS], default="classification")
-    command.add_argument("--image", metavar="COLUMN", help="column of the images")
-    command.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    text = "the data are recordings, or their column"
-    command.add_argument("--audio", metavar="COLUMN", nargs="?", const=True, help=text)
+    several = "of several inputs, separated by commas"
+    command.add_argument("--image", metavar="COLUMN", type=columns_of, help=f"column of the images; {several}")
+    command.add_argument("--text", metavar="COLUMN", type=columns_of, help="column of the texts; likewise")
+    text = "the data are recordings, or their column; likewise"
+    command.add_argument("--audio", metavar="COLUMN", nargs="?", type=columns_of, const=True, help=text)
+    text = "columns of numbers and categories, separated by commas; without names all that are left"
+    command.add_argument("--row", metavar="COLUMNS", nargs="?", type=columns_of, const=True, help=text)
     command.add_argument("--label", metavar="COLUMN", action="append", help="column of the target; repeat for several")
     command.add_argument("--groups", metavar="COLUMN", help="column of groups that stay in one split, such as speakers")
     sizes = "a share (0.1), a number of examples (200), 0, or names of groups (ann,bob)"

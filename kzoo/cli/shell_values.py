@@ -10,9 +10,15 @@ from kzoo.specs.task import TASKS, Task
 def task_of(options: argparse.Namespace) -> Task:
     """The task that the options of data describe."""
     label = options.label[0] if options.label and len(options.label) == 1 else options.label
-    names = ("image", "text", "audio", "groups", "validation", "test", "strict")
+    names = ("image", "text", "audio", "row", "groups", "validation", "test", "strict")
     values = {name: getattr(options, name) for name in names}
     return TASKS[options.task.replace("-", "_")](options.data, label=label, seed=options.split_seed, **values)
+
+
+def columns_of(names: str) -> str | list[str]:
+    """The name of a column, or several that commas separate."""
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    return found[0] if len(found) == 1 else found
 
 
 def weights_of(options: argparse.Namespace) -> str | None:

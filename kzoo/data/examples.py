@@ -113,6 +113,7 @@ class CheckedColumn:
         notes: for the reader.
         stamps: see `Examples`.
         repaired: what was wrong with some that are used all the same, by index; ``strict=True`` refuses them.
+        contents: of examples of several inputs: marks of what each contains. Examples that share one are in one split.
     """
 
     column: np.ndarray
@@ -121,6 +122,7 @@ class CheckedColumn:
     notes: Sequence[str] = ()
     stamps: Sequence[tuple[int, ...]] = ()
     repaired: Mapping[int, str] = field(default_factory=dict)
+    contents: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
@@ -16,6 +16,10 @@ from kzoo.data.modalities import MODALITIES
 RECENT = 2 * 10**9
 """Nanoseconds. Some file systems store times in whole seconds, so a file that was written this shortly before its check
 may change without a new time. Such files are hashed again."""
+
+
+STAMP = 5
+"""Numbers in the stamp of a file."""
 
 
 class ChangedError(ValueError):
@@ -33,29 +37,38 @@ def verify(examples: Examples, indices: Iterable[int] | None = None) -> None:
         ChangedError: files changed or are missing.
     """
     ((name, column),) = examples.columns.items()
-    if not MODALITIES[name].are_files or column.dtype != object:
+    modality = MODALITIES[name]
+    if not modality.files and (not modality.are_files or column.dtype != object):
         return
+    paths_of = modality.files or (lambda value: [value] if isinstance(value, str) else [])
 
     def look(index: int) -> str | None:
-        path = column[index]
-        known = tuple(examples.stamps[index]) if len(examples.stamps) else None
+        paths = paths_of(column[index])
+        whole = examples.stamps[index] if len(examples.stamps) else ()
+        # What is in memory has a stamp of zeros.
+        stamps = [part for start in range(0, len(whole), STAMP) if any(part := whole[start : start + STAMP])]
         try:
-            now = stamp(path)
-            if known and known[:-1] == now[:-1] and known[-1] - max(known[1:3]) > RECENT:
+            if len(stamps) == len(paths) and all(map(_is_unchanged, paths, stamps)):
                 return None
-            return None if sha256(path) == examples.digests[index] else f"{path} changed"
+            digest = modality.check(column[[index]]).digests[0] if modality.files else sha256(paths[0])
+            return None if digest == examples.digests[index] else f"{' or '.join(paths)} changed"
         except OSError as error:
-            return f"{path} cannot be read any more ({error.strerror})"
+            return f"{error.filename or paths[0]} cannot be read any more ({error.strerror})"
 
     places = range(len(column)) if indices is None else map(int, indices)
     with ThreadPoolExecutor() as pool:
-        found = [each for each in pool.map(look, [n for n in places if isinstance(column[n], str)]) if each]
+        found = [each for each in pool.map(look, [n for n in places if paths_of(column[n])]) if each]
     if found:
         more = f", and {len(found) - 3} more" if len(found) > 3 else ""
         raise ChangedError(
             f"{'; '.join(found[:3])}{more}: the data changed after kzoo checked it. Results computed from it were "
             "not kept. Run again when the files are complete."
         )
+
+
+def _is_unchanged(path: str, known: Sequence[int]) -> bool:
+    """Whether a file has the size, times and inode of a stamp that was taken long enough after it was written."""
+    return tuple(known[:-1]) == stamp(path)[:-1] and known[-1] - max(known[1:3]) > RECENT
 
 
 @contextlib.contextmanager

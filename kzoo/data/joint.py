@@ -108,11 +108,16 @@ def join(preprocessors: Sequence[Preprocessor]) -> tuple[Preprocessor, list[Memb
         ends = [sum(each.size for each in texts[:number]) for number in range(len(texts) + 1)]
         return JointTextPreprocessor(texts), [MemberInput(span) for span in itertools.pairwise(ends)]
     scalings = [str(getattr(each, "scaling", "none")) for each in preprocessors]
-    plain = [replace(each, scaling="none") if hasattr(each, "scaling") else each for each in preprocessors]
+    plain = [without_scaling(each) for each in preprocessors]
     if all(each == plain[0] for each in plain):
         return plain[0], [MemberInput(scaling=scaling) for scaling in scalings]
     forms = "; ".join(dict.fromkeys(map(str, preprocessors)))
     raise ValueError(f"All backbones must take the same input. Got {forms}. Give each the same size= and resize=.")
+
+
+def without_scaling(preprocessor: Preprocessor) -> Preprocessor:
+    """The same preprocessor, whose results are not scaled."""
+    return replace(preprocessor, scaling="none") if hasattr(preprocessor, "scaling") else preprocessor  # type: ignore[call-arg]
 
 
 def scaled(share: MemberInput, inputs: Tensor, *, prefix: str) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from kzoo.core.tensors import Tensor
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
+from kzoo.data.multimodal.parts import find_present
 from kzoo.data.pipelines import PARALLEL, untuned
 from kzoo.data.seams import Opener, Preprocessor
 
@@ -45,13 +47,40 @@ class Loader:
     def fitted(self, column: np.ndarray) -> tuple[np.ndarray, Mapping[int, str]]:
         """As `load`, but the results of the preprocessor's `fit`, (M, *fitted.shape), before they are scaled."""
         modality = MODALITIES[self.preprocessor.modality]
-        if modality.open_one is None:
+        if modality.choose is not None:
+            features, reasons = self._packed(column)
+        elif modality.open_one is None:
             features, reasons = self._checked(column, modality.check)
         elif column.dtype == object:
             features, reasons = self._files(column, modality.open_one)
         else:
             features, reasons = self._pixels(column)
         return np.asarray(features), reasons
+
+    def _packed(self, column: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+        """Of several inputs: each by its own loader; a part that cannot be read is the reason against its example."""
+        preprocessor: Any = self.preprocessor
+        reasons: dict[int, str] = {}
+        blocks: list[np.ndarray] = []
+        marks = {part: find_present(column[part]) for part in preprocessor.parts}
+        for entry, loader in zip(preprocessor.entries, self._loaders, strict=True):
+            places = np.flatnonzero(marks[entry.part])
+            block = np.zeros((len(column), entry.fitted_size), np.float32)
+            if len(places):
+                found, bad = loader.fitted(column[entry.part][places])
+                good = [place for index, place in enumerate(places) if index not in bad]
+                block[good] = found.reshape(len(good), entry.fitted_size)
+                reasons |= {int(places[index]): f"{entry.part}: {why}" for index, why in bad.items()}
+            blocks.append(block)
+        there = np.stack(list(marks.values()), axis=1)
+        reasons |= {int(place): "an example without any input" for place in np.flatnonzero(~there.any(axis=1))}
+        kept = [index for index in range(len(column)) if index not in reasons]
+        return np.concatenate([*blocks, there.astype(np.float32)], axis=1)[kept], reasons
+
+    @cached_property
+    def _loaders(self) -> list[Loader]:
+        preprocessor: Any = self.preprocessor
+        return [Loader(entry.preprocessor) for entry in preprocessor.entries]
 
     def _files(self, column: np.ndarray, open_one: Opener) -> tuple[np.ndarray, dict[int, str]]:
         def read(value: str | bytes) -> tuple[np.ndarray | None, str | None]:

@@ -23,6 +23,7 @@ from kzoo.data.image.reader import ImageReader
 from kzoo.data.image.served import sample_images, serve_images
 from kzoo.data.image.thumbnail import describe_images, image_excerpt, make_thumbnail
 from kzoo.data.joint import restore_texts
+from kzoo.data.multimodal.joint_modality import make_multimodal
 from kzoo.data.row.column import ask_rows, check_rows, collect_rows, is_row
 from kzoo.data.row.described import describe_rows, row_excerpt
 from kzoo.data.row.preprocess import RowPreprocessor, fit_rows, restore_rows, tabulate_rows, tailor_card
@@ -149,6 +150,7 @@ MODALITIES = {
         ),
     )
 }
+MODALITIES["multimodal"] = make_multimodal(MODALITIES)
 """All modalities, by name. `register_modality` adds one."""
 
 _SPEC = tuple(each.name for each in dataclasses.fields(ModalitySpec) if each.name != "name")
@@ -215,6 +217,13 @@ def named_modalities(task: Task) -> list[Modality]:
     return [each for each in MODALITIES.values() if getattr(task, each.name, None)]
 
 
+def has_parts(task: Task) -> bool:
+    """Whether a task names several inputs of an example: of several modalities, or several of one, but a row's."""
+    named = named_modalities(task)
+    given = [getattr(task, each.name) for each in named if not each.wide]
+    return len(named) > 1 or any(isinstance(each, list | tuple) and len(each) > 1 for each in given)
+
+
 def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) -> Modality:
     """The modality of a backbone's input: that of the data if known, else that of the task, else the backbone's own.
 
@@ -222,6 +231,14 @@ def modality_for(card: BackboneSpec, task: Task, *, known: str | None = None) ->
         ValueError: the backbone cannot take it.
     """
     named = [MODALITIES[known]] if known else named_modalities(task) or [MODALITIES[card.modality]]
+    if MODALITIES[card.modality].choose:
+        return MODALITIES[card.modality]
+    if has_parts(task) and not known:
+        nouns = ", ".join(f"{each.name}={getattr(task, each.name)!r}" for each in named)
+        raise ValueError(
+            f"{card.name!r} reads one input of an example, and the task has several: {nouns}. Pass a "
+            "kzoo.Fusion with a backbone for each modality."
+        )
     if len(named) > 1 or card.modality not in named[0].feeds:
         nouns = " and ".join(f"{each.noun}s" for each in named)
         wanted = [each for each in MODALITIES.values() if card.modality in each.feeds]

@@ -131,6 +131,7 @@ class ServedInput:
             example an empty string or the reason why it has no output, string (B,).
         read_one: replaces `read` for encoded files, so that a bad file does not affect the others: from one file
             (scalar string) to the result of `fit` and an empty string, or a reason. It may raise.
+        read_with: replaces both where an example has several files: from `kzoo.serving.batch_items.reader` to `read`.
         tensors: other signatures, by name: the named spec of a batch, and the function that preprocesses it.
         described: a line of Markdown for each signature, for the model card.
         renamed: what inputs are called in the files, by the name of their spec, where TensorFlow refuses such names.
@@ -139,6 +140,7 @@ class ServedInput:
     batch: tf.TensorSpec | Sequence[tf.TensorSpec]
     read: Callable[..., tuple[Tensor, Tensor]] | None = None
     read_one: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
+    read_with: Callable[[Callable[..., Any]], Callable[..., tuple[Tensor, Tensor]]] | None = None
     tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]] = field(default_factory=dict)
     described: Sequence[str] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
@@ -179,6 +181,10 @@ class Modality:
         tailor: from a card and a preprocessor to the card of a backbone for its output; None: the card itself.
         tabulate: from a preprocessor and a checked column to a `PlainTable`, for the models of scikit-learn; None: no
             rivals of that kind.
+        choose: from the columns of a table and those that a task names to the names of the columns of inputs, and the
+            column; None where an example is one column, or a whole row.
+        arrange: from a preprocessor and what a user passes to what `ask` takes; None: as it is.
+        files: from a value of the column to the paths of its files; None: the value, where it is a path.
         presets: whether its reader knows the augmentations ``"light"``, ``"medium"`` and ``"strong"``.
         examine: from a checked column to what its content shows, for `kzoo.doctor`; None: nothing.
         thumbnail: from a value of the column to a small JPEG, or to None; None where inputs cannot be seen.
@@ -222,6 +228,9 @@ class Modality:
     align: Callable[[Any, np.ndarray], np.ndarray] | None = None
     tailor: Callable[[BackboneSpec, Any], BackboneSpec] | None = None
     tabulate: Callable[[Any, np.ndarray], PlainTable] | None = None
+    choose: Callable[..., tuple[list[str], np.ndarray]] | None = None
+    arrange: Callable[[Any, UserData], UserData] | None = None
+    files: Callable[[Any], list[str]] | None = None
     presets: bool = False
     mixes: bool = False
     scripts: Callable[[Iterable[object]], Mapping[str, float]] | None = None

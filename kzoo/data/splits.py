@@ -9,6 +9,7 @@ import numpy as np
 
 from kzoo.data.examples import WARNING, Audit, Examples, Fault, RawData, Splits, join_examples
 from kzoo.data.modalities import MODALITIES
+from kzoo.data.multimodal.linking import link_examples
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
 from kzoo.data.stratify import SplitNotes, divide, without_seen
@@ -98,6 +99,9 @@ def clean_source(raw: RawData, task: Task, modality: str) -> CleanSource:
     faults, notes = [Fault(*each) for each in raw.set_aside], list(raw.notes)
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
     splits = {name: clean(each, name) for name, each in raw.splits.items()}
+    if clean.contents:
+        splits, linked = link_examples(splits, clean.contents)
+        notes += linked
     return CleanSource(splits, labels, faults, notes, clean.repaired)
 
 
@@ -175,6 +179,7 @@ class _Cleaning:
     faults: list[Fault]
     notes: list[str]
     repaired: list[tuple[str, str]] = field(default_factory=list)
+    contents: dict[str, list[Sequence[str]]] = field(default_factory=dict)
 
     def __call__(self, examples: Examples, split: str) -> Examples:
         encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
@@ -194,6 +199,8 @@ class _Cleaning:
         self.notes.extend(checked.notes)
         self.repaired.extend((examples.names[index], why) for index, why in sorted(checked.repaired.items()))
         keep = [index for index in range(len(examples)) if index not in reasons]
+        if checked.contents:
+            self.contents[split] = [checked.contents[index] for index in keep]
         columns = {self.modality.name: checked.column}
         marks = (examples.names, checked.digests, examples.groups, checked.stamps)
         return Examples(columns, encoded.targets, *marks, examples.attributes).take(keep)

@@ -10,6 +10,7 @@ import keras
 from kzoo.core.graph.walking import weights_of
 from kzoo.core.tensors import Tensor
 from kzoo.models.heads import build_head
+from kzoo.models.packed_layers import JoinParts
 from kzoo.models.stages import Stage, crossing, cut_into_stages
 from kzoo.models.taps import find_taps
 from kzoo.models.zoo.tfidf import TfidfEmbedding
@@ -25,6 +26,7 @@ class Assembled:
         groups: layers of each group, from the input to the head, which is last.
         cuts: tensors that enter each group: below them, all is frozen while nothing lower trains.
         features: name of the layer whose output is the backbone's.
+        joined: that layer, where it joins the features of several inputs; else None.
         sparse: that layer, where the logits are linear in its table and its weights, as in `TfidfEmbedding`; else None.
     """
 
@@ -33,6 +35,7 @@ class Assembled:
     cuts: Mapping[str, tuple[Tensor, ...]]
     features: str
     sparse: TfidfEmbedding | None = None
+    joined: JoinParts | None = None
 
 
 def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequence[Stage] | None = None) -> Assembled:
@@ -60,7 +63,8 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequenc
             cuts[stage.name] = crossing([*order, *(each for each in top if each not in order)], start)
     last = next(layer for layer in backbone.operations if layer.output is backbone.output)
     sparse = last if isinstance(last, TfidfEmbedding) and head.linear else None
-    return Assembled(model, groups, cuts, last.name, sparse)
+    joined = last if isinstance(last, JoinParts) else None
+    return Assembled(model, groups, cuts, last.name, sparse, joined)
 
 
 def _levels(backbone: keras.Model, stages: Sequence[Stage]) -> tuple[Tensor | None, dict[str, list[keras.Operation]]]:

@@ -8,10 +8,14 @@ import keras
 
 from kzoo.core.graph.walking import weights_of
 from kzoo.core.tensors import Tensor
+from kzoo.models.packed_layers import JoinParts, PackedInput
 from kzoo.models.stages import Stage, crossing, cut_into_stages
 
 WIDTH, HEADS = 256, 4
 """Of the projections of a gated or an attending fusion."""
+
+SPLIT = "fusion_split"
+"""Beginning of the names of layers that take joined features apart."""
 
 
 def fuse(embeddings: Sequence[Tensor], how: str) -> Tensor:
@@ -32,6 +36,27 @@ def fuse(embeddings: Sequence[Tensor], how: str) -> Tensor:
     return layers.Dot(axes=1, name="fusion_sum")([gates, stack])
 
 
+def fuse_parts(embeddings: Sequence[Tensor], marks: Sequence[Tensor], owners: Sequence[int], how: str) -> Tensor:
+    """One embedding (B, C) of those of several parts, of which some may be missing.
+
+    Args:
+        embeddings: (B, C_i) each, 0 where its part is missing.
+        marks: (B, 1) of each part: 1 where it is there.
+        owners: for each embedding, the number of its part.
+        how: see `kzoo.specs.fusion.Fusion`.
+    """
+    joined = JoinParts(owners=owners, parts=len(marks), name="fusion_parts")([*embeddings, *marks])
+    if how == "concat":
+        return joined
+    widths = [each.shape[-1] for each in embeddings]
+    starts = [sum(widths[:place]) for place in range(len(widths))]
+    split = [
+        PackedInput(start=start, shape=(width,), name=f"{SPLIT}{place}")(joined)
+        for place, (start, width) in enumerate(zip(starts, widths, strict=True))
+    ]
+    return fuse(split, how)
+
+
 def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tuple[Stage, ...]:
     """The stages of all members, each under its member's name, the highest ones last; and what fuses them.
 
@@ -40,7 +65,9 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
         members: by name.
     """
     parts: list[tuple[int, str, list[keras.Operation]]] = []
-    others = list(backbone.operations)
+    # What every cut can see: the input, the input of each member, and which parts are there.
+    inputs = [each for each in backbone.operations if _is_input(each)]
+    others = [each for each in backbone.operations if each not in inputs]
     for name, member in members.items():
         stages = cut_into_stages(member)
         own = [operation for operation in others if operation.name.startswith(f"{name}.")]
@@ -56,8 +83,7 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
             for place, (stage, layers) in enumerate(zip(stages, inside, strict=True))
         ]
     parts.sort(key=lambda part: part[0])
-    inputs = [operation for operation in others if isinstance(operation, keras.layers.InputLayer)]
-    rest = [operation for operation in others if operation not in inputs]
+    rest = others
     named = [(name, layers) for _, name, layers in parts]
     named[0] = (named[0][0], [*inputs, *named[0][1]])
     if any(weights_of(operation) for operation in rest):
@@ -70,3 +96,8 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
         found.append(Stage(name, tuple(layers), crossing(order, start) or tuple(backbone.inputs)))
         start += len(layers)
     return tuple(found)
+
+
+def _is_input(operation: keras.Operation) -> bool:
+    own = isinstance(operation, PackedInput) and not operation.name.startswith(SPLIT)
+    return own or isinstance(operation, keras.layers.InputLayer)

@@ -22,7 +22,7 @@ from kzoo.evaluation.metrics import Evaluation
 from kzoo.evaluation.user_metrics import UserMetric
 from kzoo.models.heads import pool
 from kzoo.results.display import AdaptedDisplay
-from kzoo.results.evaluation import evaluate
+from kzoo.results.evaluation import evaluate, notes_without
 from kzoo.results.export import export_adapted
 from kzoo.results.files.export_file import export_file
 from kzoo.results.files.saving import write
@@ -145,7 +145,14 @@ class Adapted(AdaptedDisplay):
             logits = keras.layers.Rescaling(1 / self.temperature, dtype="float32", name="calibration")(logits)
         return get_task_kind(self.kind).output_layer(self.scale)(logits)
 
-    def evaluate(self, data: object = None, *, metrics: object = None, tta: bool | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        data: object = None,
+        *,
+        metrics: object = None,
+        tta: bool | None = None,
+        without: str | None = None,
+    ) -> Evaluation:
         """Measures on the test split, or on other labelled data.
 
         Args:
@@ -154,16 +161,20 @@ class Adapted(AdaptedDisplay):
             metrics: Keras metrics, their names, or callables of (truth, outputs) that return a number, as of
                 `kzoo.adapt`; None: those that `adapt` was given, but none after `kzoo.load`.
             tta: as of `predict`.
+            without: of examples of several inputs, the one that is left out of all, by the name of its column.
 
         Raises:
-            ValueError: there is no test split in this process and the data cannot be read again; or it was adapted
-                with ``test=0``.
+            ValueError: there is no such input; or there is no test split in this process and the data cannot be read
+                again; or it was adapted with ``test=0``.
         """
-        return evaluate(self if tta in (None, self.tta) else self._otherwise, data, metrics=metrics)
+        chosen = self if tta in (None, self.tta) else self._otherwise
+        return evaluate(chosen, data, metrics=metrics, without=without)
 
     def measured(self) -> Adapted:
         """The same model, with what it reaches on its test split in its record."""
-        record = replace(self.record, test=self.evaluate().record())
+        test = self.evaluate()
+        notes = [*self.record.notes, *notes_without(self, test)]
+        record = replace(self.record, test=test.record(), notes=notes)
         found = replace(self, record=record)
         found.__dict__["inference"] = self.inference  # compiled already
         return found
@@ -175,7 +186,8 @@ class Adapted(AdaptedDisplay):
             inputs: images: a path, a folder, encoded bytes, an image of Pillow's, or a list of these; or pixels in
                 0..255, (N, H, W, C) or (H, W, C). Or a text, or a list of texts. Or recordings: a path, a folder,
                 encoded bytes, a pair ``(rate, samples)``, or a list of these. Or rows: a table (the path of a file, a
-                DataFrame, a dict of columns, an array), or one row as a dict.
+                DataFrame, a dict of columns, an array), or one row as a dict. Or examples of several inputs: a table,
+                or a dict of one, with the names of the columns of training; what is not named is missing.
             tta: whether to answer by the mean over several views of each image: squares along its longer side, and
                 their mirror images. None: as `adapt` chose on validation (`Adapted.tta`).
 

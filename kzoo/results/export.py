@@ -18,6 +18,7 @@ from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor, views_of
 from kzoo.evaluation.answer_limits import AnswerLimits
 from kzoo.results.export_check import MOST_READ, LiveModel, pick_examples, wanted
+from kzoo.serving.batch_items import reader
 from kzoo.serving.saved_model import export_version
 from kzoo.serving.served_limits import ServedLimits, TrainingDistance
 from kzoo.serving.signatures import NUMERIC, TASK, AnswerModels, build_signatures
@@ -46,7 +47,7 @@ def export_adapted(adapted: Adapted, directory: str | Path) -> Path:
         models,
         batch=served.batch,
         fitted=preprocessor.fitted,
-        read=served.read,
+        read=served.read_with(reader) if served.read_with else served.read,
         read_one=served.read_one,
         tensors=served.tensors,
         labels=adapted.labels,

@@ -15,6 +15,7 @@ from kzoo.core.graph.folding import fold
 from kzoo.core.graph.views import mean_over_views
 from kzoo.core.tensors import Tensor
 from kzoo.data.loader import Loader, batches
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.seams import Preprocessor, views_of
 from kzoo.results.inputs import InputAnswers, ask
 
@@ -115,4 +116,6 @@ class Inference:
         def answer(examples: np.ndarray) -> np.ndarray:
             return np.asarray(finish(forward(call, (examples,), batch_size=self.batch_size)))
 
+        arrange = MODALITIES[self.preprocessor.modality].arrange
+        inputs = arrange(self.preprocessor, inputs) if arrange else inputs
         return ask(self.preprocessor.modality, inputs, load=self.loader.load, answer=answer, width=width)

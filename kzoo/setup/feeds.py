@@ -38,7 +38,9 @@ def make_feed(
     own = own_of(prepared.options)
     feed = feed_of(prepared.preprocessor, examples, targets, kind=kind, seed=seed, mixable=mixable, own=own)
     monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
-    return dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor), scale
+    joined = prepared.assembled.joined
+    feed = dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor)
+    return dataclasses.replace(feed, dropped=joined.drop if joined else None), scale
 
 
 def target_scale(kind: TaskKind, targets: np.ndarray) -> Scale | None:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.data.examples import WARNING, Splits
-from kzoo.data.modalities import MODALITIES, modality_for
+from kzoo.data.modalities import MODALITIES, has_parts, modality_for
 from kzoo.data.own_augmentation import check_own, own_of, with_own_augmentation
 from kzoo.data.seams import Modality, Preprocessor
 from kzoo.data.sources.reading import read_source
@@ -41,7 +41,7 @@ from kzoo.setup.arguments import (
 )
 from kzoo.setup.auto_model import choose_model, guess_modality, unread_scripts
 from kzoo.setup.chosen_schedule import choose_schedule
-from kzoo.setup.model import FusedSource, fused_source
+from kzoo.setup.model import FusedSource, fit_source, fused_source
 from kzoo.setup.options.monitor_choice import check_monitor
 from kzoo.setup.options.optimizer_choice import with_described_optimizer
 from kzoo.specs.card import BackboneSpec
@@ -137,6 +137,8 @@ def prepare(
             examples = splits.train
         model, choice = choose_model(guessed, examples.columns[guessed], size=size)
     source = source_of(model, weights=weights, scaling=scaling)
+    if isinstance(source, FusedSource) and has_parts(first):
+        source = dataclasses.replace(source, reads_parts=True)
     modality = modality_for(source.card, first, known=known)
     check_resize(modality, resize)
     chosen = get_strategy(strategy)
@@ -146,12 +148,11 @@ def prepare(
         splits, kind = read_any(task, modality.name, seen=seen, raw=raw)
     else:
         kind = get_task_kind(first.kind)
-    head = asked.for_examples(len(splits.train))
+    # Levels of one member would be there where its input is not.
+    head = asked.for_examples(0 if modality.choose else len(splits.train))
     column = splits.train.columns[modality.name]
     resize = resize or "crop"
-    preprocessor, notes = modality.fit(source.card, column, size=size, resize=resize, channels=source.channels)
-    if modality.tailor:
-        source = source.with_card(modality.tailor(source.card, preprocessor))
+    source, preprocessor, notes = fit_source(source, modality, column, size=size, resize=resize)
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)

@@ -10,9 +10,16 @@ HOWS = ("concat", "gated", "attention")
 
 @dataclass(frozen=True)
 class Fusion:
-    """Several backbones for images side by side, a value that goes wherever a model goes.
+    """Several backbones side by side, a value that goes wherever a model goes.
 
-    Each member sees the same image in its own scaling. Names of groups begin with that of the member, as in
+    Members for images see the same image, each in its own scaling. Members of several modalities, or a task that names
+    several columns of inputs, make a model of examples of several inputs: each member reads the columns of its
+    modality, with weights of its own for each column. Any input of an example may be missing; in training some are left
+    out at random (modality dropout, arXiv:1501.00102), so that such examples are answered too, and the result says what
+    is reached without each. `kzoo.Adapted.evaluate` measures it with ``without=``. Numbers of rows stand beside the
+    features of a member that has no weights yet.
+
+    Names of groups begin with that of the member, as in
     ``mobilenet_v2_035/stage4``; the second of two equal members is ``NAME_2``. ``"last:2"`` means the two highest
     stages of each. Outputs of frozen layers are cached for each member, so another fusion computes only those of
     new members.
@@ -26,6 +33,8 @@ class Fusion:
 
     Example:
         >>> import kzoo
+        >>> houses = kzoo.Regression("houses.csv", image="photo", row=["beds", "area"], label="price")
+        >>> model = kzoo.Fusion(["mobilenet_v2_035", "row_mlp"])  # kzoo.adapt(model, houses)
         >>> kzoo.Fusion(["mobilenet_v2_035", "efficientnet_v2_b0"]).how
         'concat'
     """

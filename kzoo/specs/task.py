@@ -37,9 +37,12 @@ class Task:
             - ``"tfds:NAME"`` or a ``tfds`` builder;
             - a ``.tfrecord`` file, a pattern of them, or a folder of them;
             - a dict of splits, ``{"train": ..., "validation": ..., "test": ...}``, each one of the above.
-        image: name of the column, or of the feature, that holds the image. None: found when unambiguous.
+        image: name of the column, or of the feature, that holds the image. None: found when unambiguous. Of a
+            `kzoo.Fusion` of several modalities, an example may have several inputs: name the columns of each modality,
+            as ``image=["front", "back"], text="title", row=["beds", "area"]``. Any may be missing.
         text: the same for texts.
         audio: the same for recordings; or True: the data are recordings, for an image backbone too.
+        row: names of the columns of numbers, categories and dates; or True: all that are not named otherwise.
         label: name of the column, or of the feature, that holds the target; or a function of a file's path, a
             ``pathlib.Path``, for a folder of files without class folders. None: found when unambiguous.
         groups: examples of one group, such as all recordings of one speaker, stay in one split. Pass the name
@@ -55,9 +58,10 @@ class Task:
     """
 
     data: UserData
-    image: str | None = field(default=None, kw_only=True)
-    text: str | None = field(default=None, kw_only=True)
-    audio: str | bool | None = field(default=None, kw_only=True)
+    image: str | Sequence[str] | None = field(default=None, kw_only=True)
+    text: str | Sequence[str] | None = field(default=None, kw_only=True)
+    audio: str | Sequence[str] | bool | None = field(default=None, kw_only=True)
+    row: str | Sequence[str] | bool | None = field(default=None, kw_only=True)
     label: str | Sequence[str] | Callable[[Path], object] | None = field(default=None, kw_only=True)
     groups: str | Sequence[object] | Callable[[Path], object] | None = field(default=None, kw_only=True)
     labels: Sequence[str] | None = field(default=None, kw_only=True)

@@ -40,7 +40,7 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     feed = activations.feed
     features, held = cached_features(phase, activations)
     validation = None if held is None else (held, feed.validation.targets)
-    train = features, feed.train.targets, weights_of(feed, feed.train)
+    train = _with_dropped(features, feed.train.targets, weights_of(feed, feed.train), feed)
     solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
 
     def put_in(found: ProbeSolution) -> None:
@@ -57,6 +57,16 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
 
     outcome = _solved(solution, solution.logits(validation[0]), feed, _penalties(solution, feed))
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+
+
+def _with_dropped(
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, feed: Feed
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, targets and weights of the training examples and, of several inputs, of each without some of them."""
+    if feed.dropped is None:
+        return features, targets, weights
+    both = np.concatenate([features, feed.dropped(features)])
+    return both, np.concatenate([targets, targets]), np.concatenate([weights, weights]) / 2
 
 
 def _penalties(solution: ProbeSolution, feed: Feed) -> dict[str, float]:

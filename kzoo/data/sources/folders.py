@@ -23,6 +23,7 @@ def read_folder(root: Path, wanted: SourceQuery) -> RawData:
     Raises:
         ValueError: there are no class folders, or no examples of the modality in them.
     """
+    wanted.refuse_parts("a folder")
     children, modality = _folders(root), wanted.modality
     splits = {SPLIT_NAMES[child.name.lower()]: child for child in children if child.name.lower() in SPLIT_NAMES}
     if "train" in splits:
@@ -70,6 +71,7 @@ def _read_classes(root: Path, wanted: SourceQuery) -> tuple[Examples, list[str],
 
 def read_files(root: Path, wanted: SourceQuery) -> RawData | None:
     """All files of the modality below a folder, at any depth, without labels; None where there are none."""
+    wanted.refuse_parts("a folder")
     files = sorted(
         each for each in root.rglob("*") if each.suffix.lower() in wanted.modality.suffixes and each.is_file()
     )

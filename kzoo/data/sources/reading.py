@@ -15,6 +15,7 @@ from kzoo.data.examples import SPLIT_NAMES, RawData
 from kzoo.data.seams import Modality
 from kzoo.data.sources.forms import SOURCES, find_source, known_suffixes
 from kzoo.data.sources.source_query import SourceQuery
+from kzoo.specs.catalog.modality import MODALITY_SPECS
 from kzoo.specs.task import Task, UserData
 
 
@@ -27,7 +28,9 @@ def read_source(task: Task, modality: Modality) -> RawData:
         ValueError: there is nothing to learn from in it.
     """
     name = getattr(task, modality.name, None)
-    wanted = SourceQuery(modality, name if isinstance(name, str) else None, task.label, task.groups)
+    parts = {each: given for each in MODALITY_SPECS if (given := getattr(task, each, None))}
+    one = [name] if isinstance(name, str) else name if isinstance(name, list | tuple) else None
+    wanted = SourceQuery(modality, one, task.label, task.groups, parts=parts if modality.choose else {})
     raw = _read_splits(task.data, wanted) if is_splits(task.data) else read_data(task.data, wanted)
     for split, examples in raw.splits.items():
         if wanted.groups is not None and len(examples.groups) != len(examples):

@@ -88,6 +88,7 @@ def read_lines(path: Path, wanted: SourceQuery) -> RawData:
     Raises:
         ValueError: labels are wanted, or another modality than texts.
     """
+    wanted.refuse_parts("a file of lines")
     if wanted.labelled or not wanted.modality.lines:
         raise ValueError(
             f"{path} has one text in each line and no labels. Use it for pretraining or distillation of text models. "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,8 +54,13 @@ def read_columns(columns: UserData, wanted: SourceQuery) -> RawData:
 
 def read_arrays(inputs: UserData, targets: UserData, wanted: SourceQuery) -> RawData:
     """N inputs of any kind that the modality has, and N targets."""
-    column = wanted.modality.collect(inputs)
-    refuse_missing_files(column, _paths(inputs, wanted), root=Path(), source="the list")
+    if wanted.modality.choose:
+        if not isinstance(inputs, Mapping):
+            raise TypeError(f"Several inputs must be a dict from names to arrays. Got {type(inputs).__name__}.")
+        _, column = wanted.modality.choose(inputs, wanted.parts, others=(), root=Path(), source="the dict of inputs")
+    else:
+        column = wanted.modality.collect(inputs)
+        refuse_missing_files(column, _paths(inputs, wanted), root=Path(), source="the list")
     nouns = wanted.modality.noun + "s"
     targets = list(np.asarray(targets)) if hasattr(targets, "__array__") else list(targets)
     if len(column) != len(targets):
@@ -87,17 +92,18 @@ def find_column(names: Sequence[str], wanted: str | None, usual: Sequence[str], 
 
 def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: Path, source: str) -> RawData:
     names, modality, label = list(table), wanted.modality, wanted.label
-    column, inputs = _inputs(table, wanted, source=source)
+    columns, inputs = _inputs(table, wanted, root=root, source=source)
+    column = ", ".join(columns)
     notes = []
     labels = None
-    used = [*names] if modality.wide else [column, *([wanted.groups] if isinstance(wanted.groups, str) else [])]
+    used = [*columns, *([wanted.groups] if isinstance(wanted.groups, str) else [])]
     paths = _paths(inputs, wanted)
     if not wanted.labelled:
         targets = [None] * len(inputs)
     elif callable(label):
         targets = of_paths(label, paths, what="label", source=source)
     elif label is None or isinstance(label, str):
-        target = _target(names, column, wanted, source=source)
+        target = _target(names, columns, wanted, source=source)
         targets = table[target]
         used.append(target)
         if wanted.input is None or label is None:
@@ -119,9 +125,9 @@ def _read_columns(table: dict[str, list[object]], wanted: SourceQuery, *, root: 
     return RawData({"all": found}, labels, notes)
 
 
-def _target(names: Sequence[str], column: str, wanted: SourceQuery, *, source: str) -> str:
+def _target(names: Sequence[str], columns: Sequence[str], wanted: SourceQuery, *, source: str) -> str:
     """The name of the column of the target; of a wide modality the last column where none has a usual name."""
-    left = [name for name in names if name != column]
+    left = [name for name in names if name not in columns]
     usual = [name for name in left if name.lower().strip() in LABEL_NAMES]
     if wanted.modality.named and wanted.label is None and not usual:
         return [name for name in left if name != wanted.groups][-1]
@@ -129,30 +135,40 @@ def _target(names: Sequence[str], column: str, wanted: SourceQuery, *, source: s
     return find_column(left, label, LABEL_NAMES, what="label", source=source)
 
 
-def _inputs(table: dict[str, list[object]], wanted: SourceQuery, *, source: str) -> tuple[str, UserData]:
-    """The name of the column of inputs and its values; of a wide modality, of all columns but targets and groups."""
+def _inputs(
+    table: dict[str, list[object]], wanted: SourceQuery, *, root: Path, source: str
+) -> tuple[list[str], UserData]:
+    """The names of the columns of inputs, and the inputs; of a wide modality, all columns but targets and groups."""
     names, modality, label = list(table), wanted.modality, wanted.label
-    if wanted.input is not None or not modality.wide:
+    if not (modality.wide or modality.choose):
         column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
-        return column, table[column]
+        return [column], table[column]
+    if wanted.inputs is not None:
+        left = [find_column(names, name, (), what=modality.name, source=source) for name in wanted.inputs]
+        return left, modality.collect({name: table[name] for name in left})
     if label is None and modality.named and wanted.labelled:
-        others = [_target(names, "", wanted, source=source)]
+        others = [_target(names, [], wanted, source=source)]
     elif label is None or callable(label):
         others = [name for name in names if name.lower().strip() in LABEL_NAMES]
     else:
         others = [label] if isinstance(label, str) else list(label)
-    left = [name for name in names if name not in others and name != wanted.groups]
+    others += [wanted.groups] if isinstance(wanted.groups, str) else []
+    if modality.choose:
+        return modality.choose(table, wanted.parts, others=others, root=root, source=source)
+    left = [name for name in names if name not in others]
     if not left:
         raise ValueError(
             f"{source} has only columns of targets and groups: {', '.join(names)}. It needs columns of inputs."
         )
     if modality.named:
-        return ", ".join(left), modality.collect({name: table[name] for name in left})
-    return ", ".join(left), list(zip(*(table[name] for name in left), strict=True))
+        return left, modality.collect({name: table[name] for name in left})
+    return left, list(zip(*(table[name] for name in left), strict=True))
 
 
 def _cut(value: object, wanted: SourceQuery) -> str:
-    """A value as part of a name: all of a path, the beginning of a text."""
+    """A value as part of a name: all of a path, the beginning of a text; of several inputs, of the first of these."""
+    if isinstance(value, np.void) and wanted.modality.choose:
+        value = next((each for each in value.tolist() if isinstance(each, str) and each), "several inputs")
     text = str(value)
     cut = not wanted.modality.are_files and len(text) > LONGEST_NAME
     return f"{text[: LONGEST_NAME - 3]}..." if cut else text[:200]

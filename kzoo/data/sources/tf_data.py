@@ -29,6 +29,7 @@ def read_dataset(dataset: tf.data.Dataset, wanted: SourceQuery) -> RawData:
 
     Pixels are kept as lossless PNG where their sizes differ.
     """
+    wanted.refuse_parts("a tf.data.Dataset")
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("The tf.data.Dataset is infinite. Remove .repeat(): kzoo repeats the data itself.")
     # `keras.utils.image_dataset_from_directory` sets `class_names`. Its `file_paths` are not in the order of the
@@ -82,6 +83,7 @@ def _class_names(names: Sequence[object] | None, targets: Sequence[object]) -> l
 
 def read_tfds(name: UserData, wanted: SourceQuery) -> RawData:
     """A data set of TensorFlow Datasets, by name or as a builder; downloaded where it is not prepared yet."""
+    wanted.refuse_parts("a data set of TensorFlow Datasets")
     import tensorflow_datasets as tfds
 
     builder = tfds.builder(name) if isinstance(name, str) else name
@@ -126,6 +128,7 @@ def read_tfrecords(paths: Sequence[Path], wanted: SourceQuery, *, source: str) -
 
     Files named after splits (``train-00000-of-00004``) become these; a ``labels.txt`` beside them names the classes.
     """
+    wanted.refuse_parts("TFRecords")
     if not paths:
         raise FileNotFoundError(f"No TFRecord files match {source!r}.")
     groups: dict[str, list[Path]] = {}

@@ -72,6 +72,13 @@ MODALITY_SPECS = {
             untrained_model="row_mlp",
             start=StartBudget(examples=200_000, least=20, most=100, patience=15),
         ),
+        ModalitySpec(
+            name="multimodal",
+            unit="numbers",
+            size_is_input=False,
+            start_augmentation="light",
+            student_augmentation="none",
+        ),
     )
 }
 """By name. `kzoo.register_modality` adds one."""

@@ -23,6 +23,7 @@ class TaskRecord:
         image: name of the column of images.
         text: of texts.
         audio: of recordings, or True.
+        row: names of the columns of rows, or True. Of examples of several inputs, each may be several names.
         label: name of the column, or columns, of targets; None where a function gave them.
         groups: name of the column of groups; None where a function or a list gave them.
         labels: names of the classes, where the task gave them.
@@ -38,9 +39,10 @@ class TaskRecord:
     """
 
     data: str | None
-    image: str | None = None
-    text: str | None = None
-    audio: str | bool | None = None
+    image: str | Sequence[str] | None = None
+    text: str | Sequence[str] | None = None
+    audio: str | Sequence[str] | bool | None = None
+    row: str | Sequence[str] | bool | None = None
     label: str | Sequence[str] | None = None
     groups: str | None = None
     labels: Sequence[str] | None = None
@@ -58,7 +60,7 @@ class TaskRecord:
 
     def as_plain(self) -> Fields:
         """Plain values, for JSON."""
-        found = plain(self, without_none=("separator", *_OF_SEVERAL))
+        found = plain(self, without_none=("row", "separator", *_OF_SEVERAL))
         if self.tasks is not None:
             found["tasks"] = {name: task.as_plain() for name, task in self.tasks.items()}
         return found
@@ -71,8 +73,9 @@ class TaskRecord:
     def restore(cls, values: object, name: str = "task") -> TaskRecord:
         """Reads plain values of `as_plain`; raises ValueError for others."""
         checks: dict[str, Check] = {
-            **{each: maybe(NAME) for each in ("data", "image", "text", "groups", "separator", "several", "name")},
-            "audio": maybe(either(flag, NAME)),
+            **{each: maybe(NAME) for each in ("data", "groups", "separator", "several", "name")},
+            **{each: maybe(either(NAME, NAMES)) for each in ("image", "text")},
+            **{each: maybe(either(flag, NAME, NAMES)) for each in ("audio", "row")},
             "label": maybe(either(NAME, NAMES)),
             "labels": maybe(NAMES),
             "validation": _SIZE,

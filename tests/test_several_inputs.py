@@ -1,0 +1,165 @@
+"""Examples of several inputs through all verbs: fused, saved, served, answered with some of them missing."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kzoo
+
+WORDS = ("red", "green", "blue")
+
+
+def make_table(count=120, seed=0):
+    """Images and titles that each tell the class of two of three classes, and a number that tells nothing."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 3, count)
+    photos, titles = [], []
+    for kind in kinds:
+        pixels = rng.integers(0, 40, (24, 24, 3)).astype(np.uint8)
+        # The image does not tell blue from green, the title not red from blue.
+        pixels[..., 0 if kind == 0 else 1] += 180
+        photos.append(pixels)
+        titles.append(f"{rng.choice(['one', 'two', 'three'])} {'green' if kind == 1 else 'other'} thing")
+    return {
+        "photo": photos,
+        "title": titles,
+        "age": rng.normal(size=count).tolist(),
+        "town": rng.choice(["Rome", "Oslo"], count).tolist(),
+        "kind": [WORDS[kind] for kind in kinds],
+    }
+
+
+def task_of(table, **more):
+    return kzoo.Classification(
+        table, image="photo", text="title", row=["age", "town"], label="kind", validation=0.2, test=0.25, **more
+    )
+
+
+MEMBERS = ["kzoo_nano_image", "kzoo_nano_text", "row_mlp"]
+
+
+@pytest.fixture(scope="module")
+def table():
+    table = make_table()
+    table["title"][::10] = [None] * 12
+    return table
+
+
+@pytest.fixture(scope="module")
+def adapted(table):
+    return kzoo.adapt(kzoo.Fusion(MEMBERS), task_of(table), schedule="linear_probe", size=32, verbose=0)
+
+
+def test_all_inputs_tell_more_than_each(adapted):
+    whole = adapted.evaluate()["accuracy"]
+    assert whole > 0.85
+    assert adapted.evaluate(without="photo")["accuracy"] < whole
+    assert adapted.evaluate(without="title")["accuracy"] < whole
+    assert adapted.evaluate(without="row")["accuracy"] > 0.8
+
+
+def test_the_record_says_what_is_reached_without_each(adapted):
+    told = [note for note in adapted.record.notes if note.startswith("Without")]
+    assert [note.split(":")[0] for note in told] == ["Without photo", "Without title", "Without row"]
+    assert f"accuracy {adapted.evaluate(without='photo')['accuracy']:.3f}" in told[0]
+
+
+def test_an_input_that_is_not_there_is_named(adapted):
+    with pytest.raises(ValueError, match=r"no input 'sound'.* photo, title, row"):
+        adapted.evaluate(without="sound")
+
+
+def test_names_and_forms_of_inputs_are_the_users(adapted, table):
+    first = {name: values[:3] for name, values in table.items() if name != "kind"}
+    wanted = adapted.predict(first).outputs
+    dicts = [{name: values[place] for name, values in first.items()} for place in range(3)]
+    np.testing.assert_array_equal(adapted.predict(dicts).outputs, wanted)
+    np.testing.assert_array_equal(adapted.predict(dicts[1]).outputs, wanted[1:2])
+    by_modality = {"image": first["photo"], "text": first["title"], "age": first["age"], "town": first["town"]}
+    np.testing.assert_array_equal(adapted.predict(by_modality).outputs, wanted)
+    pandas = pytest.importorskip("pandas")
+    np.testing.assert_array_equal(adapted.predict(pandas.DataFrame(first)).outputs, wanted)
+
+
+def test_missing_inputs_are_answered_and_damaged_ones_are_named(adapted):
+    found = adapted.predict([{"title": "one green thing"}, {"photo": b"no image", "title": "x"}, {"photo": None}])
+    assert np.isfinite(found.outputs[0]).all()
+    assert next(iter(found.errors.values())).startswith("image: photo: ")
+    assert list(found.errors.values())[1] == "an example without any input"
+
+
+def test_inputs_without_names_are_refused(adapted):
+    with pytest.raises(TypeError, match="must have names"):
+        adapted.predict(["a.png", "b.png"])
+    with pytest.raises(ValueError, match="such as 'photo', 'title'"):
+        adapted.predict({"picture": ["a.png"]})
+
+
+def test_it_is_saved_and_loaded_and_served_as_it_answers(adapted, table, tmp_path):
+    rows = {name: values[:4] for name, values in table.items() if name != "kind"}
+    wanted = adapted.predict(rows).outputs
+    again = kzoo.load(adapted.save(tmp_path / "saved"))
+    np.testing.assert_array_equal(again.predict(rows).outputs, wanted)
+    served = tf.saved_model.load(str(adapted.export(tmp_path / "served"))).signatures["serving_default"]
+    inputs = {
+        "photo": tf.constant([tf.io.encode_png(photo).numpy() for photo in rows["photo"]]),
+        "title": tf.constant([title or "" for title in rows["title"]]),
+        "age": tf.constant(rows["age"], tf.float32),
+        "town": tf.constant(rows["town"]),
+    }
+    found = served(**inputs)
+    np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+    alone = served(
+        photo=tf.constant(["", "damaged", ""]),
+        title=tf.constant(["one green thing", "x", ""]),
+        age=tf.constant([np.nan] * 3, tf.float32),
+        town=tf.constant([""] * 3),
+    )
+    errors = [each.decode() for each in alone["errors"].numpy()]
+    assert errors[0] == ""
+    assert errors[1].startswith("image: photo: ")
+    assert errors[2] == "all inputs are empty"
+    asked = adapted.predict({"title": ["one green thing"]}).outputs
+    np.testing.assert_allclose(alone["probabilities"][:1], asked, atol=1e-5)
+
+
+def test_a_single_backbone_says_that_it_reads_one_input(table):
+    with pytest.raises(ValueError, match=r"Pass a kzoo\.Fusion"):
+        kzoo.plan("kzoo_nano_image", task_of(table), size=32)
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [(MEMBERS[:2], "No member of the fusion reads 'row'"), ([*MEMBERS, "kzoo_nano_audio"], "reads recordings")],
+)
+def test_members_and_inputs_must_match(table, members, message):
+    with pytest.raises(ValueError, match=message):
+        kzoo.plan(kzoo.Fusion(members), task_of(table), size=32)
+
+
+def test_several_images_of_an_example_have_a_copy_of_the_backbone_each(table):
+    both = {"front": table["photo"], "back": table["photo"][::-1], "kind": table["kind"]}
+    task = kzoo.Classification(both, image=["front", "back"], label="kind")
+    plan = kzoo.plan(kzoo.Fusion(["kzoo_nano_image", "kzoo_nano_image"]), task, size=32, schedule="lp_ft")
+    assert "kzoo_nano_image_front/stage3" in str(plan)
+    assert "kzoo_nano_image_2_back/stage3" in str(plan)
+
+
+def test_two_backbones_read_one_text(table):
+    texts = {"title": [title or "none" for title in table["title"]], "kind": table["kind"]}
+    task = kzoo.Classification(texts, text="title", label="kind")
+    adapted = kzoo.adapt(kzoo.Fusion(["kzoo_nano_text", "kzoo_nano_text"]), task, schedule="linear_probe", verbose=0)
+    assert adapted.evaluate()["accuracy"] > 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["concat", "gated", "attention"])
+def test_inputs_are_tuned_together(table, how, tmp_path):
+    fusion = kzoo.Fusion(MEMBERS, how=how)
+    schedule = kzoo.Phase("last:1", epochs=4, learning_rate=3e-3, batch_size=16)
+    adapted = kzoo.adapt(fusion, task_of(table), schedule=schedule, size=32, verbose=0)
+    assert adapted.evaluate()["accuracy"] > 0.7
+    again = kzoo.load(adapted.save(tmp_path / "saved"))
+    rows = {name: values[:4] for name, values in table.items() if name != "kind"}
+    np.testing.assert_array_equal(again.predict(rows).outputs, adapted.predict(rows).outputs)
+    adapted.export(tmp_path / "served")
