@@ -117,14 +117,14 @@ def test_patterns_find_a_member(members):
 
 
 REFUSED = {
-    "one": (lambda: kzoo.Fusion(["vgg16"]), ValueError, "two or more models"),
-    "a name": (lambda: kzoo.Fusion("vgg16"), ValueError, "two or more models"),
+    "none": (lambda: kzoo.Fusion([]), ValueError, "needs a list of models"),
+    "a name": (lambda: kzoo.Fusion("vgg16"), ValueError, "needs a list of models"),
     "another how": (
         lambda: kzoo.Fusion(["vgg16", "vgg19"], how="sum"),
         ValueError,
         "concat, gated, attention. Got 'sum'",
     ),
-    "texts": (lambda: kzoo.stages(kzoo.Fusion(["vgg16", "ngrams"])), ValueError, "'ngrams' is one for text"),
+    "texts": (lambda: kzoo.stages(kzoo.Fusion(["vgg16", "ngrams"])), ValueError, "follow from the task"),
     "a fusion": (
         lambda: kzoo.stages(kzoo.Fusion(["vgg16", kzoo.Fusion(["vgg16", "vgg19"])])),
         TypeError,

@@ -57,6 +57,17 @@ ELSEWHERE = {
             *("models/zoo/row", "models/zoo/row_layers", "serving/input_names", "specs/catalog/row_networks"),
         ],
     ),
+    "by whole runs on several inputs": (
+        "test_several_inputs",
+        [
+            *(f"data/multimodal/{name}" for name in ("arrange", "joint_modality", "preprocess", "reader", "served")),
+            "data/multimodal/described",
+        ],
+    ),
+    "by the columns that they make": (
+        "data/multimodal/test_column",
+        ["data/multimodal/linking", "data/multimodal/parts"],
+    ),
     "by the readers that use it": ("data/sources/test_reading", ["data/examples", "data/file_column"]),
     "by the form of data that it reads": (
         "data/sources/test_reading",
@@ -222,6 +233,7 @@ STORIES = {
     "test_benchmarks": "the scripts and tables of benchmarks/",
     "test_global_state": "what `import kzoo`, `list_models` and `plan` leave as it is",
     "test_fusion": "several backbones from specs to export",
+    "test_several_inputs": "examples of several inputs, from a table to export",
     "test_laws": "the laws of the house",
     "test_mirror": "this one",
     "test_modalities": "texts and recordings, from data to export",

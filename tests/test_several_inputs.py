@@ -128,6 +128,13 @@ def test_a_single_backbone_says_that_it_reads_one_input(table):
         kzoo.plan("kzoo_nano_image", task_of(table), size=32)
 
 
+def test_auto_takes_a_backbone_for_each_modality(table, monkeypatch):
+    monkeypatch.setattr("kzoo.setup.auto_model._unavailable", lambda card, size: "not here")
+    plan = str(kzoo.plan("auto", task_of(table), size=32))
+    assert "kzoo_nano_image + kzoo_nano_text + row_mlp" in plan
+    assert "model='auto' chose kzoo_nano_image" in plan
+
+
 @pytest.mark.parametrize(
     ("members", "message"),
     [(MEMBERS[:2], "No member of the fusion reads 'row'"), ([*MEMBERS, "kzoo_nano_audio"], "reads recordings")],

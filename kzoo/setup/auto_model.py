@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kzoo.data.modalities import MODALITIES, named_modalities
+from kzoo.data.modalities import MODALITIES, has_parts, named_modalities
+from kzoo.data.multimodal.parts import find_present, modality_of, part_names
 from kzoo.data.sources.forms import find_source, known_suffixes
 from kzoo.data.sources.reading import is_splits
 from kzoo.models.weights import WeightsError, find_weights
@@ -16,6 +17,7 @@ from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.catalog.hub_text import find_package
 from kzoo.specs.catalog.modality import MODALITY_SPECS
+from kzoo.specs.fusion import Fusion
 from kzoo.specs.registry import get_card
 from kzoo.specs.task import Task
 
@@ -60,6 +62,22 @@ def choose_model(modality: str, column: np.ndarray | None = None, *, size: int |
     return bundled, ": ".join([f"model='auto' chose {bundled}, which is bundled with kzoo", *reasons])
 
 
+def choose_models(column: np.ndarray, *, size: int | None) -> tuple[Fusion, str]:
+    """A fusion of what `choose_model` says for each modality of examples of several inputs, and a note on why.
+
+    Args:
+        column: training examples, as they came.
+        size: of images; None: the backbone's own.
+    """
+    chosen: dict[str, tuple[str, str]] = {}
+    for part in part_names(column):
+        name, values = modality_of(part), column[part]
+        if name not in chosen:
+            asked = size if MODALITY_SPECS[name].square else None
+            chosen[name] = choose_model(name, values[find_present(values)], size=asked)
+    return Fusion([model for model, _ in chosen.values()]), "; ".join(note for _, note in chosen.values())
+
+
 def unread_scripts(card: BackboneSpec, shares: Mapping[str, float]) -> str:
     """A sentence on the scripts that a card's weights were not trained on, if many letters are in them; else "".
 
@@ -89,6 +107,8 @@ def _unavailable(card: BackboneSpec, *, size: int | None) -> str:
 
 def guess_modality(task: Task) -> str:
     """The name of the modality that a task has, or that its data looks like."""
+    if has_parts(task):
+        return next(each.name for each in MODALITIES.values() if each.choose)
     named = named_modalities(task)
     if named:
         return named[0].name

@@ -158,6 +158,11 @@ class FusedSource:
         """The fused backbone, to one embedding (B, width): of images (B, S, S, C) in 0..255, or of packed inputs."""
         if self.preprocessor is not None:
             return self._build_parts(self.preprocessor)
+        if self.reads_parts:
+            raise ValueError(
+                f"The inputs and stages of a fusion of several modalities ({self.card.name}) follow from the task. Use "
+                "kzoo.plan(fusion, task), or kzoo.adapt."
+            )
         pixels = keras.Input(tuple(shape), name="pixels")
         embeddings = [self._embed(name, pixels, shape) for name in self.members]
         return keras.Model(pixels, fuse(embeddings, self.fusion.how), name="fusion")

@@ -39,7 +39,7 @@ from kzoo.setup.arguments import (
     notes_on_mixing,
     without_presets,
 )
-from kzoo.setup.auto_model import choose_model, guess_modality, unread_scripts
+from kzoo.setup.auto_model import choose_model, choose_models, guess_modality, unread_scripts
 from kzoo.setup.chosen_schedule import choose_schedule
 from kzoo.setup.model import FusedSource, fit_source, fused_source
 from kzoo.setup.options.monitor_choice import check_monitor
@@ -135,7 +135,9 @@ def prepare(
             examples = next(iter(raw.splits.values()))
         else:
             examples = splits.train
-        model, choice = choose_model(guessed, examples.columns[guessed], size=size)
+        column = examples.columns[guessed]
+        several = MODALITIES[guessed].choose is not None
+        model, choice = choose_models(column, size=size) if several else choose_model(guessed, column, size=size)
     source = source_of(model, weights=weights, scaling=scaling)
     if isinstance(source, FusedSource) and has_parts(first):
         source = dataclasses.replace(source, reads_parts=True)

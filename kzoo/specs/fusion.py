@@ -25,7 +25,7 @@ class Fusion:
     new members.
 
     Args:
-        members: two or more models, as `kzoo.adapt` takes them.
+        members: models, as `kzoo.adapt` takes them; one of them for several inputs of its modality.
         how: ``"concat"``: their embeddings side by side; ``"gated"``: the sum of their projections, each weighted by a
             gate that looks at all of them (arXiv:1702.01992); ``"attention"``: the mean of their projections, after
             these have attended to each other (arXiv:1706.03762). The last two have weights of their own, the group
@@ -43,8 +43,8 @@ class Fusion:
     how: str = "concat"
 
     def __post_init__(self) -> None:
-        if isinstance(self.members, str) or len(self.members) < 2:
-            raise ValueError(f"A fusion needs a list of two or more models. Got {self.members!r}.")
+        if isinstance(self.members, str) or len(self.members) < 1:
+            raise ValueError(f"A fusion needs a list of models. Got {self.members!r}.")
         if self.how not in HOWS:
             raise ValueError(f"how must be one of {', '.join(HOWS)}. Got {self.how!r}.")
         object.__setattr__(self, "members", tuple(self.members))

@@ -42,7 +42,13 @@ def given(inputs, targets, *, sizes=(20, 8, 12)):
 def feed_of_task(task, **options):
     splits, kind = read(task), get_task_kind(task.kind)
     return make_feed(
-        SimpleNamespace(splits=splits, kind=kind, preprocessor=ImagePreprocessor(8), options=TrainingOptions()),
+        SimpleNamespace(
+            splits=splits,
+            kind=kind,
+            preprocessor=ImagePreprocessor(8),
+            options=TrainingOptions(),
+            assembled=SimpleNamespace(joined=None),
+        ),
         options.get("class_weight"),
         0,
     )

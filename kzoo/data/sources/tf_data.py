@@ -103,7 +103,7 @@ def read_tfds(name: UserData, wanted: SourceQuery) -> RawData:
     splits = {}
     for split in builder.info.splits:
         dataset = builder.as_dataset(split=split, decoders=decoders)
-        examples = read_dataset(dataset, replace(wanted, input=value, label=target)).splits["all"]
+        examples = read_dataset(dataset, replace(wanted, inputs=[value], label=target)).splits["all"]
         splits[SPLIT_NAMES.get(split, split)] = examples
     unused = [split for split in splits if split not in ("train", "validation", "test")]
     notes = [f"Splits of tfds:{builder.name} that are not used: {', '.join(unused)}"] if unused else []
