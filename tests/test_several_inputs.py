@@ -123,6 +123,16 @@ def test_it_is_saved_and_loaded_and_served_as_it_answers(adapted, table, tmp_pat
     np.testing.assert_allclose(alone["probabilities"][:1], asked, atol=1e-5)
 
 
+def test_what_such_a_model_does_not_do_is_said(adapted, table, tmp_path):
+    rows = {name: values[:2] for name, values in table.items() if name != "kind"}
+    with pytest.raises(ValueError, match="no map of what mattered"):
+        adapted.explain(rows)
+    with pytest.raises(ValueError, match="without small=True"):
+        adapted.save(tmp_path, small=True)
+    with pytest.raises(ValueError, match=r"made from a kzoo\.Fusion"):
+        kzoo.plan(adapted, task_of(table))
+
+
 def test_a_single_backbone_says_that_it_reads_one_input(table):
     with pytest.raises(ValueError, match=r"Pass a kzoo\.Fusion"):
         kzoo.plan("kzoo_nano_image", task_of(table), size=32)

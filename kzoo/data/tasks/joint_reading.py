@@ -11,6 +11,7 @@ import numpy as np
 from kzoo.core.raw_targets import is_missing
 from kzoo.data.examples import WARNING, Audit, CheckedColumn, Examples, RawData, Splits
 from kzoo.data.modalities import MODALITIES
+from kzoo.data.multimodal.linking import link_examples
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
 from kzoo.data.splits import NO_SPLIT, contradictions, missing_labels, read, refuse_dirt, refuse_unusable
@@ -165,7 +166,7 @@ def _clean(
     """The examples that can be used, with rows of targets; the others are added to `aside`."""
     aside += data.raw.set_aside
     notes += data.raw.notes
-    found = {}
+    found, contents = {}, {}
     for split, examples in data.raw.splits.items():
         checked = modality.check(examples.columns[modality.name])
         rows = np.full((len(examples), outputs), np.nan, np.float32)
@@ -191,6 +192,11 @@ def _clean(
         repaired += [(examples.names[row], why) for row, why in sorted(checked.repaired.items())]
         keep = [row for row in range(len(examples)) if row not in bad]
         found[split] = _examples(examples, checked, rows, modality).take(keep)
+        if checked.contents:
+            contents[split] = [checked.contents[row] for row in keep]
+    if contents:
+        found, linked = link_examples(found, contents)
+        notes += linked
     return found
 
 

@@ -54,6 +54,11 @@ def explain(adapted: Adapted, inputs: object, *, label: str | None) -> Explanati
     """Explanations of some inputs; see `kzoo.results.adapted.Adapted.explain`."""
     subject = subject_of(adapted, label)
     modality = MODALITIES[subject.preprocessor.modality]
+    if modality.choose:
+        raise ValueError(
+            "Examples of several inputs have no map of what mattered. Use evaluate(without=NAME), or predict without "
+            "an input."
+        )
     form = FORMS[modality.explained]
     column, names = modality.ask(inputs)
     if not len(column):

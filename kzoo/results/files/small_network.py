@@ -136,6 +136,8 @@ def _start_network(
     card: BackboneSpec, *, weights: str | None, shape: Sequence[int], head: Head, outputs: int
 ) -> tuple[keras.Model, str]:
     """The network before it was trained, but for its head, and the digest of its backbone's weights."""
+    if weights not in (None, "own") and not card.constructor:
+        raise ValueError(f"{card.name} is a fusion, which is saved whole. Save it without small=True.")
     if weights in (None, "own"):
         raise ValueError(
             f"small=True keeps what was added to start weights that have a name, as 'imagenet'. Those of {card.name} "

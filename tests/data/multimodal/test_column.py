@@ -141,3 +141,24 @@ def test_files_that_change_are_noticed(table):
 def test_lengths_must_be_equal():
     with pytest.raises(ValueError, match="same length"):
         MODALITIES["multimodal"].collect({"text: a": ["x", "y"], "text: b": ["x"]})
+
+
+def test_several_tasks_keep_what_is_shared_in_one_split(table):
+    from kzoo.data.tasks.joint_reading import read_any
+
+    for number in range(0, 40, 2):
+        table["photo"][number + 1] = table["photo"][number]
+    table["price"] = [float(number) for number in range(40)]
+    more = {"image": "photo", "text": "title", "row": True}
+    tasks = {
+        "kind": kzoo.Classification(table, label="kind", **more),
+        "price": kzoo.Regression(table, label="price", **more),
+    }
+    splits, _ = read_any(kzoo.MultiTask(tasks), "multimodal")
+    found = [
+        set(getattr(splits, name).columns["multimodal"]["image: photo"]) for name in ("train", "validation", "test")
+    ]
+    assert not found[0] & found[1]
+    assert not (found[0] | found[1]) & found[2]
+    # Targets are no inputs.
+    assert splits.train.columns["multimodal"]["row"].dtype.names == ("beds", "town")
