@@ -49,7 +49,11 @@ class PackedInput(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="kzoo")
 class JoinParts(keras.layers.Concatenate):
-    """Features (B, width) of several backbones and, after them, marks (B, 1) of the parts that are there, side by side.
+    """Features (B, width) of several backbones and marks (B, 1) of the parts that are there, as one vector.
+
+    Features stand in it twice where there are several parts: once as they are, and once only where theirs is the one
+    part that is there, else 0. So a linear head has weights of its own for an example of one part, as a model of this
+    part alone would have (reduced models; Saar-Tsechansky & Provost, JMLR 8, 2007).
 
     While it trains, parts are dropped at random, so that examples that lack them are answered too (modality dropout,
     arXiv:1501.00102): half of the examples keep all, the others keep each with a chance of one half, one at least.
@@ -66,13 +70,23 @@ class JoinParts(keras.layers.Concatenate):
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, inputs: Sequence[Tensor], training: bool | None = None) -> Tensor:
-        """(B, widths of all + parts)."""
-        if not training:
-            return super().call(inputs)
+        """(B, numbers): features, marks; then features and marks of those whose part is alone."""
         features, marks = list(inputs[: -self.parts]), keras.ops.concatenate(list(inputs[-self.parts :]), axis=-1)
-        kept = keras.ops.cast(self._kept(keras.ops.cast(marks, "float32")), marks.dtype)
-        dropped = [each * kept[:, owner, None] for each, owner in zip(features, self.owners, strict=True)]
-        return super().call([*dropped, marks * kept])
+        if training:
+            kept = keras.ops.cast(self._kept(keras.ops.cast(marks, "float32")), marks.dtype)
+            features = [each * kept[:, owner, None] for each, owner in zip(features, self.owners, strict=True)]
+            marks = marks * kept
+        whole = [*features, marks]
+        if self.parts > 1:
+            alone = marks * keras.ops.cast(keras.ops.sum(marks, axis=-1, keepdims=True) < 1.5, marks.dtype)
+            whole += [each * alone[:, owner, None] for each, owner in zip(features, self.owners, strict=True)]
+            whole.append(alone)
+        return keras.ops.concatenate(whole, axis=-1)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """(B, numbers)."""
+        numbers = sum(int(shape[-1] or 0) for shape in input_shape)
+        return (input_shape[0][0], 2 * numbers if self.parts > 1 else numbers)
 
     def _kept(self, marks: Tensor) -> Tensor:
         """1 for each part that is kept, 0 for each that is not, (B, parts)."""
@@ -84,22 +98,36 @@ class JoinParts(keras.layers.Concatenate):
         drawn = keras.ops.maximum(keras.ops.cast(lots[:, :-1] < 0.5, "float32"), one)
         return keras.ops.maximum(drawn, spared)
 
-    def drop(self, features: np.ndarray) -> np.ndarray:
-        """Outputs (N, C) of the layer, of each example without some of its parts, by lots that follow from the seed.
+    def drop(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (M, numbers) of the layer for examples without some of their parts, and their places, int (M,).
 
-        Of an example with one part the same output.
+        Each example with several parts comes with each of them alone and, of three parts or more, once with some by
+        lots that follow from the seed.
+
+        Args:
+            outputs: of all examples, (N, numbers).
         """
-        rng = np.random.default_rng(self.seed)
-        marks = features[:, -self.parts :]
-        lots = rng.random(marks.shape)
-        rows = np.arange(len(features))
-        kept = lots < 0.5
-        # One part is left out in any case, and one stays.
-        kept[rows, np.where(marks > 0, lots, -1.0).argmax(axis=1)] = False
-        kept[rows, np.where(marks > 0, lots, 2.0).argmin(axis=1)] = True
-        widths = [each.shape[-1] for each in self.input]
-        owners = [*self.owners, *range(self.parts)]
-        return features * np.repeat(kept[:, owners], widths, axis=1).astype(features.dtype)
+        widths = [each.shape[-1] for each in self.input[: -self.parts]]
+        size = sum(widths)
+        features, marks = outputs[:, :size], outputs[:, size : size + self.parts]
+        several = np.flatnonzero(marks.sum(axis=1) > 1)
+        if not len(several):
+            return outputs[:0], several
+        masks = [np.eye(self.parts, dtype=outputs.dtype)[[part] * len(several)] for part in range(self.parts)]
+        if self.parts > 2:
+            lots = np.random.default_rng(self.seed).random((len(several), self.parts))
+            lots = np.where(marks[several] > 0, lots, 2.0)
+            masks.append(((lots < 0.5) | (lots == lots.min(axis=1, keepdims=True))).astype(outputs.dtype))
+        found, places = list[np.ndarray](), list[np.ndarray]()
+        for mask in masks:
+            kept = marks[several] * mask
+            there = kept.sum(axis=1) > 0
+            kept, own = kept[there], several[there]
+            shown = features[own] * np.repeat(kept[:, list(self.owners)], widths, axis=1)
+            single = (kept.sum(axis=1, keepdims=True) < 1.5).astype(outputs.dtype)
+            found.append(np.concatenate([shown, kept, shown * single, kept * single], axis=1))
+            places.append(own)
+        return np.concatenate(found), np.concatenate(places)
 
     def get_config(self) -> Config:
         """Arguments of the layer."""

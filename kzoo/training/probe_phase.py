@@ -65,8 +65,10 @@ def _with_dropped(
     """Features, targets and weights of the training examples and, of several inputs, of each without some of them."""
     if feed.dropped is None:
         return features, targets, weights
-    both = np.concatenate([features, feed.dropped(features)])
-    return both, np.concatenate([targets, targets]), np.concatenate([weights, weights]) / 2
+    more, places = feed.dropped(features)
+    pairs = ((features, more), (targets, targets[places]), (weights, weights[places]))
+    joined = [np.concatenate(pair) for pair in pairs]
+    return joined[0], joined[1], joined[2]
 
 
 def _penalties(solution: ProbeSolution, feed: Feed) -> dict[str, float]:

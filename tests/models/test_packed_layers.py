@@ -51,16 +51,34 @@ def test_the_only_part_is_kept():
 
 
 def test_answers_keep_all():
-    assert np.asarray(join()(features(5, (1, 1)))).all()
+    found = np.asarray(join()(features(5, (1, 1))))
+    assert found.shape == (5, 18)
+    assert found[:, :9].all()
+    assert not found[:, 9:].any()
 
 
-def test_a_probe_sees_each_example_without_a_part_of_those_it_has():
-    rows = np.concatenate(features(1_000, (1, 1)), axis=1)
-    rows[:10, -2] = 0
-    rows[:10, :3] = 0
-    found = join().drop(rows)
-    kept = found[10:, -2:].sum(axis=1)
-    assert (kept == 1).all()
-    assert abs(found[10:, -1].mean() - 0.5) < 0.06
-    assert (found[:10, -1] == 1).all()
-    np.testing.assert_array_equal(found[:, 0], found[:, -2] * rows[:, 0])
+def test_an_example_of_one_part_has_features_of_its_own():
+    rows = features(5, (0, 1))
+    rows[0] = rows[0] * 0
+    found = np.asarray(join()(rows))
+    np.testing.assert_array_equal(found[:, 9:], found[:, :9])
+    assert found[:, 3:7].all()
+
+
+def test_a_probe_sees_each_example_with_each_part_alone_as_the_layer_gives_it():
+    layer = join()
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=(20, width)).astype(np.float32) for width in (3, 2, 2)]
+    marks = np.ones((20, 2), np.float32)
+    marks[:5, 0] = 0
+    rows[0][:5] = 0
+    whole = np.asarray(layer([*rows, marks[:, :1], marks[:, 1:]]))
+    found, places = layer.drop(whole)
+    assert sorted(places.tolist()) == sorted([*range(5, 20)] * 2)
+    for part in range(2):
+        own = slice(part * 15, part * 15 + 15)
+        left = [rows[0] * (part == 0), rows[1] * (part == 1), rows[2] * (part == 1)]
+        single = np.zeros((20, 2), np.float32)
+        single[:, part] = 1
+        wanted = np.asarray(layer([*left, single[:, :1], single[:, 1:]]))
+        np.testing.assert_array_equal(found[own], wanted[places[own]])
