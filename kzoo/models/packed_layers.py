@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from kzoo.core.tensors import Config, Tensor
+from kzoo.core.tensors import Config, Shape, Tensor
 
 SPARED = 0.5
 """Chance that a training example keeps all its inputs while some are dropped at random."""
