@@ -162,6 +162,19 @@ def test_several_images_of_an_example_have_a_copy_of_the_backbone_each(table):
     assert "kzoo_nano_image_2_back/stage3" in str(plan)
 
 
+def test_levels_of_a_member_are_missing_with_its_input(table):
+    head = kzoo.Head(levels="all")
+    adapted = kzoo.adapt(kzoo.Fusion(MEMBERS), task_of(table), schedule="linear_probe", size=32, head=head, verbose=0)
+    plain = kzoo.adapt(kzoo.Fusion(MEMBERS), task_of(table), schedule="linear_probe", size=32, verbose=0)
+    assert adapted.embedding.output_shape[-1] > plain.embedding.output_shape[-1]
+    found = adapted.inference.raw_embeddings(
+        [{"title": "one thing"}, {"title": "one thing", "photo": table["photo"][0]}]
+    )
+    widths = [each.shape[-1] for each in adapted.network.get_layer("fusion_parts").input]
+    assert not found[0, : widths[0]].any()
+    assert found[1, : widths[0]].any()
+
+
 def test_two_backbones_read_one_text(table):
     texts = {"title": [title or "none" for title in table["title"]], "kind": table["kind"]}
     task = kzoo.Classification(texts, text="title", label="kind")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
+from kzoo.core.graph.keras_internals import inputs_of, operation_of
 from kzoo.core.graph.walking import weights_of
 from kzoo.core.tensors import Tensor
 from kzoo.models.packed_layers import JoinParts, PackedInput
@@ -72,11 +73,14 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
         stages = cut_into_stages(member)
         own = [operation for operation in others if operation.name.startswith(f"{name}.")]
         places = {f"{name}.{layer.name}": place for place, stage in enumerate(stages) for layer in stage.layers}
-        # What scales an image is of the lowest stage, what pools a map of the highest.
-        last = max(place for place, operation in enumerate(own) if operation.name in places)
         inside: list[list[keras.Operation]] = [[] for _ in stages]
-        for place, operation in enumerate(own):
-            inside[places.get(operation.name, len(stages) - 1 if place > last else 0)].append(operation)
+        for operation in own:
+            # What scales an image is of the lowest stage, what pools a map of the stage that makes it.
+            below = [operation_of(each).name for each in inputs_of(keras.tree.flatten(operation.output)[0])]
+            place = places.setdefault(
+                operation.name, max((places[each] for each in below if each in places), default=0)
+            )
+            inside[place].append(operation)
         others = [operation for operation in others if operation not in own]
         parts += [
             (place - len(stages), f"{name}/{stage.name}", layers)

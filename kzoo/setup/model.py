@@ -25,6 +25,7 @@ from kzoo.models.fusion_layers import cut_fusion, fuse, fuse_parts
 from kzoo.models.heads import pool
 from kzoo.models.packed_layers import PackedInput
 from kzoo.models.stages import Stage
+from kzoo.models.taps import find_taps
 from kzoo.specs.card import BackboneSpec, scope_of
 from kzoo.specs.fusion import Fusion
 from kzoo.specs.records.seen import Seen
@@ -38,12 +39,15 @@ class FusedSource:
         members: by name.
         fusion: what the user asked for.
         reads_parts: whether examples have several inputs, or members are not all for images.
+        levels: whether a member's embedding has the means of its earlier layers too, see `kzoo.specs.head.Head`; of
+            examples of several inputs, because what a head adds by itself would be there without the input.
         preprocessor: of these inputs, once it is fitted.
     """
 
     members: dict[str, Source]
     fusion: Fusion
     reads_parts: bool = False
+    levels: bool = False
     preprocessor: MultimodalPreprocessor | None = None
     _built: dict[str, keras.Model] = field(default_factory=dict, repr=False, compare=False)
 
@@ -191,10 +195,20 @@ class FusedSource:
     def _embed(self, name: str, inputs: Tensor, shape: Sequence[int]) -> Tensor:
         """The embedding of a member, (B, width); beside features of random weights, numbers stand themselves."""
         member = self.members[name]
-        self._built[name] = member.build(shape)
+        built = self._built[name] = member.build(shape)
         scaling = member.card.scaling if member.card.modality_spec.square else "none"
-        (features,) = graft(self._built[name], scaled(MemberInput(scaling=scaling), inputs, prefix=name), prefix=name)
+        taps = find_taps(built) if self.levels else []
+        whole = keras.Model(built.input, [built.output, *taps]) if taps else built
+        features, *maps = graft(whole, scaled(MemberInput(scaling=scaling), inputs, prefix=name), prefix=name)
         pooled = pool(features, "avg", name=f"{name}.pool")
+        if maps:
+            means = [
+                keras.layers.Flatten(name=f"{name}.mean{n}")(
+                    keras.layers.AveragePooling2D(each.shape[1:3], name=f"{name}.tap{n}")(each)
+                )
+                for n, each in enumerate(maps)
+            ]
+            pooled = keras.layers.Concatenate(name=f"{name}.levels")([*means, pooled])
         if member.weights_name is None and len(shape) == 1 and inputs.dtype == "float32":
             return keras.layers.Concatenate(name=f"{name}.beside")([inputs, pooled])
         return pooled

@@ -150,8 +150,11 @@ def prepare(
         splits, kind = read_any(task, modality.name, seen=seen, raw=raw)
     else:
         kind = get_task_kind(first.kind)
-    # Levels of one member would be there where its input is not.
-    head = asked.for_examples(0 if modality.choose else len(splits.train))
+    head = asked.for_examples(len(splits.train))
+    if isinstance(source, FusedSource) and source.reads_parts:
+        source = dataclasses.replace(source, levels=head.levels == "all")
+        head = dataclasses.replace(head, levels="last")
+        asked = dataclasses.replace(asked, levels="auto")
     column = splits.train.columns[modality.name]
     resize = resize or "crop"
     source, preprocessor, notes = fit_source(source, modality, column, size=size, resize=resize)
