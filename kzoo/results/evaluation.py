@@ -73,7 +73,11 @@ def leave_out(examples: Examples, name: str, *, modality: str) -> tuple[Examples
         raise ValueError(f"No example has an input besides {name!r}.")
     lost = int((~left).sum())
     notes = [f"Without {name}" + (f": {lost} examples have nothing else and are left out" if lost else "")]
-    return replace(examples, columns={modality: column}).take(np.flatnonzero(left)), notes
+    # The files of what is left are known by their own stamps.
+    checked = MODALITIES[modality].check(column)
+    columns = {modality: checked.column}
+    found = replace(examples, columns=columns, digests=checked.digests, stamps=checked.stamps)
+    return found.take(np.flatnonzero(left)), notes
 
 
 def unseen_examples(adapted: Adapted, data: object) -> tuple[Examples, list[str]]:

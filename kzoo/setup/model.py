@@ -147,6 +147,8 @@ class FusedSource:
                     # Scaling is the member's, so that others can read the same images.
                     made = without_scaling(made)
                 new = name if len(own) == 1 else f"{name}_{re.sub(r'[^A-Za-z0-9]+', '_', short_name(part))}"
+                numbered = (f"{new}_{number}" if number > 1 else new for number in itertools.count(1))
+                new = next(each for each in numbered if each not in members)
                 members[new] = source.with_card(modality.tailor(source.card, made)) if modality.tailor else source
                 entries = _with_reader(entries, part, made, new)
                 notes += [f"{part}: {note}" for note in told]

@@ -49,7 +49,7 @@ class PartColumns:
             ValueError: there is no such column, or none is found.
             FileNotFoundError: no file of a column exists.
         """
-        named = self._named(table, wanted, source) if wanted else self._usual(table, others, source)
+        named = self._named(table, wanted, others, source) if wanted else self._usual(table, others, source)
         used = [*others, *(name for columns in named.values() for name in columns or ())]
         parts: dict[str, UserData] = {}
         for modality, columns in named.items():
@@ -65,7 +65,9 @@ class PartColumns:
                 refuse_missing_files(column[part], values, root=root, source=f"the {part} of {source}")
         return [name for name in used if name not in others], column
 
-    def _named(self, table: Mapping[str, UserData], wanted: Wanted, source: str) -> dict[str, list[str] | None]:
+    def _named(
+        self, table: Mapping[str, UserData], wanted: Wanted, others: Sequence[str], source: str
+    ) -> dict[str, list[str] | None]:
         """The columns of each modality that a task names; None for all that are left."""
         named: dict[str, list[str] | None] = {}
         for modality, given in wanted.items():
@@ -77,6 +79,8 @@ class PartColumns:
             columns = [given] if isinstance(given, str) else list(given)
             if lacking := [name for name in columns if name not in table]:
                 raise ValueError(f"{source} has no column {lacking[0]!r}. Its columns: {', '.join(table)}.")
+            if taken := [name for name in columns if name in others]:
+                raise ValueError(f"{taken[0]!r} is the column of a target or of groups. Leave it out of {modality}=.")
             named[modality] = columns
         return named
 

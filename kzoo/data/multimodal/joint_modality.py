@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -15,7 +15,7 @@ from kzoo.data.multimodal.described import cut_excerpt, describe_parts, make_thu
 from kzoo.data.multimodal.preprocess import MultimodalPreprocessor, restore_entries
 from kzoo.data.multimodal.reader import MultimodalReader
 from kzoo.data.multimodal.served import sample_parts, serve_parts
-from kzoo.data.seams import Modality
+from kzoo.data.seams import Modality, Preprocessor
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.catalog.modality import MODALITY_SPECS
 
@@ -33,6 +33,11 @@ def make_multimodal(known: Mapping[str, Modality]) -> Modality:
     ) -> Mapping[str, tuple[Mapping[str, Batch], np.ndarray]]:
         return sample_parts(preprocessor, examples, known)
 
+    def restorer(name: str) -> Callable[[object], Preprocessor]:
+        if name not in known or known[name].choose:
+            raise ValueError(f"A part of an example must have a modality of one input. Got {name[:100]!r}.")
+        return known[name].restore
+
     return Modality(
         spec=MODALITY_SPECS["multimodal"],
         noun="example",
@@ -42,7 +47,7 @@ def make_multimodal(known: Mapping[str, Modality]) -> Modality:
         ask=columns.ask,
         check=columns.check,
         fit=_refuse,
-        restore=lambda values: restore_entries(values, lambda name: known[name].restore),
+        restore=lambda values: restore_entries(values, restorer),
         reader=partial(MultimodalReader, known=known),
         feeds=("multimodal",),
         shape=lambda card, size, channels: (size,),

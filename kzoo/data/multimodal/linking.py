@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kzoo.data.examples import Examples
+from kzoo.data.modalities import MODALITIES
 
 FREQUENT = 0.05
 """The share of examples that have one content from which on it does not connect them, as a frequent short text."""
@@ -27,12 +28,13 @@ def link_examples(
     counts = Counter(mark for rows in contents.values() for marks in rows for mark in set(marks))
     total = sum(map(len, splits.values()))
     most = max(FEW, FREQUENT * total)
-    frequent = [mark for mark, count in counts.items() if count > most]
+    # Texts of a form are the same by chance; files are not.
+    frequent = [mark for mark, count in counts.items() if count > most and MODALITIES[mark.split("=")[0]].lines]
     notes = [
         f"{counts[mark]} of {total} examples have the same {mark.split('=')[0]}: it does not keep them in one split"
         for mark in frequent
     ]
-    shared = {mark for mark, count in counts.items() if 1 < count <= most}
+    shared = {mark for mark, count in counts.items() if count > 1} - {*frequent}
     if not shared:
         return dict(splits), notes
     above: dict[str, str] = {}

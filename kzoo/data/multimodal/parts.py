@@ -29,7 +29,7 @@ def modality_of(part: str) -> str:
 
 def short_name(part: str) -> str:
     """The name of a part's column; of a row's columns, that of their modality."""
-    return part.split(SEPARATOR)[-1]
+    return part.split(SEPARATOR, 1)[-1]
 
 
 def part_names(column: np.ndarray) -> tuple[str, ...]:

@@ -144,4 +144,6 @@ def restore_entries(
         return InputEntry(found["part"], found["preprocessor"], tuple(found["members"]))
 
     entries = checked(values, {"entries": many(entry, most=MOST)}, name="preprocessor", needed=("entries",))["entries"]
+    if not entries:
+        raise ValueError("A preprocessor of several inputs must have entries. Got none.")
     return MultimodalPreprocessor(tuple(entries))

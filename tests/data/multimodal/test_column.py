@@ -162,3 +162,38 @@ def test_several_tasks_keep_what_is_shared_in_one_split(table):
     assert not (found[0] | found[1]) & found[2]
     # Targets are no inputs.
     assert splits.train.columns["multimodal"]["row"].dtype.names == ("beds", "town")
+
+
+def test_a_target_is_no_input(table):
+    with pytest.raises(ValueError, match="'kind' is the column of a target"):
+        read(kzoo.Classification(table, image="photo", row=["beds", "kind"], label="kind"), "multimodal")
+
+
+def test_an_image_of_many_examples_keeps_them_in_one_split(table):
+    table["photo"] = [table["photo"][number // 10] for number in range(40)]
+    table["title"] = [LONG + str(number) for number in range(40)]
+    splits = split(table)
+    found = [
+        set(getattr(splits, name).columns["multimodal"]["image: photo"]) for name in ("train", "validation", "test")
+    ]
+    assert not found[0] & found[1]
+    assert not (found[0] | found[1]) & found[2]
+
+
+@pytest.mark.parametrize("part", ["foo: x", "multimodal: x"])
+def test_a_card_of_another_part_is_refused(part):
+    entry = {"part": part, "preprocessor": {"entries": []}, "members": ["a"]}
+    with pytest.raises(ValueError, match="a modality of one input"):
+        MODALITIES["multimodal"].restore({"entries": [entry]})
+    with pytest.raises(ValueError, match="Got none"):
+        MODALITIES["multimodal"].restore({"entries": []})
+
+
+def test_what_is_left_out_leaves_files_unchanged(table):
+    from kzoo.data.file_changes import verify
+    from kzoo.results.evaluation import leave_out
+
+    table["back"] = table["photo"][::-1]
+    task = kzoo.Classification(table, image=["photo", "back"], label="kind")
+    found, _ = leave_out(read(task, "multimodal").train, "photo", modality="multimodal")
+    verify(found)
