@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +156,28 @@ def _fold(strata: np.ndarray, groups: np.ndarray, share: float, rng: np.random.G
 
 def _some(names: Sequence[str], most: int = 9) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+class Connections:
+    """Marks that are connected with each other, such as contents and groups that have to be in one split."""
+
+    def __init__(self) -> None:
+        self._above: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        """All marks, in the order in which they came."""
+        return iter(self._above)
+
+    def top(self, mark: str) -> str:
+        """The mark that stands for all that are connected with this one."""
+        above = self._above
+        above.setdefault(mark, mark)
+        while above[mark] != mark:
+            above[mark] = above[above[mark]]
+            mark = above[mark]
+        return mark
+
+    def connect(self, mark: str, other: str) -> None:
+        """Connects two marks; that of `other` stands for both."""
+        root = self.top(other)
+        self._above[self.top(mark)] = root

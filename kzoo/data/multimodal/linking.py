@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kzoo.data.examples import Examples
+from kzoo.data.groups import Connections
 from kzoo.data.modalities import MODALITIES
 
 FREQUENT = 0.05
@@ -37,15 +38,7 @@ def link_examples(
     shared = {mark for mark, count in counts.items() if count > 1} - {*frequent}
     if not shared:
         return dict(splits), notes
-    above: dict[str, str] = {}
-
-    def top(mark: str) -> str:
-        above.setdefault(mark, mark)
-        while above[mark] != mark:
-            above[mark] = above[above[mark]]
-            mark = above[mark]
-        return mark
-
+    connections = Connections()
     rows = {
         name: [_marks(examples, contents[name], row) for row in range(len(examples))]
         for name, examples in splits.items()
@@ -54,9 +47,9 @@ def link_examples(
         for marks in each:
             for other in marks[1:]:
                 if other in shared:
-                    above[top(other)] = top(marks[0])
+                    connections.connect(other, marks[0])
     linked = {
-        name: replace(examples, groups=[top(marks[0]).split("=", 1)[1] for marks in rows[name]])
+        name: replace(examples, groups=[connections.top(marks[0]).split("=", 1)[1] for marks in rows[name]])
         for name, examples in splits.items()
     }
     groups = {group for examples in linked.values() for group in examples.groups}

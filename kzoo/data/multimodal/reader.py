@@ -42,7 +42,7 @@ class MultimodalReader:
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Views of one example, float32 (V, numbers); a part that is missing is 0 in all of them."""
         views = len(items(numbers))
-        inputs = [self._load(entry, index, augmentation, numbers, views) for entry in self.preprocessor.entries]
+        inputs = [self._load(number, index, augmentation, numbers) for number in range(len(self.preprocessor.entries))]
         there = tf.gather(self._marks, index)
         return self.preprocessor.pack(inputs, tf.repeat(there[None], views, axis=0))
 
@@ -61,24 +61,25 @@ class MultimodalReader:
     def key(self, augmentation: str) -> dict[str, object]:
         """Everything besides content and number that a view of an example depends on, as plain values."""
         return {
-            f"{number} {entry.part}": self._empty_reader(entry).key(self._augmentation(entry, augmentation))
+            f"{number} {entry.part}": self._reader(entry, np.arange(0)).key(self._augmentation(entry, augmentation))
             for number, entry in enumerate(self.preprocessor.entries)
         }
 
     def image(self, index: int, augmentation: str) -> np.ndarray:
         """The first part of an example that can be drawn, float32 (H, W, 1 or 3) in 0..255; TypeError without any."""
-        for entry in self.preprocessor.entries:
-            place, own = self._places[entry.part][index], self._readers.get(entry.part)
-            if own is not None and place >= 0 and self.known[modality_of(entry.part)].thumbnail:
-                return own[self.preprocessor.entries.index(entry)].image(int(place), augmentation)
+        for number, entry in enumerate(self.preprocessor.entries):
+            place = int(self._places[entry.part][index])
+            if place >= 0 and self.known[modality_of(entry.part)].thumbnail:
+                return self._readers[number].image(place, augmentation)
         raise TypeError("This example has no image.")
 
-    def _load(self, entry: InputEntry, index: Tensor, augmentation: str, numbers: Tensor, views: int) -> Tensor:
+    def _load(self, number: int, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
+        entry, views = self.preprocessor.entries[number], len(items(numbers))
         spec = entry.preprocessor.fitted
         blank = tf.zeros((views, *spec.shape), spec.dtype)
-        if entry.part not in self._readers:
+        if number not in self._readers:
             return blank
-        reader = self._readers[entry.part][self.preprocessor.entries.index(entry)]
+        reader = self._readers[number]
         place = tf.gather(self._tensors[entry.part], index)
         own = self._augmentation(entry, augmentation)
 
@@ -110,17 +111,11 @@ class MultimodalReader:
             return tf.constant(marks)
 
     @cached_property
-    def _readers(self) -> dict[str, dict[int, Reader]]:
-        """By part that any example has: the reader of each of its entries, by the entry's place."""
-        readers: dict[str, dict[int, Reader]] = {}
-        for number, entry in enumerate(self.preprocessor.entries):
-            rows = np.flatnonzero(self._places[entry.part] >= 0)
-            if len(rows):
-                readers.setdefault(entry.part, {})[number] = self._reader(entry, rows)
-        return readers
-
-    def _empty_reader(self, entry: InputEntry) -> Reader:
-        return self._reader(entry, np.arange(0))
+    def _readers(self) -> dict[int, Reader]:
+        """The reader of each entry whose part any example has, by the entry's place."""
+        entries = enumerate(self.preprocessor.entries)
+        rows = {number: (entry, np.flatnonzero(self._places[entry.part] >= 0)) for number, entry in entries}
+        return {number: self._reader(entry, own) for number, (entry, own) in rows.items() if len(own)}
 
     def _reader(self, entry: InputEntry, rows: np.ndarray) -> Reader:
         digests = [self.digests[row] for row in rows.tolist()] if len(self.digests) else ()

@@ -9,6 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from kzoo.data.examples import Examples, join_examples
+from kzoo.data.groups import Connections
 from kzoo.data.stratify import SplitNotes, divide, without_seen
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task
@@ -66,30 +67,22 @@ Names = Mapping[str, str]
 
 def _connected(data_sets: Sequence[Mapping[str, Examples]], tasks: Sequence[Task]) -> Names:
     """What is connected by a common content or a common group."""
-    above: dict[str, str] = {}
-
-    def top(mark: str) -> str:
-        above.setdefault(mark, mark)
-        while above[mark] != mark:
-            above[mark] = above[above[mark]]
-            mark = above[mark]
-        return mark
-
+    connections = Connections()
     for splits in data_sets:
         for examples in splits.values():
             for row, digest in enumerate(examples.digests):
-                content = top(f"content {digest}")
+                content = connections.top(f"content {digest}")
                 if examples.groups:
-                    above[top(f"group {examples.groups[row]}")] = content
+                    connections.connect(f"group {examples.groups[row]}", content)
     asked = {str(name) for task in tasks for part in ("validation", "test") for name in _named(getattr(task, part))}
     groups: dict[str, list[str]] = {}
-    for mark in above:
+    for mark in connections:
         if mark.startswith("group "):
-            groups.setdefault(top(mark), []).append(mark.removeprefix("group "))
+            groups.setdefault(connections.top(mark), []).append(mark.removeprefix("group "))
     called = {
         root: next((each for each in own if each in asked), " + ".join(sorted(own))) for root, own in groups.items()
     }
-    return {mark: called.get(top(mark), top(mark)) for mark in above}
+    return {mark: called.get(root := connections.top(mark), root) for mark in connections}
 
 
 def _named(size: float | Sequence[str]) -> Sequence[str]:
