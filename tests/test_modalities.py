@@ -195,7 +195,7 @@ WRONG = {
         r"'vgg16' needs images \(image=\) or recordings \(audio=\)\. The task has texts",
     ),
     "sound to text": ("ngrams", {"audio": True}, r"'ngrams' needs texts \(text=\). The task has recordings"),
-    "two": ("ngrams", {"audio": True, "text": "x"}, "The task has texts and recordings"),
+    "two": ("ngrams", {"audio": True, "text": "x"}, "'ngrams' reads one input of an example, and the task has several"),
 }
 
 

@@ -81,6 +81,61 @@ def test_names_and_forms_of_inputs_are_the_users(adapted, table):
     np.testing.assert_array_equal(adapted.predict(pandas.DataFrame(first)).outputs, wanted)
 
 
+def test_one_example_is_taken_with_values_of_any_kind(adapted, table):
+    image = pytest.importorskip("PIL.Image")
+    pandas = pytest.importorskip("pandas")
+    plain = {"photo": table["photo"][0], "title": table["title"][1], "age": 0.5, "town": None}
+    wanted = adapted.predict(plain).outputs
+    assert len(wanted) == 1
+    odd = {"photo": image.fromarray(table["photo"][0]), "title": table["title"][1], "age": np.float32(0.5)}
+    np.testing.assert_array_equal(adapted.predict(odd | {"town": pandas.NA}).outputs, wanted)
+    spaced = {" photo": [table["photo"][0]], "title ": [table["title"][1]], " age": [0.5]}
+    np.testing.assert_array_equal(adapted.predict(spaced).outputs, wanted)
+
+
+def test_a_misspelt_name_is_not_a_missing_input(adapted, table):
+    rows = {"pictures": table["photo"][:2], "title": table["title"][1:3]}
+    assert adapted.predict(rows).outputs.shape == (2, 3)
+    rows["photos"] = rows.pop("pictures")
+    with pytest.raises(ValueError, match=r"no 'photo', .* but 'photos'\. Rename"):
+        adapted.predict(rows)
+    assert adapted.predict(rows | {"photo": None}).outputs.shape == (2, 3)
+
+
+def test_a_row_is_there_where_the_model_can_read_a_value_of_it(table, tmp_path):
+    """One definition in training and serving: constant columns are not used, and dirt is missing."""
+    odd = {**table, "same": ["x"] * 120, "age": [*table["age"][:-4], "inf", "1e50", "?", "unknown"]}
+    odd["same"][3], odd["age"][3], odd["age"][7] = "", "", ""
+    task = kzoo.Classification(
+        {name: odd[name] for name in ("title", "age", "same", "kind")},
+        text="title",
+        row=["age", "same"],
+        label="kind",
+        validation=0.2,
+        test=0.25,
+    )
+    made = kzoo.adapt(kzoo.Fusion(MEMBERS[1:]), task, schedule="linear_probe", verbose=0)
+    served = tf.saved_model.load(str(made.export(tmp_path / "served"))).signatures["serving_default"]
+    ages = ["inf", "1e50", "unknown", ""]
+    asked = made.predict({"title": ["one thing"] * 4, "age": ages, "same": ["x"] * 4}).outputs
+    np.testing.assert_array_equal(asked, asked[[3, 3, 3, 3]])
+    found = served(title=tf.constant(["one thing"] * 4), age=tf.constant([np.inf, np.nan, np.nan, np.nan], tf.float32))
+    np.testing.assert_allclose(found["probabilities"], asked, atol=1e-5)
+
+
+def test_a_column_may_be_an_input_of_two_modalities_and_called_row(tmp_path):
+    table = {"title": ["red", "blue", "green"] * 20, "row": [0.5, 2.5, 1.5, 0.25] * 15, "kind": ["a", "b", "c"] * 20}
+    task = kzoo.Classification(table, text="title", row=["title", "row"], label="kind", test=0.2)
+    made = kzoo.adapt(kzoo.Fusion(MEMBERS[1:]), task, schedule="linear_probe", verbose=0)
+    asked = {"title": ["red", "blue"], "row": [0.5, 2.5]}
+    wanted = made.predict(asked)
+    assert wanted.labels == ["a", "b"]
+    served = tf.saved_model.load(str(made.export(tmp_path / "served"))).signatures["serving_default"]
+    titles = tf.constant(asked["title"])
+    found = served(title=titles, title_row=titles, row=tf.constant([0.5, 2.5]))
+    np.testing.assert_allclose(found["probabilities"], wanted.outputs, atol=1e-5)
+
+
 def test_missing_inputs_are_answered_and_damaged_ones_are_named(adapted):
     found = adapted.predict([{"title": "one green thing"}, {"photo": b"no image", "title": "x"}, {"photo": None}])
     assert np.isfinite(found.outputs[0]).all()

@@ -142,7 +142,7 @@ def _score(
         parameters=scores.parameters,
         milliseconds=scores.milliseconds,
         seconds=time.perf_counter() - started,
-        seen=int((source.seen.sides(scored.digests) >= CHOSEN).sum()),
+        seen=int((scored.sides(source.seen) >= CHOSEN).sum()),
     )
     return candidate, np.stack([scored.merits(each) for each in (scores.probe, scores.neighbors)], axis=1)
 

@@ -18,6 +18,7 @@ from kzoo.models.backbone_source import BackboneSource
 from kzoo.results.report.out_of_fold import Folds, make_folds
 from kzoo.setup.feeds import target_scale, training_rows
 from kzoo.setup.prepare import source_of
+from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
@@ -38,6 +39,10 @@ class ScoredExamples:
     digests: Sequence[str]
     folds: Folds
     seed: int
+
+    def sides(self, seen: Seen) -> np.ndarray:
+        """How weights have used each example, int8 (N,); see `kzoo.data.examples.Examples.sides`."""
+        return np.concatenate([part.sides(seen) for part in (self.splits.train, self.splits.validation)])
 
     def metric(self, outputs: np.ndarray) -> Metric:
         """The score of out-of-fold outputs."""

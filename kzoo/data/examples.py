@@ -39,6 +39,8 @@ class Examples:
         groups: group of each example, or none.
         stamps: results of `kzoo.data.file_column.stamp` for each file when it was checked; empty: not known.
         attributes: other columns of the table that they come from, (N,) each; see `kzoo.data.sources.other_columns`.
+        contents: of examples of several inputs: marks of those that each contains, such as ``image=DIGEST``, but not
+            of rows and short texts, which repeat. Examples that share one are in one split.
     """
 
     columns: Mapping[str, np.ndarray]
@@ -48,9 +50,22 @@ class Examples:
     groups: Sequence[str] = ()
     stamps: Sequence[tuple[int, ...]] = ()
     attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    contents: Sequence[Sequence[str]] = ()
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def known_by(self) -> list[str]:
+        """Digests by which weights that have seen the examples know them: of each, and of the inputs in it."""
+        return [*self.digests, *(digest_of(mark) for marks in self.contents for mark in marks)]
+
+    def sides(self, seen: Seen) -> np.ndarray:
+        """How weights have used each example, or an input in it, int8 (N,); see `Seen.sides`."""
+        found = seen.sides(self.digests)
+        places = np.repeat(np.arange(len(self.contents)), [len(marks) for marks in self.contents])
+        if len(places):
+            np.maximum.at(found, places, seen.sides([digest_of(mark) for marks in self.contents for mark in marks]))
+        return found
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Examples:
         """The examples at `indices`, in that order."""
@@ -64,7 +79,18 @@ class Examples:
         )
         stamps = [self.stamps[row] for row in rows.tolist()] if len(self.stamps) else ()
         attributes = {name: values[rows] for name, values in self.attributes.items()}
-        return Examples(columns, picked, names, digests, groups, stamps, attributes)
+        contents: list[Sequence[str]] = [self.contents[row] for row in rows.tolist()] if len(self.contents) else []
+        return Examples(columns, picked, names, digests, groups, stamps, attributes, contents)
+
+
+def digest_of(mark: str) -> str:
+    """The digest in a mark of `Examples.contents`.
+
+    Example:
+        >>> digest_of("image=0a1b")
+        '0a1b'
+    """
+    return mark.split("=", 1)[-1]
 
 
 def join_examples(parts: Sequence[Examples]) -> Examples:
@@ -82,7 +108,8 @@ def join_examples(parts: Sequence[Examples]) -> Examples:
         [value for part in parts for value in getattr(part, field)] for field in ("names", "digests", "groups")
     )
     stamps = [stamp for part in parts for stamp in part.stamps]
-    return Examples(columns, targets, names, digests, groups, stamps, attributes)
+    contents = [marks for part in parts for marks in part.contents]
+    return Examples(columns, targets, names, digests, groups, stamps, attributes, contents)
 
 
 @dataclass(frozen=True)
@@ -113,7 +140,7 @@ class CheckedColumn:
         notes: for the reader.
         stamps: see `Examples`.
         repaired: what was wrong with some that are used all the same, by index; ``strict=True`` refuses them.
-        contents: of examples of several inputs: marks of what each contains. Examples that share one are in one split.
+        contents: see `Examples`.
     """
 
     column: np.ndarray
@@ -230,7 +257,7 @@ class Splits:
 
     def seen(self) -> Seen:
         """The examples that weights have seen after training and selection on these splits."""
-        return Seen.of(trained=self.train.digests, chosen=self.validation.digests)
+        return Seen.of(trained=self.train.known_by(), chosen=self.validation.known_by())
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

@@ -158,6 +158,10 @@ def _some(names: Sequence[str], most: int = 9) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
+GROUP = "group "
+"""Beginning of the marks of groups."""
+
+
 class Connections:
     """Marks that are connected with each other, such as contents and groups that have to be in one split."""
 
@@ -181,3 +185,28 @@ class Connections:
         """Connects two marks; that of `other` stands for both."""
         root = self.top(other)
         self._above[self.top(mark)] = root
+
+    def group_names(self, asked: Collection[str] = ()) -> dict[str, str]:
+        """By mark, one name for all that are connected.
+
+        It is that of their group, of marks ``group NAME``: the one that is asked for, or all of them, as in
+        ``"ann + bob"``; without a group, the mark that stands for them.
+
+        Args:
+            asked: names of groups that a user wants in a certain split.
+
+        Example:
+            >>> connections = Connections()
+            >>> connections.connect("content 1", "group ann")
+            >>> connections.connect("content 1", "group bob")
+            >>> connections.group_names()["content 1"]
+            'ann + bob'
+        """
+        groups: dict[str, list[str]] = {}
+        for mark in self:
+            if mark.startswith(GROUP):
+                groups.setdefault(self.top(mark), []).append(mark.removeprefix(GROUP))
+        named = {
+            root: next((each for each in own if each in asked), " + ".join(sorted(own))) for root, own in groups.items()
+        }
+        return {mark: named.get(root := self.top(mark), root) for mark in self}

@@ -15,7 +15,7 @@ from kzoo.core.tensors import Tensor
 from kzoo.data.examples import CheckedColumn
 from kzoo.data.image.check import check_pixels, describe_damage
 from kzoo.data.modalities import MODALITIES
-from kzoo.data.multimodal.parts import find_present
+from kzoo.data.multimodal.presence import find_used
 from kzoo.data.pipelines import PARALLEL, untuned
 from kzoo.data.seams import Opener, Preprocessor
 
@@ -62,7 +62,7 @@ class Loader:
         preprocessor: Any = self.preprocessor
         reasons: dict[int, str] = {}
         blocks: list[np.ndarray] = []
-        marks = {part: find_present(column[part]) for part in preprocessor.parts}
+        marks = find_used(preprocessor, column, MODALITIES)
         for entry, loader in zip(preprocessor.entries, self._loaders, strict=True):
             places = np.flatnonzero(marks[entry.part])
             block = np.zeros((len(column), entry.fitted_size), np.float32)

@@ -145,6 +145,7 @@ MODALITIES = {
             align=RowPreprocessor.align,
             tailor=tailor_card,
             tabulate=tabulate_rows,
+            present=RowPreprocessor.present,
             attributes=describe_rows,
             excerpt=row_excerpt,
         ),

@@ -133,6 +133,8 @@ class ServedInput:
             (scalar string) to the result of `fit` and an empty string, or a reason. It may raise.
         read_with: replaces both where an example has several files: from `kzoo.serving.batch_items.reader` to `read`.
         tensors: other signatures, by name: the named spec of a batch, and the function that preprocesses it.
+        present: from such a batch to which examples are not empty, bool (B,); None: those whose text is not empty, or
+            that have a number.
         described: a line of Markdown for each signature, for the model card.
         renamed: what inputs are called in the files, by the name of their spec, where TensorFlow refuses such names.
     """
@@ -142,6 +144,7 @@ class ServedInput:
     read_one: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
     read_with: Callable[[Callable[..., Any]], Callable[..., tuple[Tensor, Tensor]]] | None = None
     tensors: Mapping[str, tuple[tf.TensorSpec, Callable[[Tensor], Tensor]]] = field(default_factory=dict)
+    present: Callable[..., Tensor] | None = None
     described: Sequence[str] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
 
@@ -178,6 +181,8 @@ class Modality:
             the last column where none has a usual name.
         repeats: whether equal examples may have different targets, as rows of a table may; others contradict.
         align: from a preprocessor and a checked column to the array that its `fit` takes; None: the column itself.
+        present: from a preprocessor and a checked column to which examples have a value that it uses, bool (N,); None:
+            all that are not empty.
         tailor: from a card and a preprocessor to the card of a backbone for its output; None: the card itself.
         tabulate: from a preprocessor and a checked column to a `PlainTable`, for the models of scikit-learn; None: no
             rivals of that kind.
@@ -226,6 +231,7 @@ class Modality:
     named: bool = False
     repeats: bool = False
     align: Callable[[Any, np.ndarray], np.ndarray] | None = None
+    present: Callable[[Any, np.ndarray], np.ndarray] | None = None
     tailor: Callable[[BackboneSpec, Any], BackboneSpec] | None = None
     tabulate: Callable[[Any, np.ndarray], PlainTable] | None = None
     choose: Callable[..., tuple[list[str], np.ndarray]] | None = None

@@ -99,9 +99,8 @@ def clean_source(raw: RawData, task: Task, modality: str) -> CleanSource:
     faults, notes = [Fault(*each) for each in raw.set_aside], list(raw.notes)
     clean = _Cleaning(MODALITIES[modality], task, labels, bool(task.labels or raw.labels), faults, notes)
     splits = {name: clean(each, name) for name, each in raw.splits.items()}
-    if clean.contents:
-        splits, linked = link_examples(splits, clean.contents)
-        notes += linked
+    splits, linked = link_examples(splits, asked=task.named_groups())
+    notes += linked
     return CleanSource(splits, labels, faults, notes, clean.repaired)
 
 
@@ -155,7 +154,7 @@ def read_labelled(
     parts = [clean(examples, name) for name, examples in raw.splits.items()]
     aside = [(fault.name, fault.reason) for fault in faults]
     refuse_dirt(aside, clean.repaired, task)
-    fresh = [part.take(np.flatnonzero((seen or Seen()).sides(part.digests) == NEW)) for part in parts]
+    fresh = [part.take(np.flatnonzero(part.sides(seen or Seen()) == NEW)) for part in parts]
     left = sum(map(len, parts)) - sum(map(len, fresh))
     notes += (
         [f"{left} {clean.modality.noun}s are left out, because the model was trained or selected on them"]
@@ -179,7 +178,6 @@ class _Cleaning:
     faults: list[Fault]
     notes: list[str]
     repaired: list[tuple[str, str]] = field(default_factory=list)
-    contents: dict[str, list[Sequence[str]]] = field(default_factory=dict)
 
     def __call__(self, examples: Examples, split: str) -> Examples:
         encoded = encode(examples.targets, labels=self.labels, task=self.task, positions=self.positions)
@@ -199,11 +197,9 @@ class _Cleaning:
         self.notes.extend(checked.notes)
         self.repaired.extend((examples.names[index], why) for index, why in sorted(checked.repaired.items()))
         keep = [index for index in range(len(examples)) if index not in reasons]
-        if checked.contents:
-            self.contents[split] = [checked.contents[index] for index in keep]
         columns = {self.modality.name: checked.column}
         marks = (examples.names, checked.digests, examples.groups, checked.stamps)
-        return Examples(columns, encoded.targets, *marks, examples.attributes).take(keep)
+        return Examples(columns, encoded.targets, *marks, examples.attributes, checked.contents).take(keep)
 
 
 def contradictions(

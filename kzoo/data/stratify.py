@@ -93,7 +93,7 @@ def without_seen(examples: Examples, seen: Seen, *, part: str, exposed: list[tup
         part: ``"test"`` or ``"validation"``.
         exposed: name and reason of each that may not stay is added.
     """
-    sides = seen.sides(examples.digests)
+    sides = examples.sides(seen)
     wrong = sides != NEW if part == "test" else sides == TRAINED
     how = {UNLABELLED: "trained on it without its label", CHOSEN: "selected on it", TRAINED: "trained on it"}
     exposed += [
@@ -105,7 +105,7 @@ def without_seen(examples: Examples, seen: Seen, *, part: str, exposed: list[tup
 
 def _say(pool: Examples, parts: Mapping[str, Examples], seen: Seen, ledger: SplitNotes) -> None:
     """Notes how many examples the start weights have seen, and where they went."""
-    sides = seen.sides(pool.digests)
+    sides = pool.sides(seen)
     counts = {
         "trained on": int((sides == TRAINED).sum()),
         "selected on": int((sides == CHOSEN).sum()),
@@ -115,7 +115,7 @@ def _say(pool: Examples, parts: Mapping[str, Examples], seen: Seen, ledger: Spli
         what = ", ".join(f"{how} {count}" for how, count in counts.items() if count)
         ledger.notes.append(f"The start weights were {what} of these examples. None of them is in test")
     if "validation" in parts:
-        exposed = int((seen.sides(parts["validation"].digests) == UNLABELLED).sum())
+        exposed = int((parts["validation"].sides(seen) == UNLABELLED).sum())
         if exposed:
             ledger.notes.append(f"{exposed} examples of validation were in the pretraining data, without their labels")
 
@@ -126,7 +126,7 @@ def _divide_groups(
     """The same with groups that stay whole; an example of whose content a copy is in a held-out part leaves."""
     named = {part: set(share) for part, share in shares.items() if not isinstance(share, float | int)}
     pool = _without_seen_groups(pool, named, seen, ledger)
-    sides, groups = seen.sides(pool.digests), np.asarray(pool.groups, dtype=object)
+    sides, groups = pool.sides(seen), np.asarray(pool.groups, dtype=object)
     fixed: dict[str, str] = {}
     for side, part in ((UNLABELLED, "train"), (CHOSEN, "validation" if "validation" in shares else "train")):
         fixed |= dict.fromkeys(groups[sides == side].tolist(), part)
@@ -181,7 +181,7 @@ def _stratify(
 
     A size is a share, or a number of examples. A stratum of one content goes to train.
     """
-    strata, sides = _strata(pool.targets), seen.sides(pool.digests)
+    strata, sides = _strata(pool.targets), pool.sides(seen)
     members: dict[int, dict[str, list[int]]] = {}
     first: dict[str, int] = {}
     for index, mark in enumerate(pool.digests):

@@ -34,7 +34,7 @@ class DistillationData:
 
     def seen(self) -> Seen:
         """The examples that weights which imitate on it have seen."""
-        return Seen.of(unlabelled=self.train.digests, chosen=self.validation.digests)
+        return Seen.of(unlabelled=self.train.known_by(), chosen=self.validation.known_by())
 
 
 def splits_for(teacher: Adapted, data: object, *, seen: Seen) -> tuple[Splits, bool]:
@@ -101,7 +101,7 @@ def lesson_of(teacher: Adapted | BackboneSource, data: object, *, seen: Seen, se
     if len(examples) < 10:
         raise ValueError(f"Distillation of features needs 10 examples or more. Got {len(examples)}.")
     order = np.random.default_rng(seed).permutation(len(examples))
-    order = order[np.argsort(seen.sides(examples.digests)[order], kind="stable")]
+    order = order[np.argsort(examples.sides(seen)[order], kind="stable")]
     count = min(max(round(HELD * len(examples)), 1), MOST_HELD)
     validation, train = (examples.take(np.sort(part)) for part in (order[:count], order[count:]))
     return DistillationData(train, validation, Regression(data))

@@ -86,7 +86,7 @@ def read_again(record: RunRecord, *, kind: str, modality: str) -> Splits:
         prints.add(splits.fingerprint())
     if record.fingerprint not in prints:
         raise ValueError(f"{data} has changed since training, so its test split is a different one.")
-    if not len(splits.test) and (record.seen.sides(splits.train.digests) != TRAINED).any():
+    if not len(splits.test) and (splits.train.sides(record.seen) != TRAINED).any():
         # Without a test split, the training data says whether it is the same.
         raise ValueError(f"{data} has changed since training, so its training split is a different one.")
     return splits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
@@ -89,6 +89,10 @@ class Task:
         """Whether ``"validation"`` or ``"test"`` gets any examples where the data does not have that split."""
         size: float | Sequence[str] = getattr(self, split)
         return not is_number(size) or bool(size != 0)
+
+    def named_groups(self) -> list[str]:
+        """The groups that the user wants in validation or test."""
+        return [str(name) for size in (self.validation, self.test) if isinstance(size, Iterable) for name in size]
 
 
 def _with_arguments(task: type[_T]) -> type[_T]:

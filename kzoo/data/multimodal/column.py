@@ -198,8 +198,8 @@ def _digest(parts: Mapping[str, str]) -> str:
 def _with_blanks(values: np.ndarray, kept: Mapping[int, int], count: int) -> np.ndarray:
     """Values at their places among `count`, and what counts as missing at all others."""
     column = np.zeros((count, *values.shape[1:]), dtype=values.dtype)
-    if values.dtype == object:
-        column[:] = ""
+    if values.dtype == object or values.dtype.kind == "f":
+        column[:] = "" if values.dtype == object else np.nan
     for name in values.dtype.names or ():
         column[name] = ""
     column[list(kept)] = values[list(kept.values())]

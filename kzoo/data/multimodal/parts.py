@@ -47,7 +47,7 @@ def stack_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def find_present(values: np.ndarray) -> np.ndarray:
-    """Which values of a part are there, bool (N,): not None, not empty, and of a row not without any cell.
+    """Which values of a part are there, bool (N,): not None, empty, NaN, or a row without any cell.
 
     Example:
         >>> find_present(np.array(["a film", "", None], dtype=object)).tolist()
@@ -56,6 +56,8 @@ def find_present(values: np.ndarray) -> np.ndarray:
     if values.dtype.names:
         cells = [values[name] for name in values.dtype.names]
         return np.array([any(row) for row in zip(*cells, strict=True)], bool)
+    if values.dtype.kind == "f":
+        return np.asarray(~np.isnan(values).reshape(len(values), -1).all(axis=1))
     if values.dtype != object:
         return np.ones(len(values), bool)
     return np.array([not _is_blank(value) for value in values], bool)

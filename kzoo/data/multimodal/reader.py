@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
-from kzoo.data.multimodal.parts import find_present, modality_of
+from kzoo.data.multimodal.parts import modality_of
 from kzoo.data.multimodal.preprocess import InputEntry, MultimodalPreprocessor
+from kzoo.data.multimodal.presence import find_used
 from kzoo.data.own_augmentation import OwnAugmentation
 from kzoo.data.seams import Modality, Reader
 from kzoo.data.seeds import items
@@ -96,7 +97,8 @@ class MultimodalReader:
     @cached_property
     def _places(self) -> dict[str, np.ndarray]:
         """By part: the place of each example among those that have it, int64 (N,); -1 for the others."""
-        there = {part: find_present(self.column[part]) for part in self.preprocessor.parts}
+        with tf.init_scope():
+            there = find_used(self.preprocessor, self.column, self.known)
         return {part: np.where(each, np.cumsum(each) - 1, -1).astype(np.int64) for part, each in there.items()}
 
     @cached_property

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kzoo.core.tensors import Batch, Tensor
 from kzoo.data.multimodal.parts import find_present, modality_of, short_name, stack_parts
 from kzoo.data.multimodal.preprocess import InputEntry, MultimodalPreprocessor
+from kzoo.data.multimodal.presence import find_used
 from kzoo.data.seams import Modality, ServedInput
 
 ReadItems = Callable[..., Callable[[Tensor], tuple[Tensor, Tensor]]]
@@ -24,7 +25,7 @@ EMPTY = "all inputs are empty"
 def serve_parts(preprocessor: MultimodalPreprocessor, known: Mapping[str, Modality]) -> ServedInput:
     """Inputs by name: those of each part as its modality takes them; "", or NaN in all columns, where it is missing."""
     served = {part: _served(known, _entries(preprocessor, part)[0]) for part in preprocessor.parts}
-    specs, counts, renamed = list[tf.TensorSpec](), dict[str, int](), dict[str, str]()
+    specs, counts, renamed, taken = list[tf.TensorSpec](), dict[str, int](), dict[str, str](), set[str]()
     for part, own in served.items():
         batch = [own.batch] if isinstance(own.batch, tf.TensorSpec) else list(own.batch)
         counts[part] = len(batch)
@@ -32,6 +33,10 @@ def serve_parts(preprocessor: MultimodalPreprocessor, known: Mapping[str, Modali
             name = f"input_{len(specs)}"
             specs.append(tf.TensorSpec(spec.shape, spec.dtype, name=name))
             renamed[name] = own.renamed.get(str(spec.name), short_name(part))
+            if renamed[name] in taken:
+                # Two modalities read one column.
+                renamed[name] = f"{renamed[name]}_{modality_of(part)}"
+            taken.add(renamed[name])
 
     def read_with(read_items: ReadItems) -> Callable[..., tuple[Tensor, Tensor]]:
         reads = [_reads(_served(known, entry), entry, read_items) for entry in preprocessor.entries]
@@ -62,7 +67,7 @@ def _read(
     for part, count in counts.items():
         given[part] = inputs[start : start + count]
         start += count
-    there = {part: _is_there(each, files=known[modality_of(part)].are_files) for part, each in given.items()}
+    there = {part: _is_there(preprocessor, part, each, known) for part, each in given.items()}
     errors = tf.fill(tf.shape(inputs[0])[:1], "")
     found: list[Tensor] = []
     for entry, read in zip(preprocessor.entries, reads, strict=True):
@@ -100,6 +105,7 @@ def sample_parts(
         known: all other modalities, by name.
     """
     column = np.array(examples, dtype=examples[0].dtype) if len(examples) else _made_up(preprocessor, known)
+    column = column[np.any([*find_used(preprocessor, column, known).values()], axis=0)]
     inputs: dict[str, Batch] = {}
     for part in preprocessor.parts:
         for batch in _sampled(known[modality_of(part)], _entries(preprocessor, part)[0], column[part]):
@@ -149,8 +155,14 @@ def _reads(served: ServedInput, entry: InputEntry, read_items: ReadItems) -> Cal
     return read_items(served.read_one, entry.preprocessor.fitted)
 
 
-def _is_there(inputs: Sequence[Tensor], *, files: bool) -> Tensor:
-    """Which examples have any value, bool (B,)."""
+def _is_there(
+    preprocessor: MultimodalPreprocessor, part: str, inputs: Sequence[Tensor], known: Mapping[str, Modality]
+) -> Tensor:
+    """Which examples have a value that the model uses, bool (B,); as `kzoo.data.multimodal.presence.find_used`."""
+    files = known[modality_of(part)].are_files
+    told = [_served(known, entry).present for entry in _entries(preprocessor, part)]
+    if own := [each(*inputs) for each in told if each is not None]:
+        return tf.reduce_any(tf.stack(own), axis=0)
     texts = [each if files or each.dtype != tf.string else tf.strings.strip(each) for each in inputs]
     found = [each != "" if each.dtype == tf.string else _is_finite(each) for each in texts]
     return tf.reduce_any(tf.stack(found), axis=0)

@@ -99,9 +99,32 @@ class RowPreprocessor:
 
     def fit(self, cells: Tensor) -> Tensor:
         """Numbers and indices, float32 (B, *shape), of cells, string (B, columns used)."""
+        return self.join(self._columns(cells))
+
+    def _columns(self, cells: Tensor) -> list[Tensor]:
+        """The columns that `join` takes, of cells."""
         texts = tf.unstack(cells, num=self.size, axis=1)
-        columns = zip(self.used, texts, strict=True)
-        return self.join([_numbers(text) if each.kind == NUMBER else text for each, text in columns])
+        return [_numbers(text) if each.kind == NUMBER else text for each, text in zip(self.used, texts, strict=True)]
+
+    def has_value(self, columns: Sequence[Tensor]) -> Tensor:
+        """Which rows have a value that is a number, a date or a category as its column has them, bool (B,).
+
+        Args:
+            columns: as of `join`.
+        """
+        found = []
+        for each, values in zip(self.used, columns, strict=True):
+            if each.kind == NUMBER:
+                found.append(tf.math.is_finite(values))
+            else:
+                found.append(parse_dates(values)[1] if each.kind == DATE else values != "")
+        return tf.reduce_any(tf.stack(found), axis=0)
+
+    def present(self, rows: np.ndarray) -> np.ndarray:
+        """As `has_value`, of rows, a structured array (N,)."""
+        aligned = self.align(rows)
+        cells = tf.constant(aligned.tolist(), tf.string, shape=aligned.shape)
+        return self.has_value(self._columns(cells)).numpy()
 
     def join(self, columns: Sequence[Tensor]) -> Tensor:
         """The same of columns: numbers float32 (B,), NaN for missing ones; others string (B,), "" for missing ones."""

@@ -21,14 +21,17 @@ def serve_rows(preprocessor: RowPreprocessor) -> ServedInput:
     """Columns by name: numbers float32 (B,), others string (B,). Dates are of ISO 8601."""
     names = _names(preprocessor)
 
-    def read(*columns: Tensor) -> tuple[Tensor, Tensor]:
+    def plain(columns: Sequence[Tensor]) -> list[Tensor]:
         pairs = zip(preprocessor.used, columns, strict=True)
-        cells = [values if each.kind == NUMBER else _cells(values) for each, values in pairs]
-        return preprocessor.join(cells), tf.fill(tf.shape(columns[0])[:1], "")
+        return [values if each.kind == NUMBER else _cells(values) for each, values in pairs]
+
+    def read(*columns: Tensor) -> tuple[Tensor, Tensor]:
+        return preprocessor.join(plain(columns)), tf.fill(tf.shape(columns[0])[:1], "")
 
     return ServedInput(
         batch=[tf.TensorSpec((None,), _dtype(each), name=name) for name, each in names.items()],
         read=read,
+        present=lambda *columns: preprocessor.has_value(plain(columns)),
         described=(
             "- `serving_default`: one input for each column:",
             *(f"    - `{each.name}`: {KINDS[each.kind == NUMBER]}" for each in preprocessor.used),

@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from kzoo.data.examples import Examples, join_examples
-from kzoo.data.groups import Connections
+from kzoo.data.groups import GROUP, Connections
 from kzoo.data.stratify import SplitNotes, divide, without_seen
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task
@@ -73,21 +73,8 @@ def _connected(data_sets: Sequence[Mapping[str, Examples]], tasks: Sequence[Task
             for row, digest in enumerate(examples.digests):
                 content = connections.top(f"content {digest}")
                 if examples.groups:
-                    connections.connect(f"group {examples.groups[row]}", content)
-    asked = {str(name) for task in tasks for part in ("validation", "test") for name in _named(getattr(task, part))}
-    groups: dict[str, list[str]] = {}
-    for mark in connections:
-        if mark.startswith("group "):
-            groups.setdefault(connections.top(mark), []).append(mark.removeprefix("group "))
-    called = {
-        root: next((each for each in own if each in asked), " + ".join(sorted(own))) for root, own in groups.items()
-    }
-    return {mark: called.get(root := connections.top(mark), root) for mark in connections}
-
-
-def _named(size: float | Sequence[str]) -> Sequence[str]:
-    """The groups that a size of a split names."""
-    return () if isinstance(size, float | int) else size
+                    connections.connect(f"{GROUP}{examples.groups[row]}", content)
+    return connections.group_names([name for task in tasks for name in task.named_groups()])
 
 
 def _names_of(examples: Examples, names: Names) -> list[str]:
@@ -107,7 +94,7 @@ def _divide_one(
     """The parts of one data set; what others have is where it is `known` to be."""
     placed: dict[str, list[Examples]] = {part: [] for part in PARTS}
     free: dict[str, Examples] = {}
-    grouped = any(mark.startswith("group ") for mark in names)
+    grouped = any(mark.startswith(GROUP) for mark in names)
     for split, examples in splits.items():
         called = _names_of(examples, names)
         sides = [known.get(name, "") for name in called]

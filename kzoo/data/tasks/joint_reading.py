@@ -166,7 +166,7 @@ def _clean(
     """The examples that can be used, with rows of targets; the others are added to `aside`."""
     aside += data.raw.set_aside
     notes += data.raw.notes
-    found, contents = {}, {}
+    found = {}
     for split, examples in data.raw.splits.items():
         checked = modality.check(examples.columns[modality.name])
         rows = np.full((len(examples), outputs), np.nan, np.float32)
@@ -192,18 +192,15 @@ def _clean(
         repaired += [(examples.names[row], why) for row, why in sorted(checked.repaired.items())]
         keep = [row for row in range(len(examples)) if row not in bad]
         found[split] = _examples(examples, checked, rows, modality).take(keep)
-        if checked.contents:
-            contents[split] = [checked.contents[row] for row in keep]
-    if contents:
-        found, linked = link_examples(found, contents)
-        notes += linked
+    found, linked = link_examples(found, asked=[name for task in data.tasks.values() for name in task.named_groups()])
+    notes += linked
     return found
 
 
 def _examples(examples: Examples, checked: CheckedColumn, rows: np.ndarray, modality: Modality) -> Examples:
     columns = {modality.name: checked.column}
     marks = (examples.names, checked.digests, examples.groups, checked.stamps)
-    return Examples(columns, rows, *marks, examples.attributes)
+    return Examples(columns, rows, *marks, examples.attributes, checked.contents)
 
 
 def _is_blank(target: object) -> bool:

@@ -79,7 +79,7 @@ def read_known(adapted: Adapted, *, doubts: bool = True) -> KnownExamples:
     rows = np.concatenate([inference.embeddings(part.columns[modality]) for part in parts])
     # One pass gives both: what the head takes, then the embedding.
     features, rows = (normalize(each) if each.shape[1] else rows for each in np.split(rows, [width], axis=1))
-    fitted = adapted.record.refitted or (adapted.seen.sides(validation.digests) == TRAINED).any()
+    fitted = adapted.record.refitted or (validation.sides(adapted.seen) == TRAINED).any()
     own = None if fitted or not len(validation) else adapted.outputs(validation)
     probe, neighbors = _out_of_fold(adapted, both, features) if doubts or own is None else (None, None)
     return KnownExamples(both, len(train), len(splits.train), rows, probe, neighbors, own)

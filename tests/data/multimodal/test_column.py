@@ -8,7 +8,11 @@ from PIL import Image
 
 import kzoo
 from kzoo.data.modalities import MODALITIES
-from kzoo.data.splits import read
+from kzoo.data.multimodal.parts import find_present
+from kzoo.data.splits import read, read_labelled
+from kzoo.specs.records.seen import TRAINED
+
+KNOWN = {"labels": ["a", "b"]}
 
 LONG = "a text that is long enough not to be the same by chance, number "
 
@@ -111,7 +115,7 @@ def test_examples_that_share_a_part_are_in_one_split(table, shared):
 def test_what_many_examples_have_does_not_connect_them(table):
     table["title"] = [LONG] * 40
     splits = split(table)
-    assert "40 of 40 examples have the same text" in str(splits.audit)
+    assert "1 text stands in 40 of 40 examples" in str(splits.audit)
     assert len(splits.test) == 4
 
 
@@ -126,6 +130,51 @@ def test_a_given_test_split_keeps_what_it_shares(table):
     left = [name for part in (splits.train, splits.validation) for name in part.columns["multimodal"]["image: photo"]]
     assert rows["photo"][0] not in left
     assert len(left) == 29
+
+
+def test_groups_keep_their_names_where_a_part_connects_them(table):
+    table["who"] = [f"group {number // 4}" for number in range(40)]
+    table["photo"][4] = table["photo"][3]
+    splits = split(table, groups="who", test=["group 0"])
+    assert set(splits.test.groups) == {"group 0"}
+    # Group 1 shares a photo with it.
+    assert len(splits.test) == 8
+    assert "group 5" in {*splits.train.groups, *splits.validation.groups}
+
+
+def test_weights_know_the_inputs_that_they_have_seen(table):
+    splits = split(table)
+    seen = splits.seen()
+    photo = splits.train.columns["multimodal"]["image: photo"][0]
+    other = {"photo": [photo, table["photo"][0]], "title": [LONG + "new", LONG + "newer"]}
+    other |= {"beds": [1, 2], "town": ["Rome", "Rome"], "kind": ["a", "b"]}
+    fresh = read_labelled(kzoo.Classification(other, image="photo", text="title", label="kind"), "multimodal", **KNOWN)
+    assert len(fresh[0]) == 2
+    assert fresh[0].sides(seen)[0] == TRAINED
+    task = kzoo.Classification({"photo": [photo], "title": ["short"], "label": ["a"]}, image="photo", text="title")
+    with pytest.raises(ValueError, match="No examples are left"):
+        read_labelled(task, "multimodal", labels=["a", "b"], seen=seen)
+
+
+def test_weights_of_one_input_know_it_beside_others(table):
+    alone = read(kzoo.Classification((table["photo"], table["kind"])), "image")
+    splits = split(table, seed=1)
+    sides = splits.test.sides(alone.seen())
+    known = set(alone.train.columns["image"])
+    there = [path in known for path in splits.test.columns["multimodal"]["image: photo"]]
+    assert (sides == TRAINED).tolist() == there
+    assert any(there)
+
+
+def test_damaged_pixels_are_missing():
+    pixels = np.random.default_rng(0).uniform(0, 255, (12, 8, 8, 3)).astype(np.float32)
+    pixels[3, 0, 0, 0] = np.nan
+    _, column = MODALITIES["multimodal"].choose(
+        {"photo": pixels, "title": ["a"] * 12}, {"image": "photo", "text": "title"}, others=[], root=Path(), source="it"
+    )
+    checked = MODALITIES["multimodal"].check(column)
+    assert "image: photo: 1 cannot be used and count as missing" in " ".join(checked.notes)
+    assert find_present(checked.column["image: photo"]).tolist() == [number != 3 for number in range(12)]
 
 
 def test_files_that_change_are_noticed(table):
