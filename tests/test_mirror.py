@@ -217,7 +217,7 @@ ELSEWHERE = {
         "task_kinds/test_kind_registry",
         [f"task_kinds/{name}" for name in ("classification", "multi_label", "regression", "score_tables", "task_kind")],
     ),
-    "by the probe that they solve": ("training/test_linear_probe", ["task_kinds/linear_solvers"]),
+    "by the probe that they solve": ("training/probes/test_linear_probe", ["task_kinds/linear_solvers"]),
     "by the names that a user gives": ("setup/options/test_monitor_choice", ["task_kinds/monitors"]),
     "by the loop": ("training/test_loop", ["training/adapters/phase_optimizers", "training/feed"]),
 }

@@ -31,7 +31,7 @@ from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import Scale
-from kzoo.training.linear_probe import solve, solve_on_both
+from kzoo.training.probes.linear_probe import solve, solve_on_both
 
 RATE = 1e-3
 """Peak rate of networks from scratch whose card names none."""

@@ -79,7 +79,7 @@ class Examples:
         )
         stamps = [self.stamps[row] for row in rows.tolist()] if len(self.stamps) else ()
         attributes = {name: values[rows] for name, values in self.attributes.items()}
-        contents: list[Sequence[str]] = [self.contents[row] for row in rows.tolist()] if len(self.contents) else []
+        contents = [tuple(self.contents[row]) for row in map(int, rows)] if len(self.contents) else ()
         return Examples(columns, picked, names, digests, groups, stamps, attributes, contents)
 
 

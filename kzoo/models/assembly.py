@@ -64,6 +64,9 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequenc
     last = next(layer for layer in backbone.operations if layer.output is backbone.output)
     sparse = last if isinstance(last, TfidfEmbedding) and head.linear else None
     joined = last if isinstance(last, JoinParts) else None
+    if joined is not None:
+        # In their order; it drops some in each step.
+        cuts["head"] = tuple(joined.input)
     return Assembled(model, groups, cuts, last.name, sparse, joined)
 
 

@@ -87,14 +87,16 @@ def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tup
             for place, (stage, layers) in enumerate(zip(stages, inside, strict=True))
         ]
     parts.sort(key=lambda part: part[0])
-    rest = others
+    # What joins several inputs is of the head: it drops some of them in each step, also where nothing below it trains.
+    joins = [each for each in others if isinstance(each, JoinParts) and each is others[-1]]
+    rest = [each for each in others if each not in joins]
     named = [(name, layers) for _, name, layers in parts]
     named[0] = (named[0][0], [*inputs, *named[0][1]])
     if any(weights_of(operation) for operation in rest):
         named.append(("fusion", rest))
     else:
         named[-1] = (named[-1][0], [*named[-1][1], *rest])
-    order = [operation for _, layers in named for operation in layers]
+    order = [*(operation for _, layers in named for operation in layers), *joins]
     found, start = [], 0
     for name, layers in named:
         found.append(Stage(name, tuple(layers), crossing(order, start) or tuple(backbone.inputs)))

@@ -98,36 +98,10 @@ class JoinParts(keras.layers.Concatenate):
         drawn = keras.ops.maximum(keras.ops.cast(lots[:, :-1] < 0.5, "float32"), one)
         return keras.ops.maximum(drawn, spared)
 
-    def drop(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (M, numbers) of the layer for examples without some of their parts, and their places, int (M,).
-
-        Each example with several parts comes with each of them alone and, of three parts or more, once with some by
-        lots that follow from the seed.
-
-        Args:
-            outputs: of all examples, (N, numbers).
-        """
+    def owners_of_features(self) -> np.ndarray:
+        """The number of the part of each of the features, without marks, int (S,)."""
         widths = [each.shape[-1] for each in self.input[: -self.parts]]
-        size = sum(widths)
-        features, marks = outputs[:, :size], outputs[:, size : size + self.parts]
-        several = np.flatnonzero(marks.sum(axis=1) > 1)
-        if not len(several):
-            return outputs[:0], several
-        masks = [np.eye(self.parts, dtype=outputs.dtype)[[part] * len(several)] for part in range(self.parts)]
-        if self.parts > 2:
-            lots = np.random.default_rng(self.seed).random((len(several), self.parts))
-            lots = np.where(marks[several] > 0, lots, 2.0)
-            masks.append(((lots < 0.5) | (lots == lots.min(axis=1, keepdims=True))).astype(outputs.dtype))
-        found, places = list[np.ndarray](), list[np.ndarray]()
-        for mask in masks:
-            kept = marks[several] * mask
-            there = kept.sum(axis=1) > 0
-            kept, own = kept[there], several[there]
-            shown = features[own] * np.repeat(kept[:, list(self.owners)], widths, axis=1)
-            single = (kept.sum(axis=1, keepdims=True) < 1.5).astype(outputs.dtype)
-            found.append(np.concatenate([shown, kept, shown * single, kept * single], axis=1))
-            places.append(own)
-        return np.concatenate(found), np.concatenate(places)
+        return np.repeat(self.owners, widths)
 
     def get_config(self) -> Config:
         """Arguments of the layer."""

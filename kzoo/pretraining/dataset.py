@@ -25,7 +25,7 @@ from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task, as_task
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.training.linear_probe import solve
+from kzoo.training.probes.linear_probe import solve
 
 BATCH = 64
 

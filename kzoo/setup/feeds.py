@@ -21,6 +21,7 @@ from kzoo.task_kinds.task_kind import Scale, TaskKind
 from kzoo.training.feed import Feed, Split
 from kzoo.training.loop import train
 from kzoo.training.phase import PhaseResult
+from kzoo.training.probes.part_probes import FeatureParts
 from kzoo.training.resuming.run_directory import RunDirectory
 
 
@@ -40,7 +41,8 @@ def make_feed(
     monitor = monitor_of(prepared.options.monitor, kind=kind, scale=scale)
     joined = prepared.assembled.joined
     feed = dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor)
-    return dataclasses.replace(feed, dropped=joined.drop if joined else None), scale
+    parts = FeatureParts(joined.owners_of_features(), joined.parts) if joined else None
+    return dataclasses.replace(feed, parts=parts), scale
 
 
 def target_scale(kind: TaskKind, targets: np.ndarray) -> Scale | None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kzoo.core.tensors import Tensor
 from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.training.probes.part_probes import FeatureParts
 
 PARALLEL = os.cpu_count() or 1
 """Examples that are read at once."""
@@ -82,8 +83,7 @@ class Feed:
         kind: of the task.
         seed: of the run.
         loss: of targets, beside which a teacher's outputs may stand, and logits; None: the loss of the task's kind.
-        dropped: of examples of several inputs, from features (N, C) to those of examples without some of their inputs,
-            (M, C), and which examples they are, (M,), for a probe; else None.
+        parts: of examples of several inputs, what the features that enter a head are, for a probe; else None.
         monitor: from targets and logits to the number that selects, the higher the better; None: the rule of
             `kzoo.training.selection`.
     """
@@ -97,7 +97,7 @@ class Feed:
     seed: int
     loss: keras.losses.Loss | None = None
     monitor: Callable[[np.ndarray, np.ndarray], float] | None = None
-    dropped: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None
+    parts: FeatureParts | None = None
 
     def weights(self, targets: Tensor) -> Tensor:
         """Weight of each example, float32 (B,), of its targets (B, outputs)."""

@@ -23,7 +23,7 @@ from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import Groups, set_trainable
 from kzoo.training.phase import PhaseOutcome, PhaseResult, fit_tail
-from kzoo.training.probe_phase import SparseTable, solve_head, solve_sparse_head
+from kzoo.training.probes.probe_phase import SparseTable, solve_head, solve_sparse_head
 from kzoo.training.resuming.kept_epochs import KeptEpochs
 from kzoo.training.resuming.run_directory import RunDirectory
 from kzoo.training.runtime import LOG

@@ -11,7 +11,7 @@ from kzoo.choosing.verdicts import Rival, Verdict
 from kzoo.core.intervals import Metric
 from kzoo.setup import result
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.training.linear_probe import solve_on_both
+from kzoo.training.probes.linear_probe import solve_on_both
 
 pytestmark = pytest.mark.slow
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from kzoo.models.packed_layers import JoinParts, PackedInput
+from kzoo.training.probes.part_probes import FeatureParts
 
 
 def test_a_part_is_reshaped_and_whole_numbers_are_exact_in_bfloat16():
@@ -65,20 +66,13 @@ def test_an_example_of_one_part_has_features_of_its_own():
     assert found[:, 3:7].all()
 
 
-def test_a_probe_sees_each_example_with_each_part_alone_as_the_layer_gives_it():
+def test_a_probe_expands_features_as_the_layer_does():
     layer = join()
     rng = np.random.default_rng(0)
-    rows = [rng.normal(size=(20, width)).astype(np.float32) for width in (3, 2, 2)]
-    marks = np.ones((20, 2), np.float32)
-    marks[:5, 0] = 0
-    rows[0][:5] = 0
-    whole = np.asarray(layer([*rows, marks[:, :1], marks[:, 1:]]))
-    found, places = layer.drop(whole)
-    assert sorted(places.tolist()) == sorted([*range(5, 20)] * 2)
-    for part in range(2):
-        own = slice(part * 15, part * 15 + 15)
-        left = [rows[0] * (part == 0), rows[1] * (part == 1), rows[2] * (part == 1)]
-        single = np.zeros((20, 2), np.float32)
-        single[:, part] = 1
-        wanted = np.asarray(layer([*left, single[:, :1], single[:, 1:]]))
-        np.testing.assert_array_equal(found[own], wanted[places[own]])
+    marks = np.array([[1, 1], [0, 1], [1, 0]] * 4, np.float32)
+    rows = [rng.normal(size=(12, width)).astype(np.float32) for width in (3, 2, 2)]
+    rows = [each * marks[:, owner, None] for each, owner in zip(rows, (0, 1, 1), strict=True)]
+    layout = FeatureParts(layer.owners_of_features(), layer.parts)
+    assert layout.owners.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    wanted = np.asarray(layer([*rows, marks[:, :1], marks[:, 1:]]))
+    np.testing.assert_array_equal(layout.expand(np.concatenate([*rows, marks], axis=1)), wanted)

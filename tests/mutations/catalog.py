@@ -377,7 +377,7 @@ TRAINING = [
         "solve_on_both",
         "zip(train, validation, strict=True)",
         "zip(train, train, strict=True)",
-        "tests/training/test_probe_phase.py::test_its_head_is_the_optimum_on_training_and_validation_examples",
+        "tests/training/probes/test_probe_phase.py::test_its_head_is_the_optimum_on_training_and_validation_examples",
     ),
     Mutation(
         "views are chosen by a head that has seen validation",
@@ -433,7 +433,7 @@ TRAINING = [
         "solve_head",
         "weights_of(feed, feed.train)",
         "np.ones(len(feed.train))",
-        "tests/training/test_probe_phase.py::test_each_example_has_the_weight_of_its_class",
+        "tests/training/probes/test_probe_phase.py::test_each_example_has_the_weight_of_its_class",
     ),
     Mutation(
         "layer decay is ignored",
@@ -594,21 +594,21 @@ TRAINING = [
         "_Attempts.__init__",
         "moments(features)",
         "moments(validation[0])",
-        "tests/training/test_linear_probe.py::test_features_are_standardised_by_training_alone",
+        "tests/training/probes/test_linear_probe.py::test_features_are_standardised_by_training_alone",
     ),
     Mutation(
         "the probe's penalty is chosen on training",
         "_Attempts.attempt",
         "score(self.kind, held @ kernel + bias, truth)",
         "score(self.kind, self.standard @ kernel + bias, self.targets)",
-        "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
+        "tests/training/probes/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
         "the probe takes the first penalty",
         "solve",
         'min(attempts.tried(tried), key=lambda solution: solution.scores["val_loss"])',
         "attempts.tried(tried)[0]",
-        "tests/training/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
+        "tests/training/probes/test_linear_probe.py::test_the_penalty_is_the_one_of_the_lowest_loss_on_validation",
     ),
     Mutation(
         "a run that is taken up again begins its epoch anew",

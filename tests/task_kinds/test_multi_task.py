@@ -9,7 +9,7 @@ from scipy.special import softmax
 import kzoo
 from kzoo.task_kinds.kind_registry import get_task_kind, kind_of
 from kzoo.task_kinds.multi_task import join_labels, own_labels
-from kzoo.training.linear_probe import solve
+from kzoo.training.probes.linear_probe import solve
 from kzoo.training.selection import constant_losses, judge
 from kzoo.training.temperature import scaled, sharpness
 

@@ -19,7 +19,7 @@ from kzoo.specs.phases import LinearProbe
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.cache.activations import Activations
 from kzoo.training.freezing import set_trainable
-from kzoo.training.probe_phase import cached_features
+from kzoo.training.probes.probe_phase import cached_features
 
 TIMED = 8
 """Examples of the batch that is timed."""

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from kzoo.task_kinds.task_kind import TaskKind
-from kzoo.training.linear_probe import FOLDS, ROUGH, STRENGTHS, moments, solver_threads
+from kzoo.training.probes.linear_probe import FOLDS, ROUGH, STRENGTHS, moments, solver_threads
 
 NEIGHBORS = 10
 """Examples that are asked, at most."""

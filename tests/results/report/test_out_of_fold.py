@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kzoo.results.report.out_of_fold import make_folds, neighbor_answers, probe_answers
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.training.linear_probe import STRENGTHS
+from kzoo.training.probes.linear_probe import STRENGTHS
 
 KIND = get_task_kind("classification")
 

@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 
 import kzoo
-from kzoo.training import probe_phase, runtime
+from kzoo.training import runtime
 from kzoo.training.cache import budget, compute, disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits
 from kzoo.training.feed import Split, read
+from kzoo.training.probes import probe_phase
 from kzoo.training.runtime import ImpreciseError, Runtime
 
 PLENTY = 1 << 30

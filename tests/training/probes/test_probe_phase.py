@@ -6,7 +6,7 @@ import pytest
 
 import kzoo
 from kzoo.task_kinds.classification import CLASSIFICATION
-from kzoo.training.linear_probe import solve
+from kzoo.training.probes.linear_probe import solve
 from kzoo.training.sparse.sparse_probe import fit_sparse
 
 
@@ -125,7 +125,7 @@ def test_a_sparse_probe_is_fitted_to_all_texts_with_what_was_chosen(monkeypatch)
         fits.append((len(found.targets), blocks, strength))
         return fit_sparse(found, blocks, strength, kind=kind)
 
-    monkeypatch.setattr("kzoo.training.probe_phase.fit_sparse", counted)
+    monkeypatch.setattr("kzoo.training.probes.probe_phase.fit_sparse", counted)
     monkeypatch.setattr("kzoo.training.sparse.sparse_probe.fit_sparse", counted)
     found = kzoo.adapt("ngrams", kzoo.Classification((texts, classes), text="text", validation=0.2, test=0.2))
     (alone, both) = fits

@@ -13,8 +13,9 @@ from kzoo.specs.phases import AnyPhase, LinearProbe
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.feed import Feed, Split, read
-from kzoo.training.linear_probe import ProbeSolution, solve, solve_on_both
 from kzoo.training.phase import PhaseOutcome, constant_of, weights_of
+from kzoo.training.probes.linear_probe import ProbeSolution, solve, solve_on_both
+from kzoo.training.probes.part_probes import Rows, solve_parts
 from kzoo.training.selection import judge, unmeasured
 from kzoo.training.sparse.sparse_features import BLOCKS, count_terms
 from kzoo.training.sparse.sparse_probe import SparseSolution, SparseTexts, fit_sparse, solve_sparse
@@ -40,35 +41,55 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     feed = activations.feed
     features, held = cached_features(phase, activations)
     validation = None if held is None else (held, feed.validation.targets)
-    train = _with_dropped(features, feed.train.targets, weights_of(feed, feed.train), feed)
+    train = features, feed.train.targets, weights_of(feed, feed.train)
+    if feed.parts is not None:
+        return _solve_head_of_parts(phase, layers, feed, train, validation)
     solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
 
-    def put_in(found: ProbeSolution) -> None:
-        layers[0].set_weights([found.mean, found.deviation])
-        layers[1].set_weights([found.kernel, found.bias])
-
-    put_in(solution)
+    _put_in(layers, solution)
     if validation is None:
         return _solved(solution, None, feed, _penalties(solution, feed))
 
     def refit() -> None:
         more = *validation, weights_of(feed, feed.validation)
-        put_in(solve_on_both(train, more, kind=feed.kind, strength=solution.strength))
+        _put_in(layers, solve_on_both(train, more, kind=feed.kind, strength=solution.strength))
 
     outcome = _solved(solution, solution.logits(validation[0]), feed, _penalties(solution, feed))
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
 
 
-def _with_dropped(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, feed: Feed
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, targets and weights of the training examples and, of several inputs, of each without some of them."""
-    if feed.dropped is None:
-        return features, targets, weights
-    more, places = feed.dropped(features)
-    pairs = ((features, more), (targets, targets[places]), (weights, weights[places]))
-    joined = [np.concatenate(pair) for pair in pairs]
-    return joined[0], joined[1], joined[2]
+def _solve_head_of_parts(
+    phase: LinearProbe,
+    layers: Sequence[keras.layers.Layer],
+    feed: Feed,
+    train: Rows,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+) -> PhaseOutcome:
+    """The same of several inputs: a head for all of them, and one for each that is alone, in one."""
+    assert feed.parts is not None
+    layout, kind, seed = feed.parts, feed.kind, feed.seed
+    solved = solve_parts(train, validation, layout=layout, kind=kind, strengths=phase.strengths, seed=seed)
+    solution = solved.joined
+    _put_in(layers, solution)
+    if validation is None:
+        return _solved(solution, None, feed, _penalties(solution, feed))
+
+    def refit() -> None:
+        more = *validation, weights_of(feed, feed.validation)
+        features, targets, weights = (np.concatenate(pair) for pair in zip(train, more, strict=True))
+        both = features, targets, weights
+        found = solve_parts(both, None, layout=layout, kind=kind, strengths=solved.strengths, each=True, seed=seed)
+        _put_in(layers, found.joined)
+
+    logits = solution.logits(layout.expand(validation[0]))
+    outcome = _solved(solution, logits, feed, _penalties(solution, feed))
+    return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+
+
+def _put_in(layers: Sequence[keras.layers.Layer], solution: ProbeSolution) -> None:
+    """Puts a solution into the layers of a linear head, see `_linear_layers`."""
+    layers[0].set_weights([solution.mean, solution.deviation])
+    layers[1].set_weights([solution.kernel, solution.bias])
 
 
 def _penalties(solution: ProbeSolution, feed: Feed) -> dict[str, float]:
@@ -80,9 +101,14 @@ def _penalties(solution: ProbeSolution, feed: Feed) -> dict[str, float]:
 
 def cached_features(phase: AnyPhase, activations: Activations) -> tuple[np.ndarray, np.ndarray | None]:
     """Features that the head takes, (N, C), of the training and of the validation split; None without the latter."""
-    (features,) = activations.train_rows(phase)[0].take(0, len(activations.feed.train))
-    held = [batch[0] for batch in activations.validation_batches(phase)]
+    features = _beside(activations.train_rows(phase)[0].take(0, len(activations.feed.train)))
+    held = [_beside(batch) for batch in activations.validation_batches(phase)]
     return features, np.concatenate(held) if held else None
+
+
+def _beside(tensors: Sequence[np.ndarray]) -> np.ndarray:
+    """The tensors that enter a head, (N, C) each, side by side: several where a head joins several inputs."""
+    return tensors[0] if len(tensors) == 1 else np.concatenate(tensors, axis=1)
 
 
 def solve_sparse_head(

@@ -7,8 +7,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
 from kzoo.task_kinds.regression import REGRESSION
-from kzoo.training.linear_probe import STRENGTHS, solve, solve_on_both
 from kzoo.training.losses import score
+from kzoo.training.probes.linear_probe import STRENGTHS, solve, solve_on_both
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_the_penalty_is_the_one_of_the_lowest_loss_on_validation(monkeypatch, ri
     found = solve(*data, kind=CLASSIFICATION)
     losses = {}
     for strength in STRENGTHS:
-        monkeypatch.setattr("kzoo.training.linear_probe.STRENGTHS", (strength,))
+        monkeypatch.setattr("kzoo.training.probes.linear_probe.STRENGTHS", (strength,))
         held, targets = data[1]
         logits = solve(*data, kind=CLASSIFICATION).logits(held).astype(np.float64)
         losses[strength] = (np.logaddexp(logits[:, 0], logits[:, 1]) - (logits * targets).sum(axis=1)).mean()

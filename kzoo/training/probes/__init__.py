@@ -1,0 +1,1 @@
+"""Linear probes: heads that are solved, not trained by steps."""
