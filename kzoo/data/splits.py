@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from kzoo.data.examples import WARNING, Audit, Examples, Fault, RawData, Splits, join_examples
+from kzoo.data.examples import WARNING, Audit, CheckedColumn, Examples, Fault, RawData, Splits, join_examples
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.multimodal.linking import link_examples
 from kzoo.data.seams import Modality
@@ -19,6 +19,9 @@ from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 NEEDED = ("test", "validation", "train")
+
+NAMED = 10
+"""Examples that a note names."""
 
 NO_SPLIT = {
     "validation": "No validation split (validation=0): each phase runs all epochs, and the last weights are kept",
@@ -196,10 +199,19 @@ class _Cleaning:
         )
         self.notes.extend(checked.notes)
         self.repaired.extend((examples.names[index], why) for index, why in sorted(checked.repaired.items()))
+        self.notes.extend(name_repaired(examples, checked, self.modality))
         keep = [index for index in range(len(examples)) if index not in reasons]
         columns = {self.modality.name: checked.column}
         marks = (examples.names, checked.digests, examples.groups, checked.stamps)
         return Examples(columns, encoded.targets, *marks, examples.attributes, checked.contents).take(keep)
+
+
+def name_repaired(examples: Examples, checked: CheckedColumn, modality: Modality) -> list[str]:
+    """A note with the names of examples of several inputs that are used without some of these."""
+    if modality.choose is None or not checked.repaired:
+        return []
+    names = [examples.names[index] for index in sorted(checked.repaired)]
+    return [f"Used without an input that cannot be used: {', '.join(names[:NAMED])}{', ...' if names[NAMED:] else ''}"]
 
 
 def contradictions(

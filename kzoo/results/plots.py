@@ -12,7 +12,7 @@ from kzoo.core import figures
 from kzoo.data.examples import Examples
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.own_augmentation import check_own, own_augmentation
-from kzoo.data.seams import Preprocessor
+from kzoo.data.seams import Preprocessor, Reader
 from kzoo.specs.phases import OWN, check_augmentation
 from kzoo.task_kinds.kind_registry import get_task_kind
 
@@ -55,8 +55,25 @@ def show(
         name, own = OWN, own_augmentation(augmentation)
         check_own(own, modality, column, preprocessor)
     reader = modality.reader(column, preprocessor, digests=examples.digests, seed=seed, own=own)
-    images = np.stack([reader.image(index, name) for index in range(len(examples))])
-    return figures.grid(images, titles, axes=getattr(preprocessor, "axes", None))
+    drawn = _draw(reader, len(examples), name)
+    images = np.stack([image for image, _ in drawn])
+    return figures.grid(images, [titles[index] for _, index in drawn], axes=getattr(preprocessor, "axes", None))
+
+
+def _draw(reader: Reader, count: int, augmentation: str) -> list[tuple[np.ndarray, int]]:
+    """Images of one shape, and the examples' places; of several inputs, some examples may have none.
+
+    Raises:
+        TypeError: no example can be drawn.
+    """
+    drawn: list[tuple[np.ndarray, int]] = []
+    for index in range(count):
+        try:
+            drawn.append((reader.image(index, augmentation), index))
+        except TypeError:
+            if index == count - 1 and not drawn:
+                raise
+    return [each for each in drawn if each[0].shape == drawn[0][0].shape]
 
 
 def title_targets(kind: str, targets: np.ndarray, *, labels: Sequence[str]) -> list[str]:

@@ -53,7 +53,7 @@ def check_resize(modality: Modality, resize: str | None) -> None:
         modality: of the data.
         resize: a name, or None where nothing was asked for.
     """
-    if resize is not None and not modality.spec.square:
+    if resize is not None and not modality.spec.square and modality.choose is None:
         raise ValueError(f"resize is for images; the data are {modality.noun}s. Got {resize!r}: leave it out.")
     if resize is not None and resize not in RESIZES:
         raise ValueError(f"resize must be one of {', '.join(RESIZES)}. Got {resize!r}.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from kzoo.task_kinds.task_kind import Fit
@@ -64,7 +67,10 @@ def _logistic(
     if len(seen) == 1:
         bias[seen[0] if outputs > 1 else 0] = 20.0 if outputs > 1 or seen[0] else -20.0
         return kernel, bias
-    model.fit(features, classes, sample_weight=weights)
+    with warnings.catch_warnings():
+        # After a thousand steps a solution differs from the optimum by less than its penalty does from the best one.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(features, classes, sample_weight=weights)
     if len(seen) > 2:
         kernel[:, seen], bias[seen] = model.coef_.T, model.intercept_
     elif outputs == 1:

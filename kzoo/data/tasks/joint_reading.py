@@ -14,7 +14,7 @@ from kzoo.data.modalities import MODALITIES
 from kzoo.data.multimodal.linking import link_examples
 from kzoo.data.seams import Modality
 from kzoo.data.sources.reading import read_source
-from kzoo.data.splits import NO_SPLIT, contradictions, missing_labels, read, refuse_dirt, refuse_unusable
+from kzoo.data.splits import NO_SPLIT, contradictions, missing_labels, name_repaired, read, refuse_dirt, refuse_unusable
 from kzoo.data.stratify import SplitNotes
 from kzoo.data.targets import encode, make_labels
 from kzoo.data.tasks.joint_division import PARTS, divide_all
@@ -188,7 +188,7 @@ def _clean(
         untold = {row: reasons[0][row] for row in reasons[0] if all(row in each for each in reasons)}
         bad = lost | untold | checked.reasons
         aside += [(examples.names[row], why) for row, why in sorted(bad.items())]
-        notes += checked.notes
+        notes += [*checked.notes, *name_repaired(examples, checked, modality)]
         repaired += [(examples.names[row], why) for row, why in sorted(checked.repaired.items())]
         keep = [row for row in range(len(examples)) if row not in bad]
         found[split] = _examples(examples, checked, rows, modality).take(keep)
