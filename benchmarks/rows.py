@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from estimates import Estimate, clipped, less, mean, measured, paired, ratio
@@ -133,6 +133,54 @@ def few_shot(found: Records) -> Rows:
         used = "development" if name == "voice" else kind(name)
         lines.append((title, used, sizes["labels"], sizes["examples"], *cells, len(common)))
     return ("set", "used for", "labels", "test examples", *methods, "draws"), lines
+
+
+def several_inputs(found: Records) -> Rows:
+    """One row a set and what is answered of which inputs: means over the seeds, each of which draws its test split."""
+    lines: list[Row] = []
+    for name, methods in by_set(found):
+        for method, runs in methods.items():
+            results = {seed: run["result"] for seed, run in runs.items()}
+            scores = {each: [one["scores"][each] for one in results.values()] for each in _first(results)["scores"]}
+            gains: dict[str, list[str]] = {
+                each: [
+                    f"{one['gains'][each]['gain'][0]:+.3f} over {one['gains'][each]['over']}"
+                    for one in results.values()
+                ]
+                for each in _first(results)["gains"]
+            }
+            metric = "R2" if name == "houses" else "accuracy"
+            used = "reporting" if name == "houses" else "development"
+            lines += [
+                (name, used, method, each, metric, mean(values).show(), "; ".join(gains.get(each, [])), _seeds(runs))
+                for each, values in scores.items()
+            ]
+    return ("set", "used for", "fused by", "answered from", "metric", "score", "gain of each seed", "seeds"), lines
+
+
+def tabular(found: Records) -> Rows:
+    """One row a set, one column a model; means over the seeds, each of which draws its test split."""
+    rivals = list(dict.fromkeys(name for record in found for name in record["result"] if name not in _FIGURES))
+    lines: list[Row] = []
+    for name, methods in by_set(found):
+        for method, runs in methods.items():
+            scores = {each: [run["result"][each] for run in runs.values() if each in run["result"]] for each in rivals}
+            best = max(statistics.mean(values) for values in scores.values() if values)
+            cells = [
+                _bold(mean(values), statistics.mean(values) == best) if values else "" for values in scores.values()
+            ]
+            gain = [run["result"]["kzoo"] - run["result"]["boosting"] for run in runs.values()]
+            shown = (*cells, mean(gain).show("+.3f"), _seconds(runs.values()), _seeds(runs))
+            lines.append((name, method, int(_first(runs)["result"]["rows"]), *shown))
+    return ("set", "backbone", "rows", *rivals, "less boosting", "seconds", "seeds"), lines
+
+
+_FIGURES = ("seconds", "rows", "constant answer")
+"""Results of `tabular.py` that are no scores of models."""
+
+
+def _first(found: Mapping[int, Record]) -> Record:
+    return next(iter(found.values()))
 
 
 def serving(found: Records) -> Rows:

@@ -28,6 +28,8 @@ TABLES: dict[str, Callable[[list[Record]], rows.Rows]] = {
     "time_to_accuracy": rows.time_to_accuracy,
     "time_to_accuracy_seeds": rows.time_to_accuracy_seeds,
     "few_shot": rows.few_shot,
+    "several_inputs": rows.several_inputs,
+    "tabular": rows.tabular,
     "serving": rows.serving,
     "predict": rows.predict,
     "combining": rows.combining,

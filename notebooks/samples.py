@@ -86,6 +86,14 @@ def hotel_reviews() -> pd.DataFrame:
     return _named(table.rename(columns={"review": "text"}).sample(2500, random_state=0))
 
 
+def dictionary() -> Path | dict[str, str]:
+    """Chinese words and their English translations: CC-CEDICT; or those of the made-up reviews."""
+    if REAL:
+        return SHARED / "data" / "cedict" / "cedict.tsv"
+    good, bad = {"很好": "good", "不错": "lovely", "满意": "great"}, {"很差": "bad", "太旧": "dull", "失望": "awful"}
+    return {"房间": "room", "服务": "service", **good, **bad}
+
+
 def _sentences(openings: list[str], good: list[str], bad: list[str]) -> pd.DataFrame:
     """Sentences of which one word tells the class, four times out of five."""
     label = np.arange(600) % 2

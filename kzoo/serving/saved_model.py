@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -126,7 +127,14 @@ def _write(directory: Path, functions: Mapping[str, TracedFunction], models: Seq
         archive.track(model)
     for name, function in functions.items():
         archive.add_endpoint(name, function)
-    archive.write_out(str(directory), verbose=False)
+    logger = tf.get_logger()
+    level = logger.level
+    # TensorFlow tells where its files are: aside, from where they are moved.
+    logger.setLevel(logging.WARNING)
+    try:
+        archive.write_out(str(directory), verbose=False)
+    finally:
+        logger.setLevel(level)
 
 
 def _compare(

@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -125,8 +126,13 @@ class Activations:
         for rows in self._joined(phase, "validation"):
             yield from (rows.take(start, start + BATCH) for start in range(0, size, BATCH))
             return
-        for inputs, _ in read(self.feed.validation, np.arange(size), "none", [0], batch=BATCH):
+        for inputs, _ in self._validation_images:
             yield (inputs,)
+
+    @cached_property
+    def _validation_images(self) -> tf.data.Dataset:
+        """Traced once, and not in each epoch: that takes longer than to read a small split."""
+        return read(self.feed.validation, np.arange(len(self.feed.validation)), "none", [0], batch=BATCH)
 
     def dataset(self, phase: AnyPhase, *, batch: int, first: int = 0) -> tf.data.Dataset:
         """Endless batches of activations, targets and weights: one view per epoch, in a new order each epoch.
