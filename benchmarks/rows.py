@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from estimates import Estimate, clipped, less, mean, measured, paired, ratio
@@ -142,20 +143,19 @@ def several_inputs(found: Records) -> Rows:
         for method, runs in methods.items():
             results = {seed: run["result"] for seed, run in runs.items()}
             scores = {each: [one["scores"][each] for one in results.values()] for each in _first(results)["scores"]}
-            gains: dict[str, list[str]] = {
-                each: [
-                    f"{one['gains'][each]['gain'][0]:+.3f} over {one['gains'][each]['over']}"
-                    for one in results.values()
-                ]
-                for each in _first(results)["gains"]
-            }
+            gains = {each: _gain([one["gains"][each] for one in results.values()]) for each in _first(results)["gains"]}
             metric = "R2" if name == "houses" else "accuracy"
             used = "reporting" if name == "houses" else "development"
             lines += [
-                (name, used, method, each, metric, mean(values).show(), "; ".join(gains.get(each, [])), _seeds(runs))
+                (name, used, method, each, metric, mean(values).show(), gains.get(each, ""), _seeds(runs))
                 for each, values in scores.items()
             ]
-    return ("set", "used for", "fused by", "answered from", "metric", "score", "gain of each seed", "seeds"), lines
+    return ("set", "used for", "fused by", "answered from", "metric", "score", "gain", "seeds"), lines
+
+
+def _gain(found: Sequence[Mapping[str, Any]]) -> str:
+    """The mean of a gain over the seeds, and over what it is in most of them."""
+    return f"{mean([each['gain'][0] for each in found]).show('+.3f')} over {statistics.mode(e['over'] for e in found)}"
 
 
 def tabular(found: Records) -> Rows:

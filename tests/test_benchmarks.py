@@ -157,6 +157,27 @@ def test_ratios_stand_seed_by_seed(modules):
     assert modules.rows.time_to_accuracy_seeds(found)[1][1][-2:] == ("never", "never")
 
 
+def test_several_inputs_stand_with_their_gains(modules):
+    def run(seed, fused, alone):
+        gains = {"both": {"over": "image alone", "gain": [fused - alone, 0, 0]}}
+        result = {"scores": {"both": fused, "image alone": alone}, "gains": gains, "examples": 9}
+        return record({"set": "digits", "method": "concat", "seed": seed}, result)
+
+    lines = modules.rows.several_inputs([run(0, 0.9, 0.8), run(1, 0.8, 0.6)])[1]
+    assert lines[0][3:] == ("both", "accuracy", "0.850", "+0.150 over image alone", "0, 1")
+    assert lines[1][3:7] == ("image alone", "accuracy", "0.700", "")
+
+
+def test_tables_stand_beside_boosting(modules):
+    def run(seed, score):
+        result = {"seconds": 2.0, "rows": 90, "kzoo": score, "boosting": 0.8, "SVM": 0.7, "constant answer": 0.5}
+        return record({"set": "iris", "method": "row_mlp", "seed": seed}, result)
+
+    columns, (line,) = modules.rows.tabular([run(0, 0.9), run(1, 0.8)])
+    assert columns == ("set", "backbone", "rows", "kzoo", "boosting", "SVM", "less boosting", "seconds", "seeds")
+    assert line == ("iris", "row_mlp", 90, "**0.850**", "0.800", "0.700", "+0.050", "2.0", "0, 1")
+
+
 def test_few_shot_shows_common_draws_only_and_the_best_bold(modules):
     def run(method, seed, accuracy):
         result = {"accuracy": accuracy, "labels": 40, "classes": 2, "examples": 100, "seconds": 1.0}

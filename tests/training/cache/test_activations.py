@@ -12,7 +12,8 @@ from kzoo.training import runtime
 from kzoo.training.cache import budget, compute, disk
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.budget import CacheLimits
-from kzoo.training.feed import Split, read
+from kzoo.training.feed import Split
+from kzoo.training.feed import read as read_split
 from kzoo.training.probes import probe_phase
 from kzoo.training.runtime import ImpreciseError, Runtime
 
@@ -163,7 +164,7 @@ def test_iterations_do_not_wait_for_the_tuning_of_tf_data():
         digests=[],
         targets=np.zeros((2, 1), np.float32),
     )
-    assert not read(split, np.arange(2), "none", [0], batch=2).options().autotune.enabled
+    assert not read_split(split, np.arange(2), "none", [0], batch=2).options().autotune.enabled
 
 
 @pytest.mark.slow
@@ -226,6 +227,19 @@ def test_a_higher_cut_after_a_deeper_one_goes_on_from_what_is_held(adapt, read):
     held = adapt(schedule=schedule)
     assert sorted(read) == [(6, "none", [0]), (48, "light", [0, 1])]
     assert_alike(held, adapt(CacheLimits(0, 0), schedule=schedule), within=1e-4)
+
+
+def test_validation_images_are_traced_once_for_all_epochs(adapt, monkeypatch):
+    traced = []
+
+    def counted(*given, **options):
+        traced.append(given)
+        return read_split(*given, **options)
+
+    monkeypatch.setattr("kzoo.training.cache.activations.read", counted)
+    adapted = adapt(schedule=kzoo.Phase("*", epochs=3, batch_size=8))
+    assert len(adapted.record.phases[-1].history) == 3
+    assert len(traced) == 1
 
 
 def test_what_no_phase_wants_any_more_is_let_go(adapt, monkeypatch):
