@@ -107,10 +107,10 @@ def run_few(job: Job) -> Result:
 
     splits = {"train": take(train), "validation": take(validation), "test": take(test)}
     unlabelled = {name: values for name, values in take(others).items() if name != "target"}
-    plain = kzoo.adapt(job["method"], kzoo.Regression(splits), seed=seed, verbose=0)
+    plain = kzoo.adapt(job["method"], kzoo.Regression(splits, label="target"), seed=seed, verbose=0)
     started = time.perf_counter()
     made = kzoo.pretrain(job["method"], unlabelled, objective="scarf", seed=seed, verbose=0)
-    adapted = kzoo.adapt(made, kzoo.Regression(splits), seed=seed, verbose=0)
+    adapted = kzoo.adapt(made, kzoo.Regression(splits, label="target"), seed=seed, verbose=0)
     seconds = time.perf_counter() - started
     pretrained = score_of(adapted, adapted.outputs(adapted.splits().test))
     return {"seconds": seconds, "rows": int(bounds[2]), "pretrained": pretrained, **scores_of(plain)}

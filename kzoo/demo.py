@@ -11,7 +11,9 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from kzoo.adaptation import adapt
+from kzoo.core.intervals import Metric
 from kzoo.core.tables import Table
+from kzoo.results.adapted import Adapted
 from kzoo.specs.phases import LinearProbe, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Classification
@@ -83,8 +85,8 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
         directory: where the SavedModel of images goes; None: a temporary folder.
         seed: of everything.
     """
-    found = load_digits()
-    images, digits = (found.images[..., None] * (255 / 16)).astype(np.uint8), found.target
+    images, digits = load_digits().images[..., None], load_digits().target
+    images = (images * (255 / 16)).astype(np.uint8)
     parts = _few(images, digits, seed)
     task = Classification(parts, seed=seed)
     # Mirrored digits are no digits.
@@ -94,10 +96,9 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     print(f"1. Adapting kzoo_nano_image, which comes with kzoo, to digits: {LABELLED} labels a class")
     schedule = Schedule((LinearProbe(), tuning))
     adapted = adapt("kzoo_nano_image", task, schedule=schedule, size=SIZE, seed=seed)
-    transferred = adapted.evaluate()
 
     print("2. The same network on the same labels, from random weights")
-    scratch = adapt("kzoo_nano_image", task, schedule=everything, size=SIZE, weights=None, seed=seed).evaluate()
+    scratch = adapt("kzoo_nano_image", task, schedule=everything, size=SIZE, weights=None, seed=seed)
 
     print("3. Exporting, and querying the exported model")
     exported = adapted.export(directory or Path(tempfile.mkdtemp(prefix="kzoo-")) / "digits")
@@ -106,10 +107,9 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
     print("4. Adapting kzoo_nano_text to twenty sentences in English and Chinese, and classifying four others")
     texts = _texts(seed)
 
-    rows = [
-        ("from kzoo_nano_image", transferred.size, str(transferred.metrics["accuracy"])),
-        ("from random weights", scratch.size, str(scratch.metrics["accuracy"])),
-    ]
+    starts = {"from kzoo_nano_image": adapted, "from random weights": scratch}
+    found = {name: _accuracy(each) for name, each in starts.items()}
+    rows = [(name, adapted.record.sizes["test"], str(each)) for name, each in found.items()]
     tables = [
         adapted.summary(),
         Table(("digits", "test examples", "accuracy [95% interval]"), rows),
@@ -117,7 +117,15 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
         Table(("text", "predicted", "probability"), texts),
     ]
     text = "\n\n".join(map(str, tables))
-    return Demo(transferred["accuracy"], scratch["accuracy"], answers, texts, str(exported), text)
+    transferred, untrained = (each.value for each in found.values())
+    return Demo(transferred, untrained, answers, texts, str(exported), text)
+
+
+def _accuracy(adapted: Adapted) -> Metric:
+    """What `adapt` measured on the test split."""
+    assert adapted.record.test is not None
+    measured = adapted.record.test.metrics["accuracy"]
+    return Metric(measured.value, measured.low, measured.high)
 
 
 def _few(images: np.ndarray, digits: np.ndarray, seed: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
