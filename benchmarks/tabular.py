@@ -109,7 +109,7 @@ def run_few(job: Job) -> Result:
     unlabelled = {name: values for name, values in take(others).items() if name != "target"}
     plain = kzoo.adapt(job["method"], kzoo.Regression(splits, label="target"), seed=seed, verbose=0)
     started = time.perf_counter()
-    made = kzoo.pretrain(job["method"], unlabelled, objective="scarf", seed=seed, verbose=0)
+    made = kzoo.pretrain(job["method"], unlabelled, objective="scarf", seed=seed)
     adapted = kzoo.adapt(made, kzoo.Regression(splits, label="target"), seed=seed, verbose=0)
     seconds = time.perf_counter() - started
     pretrained = score_of(adapted, adapted.outputs(adapted.splits().test))
