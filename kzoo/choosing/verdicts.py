@@ -59,6 +59,7 @@ class Verdict:
         kind: of the task.
         size: test examples.
         notes: what a reader should know.
+        transferred: whether the adapted model began with weights that were learned elsewhere.
     """
 
     model: str
@@ -67,6 +68,7 @@ class Verdict:
     kind: TaskKind
     size: int
     notes: Sequence[str] = field(default=())
+    transferred: bool = True
 
     @property
     def best_rival(self) -> Rival:
@@ -83,8 +85,15 @@ class Verdict:
     def sentence(self) -> str:
         """The outcome with the gain."""
         told = {"helps": "transfer helps", "hurts": "transfer hurts", "no difference": "no difference"}[self.outcome]
+        if not self.transferred:
+            told = {"helps": f"{self.model} is better", "hurts": f"{self.model} is worse"}.get(self.outcome, told)
         rival = self.best_rival
         return f"{told}: {show_gain(self.kind, rival.gain)} against {rival.name}, the best of {len(self.rivals)} others"
+
+    @property
+    def _judged(self) -> str:
+        """What the gains are of."""
+        return TRANSFER if self.transferred else self.model
 
     def __iter__(self) -> Iterator[Rival]:
         return iter(self.rivals)
@@ -97,12 +106,13 @@ class Verdict:
 
     def table(self) -> Table:
         """One row a model."""
-        rows: list[tuple[Any, ...]] = [(f"{TRANSFER} ({self.model})", str(self.score), "", None, None)]
+        own = f"{TRANSFER} ({self.model})" if self.transferred else self.model
+        rows: list[tuple[Any, ...]] = [(own, str(self.score), "", None, None)]
         rows += [
             (each.name, str(each.score), show_gain(self.kind, each.gain), each.runs, f"{each.seconds:.1f} s")
             for each in self.rivals
         ]
-        columns = ("model", score_name(self.kind), f"gain of {TRANSFER}", "runs", "took")
+        columns = ("model", score_name(self.kind), f"gain of {self._judged}", "runs", "took")
         notes = (f"{self.size:,} test examples; gains are paired over them.", *self.notes)
         return Table(columns, rows, title=self.sentence, notes=notes)
 
@@ -116,7 +126,7 @@ class Verdict:
 
     def plot(self) -> Any:
         """The gain over each of the others, as a matplotlib figure (extra ``viz``)."""
-        gains = {f"gain of {TRANSFER}": [each.gain for each in self.rivals]}
+        gains = {f"gain of {self._judged}": [each.gain for each in self.rivals]}
         label = f"gain in {score_name(self.kind)}"
         names = [each.name for each in self.rivals]
         return intervals_of(names, gains, title=self.sentence.split(" against ")[0], label=label, zero="no difference")
@@ -194,8 +204,9 @@ def verdict(
     scores, gains = _weigh(kind, own, answers, splits, seed=seed)
     rivals = [Rival(name, scores[name], gains[name], len(runs), seconds[name]) for name, runs in answers.items()]
     score = kind.metrics(own, splits.test.targets, groups=splits.test.groups)
-    random = [] if adapted.record.weights else ["The model started from random weights: nothing was transferred."]
-    return Verdict(adapted.card.name, score[score_name(kind)], rivals, kind, len(splits.test), [*random, *failed])
+    transferred = adapted.record.weights is not None
+    notes = [*([] if transferred else ["The model started from random weights: nothing was transferred."]), *failed]
+    return Verdict(adapted.card.name, score[score_name(kind)], rivals, kind, len(splits.test), notes, transferred)
 
 
 def _ask(

@@ -1,5 +1,7 @@
 """Verdicts on constructed cases whose answer is known."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -183,3 +185,8 @@ def test_the_outcome_follows_from_the_interval(gain, outcome):
     found = Verdict("x", Metric(0.8, 0.7, 0.9), rivals, get_task_kind("classification"), 100)
     assert found.outcome == outcome
     assert found.best_rival.name == "plain baseline"
+    # Where nothing was transferred, it is the network that is judged.
+    alone = replace(found, transferred=False)
+    told = {"helps": "x is better: +", "hurts": "x is worse: -"}
+    assert alone.sentence.startswith(told.get(outcome, "no difference: "))
+    assert "transfer" not in str(alone)
