@@ -34,9 +34,11 @@ def link_examples(
     notes = [
         _tell_frequent(modality, [counts[mark] for mark in own], total) for modality, own in _by_modality(frequent)
     ]
+    # Nor does a model that has seen one in an example know all others that have it.
+    splits = {name: replace(each, contents=_without(each, frequent)) for name, each in splits.items()}
     shared = {mark for mark, count in counts.items() if count > 1} - frequent
     if not shared:
-        return dict(splits), notes
+        return splits, notes
     connections = Connections()
     own = {name: [_own_mark(each, row) for row in range(len(each))] for name, each in splits.items()}
     for name, examples in splits.items():
@@ -56,6 +58,11 @@ def link_examples(
 
 EXAMPLE = "example "
 """Beginning of the marks of examples without a group."""
+
+
+def _without(examples: Examples, frequent: Collection[str]) -> list[list[str]]:
+    """The contents of examples but for those that are frequent."""
+    return [[mark for mark in marks if mark not in frequent] for marks in examples.contents]
 
 
 def _own_mark(examples: Examples, row: int) -> str:

@@ -10,7 +10,7 @@ import kzoo
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.multimodal.parts import find_present
 from kzoo.data.splits import read, read_labelled
-from kzoo.specs.records.seen import TRAINED
+from kzoo.specs.records.seen import NEW, TRAINED
 
 KNOWN = {"labels": ["a", "b"]}
 
@@ -116,6 +116,7 @@ def test_what_many_examples_have_does_not_connect_them(table):
     table["title"] = [LONG] * 40
     splits = split(table)
     assert "1 text stands in 40 of 40 examples" in str(splits.audit)
+    assert (splits.test.sides(splits.seen()) == NEW).all()
     assert len(splits.test) == 4
 
 
