@@ -5,6 +5,9 @@ import pytest
 import tensorflow as tf
 
 import kzoo
+from kzoo.core.graph.cutting import cut
+from kzoo.setup.prepare import prepare
+from kzoo.specs.training_options import TrainingOptions
 
 WORDS = ("red", "green", "blue")
 
@@ -228,6 +231,25 @@ def test_levels_of_a_member_are_missing_with_its_input(table):
     widths = [each.shape[-1] for each in adapted.network.get_layer("fusion_parts").input]
     assert not found[0, : widths[0]].any()
     assert found[1, : widths[0]].any()
+
+
+def test_what_joins_inputs_trains_with_the_head(table):
+    """So that a phase of the head alone drops inputs too, and not only phases that train something below."""
+    prepared = prepare(
+        kzoo.Fusion(MEMBERS),
+        task_of(table),
+        options=TrainingOptions(schedule=kzoo.Phase("head", epochs=1)),
+        weights="auto",
+        head=None,
+        size=32,
+        resize=None,
+        strategy="one",
+        seed=0,
+    )
+    assembled = prepared.assembled
+    assert assembled.groups["head"][0] is assembled.joined
+    assert assembled.cuts["head"] == tuple(assembled.joined.input)
+    assert assembled.joined in cut(assembled.model, assembled.cuts["head"]).tail.layers
 
 
 def test_two_backbones_read_one_text(table):
