@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from kzoo.data.modalities import MODALITIES
 from kzoo.models.weights import cache_path
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained
@@ -36,6 +37,10 @@ def name_candidates(task: Task, models: Any) -> dict[str, Any]:
         modality = guess_modality(task)
         named = {card.name: card.name for card in cards().values() if card.modality == modality and is_here(card)}
         if not named:
+            if MODALITIES[modality].choose:
+                raise ValueError(
+                    "Candidates for examples of several inputs are fusions. Pass models=[kzoo.Fusion([...]), ...]."
+                )
             raise ValueError(f"No weights for {modality} are on this machine: pass models=[...].")
     else:
         named = {}

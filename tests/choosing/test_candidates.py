@@ -41,3 +41,9 @@ def test_no_model_is_refused():
 def test_one_model_is_a_list_of_one(backbone):
     assert list(name_candidates(TASK, backbone)) == ["tiny"]
     assert isinstance(name_candidates(TASK, backbone)["tiny"], keras.Model)
+
+
+def test_candidates_for_several_inputs_are_named():
+    task = kzoo.Classification({"photo": ["a.png"], "title": ["b"]}, image="photo", text="title")
+    with pytest.raises(ValueError, match=r"are fusions\. Pass models=\[kzoo\.Fusion"):
+        name_candidates(task, None)

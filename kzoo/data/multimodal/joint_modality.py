@@ -67,5 +67,5 @@ def make_multimodal(known: Mapping[str, Modality]) -> Modality:
 def _refuse(card: BackboneSpec, *rest: object, **more: object) -> NoReturn:
     raise ValueError(
         f"A model of several inputs is made from a kzoo.Fusion, with a backbone for each. Got {card.name!r}, which is "
-        "adapted already, or reads one input. kzoo.verdict, kzoo.rank and kzoo.distill do not build such models."
+        "adapted already, or reads one input. kzoo.verdict and kzoo.distill do not build such models."
     )
