@@ -11,7 +11,7 @@ import kzoo
 from kzoo.cli import commands
 from kzoo.cli.adapter_option import adapter_argument
 from kzoo.cli.exit_codes import EXITS
-from kzoo.cli.shell_values import columns_of
+from kzoo.cli.shell_values import columns_of, model_of
 from kzoo.cli.shell_words import number_of
 from kzoo.cli.tuning import add_tuning
 from kzoo.cli.using import add_using
@@ -76,7 +76,7 @@ def _add_training(every: Commands) -> None:
     ranking = _command(every, "rank", commands.run_rank, "Rank models on your data, without training them.")
     _add_data(ranking)
     text = "a model, or the folder of a saved one; repeat for several; default: those whose weights are on this machine"
-    ranking.add_argument("--model", metavar="MODEL", action="append", help=text)
+    ranking.add_argument("--model", metavar="MODEL", action="append", type=model_of, help=text)
     ranking.add_argument("--budget", type=float, metavar="SECONDS", help="begin no other model after so long")
     ranking.add_argument("--seed", type=int, default=0, help="of the folds and the bootstrap")
 
@@ -94,8 +94,10 @@ def _add_training(every: Commands) -> None:
     adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
 
 
-def _add_model(command: argparse.ArgumentParser, text: str, name: str = "model") -> None:
-    model = command.add_argument(name, help=text)
+def _add_model(
+    command: argparse.ArgumentParser, text: str, name: str = "model", *, read: Callable[[str], object] = str
+) -> None:
+    model = command.add_argument(name, help=text, type=read)
     model.completer = _complete_models  # type: ignore[attr-defined]  # what argcomplete asks
 
 
@@ -105,7 +107,8 @@ def _complete_models(prefix: str, **_: object) -> Sequence[str]:
 
 
 def _add_task(command: argparse.ArgumentParser) -> None:
-    _add_model(command, "name of a model, or path of a .keras or weight file")
+    text = "name of a model, path of a .keras or weight file, or several of these with + between them: a fusion"
+    _add_model(command, text, read=model_of)
     _add_data(command)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+import kzoo
 from kzoo.specs.task import TASKS, Task
 
 
@@ -24,3 +26,19 @@ def columns_of(names: str) -> str | list[str]:
 def weights_of(options: argparse.Namespace) -> str | None:
     """``--weights``, of which ``none`` is None."""
     return None if options.weights.lower() == "none" else options.weights
+
+
+def model_of(text: str) -> str | kzoo.Fusion:
+    """A model, or a fusion of several.
+
+    Example:
+        >>> model_of("mobilenet_v2_035+row_mlp").members
+        ('mobilenet_v2_035', 'row_mlp')
+        >>> model_of("resnet50")
+        'resnet50'
+    """
+    names = text.split("+")
+    # A path may contain a plus sign.
+    if len(names) < 2 or not all(names) or Path(text).exists():
+        return text
+    return kzoo.Fusion(names)

@@ -61,10 +61,10 @@ class JoinParts(keras.layers.Concatenate):
     Args:
         owners: for each of the features, the number of its part.
         parts: how many marks follow.
-        seed: of what is dropped.
+        seed: of what is dropped; None: one that follows from Keras's random seed.
     """
 
-    def __init__(self, *, owners: Sequence[int], parts: int, seed: int = 0, **more: object) -> None:
+    def __init__(self, *, owners: Sequence[int], parts: int, seed: int | None = None, **more: object) -> None:
         super().__init__(axis=-1, **{name: value for name, value in more.items() if name != "axis"})
         self.owners, self.parts, self.seed = tuple(owners), parts, seed
         self.seed_generator = keras.random.SeedGenerator(seed)

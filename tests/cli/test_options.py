@@ -39,3 +39,14 @@ def test_a_head_that_cannot_be_is_a_usage_error(capsys, text, message):
 def test_several_labels_and_a_seed_of_the_split():
     found = parsed("--label", "cat", "--label", "dog", "--split-seed", "3", "--size", "64")
     assert (found.label, found.split_seed, found.seed, found.size) == (["cat", "dog"], 3, 0, 64)
+
+
+def test_models_with_a_plus_between_them_are_a_fusion(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine+new.keras").write_bytes(b"")
+    fusion = kzoo.Fusion(["kzoo_nano_image", "row_mlp"])
+    parse = build_parser().parse_args
+    assert parse(["adapt", "kzoo_nano_image+row_mlp", "t.csv"]).model == fusion
+    assert parse(["rank", "t.csv", "--model", "kzoo_nano_image+row_mlp"]).model == [fusion]
+    assert parse(["plan", "mine+new.keras", "t.csv"]).model == "mine+new.keras"
+    assert parse(["plan", "resnet50", "t.csv"]).model == "resnet50"

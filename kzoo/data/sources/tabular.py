@@ -144,6 +144,12 @@ def _inputs(
         column = find_column(names, wanted.input, modality.usual, what=modality.name, source=source)
         return [column], table[column]
     if wanted.inputs is not None:
+        others = [label] if isinstance(label, str) else list(label) if isinstance(label, Sequence) else []
+        others += [wanted.groups] if isinstance(wanted.groups, str) else []
+        if taken := [name for name in wanted.inputs if name in others]:
+            raise ValueError(
+                f"{taken[0]!r} is the column of the target or of groups. Leave it out of {modality.name}=."
+            )
         left = [find_column(names, name, (), what=modality.name, source=source) for name in wanted.inputs]
         return left, modality.collect({name: table[name] for name in left})
     if label is None and modality.named and wanted.labelled:

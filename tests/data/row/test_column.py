@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import kzoo
 from kzoo.data.row.column import ask_rows, check_rows, collect_rows
+from kzoo.data.splits import read
 
 
 @pytest.mark.parametrize(
@@ -64,3 +66,11 @@ def test_dirty_cells_are_named_and_empty_rows_set_aside():
     assert found.repaired == {18: "'age' is 'old', which is no number"}
     assert found.notes == ["Column 'age': 1 cell is no number and counts as missing ('old')"]
     assert len(set(found.digests)) == 20
+
+
+@pytest.mark.parametrize("taken", ["label", "groups"])
+def test_a_target_or_a_group_is_no_input(taken):
+    table = {"age": [1.5, 2.5] * 9, "kind": ["a", "b"] * 9, "size": [1, 2, 3] * 6}
+    options = {"label": "size"} | {taken: "kind"}
+    with pytest.raises(ValueError, match=r"'kind' is the column of the target or of groups\. Leave it out of row="):
+        read(kzoo.Classification(table, row=["age", "kind"], **options), "row")
