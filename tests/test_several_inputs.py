@@ -1,11 +1,14 @@
 """Examples of several inputs through all verbs: fused, saved, served, answered with some of them missing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import kzoo
 from kzoo.core.graph.cutting import cut
+from kzoo.results.evaluation import measure_on, notes_without
 from kzoo.setup.prepare import prepare
 from kzoo.specs.training_options import TrainingOptions
 
@@ -65,6 +68,21 @@ def test_the_record_says_what_is_reached_without_each(adapted):
     told = [note for note in adapted.record.notes if note.startswith("Without")]
     assert [note.split(":")[0] for note in told] == ["Without photo", "Without title", "Without row"]
     assert f"accuracy {adapted.evaluate(without='photo')['accuracy']:.3f}" in told[0]
+
+
+def test_what_is_reached_without_an_input_is_compared_on_the_same_examples(adapted, monkeypatch):
+    test = adapted.splits().test
+    column = test.columns["multimodal"].copy()
+    # Every other example has its photo alone, and is left out where that is left out.
+    column["text: title"][::2] = ""
+    for name in column["row"].dtype.names:
+        column["row"][name][::2] = ""
+    examples = dataclasses.replace(test, columns={"multimodal": column})
+    monkeypatch.setattr("kzoo.results.evaluation.unseen_examples", lambda adapted, data: (examples, []))
+    whole = measure_on(adapted, examples, [])
+    told = next(note for note in notes_without(adapted, whole) if note.startswith("Without photo"))
+    same = measure_on(adapted, examples.take(np.arange(1, len(examples), 2)), [])
+    assert told.endswith(f"with all {same['accuracy']:.3f}")
 
 
 def test_an_input_that_is_not_there_is_named(adapted):

@@ -32,7 +32,7 @@ def evaluate(adapted: Adapted, data: object, *, metrics: object, without: str | 
         own = resolve_metrics(given, kind=get_task_kind(adapted.kind), outputs=len(adapted.labels))
     examples, notes = unseen_examples(adapted, data)
     if without is not None:
-        examples, told = leave_out(examples, without, modality=adapted.preprocessor.modality)
+        examples, _, told = leave_out(examples, without, modality=adapted.preprocessor.modality)
         notes = [*notes, *told]
     return measure_on(adapted, examples, notes, metrics=own)
 
@@ -48,19 +48,20 @@ def notes_without(adapted: Adapted, whole: Evaluation) -> list[str]:
     if modality.choose is None or whole.size > MOST_MEASURED:
         return []
     lines = []
+    test, _ = unseen_examples(adapted, None)
     for name in map(short_name, adapted.preprocessor.parts):
         with contextlib.suppress(ValueError):
-            found = evaluate(adapted, None, metrics=(), without=name)
+            left, places, _ = leave_out(test, name, modality=modality.name)
+            found = measure_on(adapted, left, [])
+            # Examples that have nothing else count in neither.
+            same = whole if len(left) == len(test) else measure_on(adapted, test.take(places), [])
             metric, value = next(iter(found.metrics.items()))
-            lines.append(
-                f"Without {name}: {metric} {value.value:.3f} [{value.low:.3f}, {value.high:.3f}], "
-                f"with all {whole.metrics[metric].value:.3f}"
-            )
+            lines.append(f"Without {name}: {metric} {value}, with all {same.metrics[metric].value:.3f}")
     return lines
 
 
-def leave_out(examples: Examples, name: str, *, modality: str) -> tuple[Examples, list[str]]:
-    """Examples without one of their inputs, those that have others; and notes.
+def leave_out(examples: Examples, name: str, *, modality: str) -> tuple[Examples, np.ndarray, list[str]]:
+    """Examples without one of their inputs, those that have others; their places, int (M,); and notes.
 
     Raises:
         ValueError: examples have one input, or none of this name, or nothing else.
@@ -77,7 +78,8 @@ def leave_out(examples: Examples, name: str, *, modality: str) -> tuple[Examples
     checked = MODALITIES[modality].check(column)
     columns = {modality: checked.column}
     found = replace(examples, columns=columns, digests=checked.digests, stamps=checked.stamps)
-    return found.take(np.flatnonzero(left)), notes
+    places = np.flatnonzero(left)
+    return found.take(places), places, notes
 
 
 def unseen_examples(adapted: Adapted, data: object) -> tuple[Examples, list[str]]:
