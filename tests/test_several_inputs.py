@@ -251,6 +251,12 @@ def test_levels_of_a_member_are_missing_with_its_input(table):
     assert found[1, : widths[0]].any()
 
 
+def test_a_size_without_images_is_refused(table):
+    task = kzoo.Classification(table, text="title", row=["age", "town"], label="kind")
+    with pytest.raises(ValueError, match=r"size= is that of images, .* Got 32"):
+        kzoo.plan(kzoo.Fusion(MEMBERS[1:]), task, size=32)
+
+
 def test_what_joins_inputs_trains_with_the_head(table):
     """So that a phase of the head alone drops inputs too, and not only phases that train something below."""
     prepared = prepare(

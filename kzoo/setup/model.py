@@ -125,8 +125,12 @@ class FusedSource:
             resize: of images.
 
         Raises:
-            ValueError: a member has nothing to read, or nothing reads a part.
+            ValueError: a member has nothing to read, or nothing reads a part; or `size` is given and has no effect.
         """
+        if size is not None and not any(each.card.modality_spec.square for each in self.members.values()):
+            raise ValueError(
+                f"size= is that of images, and no member of the fusion takes any. Leave it out. Got {size}."
+            )
         members, entries, notes = dict[str, Source](), list[InputEntry](), list[str]()
         for name, source in self.members.items():
             own = _parts_for(source, part_names(column))
