@@ -87,6 +87,17 @@ def test_the_best_constant_is_of_the_targets_that_are_there(kind):
     assert losses.mean() < kind.example_losses(np.zeros_like(rows), rows).mean()
 
 
+def test_a_task_without_a_target_leaves_the_probe_of_the_others(kind):
+    features, weights = RNG.normal(size=(SIZE, 3)).astype(np.float32), np.ones(SIZE, np.float32)
+    first, second = kind.parts[:2]
+    rows = ROWS.copy()
+    rows[:, second.start : second.stop] = np.nan
+    found = solve((features, rows, weights), None, kind=kind)
+    assert np.isfinite(found.kernel).all()
+    assert (second.of(found.kernel) == 0).all()
+    assert first.of(found.kernel).any()
+
+
 def test_the_probe_of_each_task_is_that_of_the_task_alone(kind):
     features = np.concatenate(
         [np.nan_to_num(ROWS) + RNG.normal(0, 0.5, ROWS.shape), RNG.normal(size=(SIZE, 2))], axis=1

@@ -112,6 +112,12 @@ def _solve_parts(
             held = (validation[0][asked], part.of(validation[1])[asked]) if asked.any() else None
         own = features[known], part.of(targets)[known], weights[known]
         tried = [each[number] if isinstance(each, tuple) else each for each in strengths]
+        if not known.any():
+            # As of the examples that have one certain input, of several.
+            kernels.append(np.zeros((features.shape[1], part.outputs)))
+            biases.append(np.zeros(part.outputs))
+            chosen.append(_number(tried[len(tried) // 2]))
+            continue
         found = solve(own, held, kind=part.kind, strengths=tried)
         # All tasks see features that are standardised alike.
         ratio = (deviation / found.deviation)[:, None]
