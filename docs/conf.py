@@ -25,7 +25,7 @@ copyright = "The kzoo authors"
 version = release = kzoo.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "model_catalog", "offline"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]
 
 myst_heading_anchors = 3
 nb_execution_mode = "off"
