@@ -287,9 +287,10 @@ def test_two_backbones_read_one_text(table):
 @pytest.mark.parametrize("how", ["concat", "gated", "attention"])
 def test_inputs_are_tuned_together(table, how, tmp_path):
     fusion = kzoo.Fusion(MEMBERS, how=how)
-    schedule = kzoo.Phase("last:1", epochs=4, learning_rate=3e-3, batch_size=16)
+    # After four epochs, gates have not converged with every seed.
+    schedule = kzoo.Phase("last:1", epochs=12, learning_rate=3e-3, batch_size=16)
     adapted = kzoo.adapt(fusion, task_of(table), schedule=schedule, size=32, verbose=0)
-    assert adapted.evaluate()["accuracy"] > 0.7
+    assert adapted.evaluate()["accuracy"] > 0.8
     again = kzoo.load(adapted.save(tmp_path / "saved"))
     rows = {name: values[:4] for name, values in table.items() if name != "kind"}
     np.testing.assert_array_equal(again.predict(rows).outputs, adapted.predict(rows).outputs)
