@@ -92,7 +92,7 @@ class Verdict:
 
     @property
     def _judged(self) -> str:
-        """What the gains are of."""
+        """The name of what is compared with the rivals: transfer, or the network itself."""
         return TRANSFER if self.transferred else self.model
 
     def __iter__(self) -> Iterator[Rival]:

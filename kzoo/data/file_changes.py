@@ -43,7 +43,7 @@ def verify(examples: Examples, indices: Iterable[int] | None = None) -> None:
     paths_of = modality.files or (lambda value: [value] if isinstance(value, str) else [])
 
     def look(index: int) -> str | None:
-        """What is wrong with the files of an example; "" where only their content tells."""
+        """The fault of an example's files, None if there is none, or "" where their content must be compared."""
         paths = paths_of(column[index])
         whole = examples.stamps[index] if len(examples.stamps) else ()
         # What is in memory has a stamp of zeros.

@@ -189,8 +189,8 @@ class Connections:
     def group_names(self, asked: Collection[str] = ()) -> dict[str, str]:
         """By mark, one name for all that are connected.
 
-        It is that of their group, of marks ``group NAME``: the one that is asked for, or all of them, as in
-        ``"ann + bob"``; without a group, the mark that stands for them.
+        Marks ``group NAME`` give it: the group that is asked for, or all groups, as in ``"ann + bob"``. Without a group
+        it is the mark that stands for all.
 
         Args:
             asked: names of groups that a user wants in a certain split.
