@@ -85,8 +85,8 @@ def demo(directory: str | Path | None = None, *, seed: int = 0) -> Demo:
         directory: where the SavedModel of images goes; None: a temporary folder.
         seed: of everything.
     """
-    images, digits = load_digits().images[..., None], load_digits().target
-    images = (images * (255 / 16)).astype(np.uint8)
+    data = load_digits()
+    images, digits = (data.images[..., None] * (255 / 16)).astype(np.uint8), data.target
     parts = _few(images, digits, seed)
     task = Classification(parts, seed=seed)
     # Mirrored digits are no digits.

@@ -68,7 +68,7 @@ def _logistic(
         bias[seen[0] if outputs > 1 else 0] = 20.0 if outputs > 1 or seen[0] else -20.0
         return kernel, bias
     with warnings.catch_warnings():
-        # After a thousand steps a solution differs from the optimum by less than its penalty does from the best one.
+        # A user can do nothing about it, and validation judges the solution as it is.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(features, classes, sample_weight=weights)
     if len(seen) > 2:

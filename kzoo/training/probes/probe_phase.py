@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import keras
@@ -42,48 +43,39 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     features, held = cached_features(phase, activations)
     validation = None if held is None else (held, feed.validation.targets)
     train = features, feed.train.targets, weights_of(feed, feed.train)
-    if feed.parts is not None:
-        return _solve_head_of_parts(phase, layers, feed, train, validation)
-    solution = solve(train, validation, kind=feed.kind, strengths=phase.strengths)
-
+    solution, solve_again = _solve(phase, feed, train, validation)
     _put_in(layers, solution)
     if validation is None:
         return _solved(solution, None, feed, _penalties(solution, feed))
 
     def refit() -> None:
         more = *validation, weights_of(feed, feed.validation)
-        _put_in(layers, solve_on_both(train, more, kind=feed.kind, strength=solution.strength))
+        _put_in(layers, solve_again(more))
 
-    outcome = _solved(solution, solution.logits(validation[0]), feed, _penalties(solution, feed))
+    entering = validation[0] if feed.parts is None else feed.parts.expand(validation[0])
+    outcome = _solved(solution, solution.logits(entering), feed, _penalties(solution, feed))
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
 
 
-def _solve_head_of_parts(
-    phase: LinearProbe,
-    layers: Sequence[keras.layers.Layer],
-    feed: Feed,
-    train: Rows,
-    validation: tuple[np.ndarray, np.ndarray] | None,
-) -> PhaseOutcome:
-    """The same of several inputs: a head for all of them, and one for each that is alone, in one."""
-    assert feed.parts is not None
-    layout, kind, seed = feed.parts, feed.kind, feed.seed
-    solved = solve_parts(train, validation, layout=layout, kind=kind, strengths=phase.strengths, seed=seed)
-    solution = solved.joined
-    _put_in(layers, solution)
-    if validation is None:
-        return _solved(solution, None, feed, _penalties(solution, feed))
+def _solve(
+    phase: LinearProbe, feed: Feed, train: Rows, validation: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[ProbeSolution, Callable[[Rows], ProbeSolution]]:
+    """The solution, and a function that solves with its penalties on training and on more rows together.
 
-    def refit() -> None:
-        more = *validation, weights_of(feed, feed.validation)
+    Of several inputs it is one head made of one for all of them and one for each that is alone.
+    """
+    kind = feed.kind
+    if feed.parts is None:
+        solution = solve(train, validation, kind=kind, strengths=phase.strengths)
+        return solution, lambda more: solve_on_both(train, more, kind=kind, strength=solution.strength)
+    solve_those = partial(solve_parts, layout=feed.parts, kind=kind, seed=feed.seed)
+    solved = solve_those(train, validation, strengths=phase.strengths)
+
+    def solve_again(more: Rows) -> ProbeSolution:
         features, targets, weights = (np.concatenate(pair) for pair in zip(train, more, strict=True))
-        both = features, targets, weights
-        found = solve_parts(both, None, layout=layout, kind=kind, strengths=solved.strengths, each=True, seed=seed)
-        _put_in(layers, found.joined)
+        return solve_those((features, targets, weights), None, strengths=solved.strengths, each=True).joined
 
-    logits = solution.logits(layout.expand(validation[0]))
-    outcome = _solved(solution, logits, feed, _penalties(solution, feed))
-    return replace(outcome, refit=refit if phase.refit and outcome.state else None)
+    return solved.joined, solve_again
 
 
 def _put_in(layers: Sequence[keras.layers.Layer], solution: ProbeSolution) -> None:
