@@ -10,6 +10,7 @@ import wrapt
 
 if TYPE_CHECKING:
     from kzoo.adaptation import adapt, plan
+    from kzoo.alignment.align import align
     from kzoo.choosing.comparison import compare
     from kzoo.choosing.curves.learning_curve import learning_curve
     from kzoo.choosing.ranking import rank
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kzoo.pretraining.objectives.objective_registry import register_objective
     from kzoo.pretraining.pretrain import pretrain
     from kzoo.results.adapted import Adapted
+    from kzoo.results.alignment.aligned import Aligned
     from kzoo.results.files.loading import load
     from kzoo.results.files.verify import verify
     from kzoo.results.predictions import Predictions
@@ -52,6 +54,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Adapted": "kzoo.results.adapted",
+    "Aligned": "kzoo.results.alignment.aligned",
     "BackboneSpec": "kzoo.specs.card",
     "BitFit": "kzoo.specs.adapters",
     "Classification": "kzoo.specs.task",
@@ -71,6 +74,7 @@ _PUBLIC = {
     "Schedule": "kzoo.specs.schedule",
     "SerialAdapter": "kzoo.specs.adapters",
     "adapt": "kzoo.adaptation",
+    "align": "kzoo.alignment.align",
     "align_languages": "kzoo.distillation.bilingual_embeddings",
     "compare": "kzoo.choosing.comparison",
     "create_model": "kzoo.setup.plain_model",
@@ -109,6 +113,7 @@ _PUBLIC = {
 __all__ = [
     "L2SP",
     "Adapted",
+    "Aligned",
     "BackboneSpec",
     "BitFit",
     "Classification",
@@ -127,6 +132,7 @@ __all__ = [
     "Schedule",
     "SerialAdapter",
     "adapt",
+    "align",
     "align_languages",
     "compare",
     "create_model",

@@ -21,7 +21,7 @@ FLOORS = (
     ("results",),
     ("setup",),
     ("adaptation", "pretraining"),
-    ("choosing", "diagnosis", "distillation", "merging", "demo"),
+    ("alignment", "choosing", "diagnosis", "distillation", "merging", "demo"),
     ("", "cli"),
 )
 """Rooms, from the ground floor to the entrances; a room imports from itself and from lower floors."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kzoo.choosing.features.frozen_features import frozen_features, milliseconds_of, prepare_candidate, trunk_of
 from kzoo.choosing.features.scores import FeatureScores, find_scores, keep_scores, score_features, scores_key
 from kzoo.choosing.features.source_identity import source_identity
 from kzoo.choosing.rank_record import Candidate, Ranking
@@ -26,6 +25,7 @@ from kzoo.core.progress import ProgressBar
 from kzoo.core.verbosity import verbosity
 from kzoo.data.modalities import modality_for
 from kzoo.models.weights import digest_of
+from kzoo.setup.frozen_features import frozen_features, milliseconds_of, prepare_candidate, trunk_of
 from kzoo.setup.plan import random_state_kept
 from kzoo.specs.records.seen import CHOSEN
 from kzoo.specs.task import as_task

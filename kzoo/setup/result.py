@@ -65,7 +65,7 @@ def conclude(
         weights=prepared.source.weights_name,
         schedule=prepared.schedule.name,
         options=prepared.options.record(),
-        phases=[_phase_record(result) for result in results],
+        phases=[phase_record(result) for result in results],
         kept=kept,
         stopped=_stopped(results),
         sizes={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
@@ -111,7 +111,8 @@ def _start(results: Sequence[PhaseResult], kept: int) -> Sequence[np.ndarray] | 
     return results[0].weights if kept and results[0].state and results[0].groups == ("head",) else None
 
 
-def _phase_record(result: PhaseResult) -> PhaseRecord:
+def phase_record(result: PhaseResult) -> PhaseRecord:
+    """The record of a phase."""
     return PhaseRecord(
         phase=result.phase,
         groups=result.groups,

@@ -9,7 +9,6 @@ import numpy as np
 
 from kzoo.choosing.curves.curve_record import LearningCurve, LearningCurves
 from kzoo.choosing.curves.power_law import extrapolate
-from kzoo.choosing.features.frozen_features import frozen_features, prepare_candidate
 from kzoo.choosing.scored_examples import (
     Collecting,
     ScoredExamples,
@@ -23,6 +22,7 @@ from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar
 from kzoo.core.verbosity import verbosity
 from kzoo.results.report.out_of_fold import Folds, compact, design_answers
+from kzoo.setup.frozen_features import frozen_features, prepare_candidate
 from kzoo.setup.plan import random_state_kept
 from kzoo.specs.task import as_task
 

@@ -19,8 +19,13 @@ from kzoo.specs.catalog.modality import MODALITY_SPECS
 from kzoo.specs.task import Task, UserData
 
 
-def read_source(task: Task, modality: Modality) -> RawData:
+def read_source(task: Task, modality: Modality, *, labelled: bool = True) -> RawData:
     """The content of the task's data, unchecked.
+
+    Args:
+        task: the data.
+        modality: of its inputs.
+        labelled: whether targets are looked for; without, they are None.
 
     Raises:
         TypeError: kzoo does not read data of this form.
@@ -30,7 +35,7 @@ def read_source(task: Task, modality: Modality) -> RawData:
     name = getattr(task, modality.name, None)
     parts = {each: given for each in MODALITY_SPECS if (given := getattr(task, each, None))}
     one = [name] if isinstance(name, str) else name if isinstance(name, list | tuple) else None
-    wanted = SourceQuery(modality, one, task.label, task.groups, parts=parts if modality.choose else {})
+    wanted = SourceQuery(modality, one, task.label, task.groups, labelled, parts if modality.choose else {})
     raw = _read_splits(task.data, wanted) if is_splits(task.data) else read_data(task.data, wanted)
     for split, examples in raw.splits.items():
         if wanted.groups is not None and len(examples.groups) != len(examples):

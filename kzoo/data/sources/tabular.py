@@ -154,6 +154,8 @@ def _inputs(
         return left, modality.collect({name: table[name] for name in left})
     if label is None and modality.named and wanted.labelled:
         others = [_target(names, [], wanted, source=source)]
+    elif modality.choose and not wanted.labelled:
+        others = []
     elif label is None or callable(label):
         others = [name for name in names if name.lower().strip() in LABEL_NAMES]
     else:

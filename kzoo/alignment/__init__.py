@@ -1,0 +1,1 @@
+"""Alignment: two frozen backbones, of two modalities, get one space of embeddings."""

@@ -1,0 +1,1 @@
+"""Aligned backbones: retrieval, and classification by the names of classes."""
