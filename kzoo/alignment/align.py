@@ -257,7 +257,7 @@ def _adapted(
         head=prepared.head,
         preprocessor=prepared.preprocessor,
         network=network,
-        features="aligned",
+        features=prepared.assembled.features,
         scale=None,
         record=record,
     )

@@ -24,8 +24,8 @@ def is_columns(data: UserData) -> bool:
 
 
 def _is_table(value: UserData) -> bool:
-    """Whether a value is more than a column."""
-    return hasattr(value, "columns") or isinstance(value, Mapping) or (hasattr(value, "ndim") and value.ndim > 1)
+    """Whether a value is more than a column; pixels of images, (N, H, W) or (N, H, W, C), are one."""
+    return hasattr(value, "columns") or isinstance(value, Mapping) or getattr(value, "ndim", 1) not in (1, 3, 4)
 
 
 def open_bunch(bunch: UserData) -> dict[str, UserData]:

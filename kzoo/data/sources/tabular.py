@@ -46,7 +46,11 @@ def read_frame(frame: UserData, wanted: SourceQuery) -> RawData:
 
 def read_columns(columns: UserData, wanted: SourceQuery) -> RawData:
     """A dict of columns of one length; paths are relative to the working directory."""
-    table = {str(name): each.tolist() if hasattr(each, "tolist") else list(each) for name, each in columns.items()}
+    table = {
+        # Pixels stay arrays.
+        str(name): each.tolist() if hasattr(each, "tolist") and each.ndim == 1 else list(each)
+        for name, each in columns.items()
+    }
     if not len(next(iter(table.values()))):
         raise ValueError("The columns are empty. They must have at least one row.")
     return _read_columns(table, wanted, root=Path(), source="the dict")
@@ -177,7 +181,7 @@ def _cut(value: object, wanted: SourceQuery) -> str:
     """A value as part of a name: all of a path, the beginning of a text; of several inputs, of the first of these."""
     if isinstance(value, np.void) and wanted.modality.choose:
         value = next((each for each in value.tolist() if isinstance(each, str) and each), "several inputs")
-    text = str(value)
+    text = wanted.modality.noun if getattr(value, "ndim", 0) else str(value)
     cut = not wanted.modality.are_files and len(text) > LONGEST_NAME
     return f"{text[: LONGEST_NAME - 3]}..." if cut else text[:200]
 
