@@ -322,6 +322,7 @@ PUBLIC = [
     *(
         "L2SP",
         "Adapted",
+        "Aligned",
         "BackboneSpec",
         "BitFit",
         "Classification",
@@ -342,6 +343,7 @@ PUBLIC = [
         "Schedule",
         "SerialAdapter",
         "adapt",
+        "align",
         "align_languages",
         "compare",
         "create_model",

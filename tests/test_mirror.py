@@ -101,8 +101,15 @@ ELSEWHERE = {
     "by the rankings that they are in": (
         "choosing/test_ranking",
         [
-            f"choosing/{name}"
-            for name in ("features/frozen_features", "features/scores", "interval_figure", "rank_record")
+            "setup/frozen_features",
+            *(f"choosing/{name}" for name in ("features/scores", "interval_figure", "rank_record")),
+        ],
+    ),
+    "by the pairs that are aligned": (
+        "alignment/test_align",
+        [
+            *("alignment/towers", "data/multimodal/pairs"),
+            *(f"results/alignment/{name}" for name in ("aligned", "label_head")),
         ],
     ),
     "by the search that they are in": (

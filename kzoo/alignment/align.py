@@ -105,10 +105,12 @@ def align(
     with verbosity(verbose):
         started = time.perf_counter()
         sources = [_source(model, weights=weights) for model in (first, second)]
-        columns = {"image": image, "text": text, "audio": audio, "row": row}
         task = Regression(
             pairs,
-            **columns,
+            image=image,
+            text=text,
+            audio=audio,
+            row=row,
             groups=groups,
             validation=validation,
             test=test,

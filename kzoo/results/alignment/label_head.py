@@ -9,6 +9,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
+from kzoo.data.modalities import MODALITIES
 from kzoo.results.adapted import Adapted
 from kzoo.results.inference import normalize
 from kzoo.specs.records.task_record import TaskRecord
@@ -31,7 +32,7 @@ def embed_labels(tower: Adapted, labels: Labels, template: str | Sequence[str]) 
         TypeError: names alone are given, and the tower does not read texts.
     """
     if not isinstance(labels, Mapping):
-        if tower.preprocessor.modality != "text":
+        if not MODALITIES[tower.preprocessor.modality].lines:
             raise TypeError(
                 f"The other input is {tower.preprocessor.modality}, so names of classes say nothing to it. Pass a dict "
                 "from each name to examples of it, as {'seven': ['seven_1.wav', 'seven_2.wav']}."
