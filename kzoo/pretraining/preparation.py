@@ -154,8 +154,8 @@ def _rate(source: BackboneSource) -> float:
 
 
 def _objective(kind: type[Objective], preprocessor: Preprocessor, *, outputs: int) -> Objective:
-    """The objective, with the vocabulary of the preprocessor's tokenizer, if there is one."""
+    """The objective, with the vocabulary of the preprocessor's tokenizer, or the categories of its rows."""
     tokenizer = getattr(preprocessor, "tokenizer", None)
     if tokenizer is None:
-        return kind(outputs=outputs)
+        return kind(outputs=outputs, categories=tuple(getattr(preprocessor, "categories", ())))
     return kind(outputs=outputs, vocabulary=tokenizer.size, mask=tokenizer.mask, pad=tokenizer.pad)

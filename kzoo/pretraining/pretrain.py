@@ -50,8 +50,8 @@ def pretrain(
         data: unlabelled: a folder of files of any depth, TFRecords, a table, a ``tf.data.Dataset``, an array, a list of
             paths or of texts; or a task, whose training split is used.
         objective: ``"supervised"`` (a task's labels), ``"autoencoder"`` (denoising), ``"masked"`` (patches),
-            ``"simclr"``, ``"barlow_twins"``, ``"gan"`` (the discriminator is kept), ``"masked_language"`` (texts), or
-            one of yours (`kzoo.register_objective`).
+            ``"simclr"``, ``"barlow_twins"``, ``"gan"`` (the discriminator is kept), ``"masked_language"`` (texts),
+            ``"scarf"`` or ``"masked_columns"`` (rows), or one of yours (`kzoo.register_objective`).
         steps: in all; the rate rises for a tenth of them, then falls by a cosine.
         batch_size: examples a step, over all replicas.
         learning_rate: its peak; None: the card's own, else 1e-3 (a third of it for weights that are there).

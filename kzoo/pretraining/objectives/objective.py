@@ -37,12 +37,14 @@ class Objective:
         vocabulary: number of tokens, for text; else 0.
         mask: id of the token that stands for one that is to be guessed; None where there is none.
         pad: id of padding.
+        categories: of rows, the number of categories of each of the last columns.
     """
 
     outputs: int = 0
     vocabulary: int = 0
     mask: int | None = None
     pad: int = 0
+    categories: tuple[int, ...] = ()
 
     name: ClassVar[str]
     paper: ClassVar[str]

@@ -6,6 +6,7 @@ from kzoo.pretraining.objectives.autoencoder import Autoencoder
 from kzoo.pretraining.objectives.barlow_twins import BarlowTwins
 from kzoo.pretraining.objectives.gan import Adversarial
 from kzoo.pretraining.objectives.masked import Masked
+from kzoo.pretraining.objectives.masked_columns import MaskedColumns
 from kzoo.pretraining.objectives.masked_language import MaskedLanguage
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.objectives.scarf import Scarf
@@ -14,7 +15,17 @@ from kzoo.pretraining.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
     each.name: each
-    for each in (Supervised, Autoencoder, Masked, SimCLR, BarlowTwins, Adversarial, MaskedLanguage, Scarf)
+    for each in (
+        Supervised,
+        Autoencoder,
+        Masked,
+        SimCLR,
+        BarlowTwins,
+        Adversarial,
+        MaskedLanguage,
+        Scarf,
+        MaskedColumns,
+    )
 }
 """Objectives by name."""
 

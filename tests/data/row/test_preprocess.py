@@ -193,9 +193,10 @@ def test_other_backbones_learn_rows(name, table):
 
 
 @pytest.mark.slow
-def test_rows_are_pretrained_and_adapted_with_the_same_columns(table, tmp_path):
+@pytest.mark.parametrize("objective", ["scarf", "masked_columns"])
+def test_rows_are_pretrained_and_adapted_with_the_same_columns(objective, table, tmp_path):
     inputs = table.drop(columns="species")
-    made = kzoo.pretrain("row_mlp", inputs, objective="scarf", steps=20, batch_size=32)
+    made = kzoo.pretrain("row_mlp", inputs, objective=objective, steps=20, batch_size=32)
     again = load_pretrained(made.save(tmp_path / "rows"))
     assert [each["name"] for each in again.card.reads["columns"]] == list(inputs.columns)
     other = table[["colour", "species", "height (cm)"]].assign(new=1.0)

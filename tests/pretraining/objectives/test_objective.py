@@ -1,5 +1,6 @@
 """Objectives: each loss is that of its paper, written once more in NumPy; each question is what it says."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +10,9 @@ from kzoo.pretraining.objectives.autoencoder import DAMAGES, Autoencoder
 from kzoo.pretraining.objectives.barlow_twins import OFF_DIAGONAL, BarlowTwins
 from kzoo.pretraining.objectives.gan import Adversarial
 from kzoo.pretraining.objectives.masked import SHARE, Masked, hide
+from kzoo.pretraining.objectives.masked_columns import MaskedColumns
 from kzoo.pretraining.objectives.masked_language import MaskedLanguage
+from kzoo.pretraining.objectives.objective import BackboneGraph
 from kzoo.pretraining.objectives.simclr import TEMPERATURE, SimCLR
 from kzoo.pretraining.objectives.supervised import SMOOTHING, Supervised
 
@@ -63,6 +66,32 @@ def test_masked_looks_only_at_what_was_hidden():
     wanted = [np.abs(picture - found)[n][hidden[n, ..., 0] == 1].mean() for n in range(2)]
     value = Masked().loss(tf.constant(np.concatenate([picture, hidden], axis=-1)), tf.constant(found))
     np.testing.assert_allclose(value, wanted, rtol=1e-5)
+
+
+def test_masked_columns_are_errors_of_what_was_hidden_and_guesses_which():
+    rows = np.array([[0.5, -1.0, 2.0], [1.0, 3.0, 0.0]], np.float32)  # two numbers and one of three categories
+    hidden = np.array([[1, 0, 1], [0, 0, 0]], np.float32)
+    found = floats(2, 2 + 3 + 3)
+    costs = np.concatenate([(rows[:, :2] - found[:, :2]) ** 2 / 2, np.zeros((2, 1))], axis=1)
+    costs[:, 2] = [-log_softmax(found[0, 2:5])[2], -log_softmax(found[1, 2:5])[0]]
+    chance = 1 / (1 + np.exp(-found[:, 5:]))
+    guesses = -np.where(hidden == 1, np.log(chance), np.log(1 - chance)).mean(axis=1)
+    expected = [(costs[0, 0] + costs[0, 2]) / 2 + guesses[0], guesses[1]]
+    value = MaskedColumns(categories=(3,)).loss(tf.constant(np.concatenate([rows, hidden], axis=1)), tf.constant(found))
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_masked_columns_come_from_other_rows_of_the_same_column():
+    examples = tf.reshape(tf.range(400.0), (100, 4))
+    rows, wanted = MaskedColumns().ask(examples, None, SEED)
+    before, hidden = np.split(wanted.numpy(), 2, axis=1)
+    assert np.array_equal(before, examples)
+    assert np.array_equal(rows.numpy()[hidden == 0], before[hidden == 0])
+    assert np.array_equal(rows.numpy() % 4, before % 4)
+    assert 0.2 < hidden.mean() < 0.4
+    inputs = keras.Input((4,))
+    pooled = keras.layers.Dense(5)(inputs)
+    assert MaskedColumns(categories=(3, 2)).network(BackboneGraph(inputs, pooled, pooled)).output_shape == (None, 11)
 
 
 @pytest.mark.parametrize("places", [1, 3])
