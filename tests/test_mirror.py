@@ -164,6 +164,7 @@ ELSEWHERE = {
                 "barlow_twins",
                 "gan",
                 "masked",
+                "masked_columns",
                 "masked_language",
                 "simclr",
                 "supervised",

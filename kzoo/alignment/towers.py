@@ -24,6 +24,7 @@ from kzoo.setup.feeds import feed_of, train_prepared
 from kzoo.setup.frozen_features import frozen_features, prepare_candidate
 from kzoo.setup.prepare import Prepared, prepare
 from kzoo.specs.card import BackboneSpec
+from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
 from kzoo.specs.recipes import auto
 from kzoo.specs.schedule import Schedule
@@ -35,6 +36,9 @@ from kzoo.training.phase import PhaseResult
 
 MOST_AT_ONCE = 128
 """Examples a step of a tower that is tuned: each is told from all others of its batch."""
+
+HEAD = Head(levels="last", dropout=0.0)
+"""The output alone: means of lower layers helped neither retrieval nor classes of other data sets."""
 
 MOST_WATCHED = 2_000
 """Validation pairs that are looked at after each epoch."""
@@ -62,7 +66,7 @@ class Tower:
     def of(cls, source: BackboneSource, side: Side, *, seed: int, bar: ProgressBar) -> Tower:
         """A backbone with the features of its input."""
         started = time.perf_counter()
-        prepared = prepare_candidate(source, Regression(None), side.splits, seed=seed)
+        prepared = prepare_candidate(source, Regression(None), side.splits, seed=seed, head=HEAD)
         found = frozen_features(prepared, seed=seed, bar=bar)
         size = len(side.splits.train)
         return cls(side, prepared, found[:size], found[size:], time.perf_counter() - started)
@@ -139,7 +143,7 @@ def tune_tower(
         Regression(None),
         options=TrainingOptions(schedule=schedule),
         weights=weights,
-        head=dataclasses.replace(tower.prepared.head, dropout=0.0),
+        head=HEAD,
         size=tower.prepared.preprocessor.size,
         resize=None,
         strategy=strategy,

@@ -15,6 +15,7 @@ from kzoo.data.examples import Splits
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.setup.feeds import make_feed
 from kzoo.setup.prepare import Prepared, prepare
+from kzoo.specs.head import Head
 from kzoo.specs.phases import LinearProbe
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.cache.activations import Activations
@@ -25,14 +26,16 @@ TIMED = 8
 """Examples of the batch that is timed."""
 
 
-def prepare_candidate(source: BackboneSource, task: object, splits: Splits, *, seed: int) -> Prepared:
-    """A candidate as `kzoo.adapt` prepares it with its defaults and the schedule of a linear probe."""
+def prepare_candidate(
+    source: BackboneSource, task: object, splits: Splits, *, seed: int, head: Head | None = None
+) -> Prepared:
+    """A candidate as `kzoo.adapt` prepares it with the schedule of a linear probe, and its defaults otherwise."""
     return prepare(
         source,
         task,
         options=TrainingOptions(schedule=LinearProbe()),
         weights="auto",
-        head=None,
+        head=head,
         size=None,
         resize=None,
         strategy="one",
