@@ -34,10 +34,16 @@ import kzoo
 
 METHODS = {"solved": False, "tuned": True}
 
+
+def enumerate_names(names: str) -> list[tuple[str, str]]:
+    """Each name after its number, as text."""
+    return [(str(number), name) for number, name in enumerate(names.split())]
+
+
 NAMES = {
     "hymenoptera": {"ants": "ant", "bees": "bee"},
     "trashnet": {},
-    "cifar10": {},
+    "cifar10": dict(enumerate_names("airplane automobile bird cat deer dog frog horse ship truck")),
 }
 """What classes are called, by set, where it is not the name of the class."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from kzoo.core.keywords import suggests_names
+from kzoo.distillation.across_modalities import PairedData, imitate_paired, is_paired, read_paired
 from kzoo.distillation.features import imitate_features
 from kzoo.distillation.student_data import DistillationData, lesson_of, splits_for
 from kzoo.distillation.teacher import Teacher, listen, task_of, train_taught
@@ -62,7 +63,9 @@ def distill(
         student: anything that `kzoo.adapt` takes as its model.
         data: None for the teacher's own; a task, with the teacher's labels; or unlabelled examples: a folder of any
             depth, TFRecords, a table, arrays, a list. With these, the student is selected and measured on the teacher's
-            own splits.
+            own splits. Or pairs, for a student of another modality than the teacher's: a task that names both inputs,
+            as ``kzoo.Classification("pairs.csv", image="photo", text="title")``, with ``label=`` where they have labels
+            (cross-modal distillation, arXiv:1507.00448).
         target: ``"logits"``: the teacher's probabilities at a temperature (arXiv:1503.02531); ``"features"``: the
             backbone's pooled features, by a linear layer from the student's (arXiv:1412.6550); ``"both"``: first the
             features, then the logits.
@@ -96,7 +99,12 @@ def distill(
     if target == "features" or not isinstance(guide, Adapted):
         lesson = lesson_of(guide, data, seen=seen, seed=seed)
         return imitate_features(guide, student, lesson, schedule=schedule, weights=weights, **options)
-    splits, labelled = splits_for(guide, data, seen=seen)
+    paired = None
+    if is_paired(data):
+        paired = _paired(guide, student, data, target=target, seen=seen)
+        splits, labelled, data = paired.student, paired.labelled, paired.task
+    else:
+        splits, labelled = splits_for(guide, data, seen=seen)
     task = data if isinstance(data, Task) else task_of(guide)
     if target == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
@@ -117,6 +125,8 @@ def distill(
     )
     share = alpha if labelled else 0.0
     how = DistillationRecord(teacher=guide.card.name, target=target, temperature=temperature, alpha=share)
+    if paired is not None:
+        return imitate_paired(guide, prepared, paired, how, seed=seed)
     return _imitate_logits(guide, prepared, how, seed=seed)
 
 
@@ -133,6 +143,16 @@ def _check(teacher: ModelLike, data: object, *, target: str, temperature: float,
             f"teacher must be what kzoo.adapt returned. Got {type(teacher).__name__}. Another "
             "model can teach features: pass target='features' and data."
         )
+
+
+def _paired(teacher: Adapted, student: ModelLike, data: object, *, target: str, seen: Seen) -> PairedData:
+    """What pairs give a student of another modality; ValueError for arguments that need one modality."""
+    if target != "logits":
+        raise ValueError(f"Of pairs a student learns the teacher's logits. Leave target= out. Got {target!r}.")
+    if isinstance(student, str):
+        raise ValueError(f"Of pairs, the student must be named, since it reads another input. Got {student!r}.")
+    modality = source_of(student, weights="auto").card.modality
+    return read_paired(teacher, cast("Task", data), student=[modality], seen=seen)
 
 
 def _student(student: ModelLike, *, weights: str | Path | None, scaling: str | None) -> tuple[ModelLike, Seen]:

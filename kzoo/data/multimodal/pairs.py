@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from kzoo.data.multimodal.parts import find_present, modality_of, part_names, sh
 from kzoo.data.sources.reading import read_source
 from kzoo.data.splits import read
 from kzoo.specs.records.seen import NEW, Seen
-from kzoo.specs.task import Task
+from kzoo.specs.task import Regression, Task
 
 SPLITS = ("train", "validation", "test")
 
@@ -46,17 +46,20 @@ class Pairs:
     sides: tuple[Side, Side]
 
 
-def read_pairs_of(task: Task, *, seen: Seen) -> Pairs:
+def read_pairs_of(task: Task, *, seen: Seen, labelled: bool = False) -> Pairs:
     """Reads, checks and splits pairs. A pair that lacks an input, or has a damaged one, is set aside.
 
     Args:
-        task: the data and its columns; its kind says nothing.
+        task: the data and its columns; without labels, its kind says nothing.
         seen: examples that the start weights have seen.
+        labelled: whether the pairs have targets.
 
     Raises:
         ValueError: examples have not two inputs, or a split has none; or `task.strict` and a pair lacks an input.
     """
-    splits = read(task, "multimodal", seen=seen, raw=_without_targets(task))
+    raw = _read_two(task, labelled=labelled)
+    # Without labels it is a regression whose targets are all 0, whatever the task.
+    splits = read(task if labelled else _unlabelled(task), "multimodal", seen=seen, raw=raw)
     aside = list(splits.audit.set_aside)
     kept: dict[str, Examples] = {}
     for name in SPLITS:
@@ -82,12 +85,8 @@ def read_other_pairs(task: Task, *, names: Sequence[str], seen: Seen) -> tuple[l
     Raises:
         ValueError: other columns are found, or no pair is left.
     """
-    raw = _without_targets(task)
-    splits = read(
-        replace(task, validation=0, test=0),
-        "multimodal",
-        raw=RawData({"all": join_examples(list(raw.splits.values()))}),
-    )
+    raw = RawData({"all": join_examples(list(_read_two(task, labelled=False).splits.values()))})
+    splits = read(replace(_unlabelled(task), validation=0, test=0), "multimodal", raw=raw)
     pairs, lost = _whole(splits.train)
     fresh = pairs.take(np.flatnonzero(pairs.sides(seen) == NEW))
     notes = [f"{len(lost)} pairs lack an input and are left out"] if lost else []
@@ -115,9 +114,14 @@ def sides_of(splits: Splits) -> tuple[Side, Side]:
     return found[0], found[1]
 
 
-def _without_targets(task: Task) -> RawData:
-    """The content of the data, with 0 in place of targets."""
-    raw = read_source(task, MODALITIES["multimodal"], labelled=False)
+def _unlabelled(task: Task) -> Regression:
+    """The data and splits of a task, as those of a regression."""
+    return Regression(**{each.name: getattr(task, each.name) for each in fields(Task) if each.name != "labels"})
+
+
+def _read_two(task: Task, *, labelled: bool) -> RawData:
+    """The content of data with two inputs; without labels, with 0 in place of targets."""
+    raw = read_source(task, MODALITIES["multimodal"], labelled=labelled)
     for examples in raw.splits.values():
         parts = part_names(examples.columns["multimodal"])
         if len(parts) != 2:
@@ -125,6 +129,8 @@ def _without_targets(task: Task) -> RawData:
                 f"Pairs have two inputs. Name their columns, as in image='photo', text='caption'. "
                 f"Got {', '.join(map(short_name, parts))}."
             )
+    if labelled:
+        return raw
     splits = {name: replace(each, targets=[0.0] * len(each)) for name, each in raw.splits.items()}
     return replace(raw, splits=splits, labels=None)
 
@@ -145,9 +151,8 @@ def _side_of(examples: Examples, part: str) -> Examples:
     """One input of pairs, checked again by itself, since examples of several inputs have one digest for all."""
     modality = MODALITIES[modality_of(part)]
     checked = modality.check(examples.columns["multimodal"][part])
-    targets = np.zeros((len(examples), 1), np.float32)
     columns = {modality.name: checked.column}
-    return Examples(columns, targets, examples.names, checked.digests, examples.groups, checked.stamps)
+    return Examples(columns, examples.targets, examples.names, checked.digests, examples.groups, checked.stamps)
 
 
 def _notes(notes: Sequence[str]) -> list[str]:
