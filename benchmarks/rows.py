@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from estimates import Estimate, clipped, less, mean, measured, paired, ratio
@@ -86,8 +85,14 @@ def time_to_accuracy(found: Records) -> Rows:
             rival = methods.get("guide", {})
             gain = paired(accuracies(runs), accuracies(rival)) if rival and method != "guide" else None
             speed = _speed(runs, rival) if rival and method != "guide" else ""
-            shown = (_bold(scores, scores.value == best), _signed(gain), _seconds(runs.values()), speed, _seeds(runs))
-            lines.append((TITLES[name], kind(name), METHODS.get(method, method), *shown))
+            shown = (
+                _bold(scores, scores.value == best),
+                _signed(gain),
+                _seconds(runs.values()),
+                speed,
+                seeds_of(runs),
+            )
+            lines.append((TITLES[name], kind(name), METHODS.get(method, method), *shown, seeds_of(runs)))
     return columns, lines
 
 
@@ -136,28 +141,6 @@ def few_shot(found: Records) -> Rows:
     return ("set", "used for", "labels", "test examples", *methods, "draws"), lines
 
 
-def several_inputs(found: Records) -> Rows:
-    """One row a set and what is answered of which inputs: means over the seeds, each of which draws its test split."""
-    lines: list[Row] = []
-    for name, methods in by_set(found):
-        for method, runs in methods.items():
-            results = {seed: run["result"] for seed, run in runs.items()}
-            scores = {each: [one["scores"][each] for one in results.values()] for each in _first(results)["scores"]}
-            gains = {each: _gain([one["gains"][each] for one in results.values()]) for each in _first(results)["gains"]}
-            metric = "R2" if name == "houses" else "accuracy"
-            used = "reporting" if name == "houses" else "development"
-            lines += [
-                (name, used, method, each, metric, mean(values).show(), gains.get(each, ""), _seeds(runs))
-                for each, values in scores.items()
-            ]
-    return ("set", "used for", "fused by", "answered from", "metric", "score", "gain", "seeds"), lines
-
-
-def _gain(found: Sequence[Mapping[str, Any]]) -> str:
-    """The mean of a gain over the seeds, and over what it is in most of them."""
-    return f"{mean([each['gain'][0] for each in found]).show('+.3f')} over {statistics.mode(e['over'] for e in found)}"
-
-
 def tabular(found: Records) -> Rows:
     """One row a set, one column a model; means over the seeds, each of which draws its test split."""
     rivals = list(dict.fromkeys(name for record in found for name in record["result"] if name not in _FIGURES))
@@ -170,7 +153,7 @@ def tabular(found: Records) -> Rows:
                 _bold(mean(values), statistics.mean(values) == best) if values else "" for values in scores.values()
             ]
             gain = [run["result"]["kzoo"] - run["result"]["boosting"] for run in runs.values()]
-            shown = (*cells, mean(gain).show("+.3f"), _seconds(runs.values()), _seeds(runs))
+            shown = (*cells, mean(gain).show("+.3f"), _seconds(runs.values()), seeds_of(runs))
             lines.append((name, method, int(_first(runs)["result"]["rows"]), *shown))
     return ("set", "backbone", "rows", *rivals, "less boosting", "seconds", "seeds"), lines
 
@@ -240,7 +223,7 @@ def _scored(found: Records, *, rival: str, each: bool = False, metric_column: bo
                 single = [measured({0: run}, metric, fixed=False).value for run in answers[method].values()]
                 cells.append(", ".join(f"{value:.3f}" for value in single))
             used = "development" if name.endswith("%") else kind(name)
-            shown = (_signed(gain), _seconds(runs.values()), _seeds(runs))
+            shown = (_signed(gain), _seconds(runs.values()), seeds_of(runs))
             lines.append((TITLES.get(name, name), used, METHODS.get(method, method), *cells, *shown))
     return lines
 
@@ -266,7 +249,8 @@ def _seconds(found: Iterable[Record]) -> str:
     return f"{value:,.1f}{mark}" if value < 100 else f"{value:,.0f}{mark}"
 
 
-def _seeds(runs: dict[int, Record]) -> str:
+def seeds_of(runs: dict[int, Record]) -> str:
+    """The seeds of runs, in order."""
     return ", ".join(map(str, sorted(runs)))
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import rows
+import rows_of_several
 from report import RESULTS, Record, records
 
 FILES = (Path(__file__).parent / "README.md", Path(__file__).parents[1] / "README.md")
@@ -28,7 +29,9 @@ TABLES: dict[str, Callable[[list[Record]], rows.Rows]] = {
     "time_to_accuracy": rows.time_to_accuracy,
     "time_to_accuracy_seeds": rows.time_to_accuracy_seeds,
     "few_shot": rows.few_shot,
-    "several_inputs": rows.several_inputs,
+    "several_inputs": rows_of_several.several_inputs,
+    "tasks_together": rows_of_several.tasks_together,
+    "alignment": rows_of_several.alignment,
     "tabular": rows.tabular,
     "serving": rows.serving,
     "predict": rows.predict,

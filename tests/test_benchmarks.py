@@ -17,7 +17,7 @@ def modules():
     """estimates, report, rows, sets and tables, of the benchmarks' folder."""
     known = set(sys.modules)
     sys.path.insert(0, str(BENCHMARKS))
-    names = ("estimates", "report", "rows", "sets", "suite_summary", "tables")
+    names = ("estimates", "report", "rows", "rows_of_several", "sets", "suite_summary", "tables")
     yield type("Modules", (), {name: importlib.import_module(name) for name in names})
     sys.path.remove(str(BENCHMARKS))
     for name in set(sys.modules) - known:
@@ -163,7 +163,7 @@ def test_several_inputs_stand_with_their_gains(modules):
         result = {"scores": {"both": fused, "image alone": alone}, "gains": gains, "examples": 9}
         return record({"set": "digits", "method": "concat", "seed": seed}, result)
 
-    lines = modules.rows.several_inputs([run(0, 0.9, 0.8), run(1, 0.8, 0.6)])[1]
+    lines = modules.rows_of_several.several_inputs([run(0, 0.9, 0.8), run(1, 0.8, 0.6)])[1]
     assert lines[0][3:] == ("both", "accuracy", "0.850", "+0.150 over image alone", "0, 1")
     assert lines[1][3:7] == ("image alone", "accuracy", "0.700", "")
 
@@ -274,3 +274,35 @@ def test_unknown_tables_and_open_markers_are_refused(modules, tmp_path):
         modules.tables.render("<!-- table: text -->\n<!-- end -->", tmp_path)
     with pytest.raises(ValueError, match="needs an"):
         modules.tables.render("<!-- table: texts -->\n", tmp_path)
+
+
+def test_tasks_together_stand_beside_each_alone(modules):
+    def record(seed, together):
+        task = {"together": together, "alone": 0.9, "gain": [together - 0.9, -0.1, 0.1], "seconds alone": 10.0}
+        result = {"seconds together": 5.0, "tasks": {"digit": task}, "share of time": 0.5}
+        return {"job": {"set": "digit and speaker", "method": "nano", "seed": seed}, "result": result}
+
+    columns, lines = modules.rows_of_several.tasks_together([record(0, 0.9), record(1, 0.94)])
+    assert columns[2:5] == ("task", "together", "alone")
+    (line,) = lines
+    assert line[:3] == ("digit and speaker", "nano", "digit")
+    assert line[5] == "+0.000 [-0.100, +0.100]; +0.040 [-0.100, +0.100]"
+    assert line[-1] == "0, 1"
+
+
+def test_aligned_backbones_have_a_row_a_direction_and_a_set(modules):
+    direction = {"recall@1": 0.1, "recall@5": 0.4, "median rank": 8.0, "candidates": 100}
+
+    def record(name, scores):
+        result = {"scores": scores, "retrieval": {"photo to name": direction}}
+        return {"job": {"set": name, "method": "solved", "seed": 0}, "result": result}
+
+    _, lines = modules.rows_of_several.alignment([record("names", {"hymenoptera": 0.2})])
+    assert [line[2:4] for line in lines] == [
+        ("classes of hymenoptera", "above chance"),
+        ("photo to name", "recall@1"),
+        ("photo to name", "recall@5"),
+    ]
+    _, lines = modules.rows_of_several.alignment([record("digits", {f"{n}": n / 10 for n in range(5)})])
+    assert lines[-1][2] == "mean of these"
+    assert "0.2" in lines[-1][4]
