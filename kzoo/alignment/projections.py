@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigh
 
+from kzoo.core.progress import ProgressBar
 from kzoo.results.alignment.similarity import best_scale, matches_of
 
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -17,7 +19,7 @@ SMOOTHINGS = (1.0, 10.0, np.inf)
 """Of the other side, whose features are whitened: variance that is added, as a multiple of their mean variance.
 Infinity leaves them as they are."""
 
-MOST_COMPARED = 2_000
+MOST_COMPARED = 1_000
 """Validation pairs that penalties are chosen on; more cost memory that grows with their square."""
 
 
@@ -46,7 +48,8 @@ class Solution:
     """The projections of both sides.
 
     Args:
-        projections: of the first and of the second side.
+        projections: of the first and of the second side, solved on training pairs.
+        refitted: the same, solved on training and validation pairs.
         scale: factor of the cosines for which validation has the lowest loss.
         loss: contrastive loss on validation, in nats.
         penalty: one of `PENALTIES`.
@@ -55,6 +58,7 @@ class Solution:
     """
 
     projections: tuple[Projection, Projection]
+    refitted: tuple[Projection, Projection]
     scale: float
     loss: float
     penalty: float
@@ -85,7 +89,7 @@ class Features:
 
 
 def align_features(train: Features, validation: Features, *, width: int, fixed: int | None, seed: int) -> Solution:
-    """The projections with the lowest contrastive loss on validation, solved on all pairs then.
+    """The projections with the lowest contrastive loss on validation.
 
     One side is whitened, more or less (`SMOOTHINGS`), the features of the other are mapped to it by ridge regression
     (`PENALTIES`); which side is which is chosen too. Between the two lie canonical correlation and ridge regression,
@@ -93,7 +97,7 @@ def align_features(train: Features, validation: Features, *, width: int, fixed: 
 
     Args:
         train: to solve on.
-        validation: to choose on, and to solve on afterwards.
+        validation: to choose on.
         width: most dimensions of the common space.
         fixed: the side that is only whitened; None: whichever is better.
         seed: of the validation pairs, where there are more than `MOST_COMPARED`.
@@ -103,19 +107,20 @@ def align_features(train: Features, validation: Features, *, width: int, fixed: 
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_COMPARED, replace=False))
     held = validation.take(rows)
     matches = matches_of(*held.contents)
-    best: Solution | None = None
-    for side in (0, 1) if fixed is None else (fixed,):
-        solver = _Solver.of(train, fixed=side)
-        for smoothing in SMOOTHINGS:
-            for penalty in PENALTIES:
+    sides = (0, 1) if fixed is None else (fixed,)
+    found: list[Solution] = []
+    with ProgressBar("alignment", unit="solution", total=len(sides) * len(SMOOTHINGS) * len(PENALTIES)) as bar:
+        for side in sides:
+            solver = _Solver.of(train, fixed=side)
+            for smoothing, penalty in itertools.product(SMOOTHINGS, PENALTIES):
                 projections = solver.solve(penalty, smoothing, width=width)
                 first, second = (project(each) for project, each in zip(projections, held.sides, strict=True))
                 loss, scale = best_scale(first @ second.T, matches)
-                if best is None or loss < best.loss:
-                    best = Solution(projections, scale, loss, penalty, smoothing, side)
-    assert best is not None
+                found.append(Solution(projections, projections, scale, loss, penalty, smoothing, side))
+                bar.update()
+    best = min(found, key=lambda each: each.loss)
     whole = _Solver.of(train + validation, fixed=best.fixed).solve(best.penalty, best.smoothing, width=width)
-    return Solution(whole, best.scale, best.loss, best.penalty, best.smoothing, best.fixed)
+    return replace(best, refitted=whole)
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,10 @@ class TunedTower:
     results: Sequence[PhaseResult]
     loss: float | None
 
+    def is_kept(self, solution: Solution) -> bool:
+        """Whether it is better on validation than the closed solution that it started from."""
+        return self.loss is not None and self.loss < solution.loss
+
 
 def tune_tower(
     tower: Tower,

@@ -112,6 +112,23 @@ def test_the_order_of_columns_does_not_matter(table: dict[str, list[object]]):
     assert found.names == ("picture", "caption")
 
 
+def test_the_first_backbone_may_be_of_texts(table: dict[str, list[object]]):
+    found = kzoo.align("kzoo_nano_text", "kzoo_nano_image", table, verbose=0)
+    assert found.names == ("text", "image")
+    other = pairs_of(10, seed=31)
+    assert found.evaluate({name: other[name] for name in ("image", "text")}).pairs == 10
+
+
+def test_rows_are_aligned_and_random_weights_are_told():
+    rng = np.random.default_rng(0)
+    made = pairs_of(60, seed=32)
+    hues = [COLOURS.index(colour) + rng.normal(scale=0.1) for colour in made["colour"]]
+    pairs = {"text": made["text"], "hue": hues, "size": rng.normal(size=60).tolist()}
+    found = kzoo.align("row_mlp", "kzoo_nano_text", pairs, row=["hue", "size"], text="text", test=0, verbose=0)
+    assert found["row"].record.notes[0].startswith("WARNING: row_mlp has random weights")
+    assert found.embed({"hue": [1.0], "size": [0.0]}).shape == found.embed(["a red square"], of="text").shape
+
+
 def test_two_texts_are_aligned():
     words = ["red", "green", "blue", "warm", "cold", "old", "new", "big"]
     first = [f"{word} {number}" for number in range(8) for word in words]

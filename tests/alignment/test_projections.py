@@ -31,6 +31,15 @@ def test_pairs_find_each_other(fixed: int | None):
     assert {project.kernel.shape[1] for project in found.projections} == {16}
 
 
+def test_what_chose_is_not_what_was_solved_on():
+    train, validation = features(60, seed=1), features(30, seed=2)
+    found = align_features(train, validation, width=8, fixed=1, seed=0)
+    alone = _Solver.of(train, fixed=1).solve(found.penalty, found.smoothing, width=8)
+    both = _Solver.of(train + validation, fixed=1).solve(found.penalty, found.smoothing, width=8)
+    for mine, expected in ((found.projections, alone), (found.refitted, both)):
+        assert mine[0].kernel == pytest.approx(expected[0].kernel, abs=1e-5)
+
+
 def test_embeddings_have_unit_length_and_float32():
     found = align_features(features(50, seed=1), features(20, seed=2), width=8, fixed=None, seed=0)
     rows = found.projections[0](features(5, seed=3).sides[0])

@@ -95,9 +95,10 @@ def read_other_pairs(task: Task, *, names: Sequence[str], seen: Seen) -> tuple[l
     sides = sides_of(replace(splits, train=fresh))
     if not len(fresh):
         raise ValueError("No pairs are left for the evaluation. " + "; ".join(notes))
-    if [side.name for side in sides] != list(names):
-        raise ValueError(f"The pairs must have the columns {', '.join(names)}. Got {', '.join(s.name for s in sides)}.")
-    return [side.splits.train for side in sides], notes
+    found = {side.name: side.splits.train for side in sides}
+    if set(found) != set(names):
+        raise ValueError(f"The pairs must have the columns {', '.join(names)}. Got {', '.join(found)}.")
+    return [found[name] for name in names], notes
 
 
 def sides_of(splits: Splits) -> tuple[Side, Side]:

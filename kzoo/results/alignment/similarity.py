@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 
 SCALES = np.geomspace(2, 100, 18)
 """Factors of the cosines among which the best is chosen; the upper end is that of CLIP (arXiv:2103.00020)."""
@@ -36,11 +35,11 @@ def contrastive_loss(cosines: np.ndarray, matches: np.ndarray, scale: float) -> 
         matches: see `matches_of`.
         scale: factor of the cosines.
     """
-    logits = scale * cosines.astype(np.float64)
-    right = np.where(matches, logits, -np.inf)
-    rows = logsumexp(logits, axis=1) - logsumexp(right, axis=1)
-    columns = logsumexp(logits, axis=0) - logsumexp(right, axis=0)
-    return float((rows.mean() + columns.mean()) / 2)
+    # Cosines are at most 1 and scales at most 100, so that no sum overflows or comes to 0.
+    near = np.exp(scale * (cosines.astype(np.float64) - 1))
+    right = near * matches
+    shares = [right.sum(axis=axis) / near.sum(axis=axis) for axis in (0, 1)]
+    return float(-np.mean([np.log(each).mean() for each in shares]))
 
 
 def best_scale(cosines: np.ndarray, matches: np.ndarray) -> tuple[float, float]:
