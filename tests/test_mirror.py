@@ -108,7 +108,7 @@ ELSEWHERE = {
     "by the pairs that are aligned": (
         "alignment/test_align",
         [
-            *("alignment/towers", "data/multimodal/pairs"),
+            *("alignment/learned", "alignment/towers", "data/multimodal/pairs"),
             *(f"results/alignment/{name}" for name in ("aligned", "label_head")),
         ],
     ),

@@ -5,31 +5,24 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from kzoo.alignment.projections import Solution, align_features
-from kzoo.alignment.towers import Tower, TunedTower, features_of, tune_tower
+from kzoo.alignment.learned import Learned, as_adapted, solved_phase, tell
+from kzoo.alignment.projections import align_features
+from kzoo.alignment.towers import Tower, features_of, tune_tower
 from kzoo.core.keywords import suggests_names
 from kzoo.core.progress import ProgressBar
 from kzoo.core.verbosity import verbosity
-from kzoo.data.examples import WARNING
 from kzoo.data.modalities import MODALITIES
 from kzoo.data.multimodal.pairs import Pairs, Side, read_pairs_of
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.backbones import Source
-from kzoo.results.adapted import Adapted
 from kzoo.results.alignment.aligned import Aligned
 from kzoo.setup.prepare import ModelLike, source_of
-from kzoo.setup.result import phase_record
-from kzoo.specs.phases import LinearProbe, Phase
-from kzoo.specs.records.phase_record import PhaseRecord
-from kzoo.specs.records.run_record import RunRecord
-from kzoo.specs.records.task_record import TaskRecord
+from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Regression, UserData
 
@@ -130,56 +123,19 @@ def align(
             ]
         data = [features_of(towers, split) for split in ("train", "validation")]
         solution = align_features(*data, width=width, fixed=None if place is None else 1 - place, seed=seed)
-        solved = [_solved(tower, solution, time.perf_counter() - started) for tower in towers]
-        learned = _Learned.of(towers, solution, [_told(solution, read)], phases=solved)
+        solved = [solved_phase(tower, solution, time.perf_counter() - started) for tower in towers]
+        learned = Learned.of(towers, solution, [tell(solution, read)], phases=solved)
         if place is not None:
             options = {"schedule": schedule, "weights": weights, "strategy": strategy, "seed": seed}
             pair = towers[place], towers[1 - place]
             tuned = tune_tower(*pair, solution, place=place, source=sources[place], **options)
             learned = learned.with_tuned(tuned, towers, solution, place=place)
-        adapted = [_adapted(tower, number, read, learned, seed=seed) for number, tower in enumerate(towers)]
+        adapted = [as_adapted(tower, number, read, learned, seed=seed) for number, tower in enumerate(towers)]
         names = read.sides[0].name, read.sides[1].name
         aligned = Aligned(names, (adapted[0], adapted[1]), solution.scale, data=read)
         if not len(read.splits.test):
             return aligned
         return dataclasses.replace(aligned, test=aligned.measure([side.splits.test for side in read.sides]))
-
-
-@dataclass(frozen=True)
-class _Learned:
-    """What both towers have learned.
-
-    Args:
-        networks: from the input of each backbone to embeddings.
-        phases: the records of the phases of each.
-        notes: for the reader.
-        refitted: whether their projections were solved on validation pairs too.
-    """
-
-    networks: Sequence[keras.Model]
-    phases: Sequence[Sequence[PhaseRecord]]
-    notes: Sequence[str]
-    refitted: bool
-
-    @classmethod
-    def of(
-        cls, towers: Sequence[Tower], solution: Solution, notes: Sequence[str], *, phases: Sequence[PhaseRecord]
-    ) -> _Learned:
-        """The closed solution."""
-        networks = [tower.network(each) for tower, each in zip(towers, solution.refitted, strict=True)]
-        return cls(networks, [[each] for each in phases], [*_unpretrained(towers), *notes], refitted=True)
-
-    def with_tuned(self, tuned: TunedTower, towers: Sequence[Tower], solution: Solution, *, place: int) -> _Learned:
-        """The same with a tower that was tuned, if it is better."""
-        notes = [*self.notes, _compare(tuned, solution, towers[place].side.name)]
-        if not tuned.is_kept(solution):
-            return dataclasses.replace(self, notes=notes)
-        phases = [list(each) for each in self.phases]
-        phases[place] += [phase_record(result) for result in tuned.results]
-        # It was tuned towards embeddings that were solved on training pairs alone.
-        locked = towers[1 - place].network(solution.projections[1 - place])
-        networks = [tuned.network, locked] if place == 0 else [locked, tuned.network]
-        return _Learned(networks, phases, notes, refitted=False)
 
 
 def _source(model: ModelLike, *, weights: str | Path | None) -> BackboneSource:
@@ -216,78 +172,3 @@ def _place(train: str | None, pairs: Pairs) -> int | None:
             return known.index(train)
     names = " or ".join(repr(side.name) for side in pairs.sides)
     raise ValueError(f"train must be the name of one input, {names}. Got {train!r}.")
-
-
-def _solved(tower: Tower, solution: Solution, seconds: float) -> PhaseRecord:
-    """The record of the closed solution, as the phase that it is."""
-    scores = {"val_loss": solution.loss}
-    history = [{"epoch": 0, "penalty": solution.penalty, **scores}]
-    return PhaseRecord(
-        phase=LinearProbe(),
-        groups=("head",),
-        scores=scores,
-        views=1,
-        activations="memory",
-        seconds=seconds,
-        trunk_seconds=tower.seconds,
-        history=history,
-    )
-
-
-def _unpretrained(towers: Sequence[Tower]) -> list[str]:
-    """A warning for each backbone with random weights."""
-    return [
-        f"{WARNING}: {tower.prepared.source.card.name} has random weights, whose features say little. Pretrain it, or "
-        f"pass train={tower.side.name!r}"
-        for tower in towers
-        if tower.prepared.source.weights_name is None
-    ]
-
-
-def _told(solution: Solution, pairs: Pairs) -> str:
-    fixed, free = pairs.sides[solution.fixed].name, pairs.sides[1 - solution.fixed].name
-    return f"Features of {free} are mapped to those of {fixed}: contrastive loss on validation {solution.loss:.3f}"
-
-
-def _compare(tuned: TunedTower, solution: Solution, name: str) -> str:
-    if tuned.loss is None:
-        return f"Tuning {name} diverged: its weights are not used"
-    kept = "kept" if tuned.is_kept(solution) else "not kept"
-    return f"Tuning {name}: contrastive loss on validation {tuned.loss:.3f}, {kept}"
-
-
-def _adapted(tower: Tower, number: int, pairs: Pairs, learned: _Learned, *, seed: int) -> Adapted:
-    """A tower as a model from its input to its embedding."""
-    prepared, splits, network = tower.prepared, pairs.splits, learned.networks[number]
-    warnings = splits.audit.warnings
-    told = [note for note in str(splits.audit).splitlines() if note not in warnings]
-    phases = learned.phases[number]
-    record = RunRecord(
-        task=TaskRecord(data=None),
-        weights=prepared.source.weights_name,
-        schedule="alignment",
-        phases=list(phases),
-        kept=len(phases) - 1,
-        refitted=learned.refitted,
-        sizes={name: len(getattr(splits, name)) for name in ("train", "validation", "test")},
-        set_aside=len(splits.audit.set_aside),
-        notes=[*warnings, *learned.notes, *told],
-        fingerprint=splits.fingerprint(),
-        validation_fingerprint=splits.fingerprint("validation"),
-        start=prepared.start,
-        seen=splits.seen() | prepared.seen,
-        seen_before=prepared.seen,
-        seed=seed,
-        versions={name: version(name) for name in ("kzoo", "keras", "tensorflow", "numpy")},
-    )
-    return Adapted(
-        card=prepared.source.card,
-        kind=Regression.kind,
-        labels=[f"dimension {place}" for place in range(network.output_shape[-1])],
-        head=prepared.head,
-        preprocessor=prepared.preprocessor,
-        network=network,
-        features=prepared.assembled.features,
-        scale=None,
-        record=record,
-    )
