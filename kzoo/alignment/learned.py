@@ -1,4 +1,4 @@
-"""What both towers of an alignment have learned, and each of them as a model of its own."""
+"""The result of an alignment: networks, phases and notes of both towers, and each as an `Adapted`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from kzoo.specs.task import Regression
 
 @dataclass(frozen=True)
 class Learned:
-    """What both towers have learned.
+    """Networks, phases and notes of both towers.
 
     Args:
         networks: from the input of each backbone to embeddings.

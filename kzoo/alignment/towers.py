@@ -33,6 +33,7 @@ from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.losses import CallableLoss
 from kzoo.training.phase import PhaseResult
+from kzoo.training.selection import phase_to_keep
 
 MOST_AT_ONCE = 128
 """Examples a step of a tower that is tuned: each is told from all others of its batch."""
@@ -94,12 +95,12 @@ def features_of(towers: Sequence[Tower], split: str) -> Features:
 
 @dataclass(frozen=True)
 class TunedTower:
-    """What tuning came to.
+    """The result of tuning a tower.
 
     Args:
         network: from the backbone's input to embeddings of unit length.
         results: of each phase.
-        loss: on validation, in nats, of the weights that were kept; None: none were.
+        loss: on validation, in nats, of the weights that were kept; None: all phases diverged.
     """
 
     network: keras.Model
@@ -174,10 +175,15 @@ def tune_tower(
         return -contrastive_loss(own @ targets[:MOST_WATCHED].T, matches, solution.scale)
 
     loss = CallableLoss(Contrastive(solution.scale), name="contrastive")
-    results = train_prepared(prepared, dataclasses.replace(feed, loss=loss, monitor=monitor))
     model = prepared.assembled.model
-    reached = [result.state.monitored for result in results if result.state and result.state.monitored is not None]
-    return TunedTower(_with_unit_length(model, model.output), results, -reached[-1] if reached else None)
+    network = _with_unit_length(model, model.output)
+    try:
+        results = train_prepared(prepared, dataclasses.replace(feed, loss=loss, monitor=monitor))
+    except FloatingPointError:
+        return TunedTower(network, [], None)
+    best = results[phase_to_keep([result.state for result in results])]
+    model.set_weights(best.weights)
+    return TunedTower(network, results, -best.scores["val_monitor"])
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,7 @@ def _with_unit_length(model: keras.Model, output: Tensor) -> keras.Model:
 
 
 def _recipe(card: BackboneSpec, *, examples: int, weights: bool) -> Schedule:
-    """What is tuned after a probe, in batches that are large enough to tell examples apart."""
+    """The tuning phases of `auto`, with larger batches: each example is told from the others of its batch."""
     steps = [phase for phase in auto(card, examples=examples, weights=weights).phases if isinstance(phase, Phase)]
     steps = steps or [Phase("last:1", epochs=12, learning_rate=3e-4)]
     batch = min(MOST_AT_ONCE, max(examples // 4, 2))

@@ -168,6 +168,14 @@ def test_a_tower_is_tuned_while_the_other_stays(table: dict[str, list[object]], 
     assert ("not kept" in told[0]) == (len(found[train].record.phases) == 1)
 
 
+def test_tuning_that_diverges_leaves_the_closed_solution(table: dict[str, list[object]]):
+    phase = kzoo.Phase("*", epochs=1, learning_rate=1e30, optimizer="sgd", batch_size=16)
+    found = kzoo.align("kzoo_nano_image", "kzoo_nano_text", table, train="text", schedule=phase, test=0, verbose=0)
+    assert "Tuning text diverged: its weights are not used" in found["text"].record.notes
+    assert found["text"].record.refitted
+    assert np.isfinite(found.embed(["a red square"], of="text")).all()
+
+
 def test_tuning_makes_hard_pairs_easier():
     """Texts of made-up words: frozen features of them say little."""
     fresh = pairs_of(240, seed=0)

@@ -1,1 +1,1 @@
-"""What outlives the process."""
+"""Files that outlive the process."""

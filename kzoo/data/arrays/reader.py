@@ -38,7 +38,7 @@ class ArrayReader:
     own: OwnAugmentation | None = None
 
     nouns: ClassVar[str] = "Arrays"
-    """What the examples are called, for messages."""
+    """The name of the examples in messages."""
 
     def load(self, index: Tensor, augmentation: str, numbers: Tensor) -> Tensor:
         """Views of one example, (V, *fitted.shape)."""

@@ -1,4 +1,4 @@
-"""What recordings show: near duplicates, quiet ones, and unusual lengths."""
+"""Remarks on recordings: near duplicates, quiet ones, and unusual lengths."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHECKS = ("near duplicates", "quiet recordings", "extreme lengths")
 
 
 def examine_recordings(column: np.ndarray) -> Examined:
-    """What the recordings of a checked column show: an object array (N,) of paths and encoded files."""
+    """Remarks on the recordings of a checked column: an object array (N,) of paths and encoded files."""
     with ThreadPoolExecutor() as pool:
         opened = track(pool.map(_look, column), "examining recordings", unit="recording", total=len(column))
         found = list(opened)
