@@ -127,6 +127,13 @@ def test_rows_are_aligned_and_random_weights_are_told():
     found = kzoo.align("row_mlp", "kzoo_nano_text", pairs, row=["hue", "size"], text="text", test=0, verbose=0)
     assert found["row"].record.notes[0].startswith("WARNING: row_mlp has random weights")
     assert found.embed({"hue": [1.0], "size": [0.0]}).shape == found.embed(["a red square"], of="text").shape
+    others = {
+        "text": [f"{text} again" for text in made["text"]],
+        "hue": hues[::-1],
+        "size": [0.5] * 60,
+        "more": [1] * 60,
+    }
+    assert found.evaluate(others).pairs == 60
 
 
 def test_two_texts_are_aligned():

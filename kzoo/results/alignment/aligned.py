@@ -20,6 +20,7 @@ from kzoo.core.storage import (
 )
 from kzoo.core.tables import Table
 from kzoo.data.examples import Examples
+from kzoo.data.modalities import MODALITIES
 from kzoo.data.multimodal.pairs import Pairs, read_other_pairs
 from kzoo.results.adapted import Adapted
 from kzoo.results.alignment.label_head import Labels, classifier, embed_labels
@@ -162,7 +163,10 @@ class Aligned:
             raise ValueError("There is no test split in this process. Pass pairs, such as evaluate('pairs.csv').")
         columns: dict[str, list[str]] = {}
         for name, tower in zip(self.names, self.towers, strict=True):
-            columns.setdefault(tower.preprocessor.modality, []).append(name)
+            preprocessor = tower.preprocessor
+            wide = MODALITIES[preprocessor.modality].wide
+            own = [each.name for each in getattr(preprocessor, "columns", ())] if wide else [name]
+            columns.setdefault(preprocessor.modality, []).extend(own)
         task = Regression(data, **columns)  # type: ignore[arg-type]
         sides, notes = read_other_pairs(task, names=self.names, seen=self.seen)
         return self.measure(sides, notes=notes)
