@@ -10,7 +10,7 @@ import numpy as np
 
 from kzoo.data.examples import Audit, Examples, Splits
 from kzoo.data.modalities import MODALITIES, has_parts
-from kzoo.data.multimodal.pairs import Side, read_pairs_of
+from kzoo.data.multimodal.pairs import SPLITS, Side, read_pairs_of
 from kzoo.distillation.teacher import MOST_VIEWS, train_taught
 from kzoo.results.adapted import Adapted
 from kzoo.results.inference import Inference
@@ -24,8 +24,6 @@ from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.losses import Distillation
-
-SPLITS = ("train", "validation", "test")
 
 AGREEMENT = "Pairs have no labels: scores are agreement with the teacher. Measure on labels with evaluate(data)"
 """A note."""
@@ -73,7 +71,9 @@ def read_paired(teacher: Adapted, data: Task, *, student: Sequence[str], seen: S
             f"The teacher was adapted to {teacher.kind} of {list(teacher.labels)}; the pairs have {data.kind} of "
             f"{list(own.splits.labels)}."
         )
-    logits = {name: _logits(teacher, getattr(own.splits, name)) for name in SPLITS}
+    # With labels, the student is selected and measured on these.
+    wanted = SPLITS[:1] if labelled else SPLITS
+    logits = {name: _logits(teacher, getattr(own.splits, name)) for name in wanted}
     splits = dataclasses.replace(other.splits, labels=list(teacher.labels))
     if not labelled:
         answers = {name: _answers(teacher, getattr(splits, name), rows) for name, rows in logits.items()}

@@ -12,7 +12,6 @@ import numpy as np
 from kzoo.data.modalities import MODALITIES
 from kzoo.results.adapted import Adapted
 from kzoo.results.inference import normalize
-from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.task import Classification
 
 Labels: TypeAlias = Sequence[str] | Mapping[str, object]
@@ -65,5 +64,5 @@ def classifier(tower: Adapted, names: Sequence[str], embeddings: np.ndarray, *, 
     dense = keras.layers.Dense(len(names), use_bias=False, dtype="float32", name="label_embeddings")
     model = keras.Model(network.input, dense(network.output), name=f"{network.name}_by_name")
     dense.set_weights([scale * embeddings.T])
-    record = replace(tower.record, task=TaskRecord(data=None), notes=[note, *tower.record.notes])
+    record = replace(tower.record, notes=[note, *tower.record.notes])
     return replace(tower, kind=Classification.kind, labels=list(names), network=model, record=record)
