@@ -11,16 +11,19 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kzoo.choosing.forgetting import with_forgetting
 from kzoo.core.keywords import suggests_names
 from kzoo.core.storage import target_of
 from kzoo.core.tensors import Tensor
 from kzoo.core.verbosity import verbosity
+from kzoo.distillation.earlier_outputs import teach_earlier_outputs
 from kzoo.results.adapted import Adapted
 from kzoo.setup.arguments import AnyMetric, check_callbacks
+from kzoo.setup.conclusion.result import conclude
 from kzoo.setup.feeds import make_feed, train_prepared
+from kzoo.setup.model_source import ModelLike
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
-from kzoo.setup.prepare import ModelLike, Prepared, prepare
-from kzoo.setup.result import conclude
+from kzoo.setup.prepare import Prepared, prepare
 from kzoo.setup.run_identity import describe_run
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
@@ -48,6 +51,7 @@ def plan(
     size: int | None = None,
     resize: str | None = None,
     scaling: str | None = None,
+    remember: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     precision: str | None = None,
@@ -92,6 +96,7 @@ def adapt(
     size: int | None = None,
     resize: str | None = None,
     scaling: str | None = None,
+    remember: str | None = None,
     class_weight: str | Mapping[str, float] | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     precision: str | None = None,
@@ -147,6 +152,13 @@ def adapt(
         scaling: of the pixels of a ``keras.Model`` or ``.keras`` file of yours: ``"none"`` (0..255), ``"unit"``,
             ``"tf"``, ``"torch"`` or ``"caffe"``. None: that of ``keras.applications`` where it is one of these; 0..255
             otherwise, which is noted unless the model scales them itself. A model with a card has its own.
+        remember: of a model that is an `Adapted`, or its folder: what is done so that it does not forget its earlier
+            tasks. None: it starts anew with one head for the new task. ``"heads"``: the earlier heads are kept beside
+            the new one. ``"outputs"``: gradient steps also keep the earlier outputs, on new examples, near to what they
+            were (learning without forgetting, arXiv:1606.09282). ``"examples"``: they also train on earlier examples,
+            at most as many as new ones (rehearsal). ``"both"``: both. The earlier validation and test examples are
+            selected and measured on as well, where they are there: notes say what was forgotten. A probe changes
+            nothing of the earlier tasks; a `kzoo.L2SP` in a phase holds its weights near to where they were.
         class_weight: ``"balanced"``, a dict from label to weight, or None.
         strategy: ``"auto"``, ``"one"``, ``"mirrored"`` or a ``tf.distribute.Strategy``. Batch sizes are global.
         precision: ``"mixed_bfloat16"`` or ``"float32"``: in which gradient steps compute, but for the layer of logits.
@@ -185,6 +197,7 @@ def adapt(
         monitored = monitor is not None
         called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
+        prepared, feed = teach_earlier_outputs(prepared, feed, seed=seed)
         kept = None
         if directory is not None:
             run = describe_run(prepared, class_weight=class_weight, precision=precision, seed=seed)
@@ -195,12 +208,13 @@ def adapt(
             if profile:
                 stack.enter_context(tf.profiler.experimental.Profile(str(profile)))
             results = train_prepared(prepared, feed, callbacks=called, precision=precision, directory=kept)
-        return conclude(prepared, results, scale=scale, seed=seed, feed=feed)
+        adapted = conclude(prepared, results, scale=scale, seed=seed, feed=feed)
+        return adapted if prepared.kept is None else with_forgetting(adapted, prepared.kept.earlier)
 
 
 def _prepare(arguments: Mapping[str, Any], *, seed: int | None) -> Prepared:
     """All that `plan` and `adapt` do before training, by the arguments that they share."""
     options = TrainingOptions(**{field.name: arguments[field.name] for field in dataclasses.fields(TrainingOptions)})
-    names = ("weights", "head", "size", "resize", "scaling", "strategy")
+    names = ("weights", "head", "size", "resize", "scaling", "remember", "strategy")
     given = {name: arguments[name] for name in names}
     return prepare(arguments["model"], arguments["task"], options=options, seed=seed, **given)

@@ -370,7 +370,7 @@ def test_callbacks_that_would_do_something_else_are_refused(module_backbone, fol
 
 def test_later_phases_see_what_earlier_ones_trained(module_backbone, arrays, monkeypatch):
     """A phase that unfreezes the bottom, and then one of the top alone: its activations must be computed anew."""
-    monkeypatch.setattr("kzoo.setup.result.phase_to_keep", lambda states: 2)
+    monkeypatch.setattr("kzoo.setup.conclusion.result.phase_to_keep", lambda states: 2)
     schedule = kzoo.Schedule(
         [
             kzoo.LinearProbe(),

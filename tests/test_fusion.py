@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kzoo
 from kzoo.models.assembly import assemble
-from kzoo.setup.prepare import source_of
+from kzoo.setup.model_source import source_of
 from kzoo.specs.head import Head
 
 

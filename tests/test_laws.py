@@ -20,8 +20,10 @@ FLOORS = (
     WORKSHOPS,
     ("results",),
     ("setup",),
-    ("adaptation", "pretraining"),
-    ("alignment", "choosing", "diagnosis", "distillation", "merging", "demo"),
+    ("pretraining",),
+    ("alignment", "choosing", "diagnosis", "distillation", "merging"),
+    ("adaptation",),
+    ("demo",),
     ("", "cli"),
 )
 """Rooms, from the ground floor to the entrances; a room imports from itself and from lower floors."""

@@ -15,7 +15,7 @@ from kzoo import merging
 from kzoo.data.examples import Examples
 from kzoo.evaluation.calibration import fit_temperature, merit
 from kzoo.results import interpolation
-from kzoo.setup.prepare import source_of
+from kzoo.setup.model_source import source_of
 from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.origin_record import MergeRecord
 from kzoo.specs.records.run_record import RunRecord

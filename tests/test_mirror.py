@@ -105,6 +105,15 @@ ELSEWHERE = {
             *(f"choosing/{name}" for name in ("features/scores", "interval_figure", "rank_record")),
         ],
     ),
+    "by one task after another": (
+        "setup/sequence/test_kept_tasks",
+        ["choosing/forgetting", "data/tasks/earlier_examples", "distillation/earlier_outputs"],
+    ),
+    "by the kinds that they make": (
+        "task_kinds/test_multi_task",
+        ["task_kinds/kind_names", "task_kinds/multi_task_layers"],
+    ),
+    "by all that takes a model": ("setup/test_prepare", ["setup/model_source"]),
     "by the pairs that are aligned": (
         "alignment/test_align",
         [
@@ -199,7 +208,7 @@ ELSEWHERE = {
     ),
     "by results that are printed and drawn": ("results/test_adapted", ["results/display"]),
     "by predictions of adapted models": ("test_adaptation", ["setup/plan", "setup/stage_table"]),
-    "by the result that it describes": ("setup/test_result", ["results/record"]),
+    "by the result that it describes": ("setup/conclusion/test_result", ["results/record"]),
     "by the cards, all of the catalog": (
         "specs/catalog/test_keras_applications",
         ["specs/catalog/hub_presets", "specs/catalog/keras_cv", "specs/catalog/modality"],

@@ -21,7 +21,7 @@ from kzoo.data.multimodal.pairs import Pairs, Side, read_pairs_of
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.backbones import Source
 from kzoo.results.alignment.aligned import Aligned
-from kzoo.setup.prepare import ModelLike, source_of
+from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Regression, UserData

@@ -14,7 +14,7 @@ from kzoo.alignment.towers import Tower, TunedTower
 from kzoo.data.examples import WARNING
 from kzoo.data.multimodal.pairs import Pairs
 from kzoo.results.adapted import Adapted
-from kzoo.setup.result import phase_record
+from kzoo.setup.conclusion.result import phase_record
 from kzoo.specs.phases import LinearProbe
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.run_record import RunRecord

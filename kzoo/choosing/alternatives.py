@@ -19,9 +19,9 @@ from kzoo.data.loader import batches
 from kzoo.data.modalities import MODALITIES
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
+from kzoo.setup.conclusion.result import conclude
 from kzoo.setup.feeds import make_feed, target_scale, train_prepared, training_rows
 from kzoo.setup.prepare import Prepared, prepare
-from kzoo.setup.result import conclude
 from kzoo.specs.catalog.bundled import NANO
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, LinearProbe, Phase

@@ -17,7 +17,7 @@ from kzoo.data.splits import read
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.results.report.out_of_fold import Folds, make_folds
 from kzoo.setup.feeds import target_scale, training_rows
-from kzoo.setup.prepare import source_of
+from kzoo.setup.model_source import source_of
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Task
 from kzoo.task_kinds.kind_registry import get_task_kind

@@ -15,7 +15,8 @@ from kzoo.core.progress import ProgressBar
 from kzoo.core.tables import Table
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
-from kzoo.setup.prepare import ModelLike, prepare
+from kzoo.setup.model_source import ModelLike
+from kzoo.setup.prepare import prepare
 from kzoo.specs.registry import cards
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions

@@ -20,8 +20,8 @@ from kzoo.core.tables import Table
 from kzoo.core.verbosity import verbosity
 from kzoo.data.examples import Splits
 from kzoo.results.adapted import Adapted
+from kzoo.setup.model_source import ModelLike
 from kzoo.setup.plan import random_state_kept
-from kzoo.setup.prepare import ModelLike
 from kzoo.specs.phases import check_step_value
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind

@@ -20,7 +20,7 @@ from kzoo.specs.records.run_record import RunRecord
 
 TRAINING = (
     *("schedule", "epochs", "batch_size", "learning_rate", "optimizer", "monitor", "augmentation", "head", "size"),
-    *("resize", "scaling", "class_weight", "strategy", "seed"),
+    *("resize", "scaling", "remember", "class_weight", "strategy", "seed"),
 )
 """Options that `kzoo.plan` and `kzoo.adapt` take as they are."""
 

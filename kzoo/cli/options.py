@@ -151,6 +151,8 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--scaling", choices=["none", "unit", "tf", "torch", "caffe"], help="of a .keras file's pixels"
     )
+    text = "of a saved model: keep its heads, and lessen forgetting by its outputs, by earlier examples, or both"
+    command.add_argument("--remember", choices=["heads", "outputs", "examples", "both"], help=text)
     command.add_argument("--class-weight", choices=["balanced"], help="weigh classes by inverse frequency")
     command.add_argument("--strategy", choices=["auto", "one", "mirrored"], default="auto")
     command.add_argument("--seed", type=int, default=0, help="of the head, the order of examples and augmentation")

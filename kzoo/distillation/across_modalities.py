@@ -14,9 +14,9 @@ from kzoo.data.multimodal.pairs import SPLITS, Side, read_pairs_of
 from kzoo.distillation.teacher import MOST_VIEWS, train_taught
 from kzoo.results.adapted import Adapted
 from kzoo.results.inference import Inference
+from kzoo.setup.conclusion.result import conclude
 from kzoo.setup.feeds import make_feed
 from kzoo.setup.prepare import Prepared
-from kzoo.setup.result import conclude
 from kzoo.specs.phases import Phase
 from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.records.seen import Seen

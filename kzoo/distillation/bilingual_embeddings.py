@@ -25,7 +25,7 @@ from kzoo.distillation.language_statistics import fit_languages, votes_of
 from kzoo.distillation.static_embeddings import distill_static
 from kzoo.models.zoo.text import MaskedMean, ngram_bag
 from kzoo.results.pretrained import Pretrained
-from kzoo.setup.prepare import ModelLike, source_of
+from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 from kzoo.specs.records.seen import Seen

@@ -17,9 +17,10 @@ from kzoo.distillation.student_data import DistillationData, lesson_of, splits_f
 from kzoo.distillation.teacher import Teacher, listen, task_of, train_taught
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained
+from kzoo.setup.conclusion.result import conclude
 from kzoo.setup.feeds import make_feed
-from kzoo.setup.prepare import ModelLike, Prepared, prepare, source_of
-from kzoo.setup.result import conclude
+from kzoo.setup.model_source import ModelLike, source_of
+from kzoo.setup.prepare import Prepared, prepare
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase

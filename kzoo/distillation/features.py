@@ -20,7 +20,8 @@ from kzoo.models.heads import pool
 from kzoo.results.adapted import Adapted
 from kzoo.results.pretrained import Pretrained, own_card
 from kzoo.setup.feeds import feed_of
-from kzoo.setup.prepare import ModelLike, Prepared, prepare
+from kzoo.setup.model_source import ModelLike
+from kzoo.setup.prepare import Prepared, prepare
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase

@@ -20,7 +20,7 @@ from kzoo.data.text.wordpiece import SPECIAL, read_vocabulary
 from kzoo.models.stages import cut_into_stages
 from kzoo.models.zoo.text import ngram_bag
 from kzoo.results.pretrained import Pretrained
-from kzoo.setup.prepare import ModelLike, source_of
+from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 

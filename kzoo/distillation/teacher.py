@@ -65,7 +65,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     feed = feed_of(teacher.preprocessor, examples, empty, kind=REGRESSION, seed=seed, mixable=False)
     activations = Activations(teacher.model, {"teacher": (teacher.model.output,)}, feed, fold)
     phases: dict[str, Phase] = {}
-    for phase in map(_bounded, steps):
+    for phase in map(bounded, steps):
         before = phases.get(phase.augmentation)
         if before is None or before.most_views < phase.most_views:
             phases[phase.augmentation] = dataclasses.replace(phase, train="*")
@@ -118,11 +118,20 @@ def train_taught(
     )
 
 
-def _bounded(phase: Phase) -> Phase:
+def bounded(phase: Phase) -> Phase:
     """A phase with at most `MOST_VIEWS` views, unless it sets a number of its own."""
     if phase.views is not None:
         return phase
     return dataclasses.replace(phase, views=min(phase.most_views, MOST_VIEWS))
+
+
+def with_bounded_views(schedule: Schedule) -> Schedule:
+    """A schedule whose phases go through the views that `listen` runs the teacher over, without smoothing labels."""
+    phases = (
+        dataclasses.replace(bounded(phase), label_smoothing=0.0) if isinstance(phase, Phase) else phase
+        for phase in schedule.phases
+    )
+    return Schedule(tuple(phases), name=schedule.name)
 
 
 def task_of(teacher: Adapted) -> Task:

@@ -22,7 +22,7 @@ from kzoo.pretraining.steps import StepSchedule, questions
 from kzoo.setup.arguments import as_size, check_resize
 from kzoo.setup.auto_model import choose_model, guess_modality
 from kzoo.setup.feeds import feed_of
-from kzoo.setup.prepare import ModelLike, source_of
+from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import Regression, Task
 from kzoo.task_kinds.regression import REGRESSION

@@ -17,7 +17,7 @@ from kzoo.pretraining.preparation import PreparedPretraining, prepare_pretrainin
 from kzoo.pretraining.pretraining_options import PretrainingOptions
 from kzoo.pretraining.steps import StepRun
 from kzoo.results.pretrained import Pretrained, own_card
-from kzoo.setup.prepare import ModelLike
+from kzoo.setup.model_source import ModelLike
 from kzoo.specs.records.pretrained_record import PretrainedRecord
 
 

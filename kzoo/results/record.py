@@ -11,9 +11,9 @@ from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import TRAINED
 from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.split_sizes import is_number
-from kzoo.specs.task import MultiTask, Task
+from kzoo.specs.task import UNCERTAINTY, MultiTask, Task
+from kzoo.task_kinds.kind_names import own_labels
 from kzoo.task_kinds.kind_registry import get_task_kind
-from kzoo.task_kinds.multi_task import own_labels
 
 NOT_THERE = "The test split cannot be read again: the data was in memory or read by a function. Pass other data."
 """What stands in an error where data is wanted that nobody can read."""
@@ -54,12 +54,13 @@ def tasks_like(record: TaskRecord, *, kind: str) -> MultiTask:
     Raises:
         ValueError: some of it was in memory, or read by a function.
     """
-    parts, tasks = get_task_kind(kind).parts, record.tasks or {}
+    found, tasks = get_task_kind(kind), record.tasks or {}
+    parts = found.parts
     if any(tasks[part.name].data is None for part in parts):
         raise ValueError(NOT_THERE)
     return MultiTask(
         {part.name: task_like(tasks[part.name], tasks[part.name].data, kind=part.kind.name) for part in parts},
-        weights={part.name: part.weight for part in parts},
+        weights=UNCERTAINTY if found.by_uncertainty else {part.name: part.weight for part in parts},
     )
 
 

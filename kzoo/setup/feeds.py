@@ -31,7 +31,9 @@ def make_feed(
     """The data as the loop takes it; and mean and deviation of the targets, where it sees them standardised."""
     examples = prepared.splits.train, prepared.splits.validation
     kind, outputs = prepared.kind, len(prepared.splits.labels)
-    scale = target_scale(kind, examples[0].targets)
+    kept = prepared.kept
+    scale = target_scale(kind, examples[0].targets, kept=kept.outputs if kept else 0)
+    scale = kept.scale(scale) if kept else scale
     if class_weight is not None and kind.parts:
         raise ValueError("class_weight= is of one task. Leave it out of a kzoo.MultiTask.")
     weights = weigh_classes(class_weight, examples[0].targets, labels=prepared.splits.labels)
@@ -42,17 +44,27 @@ def make_feed(
     joined = prepared.assembled.joined
     feed = dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor)
     parts = FeatureParts(joined.owners_of_features(), joined.parts) if joined else None
-    return dataclasses.replace(feed, parts=parts), scale
+    return dataclasses.replace(feed, parts=parts, kept=kept.outputs if kept else 0), scale
 
 
-def target_scale(kind: TaskKind, targets: np.ndarray) -> Scale | None:
-    """Mean and deviation of the training targets, where the loop sees them standardised; else None."""
+def target_scale(kind: TaskKind, targets: np.ndarray, *, kept: int = 0) -> Scale | None:
+    """Mean and deviation of the training targets, where the loop sees them standardised; else None.
+
+    Args:
+        kind: of the task.
+        targets: of training.
+        kept: how many of the first outputs have a mean and a deviation of their own; here they have 0 and 1.
+    """
     if not np.any(kind.standardises):
         return None
     if not kind.parts:
         return targets.mean(axis=0).tolist(), (targets.std(axis=0) + 1e-12).tolist()
-    mean = np.where(kind.standardises, np.nanmean(targets, axis=0), 0.0)
-    return mean.tolist(), np.where(kind.standardises, np.nanstd(targets, axis=0) + 1e-12, 1.0).tolist()
+    chosen = np.flatnonzero(kind.standardises)
+    chosen = chosen[chosen >= kept]
+    mean, deviation = np.zeros(targets.shape[1]), np.ones(targets.shape[1])
+    mean[chosen] = np.nanmean(targets[:, chosen], axis=0)
+    deviation[chosen] = np.nanstd(targets[:, chosen], axis=0) + 1e-12
+    return mean.tolist(), deviation.tolist()
 
 
 def training_rows(kind: TaskKind, targets: np.ndarray, outputs: int, scale: Scale | None) -> np.ndarray:

@@ -14,7 +14,7 @@ from kzoo.data.modalities import shape_of
 from kzoo.models.assembly import assemble
 from kzoo.models.heads import pool
 from kzoo.setup.arguments import as_size, check_head
-from kzoo.setup.prepare import ModelLike, source_of
+from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.specs.card import scope_of
 from kzoo.specs.head import Head
 from kzoo.specs.records.seen import remember

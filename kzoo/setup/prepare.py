@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -22,14 +21,9 @@ from kzoo.data.tasks.joint_reading import read_any
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
 from kzoo.models.backbone_source import BackboneSource
-from kzoo.models.backbones import Source, own_source, refuse_scaling, resolve
-from kzoo.models.files.presets import is_preset
-from kzoo.models.pixel_scaling import check_scaling
 from kzoo.models.weights import digest_of
 from kzoo.models.zoo.tfidf import TfidfEmbedding
-from kzoo.results.adapted import Adapted
-from kzoo.results.files.loading import load
-from kzoo.results.pretrained import Pretrained, seen_by
+from kzoo.results.record import describe_task
 from kzoo.setup.arguments import (
     as_size,
     check_head,
@@ -41,25 +35,22 @@ from kzoo.setup.arguments import (
 )
 from kzoo.setup.auto_model import choose_model, choose_models, guess_modality, unread_scripts
 from kzoo.setup.chosen_schedule import choose_schedule
-from kzoo.setup.model import FusedSource, fit_source, fused_source
+from kzoo.setup.model import FusedSource, fit_source
+from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.setup.options.monitor_choice import check_monitor
 from kzoo.setup.options.optimizer_choice import with_described_optimizer
-from kzoo.specs.card import BackboneSpec
-from kzoo.specs.fusion import Fusion
+from kzoo.setup.sequence.kept_tasks import KeptTasks, kept_tasks
 from kzoo.specs.head import Head, as_head
 from kzoo.specs.recipes import auto
 from kzoo.specs.records.seen import Seen
-from kzoo.specs.registry import cards
+from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.schedule import Schedule
-from kzoo.specs.task import MultiTask, Task, as_task
+from kzoo.specs.task import MultiTask, as_task
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.losses import resolve_loss
 from kzoo.training.strategies import get_strategy
-
-ModelLike: TypeAlias = str | Path | BackboneSpec | keras.Model | Adapted | Pretrained | Fusion | BackboneSource
-"""Whatever stands for a backbone, as the argument ``model`` of `kzoo.adapt`."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,6 @@ class Prepared:
     """All that `kzoo.plan` and `kzoo.adapt` share.
 
     Args:
-        task: the data and the kind of target; or several.
         kind: of the task, or tasks.
         source: the backbone, its card and weights.
         splits: the data, checked and split.
@@ -79,9 +69,10 @@ class Prepared:
         strategy: where it runs.
         start: SHA-256 of the backbone's weights before anything is trained.
         seen: what these weights, and a teacher's, have seen: no such example is tested on.
+        record: of the task, or tasks.
+        kept: earlier tasks of the model, if they are remembered.
     """
 
-    task: Task | MultiTask
     kind: TaskKind
     source: BackboneSource
     splits: Splits
@@ -93,6 +84,8 @@ class Prepared:
     strategy: tf.distribute.Strategy
     start: str
     seen: Seen
+    record: TaskRecord
+    kept: KeptTasks | None = None
 
     @property
     def sparse(self) -> TfidfEmbedding | None:
@@ -112,6 +105,7 @@ def prepare(
     strategy: str | tf.distribute.Strategy,
     seed: int | None,
     scaling: str | None = None,
+    remember: str | None = None,
     splits: Splits | None = None,
     recipe: Callable[..., Schedule] = auto,
     seen: Seen | None = None,
@@ -122,6 +116,9 @@ def prepare(
     is what a teacher has seen, beside the start weights; without `seed`, no global seed is set.
     """
     options = with_own_augmentation(with_described_optimizer(options))
+    changing = {"head": head, "size": size, "resize": resize, "scaling": scaling}
+    changing["weights"] = None if weights == "auto" else repr(weights)
+    kept = kept_tasks(model, remember, refused=[*(name for name, value in changing.items() if value is not None)])
     task = task if isinstance(task, MultiTask) else as_task(task)
     first = task.first if isinstance(task, MultiTask) else task
     size, asked = as_size(size), as_head(head)
@@ -138,7 +135,7 @@ def prepare(
         column = examples.columns[guessed]
         several = MODALITIES[guessed].choose is not None
         model, choice = choose_models(column, size=size) if several else choose_model(guessed, column, size=size)
-    source = source_of(model, weights=weights, scaling=scaling)
+    source = source_of(kept.earlier if kept else model, weights=weights, scaling=scaling)
     if isinstance(source, FusedSource) and has_parts(first):
         source = dataclasses.replace(source, reads_parts=True)
     modality = modality_for(source.card, first, known=known)
@@ -150,14 +147,20 @@ def prepare(
         splits, kind = read_any(task, modality.name, seen=seen, raw=raw)
     else:
         kind = get_task_kind(first.kind)
-    head = asked.for_examples(len(splits.train))
+    record = describe_task(task)
+    if kept:
+        splits, kind, record = kept.join(splits, kind, task, seed=seed or 0)
+    head = kept.earlier.head if kept else asked.for_examples(len(splits.train))
     if isinstance(source, FusedSource) and source.reads_parts:
         source = dataclasses.replace(source, levels=head.levels == "all")
         head = dataclasses.replace(head, levels="last")
         asked = dataclasses.replace(asked, levels="auto")
     column = splits.train.columns[modality.name]
     resize = resize or "crop"
-    source, preprocessor, notes = fit_source(source, modality, column, size=size, resize=resize)
+    if kept:
+        preprocessor, notes = kept.earlier.preprocessor, list[str]()
+    else:
+        source, preprocessor, notes = fit_source(source, modality, column, size=size, resize=resize)
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)
@@ -175,6 +178,8 @@ def prepare(
         backbone = source.build(preprocessor.shape)
         start = digest_of(backbone.get_weights())
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
+    if kept:
+        kept.put_head_in(assembled)
     check_head(asked, backbone, assembled)
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
     options = _resolved(options, kind=kind, outputs=len(splits.labels))
@@ -186,7 +191,21 @@ def prepare(
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
     notes += notes_on_mixing(picked, modality, kind=kind)
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
-    return Prepared(task, kind, source, splits, head, preprocessor, assembled, picked, options, chosen, start, seen)
+    return Prepared(
+        kind=kind,
+        source=source,
+        splits=splits,
+        head=head,
+        preprocessor=preprocessor,
+        assembled=assembled,
+        schedule=picked,
+        options=options,
+        strategy=chosen,
+        start=start,
+        seen=seen,
+        record=record,
+        kept=kept,
+    )
 
 
 def _scripts(source: BackboneSource, modality: Modality, column: np.ndarray) -> list[str]:
@@ -208,40 +227,3 @@ def _resolved(options: TrainingOptions, *, kind: TaskKind, outputs: int) -> Trai
     loss = None if options.loss is None else resolve_loss(options.loss, kind=kind, outputs=outputs)
     metrics = resolve_metrics(options.metrics, kind=kind, outputs=outputs)
     return dataclasses.replace(options, loss=loss, metrics=metrics)
-
-
-def source_of(model: ModelLike, *, weights: str | Path | None, scaling: str | None = None) -> BackboneSource:
-    """The backbone that a user means: also that of an adapted model, or one pretrained by kzoo, or its folder.
-
-    Args: as of `kzoo.adapt`; ``model`` may also be what this returned.
-    """
-    check_scaling(scaling)
-    if isinstance(model, Source | FusedSource):
-        return model
-    if isinstance(model, str | Path) and str(model) not in cards() and Path(model).is_dir():
-        model = model if is_preset(model) else load(model)
-    if isinstance(model, Adapted):
-        if model.record.merged and model.record.merged.how == "ensemble":
-            raise ValueError("An ensemble cannot be adapted. Adapt one of its members.")
-        size = model.preprocessor.size
-        card = dataclasses.replace(model.card, size=size, min_size=size, multiple=1, weights=(), source="user")
-        refuse_scaling(card, scaling)
-        return own_source(card, model.backbone, weights=weights, seen=model.seen)
-    if isinstance(model, Fusion):
-        if scaling is not None:
-            raise ValueError("scaling= is for a single model; the members of a fusion have their own. Leave it out.")
-        return fused_source(model, [_member(each, weights=weights) for each in model.members])
-    if isinstance(model, Pretrained):
-        refuse_scaling(model.card, scaling)
-        return own_source(model.card, model.backbone, weights=weights, seen=model.seen)
-    source = resolve(model, weights=weights, cards=cards(), scaling=scaling)
-    if source.card.source == "pretrained" and source.weights is not None:
-        return dataclasses.replace(source, seen=seen_by(source.card))
-    return source
-
-
-def _member(model: ModelLike, *, weights: str | Path | None) -> Source:
-    source = source_of(model, weights=weights)
-    if not isinstance(source, Source):
-        raise TypeError("A member of a fusion must be one backbone. Got a fusion: list all members in one fusion.")
-    return source

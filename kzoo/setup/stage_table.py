@@ -6,7 +6,7 @@ from kzoo.core.graph.costs import flops
 from kzoo.core.tables import Table
 from kzoo.data.modalities import shape_of
 from kzoo.setup.arguments import as_size
-from kzoo.setup.prepare import ModelLike, source_of
+from kzoo.setup.model_source import ModelLike, source_of
 
 
 def stages(model: ModelLike, *, size: int | None = None) -> Table:

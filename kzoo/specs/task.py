@@ -168,6 +168,10 @@ class Regression(Task):
     kind: ClassVar[str] = "regression"
 
 
+UNCERTAINTY = "uncertainty"
+"""Weights of several tasks that follow from their losses."""
+
+
 @dataclass(frozen=True)
 class MultiTask:
     """Several tasks that share one backbone: several targets of one data set, or several data sets, or both.
@@ -178,14 +182,15 @@ class MultiTask:
     is in the same split for all tasks.
 
     Args:
-        tasks: by name, two or more; a name is a Python identifier. Their inputs have one modality. Tasks with the same
+        tasks: by name, one or more; a name is a Python identifier. Their inputs have one modality. Tasks with the same
             data need the same arguments but for `label` and `labels`, and a `label` each.
         weights: of the loss of each task, in (0, inf); None: 1 each. Losses are divided by that of a guess first, so
-            that tasks with many classes do not count for more.
+            that tasks with many classes do not count for more. ``"uncertainty"``: before each epoch, in inverse
+            proportion to each task's loss on validation (Kendall et al., arXiv:1705.07115, in closed form).
 
     Raises:
         TypeError: `tasks` is no dict of tasks.
-        ValueError: there are fewer than two, a name cannot be used, or tasks of one data set do not fit together.
+        ValueError: there are none, a name cannot be used, or tasks of one data set do not fit together.
 
     Example:
         >>> both = MultiTask({"kind": Classification("a.csv", label="kind"), "price": Regression("a.csv", label="usd")})
@@ -194,20 +199,22 @@ class MultiTask:
     """
 
     tasks: Mapping[str, Task]
-    weights: Mapping[str, float] | None = None
+    weights: Mapping[str, float] | str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.tasks, Mapping) or not all(isinstance(task, Task) for task in self.tasks.values()):
             raise TypeError(f"MultiTask needs a dict from names to tasks, as kzoo.Classification. Got {self.tasks!r}.")
-        if len(self.tasks) < 2:
-            raise ValueError(f"MultiTask needs two or more tasks. Got {len(self.tasks)}.")
+        if not self.tasks:
+            raise ValueError("MultiTask needs one task or more. Got none.")
         for name in self.tasks:
             if not isinstance(name, str) or not name.isidentifier():
                 raise ValueError(f"The name of a task must be a Python identifier, as 'price'. Got {name!r}.")
             if other := next((each for each in self.tasks if each.startswith(f"{name}_")), None):
                 # Served outputs are named after their task.
                 raise ValueError(f"No task may have the name of another with '_' and more. Got {name!r} and {other!r}.")
-        for name, weight in (self.weights or {}).items():
+        if isinstance(self.weights, str) and not self.by_uncertainty:
+            raise ValueError(f"weights must be a dict, {UNCERTAINTY!r}, or None. Got {self.weights!r}.")
+        for name, weight in self.fixed_weights.items():
             if name not in self.tasks:
                 raise ValueError(f"weights must be of the tasks {', '.join(self.tasks)}. Got {name!r}.")
             if not is_number(weight) or not 0 < weight < math.inf:
@@ -215,6 +222,16 @@ class MultiTask:
         for group in self.by_data():
             if len(group) > 1:
                 _check_together(group)
+
+    @property
+    def by_uncertainty(self) -> bool:
+        """Whether the weights follow the uncertainty of each task."""
+        return self.weights == UNCERTAINTY
+
+    @property
+    def fixed_weights(self) -> Mapping[str, float]:
+        """The weights that are given, by name."""
+        return self.weights if isinstance(self.weights, Mapping) else {}
 
     @property
     def first(self) -> Task:

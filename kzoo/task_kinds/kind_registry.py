@@ -9,8 +9,9 @@ from typing import Any
 
 from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.classification import CLASSIFICATION
+from kzoo.task_kinds.kind_names import PREFIX, name_of, parts_for, parts_of
 from kzoo.task_kinds.multi_label import MULTI_LABEL
-from kzoo.task_kinds.multi_task import PREFIX, multi_task_kind, name_of, parts_for, parts_of
+from kzoo.task_kinds.multi_task import multi_task_kind
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.task_kinds.task_kind import TaskKind
 
@@ -32,7 +33,8 @@ def get_task_kind(name: str) -> TaskKind:
         False
     """
     if name.startswith(PREFIX):
-        return multi_task_kind(parts_of(name, get_task_kind))
+        parts, by_uncertainty = parts_of(name, get_task_kind)
+        return multi_task_kind(parts, by_uncertainty=by_uncertainty)
     if name not in TASK_KINDS:
         raise ValueError(
             f"A kind of task must be one of {', '.join(TASK_KINDS)}, or registered with "
@@ -50,7 +52,8 @@ def kind_of(task: Task | MultiTask, labels: Mapping[str, Sequence[str]]) -> Task
     """
     if isinstance(task, Task):
         return get_task_kind(task.kind)
-    return get_task_kind(name_of(parts_for(task, labels, get_task_kind)))
+    parts = parts_for(task, labels, get_task_kind)
+    return get_task_kind(name_of(parts, by_uncertainty=task.by_uncertainty))
 
 
 def register_task_kind(task: type[Task], *, like: str, **parts: Any) -> TaskKind:

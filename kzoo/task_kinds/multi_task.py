@@ -5,7 +5,6 @@ A missing target is a row of NaN among the columns of its task. It adds nothing 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,19 +15,17 @@ import numpy as np
 from kzoo.core.intervals import Metric
 from kzoo.core.score_figures import task_scores
 from kzoo.core.tables import Table
-from kzoo.core.tensors import Tensor
 from kzoo.specs.phases import SMOOTHING
-from kzoo.specs.task import MultiTask, Task
+from kzoo.specs.task import Task
 from kzoo.task_kinds.encoded_targets import EncodedTargets
+from kzoo.task_kinds.kind_names import name_of, own_labels
+from kzoo.task_kinds.multi_task_layers import MultiTaskLoss, MultiTaskOutputs
 from kzoo.task_kinds.task_kind import Fit, KindPart, Label, Scale, TaskKind
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ops = keras.ops
-
-PREFIX = "several tasks: "
-"""Beginning of the name of such a kind. The tasks follow, each as ``price regression 1 x 0.5``."""
 
 
 class SeveralTasks(Task):
@@ -37,123 +34,8 @@ class SeveralTasks(Task):
     kind = "several tasks"
 
 
-def name_of(parts: Sequence[KindPart]) -> str:
-    """The name of the kind that has these parts; `parts_of` reads it."""
-    weights = ["" if part.weight == 1 else f" x {part.weight!r}" for part in parts]
-    named = [f"{p.name} {p.kind.name} {p.outputs}{w}" for p, w in zip(parts, weights, strict=True)]
-    return PREFIX + ", ".join(named)
-
-
-def parts_of(name: str, kinds: Callable[[str], TaskKind]) -> list[KindPart]:
-    """The parts that the name of a kind tells.
-
-    Args:
-        name: of the kind.
-        kinds: from the name of a kind to its row.
-
-    Raises:
-        ValueError: it is no such name.
-    """
-    parts: list[KindPart] = []
-    for text in name.removeprefix(PREFIX).split(", "):
-        found = re.fullmatch(r"(\w+) (\w+) ([1-9]\d{0,6})(?: x ([\d.e+-]+))?", text)
-        if not found or not name.startswith(PREFIX):
-            raise ValueError(f"A kind of several tasks must be named as 'price regression 1'. Got {text!r}.")
-        start, weight = parts[-1].stop if parts else 0, float(found[4] or 1)
-        kind = kinds(found[2])
-        parts.append(KindPart(name=found[1], kind=kind, start=start, stop=start + int(found[3]), weight=weight))
-    return parts
-
-
-def parts_for(
-    tasks: MultiTask, labels: Mapping[str, Sequence[str]], kinds: Callable[[str], TaskKind]
-) -> list[KindPart]:
-    """The parts of several tasks, whose outputs have these names."""
-    parts: list[KindPart] = []
-    for name, task in tasks.tasks.items():
-        start = parts[-1].stop if parts else 0
-        weight = float((tasks.weights or {}).get(name, 1.0))
-        stop = start + len(labels[name])
-        parts.append(KindPart(name=name, kind=kinds(task.kind), start=start, stop=stop, weight=weight))
-    return parts
-
-
-def join_labels(labels: Mapping[str, Sequence[str]]) -> list[str]:
-    """Names of all outputs.
-
-    Example:
-        >>> join_labels({"kind": ["boot", "shoe"], "price": ["value"]})
-        ['kind: boot', 'kind: shoe', 'price: value']
-    """
-    return [f"{name}: {label}" for name, own in labels.items() for label in own]
-
-
-def own_labels(labels: Sequence[str], part: KindPart) -> list[str]:
-    """Names of the outputs of one task, of the names of all."""
-    return [label.removeprefix(f"{part.name}: ") for label in labels[part.start : part.stop]]
-
-
-class MultiTaskLoss(keras.losses.Loss):
-    """The sum of the losses of several tasks, each divided by that of a guess and multiplied by its weight.
-
-    Args:
-        parts: the tasks.
-        smoothing: label smoothing, in [0, 1), of tasks with exclusive labels.
-    """
-
-    def __init__(self, parts: Sequence[KindPart], smoothing: float) -> None:
-        super().__init__(name="several_tasks")
-        self.parts = parts
-        self.losses = [part.kind.loss(smoothing if part.kind.exclusive else 0.0) for part in parts]
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Loss (B,) of rows, NaN where there is no target, and logits, (B, outputs) each."""
-        total = ops.zeros_like(y_pred[:, 0])
-        for part, loss in zip(self.parts, self.losses, strict=True):
-            rows, logits = y_true[:, part.start : part.stop], y_pred[:, part.start : part.stop]
-            known = ops.logical_not(ops.isnan(rows[:, :1]))
-            # Zeros first: the gradient of what is left out below would be NaN.
-            found = loss.call(ops.where(known, rows, ops.zeros_like(rows)), logits)
-            total += part.scale * ops.where(known[:, 0], found, ops.zeros_like(found))
-        return total
-
-
-@keras.saving.register_keras_serializable(package="kzoo")
-class MultiTaskOutputs(keras.layers.Layer):
-    """From the logits of all tasks to their outputs, float32 (B, outputs).
-
-    Args:
-        spans: first output of each task, and the one after its last.
-        layers: what makes outputs of the logits of each task.
-    """
-
-    def __init__(self, spans: Sequence[Sequence[int]], layers: Sequence[keras.layers.Layer], **options: object) -> None:
-        super().__init__(**options)
-        self.spans, self.finishing = [list(span) for span in spans], list(layers)
-
-    def call(self, logits: Tensor) -> Tensor:
-        """(B, outputs) to (B, outputs)."""
-        pairs = zip(self.spans, self.finishing, strict=True)
-        return ops.concatenate([layer(logits[:, start:stop]) for (start, stop), layer in pairs], axis=1)
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
-        """That of the logits."""
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, object]:
-        """Its arguments."""
-        layers = [keras.saving.serialize_keras_object(layer) for layer in self.finishing]
-        return {**super().get_config(), "spans": self.spans, "layers": layers}
-
-    @classmethod
-    def from_config(cls, config: dict[str, object]) -> MultiTaskOutputs:
-        """The layer of these arguments."""
-        layers = [keras.saving.deserialize_keras_object(each) for each in config.pop("layers")]  # type: ignore[attr-defined]
-        return cls(layers=layers, **config)  # type: ignore[arg-type]
-
-
-def multi_task_kind(parts: Sequence[KindPart]) -> TaskKind:
-    """The kind of several tasks."""
+def multi_task_kind(parts: Sequence[KindPart], *, by_uncertainty: bool = False) -> TaskKind:
+    """The kind of several tasks, whose losses have the weights of the parts, or weights by uncertainty."""
     own = partial(_by_part, parts)
     first = parts[0]
     return TaskKind(
@@ -171,7 +53,7 @@ def multi_task_kind(parts: Sequence[KindPart]) -> TaskKind:
         as_rows=lambda targets, outputs: targets.astype(np.float32),
         sample=lambda outputs: _sample(parts),
         outputs_of=lambda logits: np.concatenate([part.kind.outputs_of(part.of(logits)) for part in parts], axis=1),
-        loss=lambda smoothing: MultiTaskLoss(parts, smoothing),
+        loss=lambda smoothing: MultiTaskLoss(parts, smoothing, by_uncertainty=by_uncertainty),
         distance=lambda teacher, logits, temperature: sum(
             part.scale * part.kind.distance(part.of(teacher), part.of(logits), temperature) for part in parts
         ),
@@ -207,7 +89,8 @@ def multi_task_kind(parts: Sequence[KindPart]) -> TaskKind:
         ),
         merit=partial(_merit, parts),
         parts=parts,
-        full_name=name_of(parts),
+        by_uncertainty=by_uncertainty,
+        full_name=name_of(parts, by_uncertainty=by_uncertainty),
     )
 
 

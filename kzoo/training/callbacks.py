@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 import keras
 import numpy as np
@@ -100,6 +100,35 @@ class KeepBest(_OnModel):
         # Set in any case: a callback may have changed them at the end of training.
         self.trained.set_weights(next(weights for each, weights in (self.best, self.last) if each is state))
         return state
+
+
+@runtime_checkable
+class Balancing(Protocol):
+    """A loss of several tasks whose weights follow from what validation says."""
+
+    def balance(self, logits: np.ndarray, targets: np.ndarray) -> None:
+        """Sets the weights, of logits and targets of validation, (N, outputs) each."""
+        ...
+
+
+class Balance(keras.callbacks.Callback):
+    """Before each epoch, lets a loss weigh its tasks by what validation says.
+
+    Args:
+        loss: of the tasks.
+        targets: of validation.
+        keep: measures validation after each epoch; before this callback.
+    """
+
+    def __init__(self, loss: Balancing, targets: np.ndarray, keep: KeepBest) -> None:
+        super().__init__()
+        self.loss, self.targets, self.keep = loss, targets, keep
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Weighs by the epoch before; before the first one by the weights as they are."""
+        state = self.keep.last[0] if self.keep.last else self.keep.measure()
+        if state.logits is not None:
+            self.loss.balance(state.logits, self.targets)
 
 
 class Progress(keras.callbacks.Callback):

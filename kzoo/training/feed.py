@@ -86,6 +86,7 @@ class Feed:
         parts: of examples of several inputs, what the features that enter a head are, for a probe; else None.
         monitor: from targets and logits to the number that selects, the higher the better; None: the rule of
             `kzoo.training.selection`.
+        kept: how many of the first outputs a probe leaves as they are.
     """
 
     train: Split
@@ -98,6 +99,7 @@ class Feed:
     loss: keras.losses.Loss | None = None
     monitor: Callable[[np.ndarray, np.ndarray], float] | None = None
     parts: FeatureParts | None = None
+    kept: int = 0
 
     def weights(self, targets: Tensor) -> Tensor:
         """Weight of each example, float32 (B,), of its targets (B, outputs)."""

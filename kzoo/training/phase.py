@@ -18,7 +18,7 @@ from kzoo.training.adapters.differences import Difference, merge, with_differenc
 from kzoo.training.adapters.merged_differences import MergedDifference
 from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
-from kzoo.training.callbacks import KeepBest, Rate
+from kzoo.training.callbacks import Balance, Balancing, KeepBest, Rate
 from kzoo.training.feed import Feed, Split
 from kzoo.training.losses import build_loss
 from kzoo.training.resuming.kept_epochs import KeepEpochs, KeptEpochs, kept_variables
@@ -152,6 +152,8 @@ def fit_tail(
         variables = kept_variables(tail, [optimizer])
         done = epochs.restore(tail, variables, keep)
         kept = [KeepEpochs(epochs, keep, variables, last=phase.epochs - 1)]
+    balances = measured and feed.kind.by_uncertainty and isinstance(loss, Balancing)
+    balanced = [Balance(loss, feed.validation.targets, keep)] if balances else []
     rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
     stopped = False
     try:
@@ -161,7 +163,7 @@ def fit_tail(
                 initial_epoch=done,
                 epochs=phase.epochs,
                 steps_per_epoch=steps,
-                callbacks=[rate, keep, *callbacks, *kept],
+                callbacks=[rate, keep, *balanced, *callbacks, *kept],
                 shuffle=False,
                 verbose=0,
             )

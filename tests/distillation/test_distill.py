@@ -267,7 +267,7 @@ def test_a_student_of_features_is_its_own_wherever_it_goes(teacher, tmp_path):
     made = kzoo.distill(teacher, "kzoo_nano_image", pictures(20), target="features", size=32, schedule=PHASE)
     assert made.card.size == 32
     card = made.register("nano_of_mine", tmp_path / "mine")
-    from kzoo.setup.prepare import source_of
+    from kzoo.setup.model_source import source_of
 
     built = source_of(card, weights="auto").build((32, 32, 3))
     for ours, theirs in zip(built.get_weights(), made.backbone.get_weights(), strict=True):

@@ -9,7 +9,7 @@ import pytest
 from kzoo.data.image.preprocess import ImagePreprocessor
 from kzoo.models.backbones import resolve
 from kzoo.models.pixel_scaling import scales_itself
-from kzoo.setup.prepare import source_of
+from kzoo.setup.model_source import source_of
 from kzoo.specs.catalog.keras_applications import CATALOG
 from kzoo.specs.fusion import Fusion
 

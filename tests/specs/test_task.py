@@ -98,7 +98,7 @@ ONE = kzoo.Classification("a.csv", label="kind")
     [
         ([ONE], TypeError, "dict from names to tasks"),
         ({"a": ONE, "b": "b.csv"}, TypeError, "dict from names to tasks"),
-        ({"a": ONE}, ValueError, "two or more tasks. Got 1"),
+        ({}, ValueError, "needs one task or more. Got none"),
         ({"a": ONE, "b c": kzoo.Regression("b.csv")}, ValueError, "Python identifier, as 'price'. Got 'b c'"),
         ({"a": ONE, "a_b": kzoo.Regression("b.csv")}, ValueError, "with '_' and more. Got 'a' and 'a_b'"),
         ({"a": ONE, "b": kzoo.Regression("a.csv")}, ValueError, "needs label=.* Got None for 'b'"),

@@ -7,8 +7,8 @@ import tensorflow as tf
 from scipy.special import softmax
 
 import kzoo
+from kzoo.task_kinds.kind_names import join_labels, own_labels
 from kzoo.task_kinds.kind_registry import get_task_kind, kind_of
-from kzoo.task_kinds.multi_task import join_labels, own_labels
 from kzoo.training.probes.linear_probe import solve
 from kzoo.training.selection import constant_losses, judge
 from kzoo.training.temperature import scaled, sharpness
@@ -214,3 +214,33 @@ def test_targets_of_outputs_are_rows(kind):
     truth, outputs = kind.sample(6)
     assert truth.shape == outputs.shape
     assert np.isfinite(truth).all()
+
+
+def test_weights_by_uncertainty_are_the_inverse_of_the_losses(kind):
+    name = NAME.replace("several tasks:", "several tasks by uncertainty:")
+    by_uncertainty = get_task_kind(name)
+    assert by_uncertainty.name == name
+    assert by_uncertainty.by_uncertainty
+    assert not kind.by_uncertainty
+    tasks = {"a": kzoo.Classification("x", label="a"), "b": kzoo.Regression("x", label="b")}
+    found = kind_of(kzoo.MultiTask(tasks, weights="uncertainty"), {"a": ["x", "y"], "b": ["value"]})
+    assert found.name == "several tasks by uncertainty: a classification 2, b regression 1"
+    loss, equal = by_uncertainty.loss(0.0), kind.loss(0.0)
+    np.testing.assert_array_equal(loss.call(ROWS, LOGITS), equal.call(ROWS, LOGITS))
+    for each in (loss, equal):
+        each.balance(LOGITS, ROWS)
+    np.testing.assert_array_equal(equal.factors, np.ones(3))
+    losses = []
+    for part in kind.parts:
+        known = part.known(ROWS)
+        own = part.kind.example_losses(part.of(LOGITS)[known], part.of(ROWS)[known]).mean()
+        losses.append(own / part.kind.guess_loss(part.outputs))
+    wanted = 1 / np.asarray(losses)
+    np.testing.assert_allclose(loss.factors, wanted / wanted.mean(), rtol=1e-5)
+
+
+def test_a_task_that_is_solved_does_not_take_all(kind):
+    loss = get_task_kind("several tasks by uncertainty: a regression 1, b regression 1").loss(0.0)
+    rows = np.ones((4, 2), np.float32)
+    loss.balance(np.stack([np.ones(4), np.zeros(4)], axis=1).astype(np.float32), rows)
+    np.testing.assert_allclose(loss.factors, np.asarray([100, 1]) / 50.5, rtol=1e-4)

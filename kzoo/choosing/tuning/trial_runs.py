@@ -18,9 +18,9 @@ from kzoo.core.verbosity import verbosity
 from kzoo.data.examples import Splits
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.results.adapted import Adapted
+from kzoo.setup.conclusion.result import conclude
 from kzoo.setup.feeds import make_feed, train_prepared
 from kzoo.setup.prepare import Prepared, prepare
-from kzoo.setup.result import conclude
 from kzoo.specs.checked_json import Fields
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule

@@ -58,7 +58,7 @@ def divide_all(
         }
         for part, examples in _divide_one(splits, task, known, names, kind=kind, seen=seen, ledger=ledger).items():
             divided[part].append(examples)
-    return {part: _merge(sets) for part, sets in divided.items()}
+    return {part: merge(sets) for part, sets in divided.items()}
 
 
 Names = Mapping[str, str]
@@ -172,7 +172,7 @@ def join(parts: Sequence[Examples]) -> Examples:
         ) from error
 
 
-def _merge(parts: Sequence[Examples]) -> Examples:
+def merge(parts: Sequence[Examples]) -> Examples:
     """The examples of several data sets; content that two of them have is one example with the targets of both."""
     whole = join(parts)
     if len(parts) == 1:

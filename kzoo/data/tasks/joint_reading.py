@@ -20,8 +20,8 @@ from kzoo.data.targets import encode, make_labels
 from kzoo.data.tasks.joint_division import PARTS, divide_all
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.task import MultiTask, Task
+from kzoo.task_kinds.kind_names import join_labels
 from kzoo.task_kinds.kind_registry import get_task_kind, kind_of
-from kzoo.task_kinds.multi_task import join_labels
 from kzoo.task_kinds.task_kind import KindPart, TaskKind
 
 

@@ -12,7 +12,7 @@ from kzoo.data.tasks.joint_reading import own_splits
 from kzoo.models.side_by_side import SliceFeatures
 from kzoo.specs.records.evaluation_record import EvaluationRecord
 from kzoo.specs.records.run_record import RunRecord
-from kzoo.task_kinds.multi_task import own_labels
+from kzoo.task_kinds.kind_names import own_labels
 from kzoo.task_kinds.task_kind import KindPart
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.feed import Feed, Split, read
 from kzoo.training.phase import PhaseOutcome, constant_of, weights_of
+from kzoo.training.probes.kept_outputs import hide_targets, with_kept_outputs
 from kzoo.training.probes.linear_probe import ProbeSolution, solve, solve_on_both
 from kzoo.training.probes.part_probes import Rows, solve_parts
 from kzoo.training.selection import judge, unmeasured
@@ -41,16 +42,17 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     layers = _linear_layers(head)
     feed = activations.feed
     features, held = cached_features(phase, activations)
-    validation = None if held is None else (held, feed.validation.targets)
-    train = features, feed.train.targets, weights_of(feed, feed.train)
+    validation = None if held is None else (held, hide_targets(feed.validation.targets, feed.kept))
+    train = features, hide_targets(feed.train.targets, feed.kept), weights_of(feed, feed.train)
     solution, solve_again = _solve(phase, feed, train, validation)
+    solution = with_kept_outputs(solution, layers, feed.kept)
     _put_in(layers, solution)
     if validation is None:
         return _solved(solution, None, feed, _penalties(solution, feed))
 
     def refit() -> None:
         more = *validation, weights_of(feed, feed.validation)
-        _put_in(layers, solve_again(more))
+        _put_in(layers, with_kept_outputs(solve_again(more), layers, feed.kept))
 
     entering = validation[0] if feed.parts is None else feed.parts.expand(validation[0])
     outcome = _solved(solution, solution.logits(entering), feed, _penalties(solution, feed))

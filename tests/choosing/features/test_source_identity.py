@@ -9,7 +9,7 @@ import pytest
 
 import kzoo
 from kzoo.choosing.features.source_identity import source_identity
-from kzoo.setup.prepare import source_of
+from kzoo.setup.model_source import source_of
 
 
 def identity(model, *, weights="auto", seed=0):

@@ -129,7 +129,7 @@ def test_each_entry_has_a_vector(static):
 
 def test_its_vector_is_of_its_states_after_each_block(static, folder):
     """Without principal components and frequency: what lies near in the encoder lies near in the table."""
-    from kzoo.setup.prepare import source_of
+    from kzoo.setup.model_source import source_of
 
     encoder = source_of(f"hf_dir:{folder}", weights="auto").build((4,))
     layers = [layer for layer in encoder.layers if layer.name.startswith("transformer_layer")]
@@ -201,7 +201,7 @@ def test_minilm_agrees_with_the_original():
     """Figures of `transformers`, see ``fixtures/minilm_oracle.py``."""
     from kzoo.data.text.preprocess import TextPreprocessor
     from kzoo.data.text.tokenizers import find_tokenizer
-    from kzoo.setup.prepare import source_of
+    from kzoo.setup.model_source import source_of
 
     oracle = np.load(Path(__file__).parent / "fixtures" / "minilm_oracle.npz")
     try:

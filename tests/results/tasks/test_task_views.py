@@ -196,3 +196,15 @@ def test_the_plan_tells_what_targets_there_are(table, backbone):
     plan = str(kzoo.plan(backbone, tasks_of(table), weights=None))
     assert "colour: 62 train, 21 validation, 27 test examples have a target" in plan, plan
     assert "light: " in plan
+
+
+def test_weights_by_uncertainty_train_and_are_kept(table, make_backbone, tmp_path):
+    keras.utils.set_random_seed(0)
+    tasks = tasks_of(table, weights="uncertainty")
+    adapted = kzoo.adapt(make_backbone(), tasks, weights=None, schedule=SCHEDULE, verbose=0)
+    assert adapted.evaluate()["light R2"] > 0.7
+    loaded = kzoo.load(adapted.save(tmp_path / "model"))
+    assert loaded.kind == "several tasks by uncertainty: colour classification 3, light regression 1"
+    assert loaded.splits().fingerprint() == adapted.splits().fingerprint()
+    with pytest.raises(ValueError, match="must be a dict, 'uncertainty', or None. Got 'gradnorm'"):
+        tasks_of(table, weights="gradnorm")

@@ -12,7 +12,7 @@ from kzoo.core.storage import NANO
 from kzoo.data.splits import exclude, read
 from kzoo.models.construction import build
 from kzoo.setup.auto_model import guess_modality
-from kzoo.setup.prepare import source_of
+from kzoo.setup.model_source import source_of
 from kzoo.specs.catalog.bundled import NANO_CATALOG
 from kzoo.specs.records.seen import NEW
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kzoo
 from kzoo.results.files import saving
-from kzoo.setup.calibration_choice import choose_temperature, choose_temperatures, divide_logits
+from kzoo.setup.conclusion.calibration_choice import choose_temperature, choose_temperatures, divide_logits
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.multi_label import MULTI_LABEL
@@ -107,7 +107,7 @@ def adapted(task):
     inputs = keras.Input((SIZE, SIZE, 3))
     net = keras.Model(inputs, keras.layers.Conv2D(4, 3, activation="relu")(inputs), name="net")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kzoo.setup.result.choose_temperature", lambda state, feed: (2.0, "Calibrated"))
+        patch.setattr("kzoo.setup.conclusion.result.choose_temperature", lambda state, feed: (2.0, "Calibrated"))
         return kzoo.adapt(net, task, schedule="linear_probe", scaling="none", verbose=0)
 
 

@@ -11,7 +11,7 @@ import kzoo
 from kzoo.data.seams import with_tta
 from kzoo.results.files import saving
 from kzoo.setup import tta_choice
-from kzoo.setup.tta_choice import choose_views
+from kzoo.setup.conclusion.tta_choice import choose_views
 from kzoo.training.selection import WeightsState
 
 SIZE = 16
@@ -43,7 +43,8 @@ def chosen(net, task, one, several):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tta_choice, "_state", lambda *given: several)
         patch.setattr(
-            "kzoo.setup.result.choose_views", lambda *given, **more: choose_views(*given, **{**more, "one": one})
+            "kzoo.setup.conclusion.result.choose_views",
+            lambda *given, **more: choose_views(*given, **{**more, "one": one}),
         )
         return kzoo.adapt(net, task, schedule="linear_probe", scaling="none")
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
-from kzoo.results.record import describe_task
-from kzoo.setup.calibration_choice import choose_temperature, choose_temperatures, divide_logits
+from kzoo.setup.conclusion.calibration_choice import choose_temperature, choose_temperatures, divide_logits
+from kzoo.setup.conclusion.tta_choice import choose_views
 from kzoo.setup.prepare import Prepared
-from kzoo.setup.tta_choice import choose_views
 from kzoo.specs.records.origin_record import DistillationRecord
 from kzoo.specs.records.phase_record import PhaseRecord
 from kzoo.specs.records.run_record import RunRecord
@@ -59,9 +58,9 @@ def conclude(
         refit()
     if temperatures is not None and divide_logits(model, temperatures):
         calibrated = parts_calibrated
-    splits, task = prepared.splits, prepared.task
+    splits = prepared.splits
     record = RunRecord(
-        task=describe_task(task),
+        task=prepared.record,
         weights=prepared.source.weights_name,
         schedule=prepared.schedule.name,
         options=prepared.options.record(),

@@ -1,0 +1,1 @@
+"""From trained phases to a result: test-time augmentation, temperatures and the record."""

@@ -1,0 +1,73 @@
+"""The name of a kind of several tasks, which tells its parts; and the names of their outputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from kzoo.specs.task import MultiTask
+from kzoo.task_kinds.task_kind import KindPart, TaskKind
+
+PREFIX = "several tasks"
+"""Beginning of the name of such a kind. The tasks follow, each as ``price regression 1 x 0.5``."""
+
+BY_UNCERTAINTY = " by uncertainty"
+"""What follows in the name where the losses of the tasks are weighted by their uncertainty."""
+
+
+def name_of(parts: Sequence[KindPart], *, by_uncertainty: bool = False) -> str:
+    """The name of the kind that has these parts; `parts_of` reads it."""
+    weights = ["" if part.weight == 1 else f" x {part.weight!r}" for part in parts]
+    named = [f"{p.name} {p.kind.name} {p.outputs}{w}" for p, w in zip(parts, weights, strict=True)]
+    return f"{PREFIX}{BY_UNCERTAINTY * by_uncertainty}: {', '.join(named)}"
+
+
+def parts_of(name: str, kinds: Callable[[str], TaskKind]) -> tuple[list[KindPart], bool]:
+    """The parts that the name of a kind tells, and whether uncertainty weights their losses.
+
+    Args:
+        name: of the kind.
+        kinds: from the name of a kind to its row.
+
+    Raises:
+        ValueError: it is no such name.
+    """
+    parts: list[KindPart] = []
+    by_uncertainty = name.startswith(f"{PREFIX}{BY_UNCERTAINTY}: ")
+    start_of = f"{PREFIX}{BY_UNCERTAINTY * by_uncertainty}: "
+    for text in name.removeprefix(start_of).split(", "):
+        found = re.fullmatch(r"(\w+) (\w+) ([1-9]\d{0,6})(?: x ([\d.e+-]+))?", text)
+        if not found or not name.startswith(start_of):
+            raise ValueError(f"A kind of several tasks must be named as 'price regression 1'. Got {text!r}.")
+        start, weight = parts[-1].stop if parts else 0, float(found[4] or 1)
+        kind = kinds(found[2])
+        parts.append(KindPart(name=found[1], kind=kind, start=start, stop=start + int(found[3]), weight=weight))
+    return parts, by_uncertainty
+
+
+def parts_for(
+    tasks: MultiTask, labels: Mapping[str, Sequence[str]], kinds: Callable[[str], TaskKind]
+) -> list[KindPart]:
+    """The parts of several tasks, whose outputs have these names."""
+    parts: list[KindPart] = []
+    for name, task in tasks.tasks.items():
+        start = parts[-1].stop if parts else 0
+        weight = float(tasks.fixed_weights.get(name, 1.0))
+        stop = start + len(labels[name])
+        parts.append(KindPart(name=name, kind=kinds(task.kind), start=start, stop=stop, weight=weight))
+    return parts
+
+
+def join_labels(labels: Mapping[str, Sequence[str]]) -> list[str]:
+    """Names of all outputs.
+
+    Example:
+        >>> join_labels({"kind": ["boot", "shoe"], "price": ["value"]})
+        ['kind: boot', 'kind: shoe', 'price: value']
+    """
+    return [f"{name}: {label}" for name, own in labels.items() for label in own]
+
+
+def own_labels(labels: Sequence[str], part: KindPart) -> list[str]:
+    """Names of the outputs of one task, of the names of all."""
+    return [label.removeprefix(f"{part.name}: ") for label in labels[part.start : part.stop]]
