@@ -8,8 +8,8 @@ DATA is the folder that holds the sets. The cases, a first and a next task:
   ``mobilenet_v2_035``;
 - ``digit, then speaker``: of FSDD's recordings, ``kzoo_nano_audio``, which a model of digits is tuned to know.
 
-The methods are values of ``remember=``; ``l2sp`` is ``"heads"`` with `kzoo.L2SP`; ``alone``, without ``remember=``, learns
-the next task alone. All tune the same groups with the schedule ``lp_ft``. Scores are on the test split of each task.
+The methods are values of ``remember=``; ``l2sp`` is ``"heads"`` with `kzoo.L2SP`; ``alone``, without ``remember=``,
+learns the next task alone. All tune the last two groups with one rate. Scores are on the test split of each task.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-import kzoo
-from kzoo.choosing.forgetting import AFTER, BEFORE, compare_earlier
 from report import Job, Result, parser, run_all
 from sets import few, load
 from tasks_together import digit_and_speaker
+
+import kzoo
+from kzoo.choosing.forgetting import AFTER, BEFORE, compare_earlier
 
 METHODS = ("alone", "heads", "l2sp", "outputs", "examples", "both")
 
@@ -68,7 +69,11 @@ def run(options: argparse.Namespace, job: Job) -> Result:
         return {"next": adapted.evaluate()["accuracy"]}
     compared = compare_earlier(adapted, earlier)["task1"]
     gain = compared.difference(AFTER, BEFORE)
-    found = {"before": compared[BEFORE].value, "after": compared[AFTER].value, "next": adapted.evaluate()["task2 accuracy"]}
+    found: Result = {
+        "before": compared[BEFORE].value,
+        "after": compared[AFTER].value,
+        "next": adapted.evaluate()["task2 accuracy"],
+    }
     found["gain"] = [gain.value, gain.low, gain.high]
     found["seconds"] = sum(phase.seconds for phase in adapted.record.phases)
     print(found, flush=True)

@@ -1,4 +1,4 @@
-"""Modalities: all that differs between images, texts, recordings and rows, as one row each."""
+"""Modalities: all that differs between images, texts, recordings, rows and series, as one row each."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ from kzoo.data.row.preprocess import RowPreprocessor, fit_rows, restore_rows, ta
 from kzoo.data.row.reader import RowReader
 from kzoo.data.row.served import sample_rows, serve_rows
 from kzoo.data.seams import Modality
+from kzoo.data.series.column import SUFFIXES as SERIES_SUFFIXES
+from kzoo.data.series.column import ask_series, check_series, collect_series, looks_like_series, open_series
+from kzoo.data.series.described import describe_series, series_excerpt
+from kzoo.data.series.preprocess import SeriesPreprocessor, fit_series, restore_series
+from kzoo.data.series.preprocess import tailor_card as tailor_series_card
+from kzoo.data.series.reader import SeriesReader
+from kzoo.data.series.served import sample_series, serve_series
 from kzoo.data.sources.table_files import TEXT_NAMES
 from kzoo.data.text.column import check_texts, collect_texts, open_text, read_text_inputs
 from kzoo.data.text.described import describe_texts, text_excerpt
@@ -148,6 +155,28 @@ MODALITIES = {
             present=RowPreprocessor.present,
             attributes=describe_rows,
             excerpt=row_excerpt,
+        ),
+        Modality(
+            spec=MODALITY_SPECS["series"],
+            noun="sequence",
+            usual=("series", "values", "signal"),
+            suffixes=SERIES_SUFFIXES,
+            open=open_series,
+            collect=collect_series,
+            ask=ask_series,
+            check=check_series,
+            fit=fit_series,
+            restore=restore_series,
+            reader=SeriesReader,
+            feeds=("series",),
+            shape=lambda card, size, channels: (size, channels),
+            serve=serve_series,
+            sample=sample_series,
+            looks=looks_like_series,
+            align=SeriesPreprocessor.align,
+            tailor=tailor_series_card,
+            attributes=describe_series,
+            excerpt=series_excerpt,
         ),
     )
 }

@@ -73,9 +73,13 @@ def _body(backbone: keras.Model, preprocessor: Preprocessor) -> BackboneGraph:
             backbone.input, backbone.output, pool(backbone.output, "avg", name="pooled"), find_states(backbone)
         )
     inputs = keras.Input(fitted.shape, name="examples", dtype=fitted.dtype.name)
-    features = backbone(preprocessor.scale(inputs))
+    states = find_states(backbone)
+    if states is not None:
+        features, states = keras.Model(backbone.input, [backbone.output, states])(preprocessor.scale(inputs))
+    else:
+        features = backbone(preprocessor.scale(inputs))
     pooled = pool(features, "avg", name="pooled")
     if getattr(preprocessor, "edge", None) and len(features.shape) == 4:
         # An image of a spectrogram shows time from left to right, and low notes at the bottom.
         features = keras.ops.transpose(keras.ops.flip(features, axis=1), (0, 2, 1, 3))
-    return BackboneGraph(inputs, features, pooled)
+    return BackboneGraph(inputs, features, pooled, states)

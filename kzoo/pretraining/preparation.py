@@ -157,5 +157,6 @@ def _objective(kind: type[Objective], preprocessor: Preprocessor, *, outputs: in
     """The objective, with the vocabulary of the preprocessor's tokenizer, or the categories of its rows."""
     tokenizer = getattr(preprocessor, "tokenizer", None)
     if tokenizer is None:
-        return kind(outputs=outputs, categories=tuple(getattr(preprocessor, "categories", ())))
+        categories, marks = getattr(preprocessor, "categories", ()), getattr(preprocessor, "marks", False)
+        return kind(outputs=outputs, categories=tuple(categories), marks=marks)
     return kind(outputs=outputs, vocabulary=tokenizer.size, mask=tokenizer.mask, pad=tokenizer.pad)

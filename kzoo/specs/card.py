@@ -62,14 +62,15 @@ class BackboneSpec:
             feature map (B, s, s, width); from token ids (B, T) int32, or features of sound (B, steps, values) float32,
             to features (B, width) or such a map.
         arguments: keyword arguments of the constructor, apart from the input shape and the weights.
-        modality: ``"image"``, ``"text"``, ``"audio"``, ``"row"``, or the name of a registered one.
+        modality: ``"image"``, ``"text"``, ``"audio"``, ``"row"``, ``"series"``, or the name of a registered one.
         size: native input: height and width in pixels, or the longest text in tokens; or the longest
             recording in samples.
         min_size: smallest input that the constructor accepts, in the same unit.
         multiple: the input must be a multiple of it, in the same unit.
         reads: how raw text becomes its input, see `kzoo.data.text.tokenizers.find_tokenizer`; or raw sound, the
             fields of `kzoo.data.audio.spectrogram.FrontEnd` (of a backbone for images: how it is to hear); or of rows,
-            once there are some, ``columns``, the fields of `kzoo.data.row.columns.RowColumn`.
+            once there are some, ``columns``, the fields of `kzoo.data.row.columns.RowColumn`; or of series likewise,
+            the fields of `kzoo.data.series.preprocess.SeriesPreprocessor`.
         scripts: the scripts that it was trained on, by ISO 15924, as ``"Latn"`` or ``"Hani"``; none: any.
         rate: peak learning rate at which its own weights are tuned; None: by its size.
         scaling: one of `SCALINGS`.

@@ -75,8 +75,16 @@ ROW_COLUMN: dict[str, Check] = {
 """Fields of `kzoo.data.row.columns.RowColumn`."""
 
 _VOCABULARY = 64 << 20
+SERIES_SCALE: dict[str, Check] = {
+    "mean": many(number(-1e30, 1e30), most=1 << 16),
+    "deviation": many(number(1e-30, 1e30), most=1 << 16),
+    "gaps": many(flag, most=1 << 16),
+}
+"""The fields of `kzoo.data.series.preprocess.SeriesPreprocessor`, but for its length."""
+
 _READS: dict[str, Check] = {
     **FRONT,
+    **SERIES_SCALE,
     "entries": text(_VOCABULARY),
     "lower": flag,
     "joined": flag,
@@ -88,7 +96,7 @@ _READS: dict[str, Check] = {
     "blocks": flag,
     "columns": many(lambda value, name: checked(value, ROW_COLUMN, name=name, needed=tuple(ROW_COLUMN)), most=10_000),
 }
-"""How raw text, sound or rows become an input, apart from ``preset`` and ``inside``."""
+"""How raw text, sound, rows or series become an input, apart from ``preset`` and ``inside``."""
 
 
 def present_card(values: object) -> object:

@@ -19,7 +19,7 @@ class BackboneGraph:
             values), or token ids (B, T).
         features: the backbone's output.
         pooled: the same as one vector an example, (B, width).
-        states: of a text encoder, the states of its tokens, (B, T, width); else None.
+        states: of an encoder or a recurrent network, the states of its tokens or steps, (B, T, width); else None.
     """
 
     inputs: Tensor
@@ -37,6 +37,7 @@ class Objective:
         vocabulary: number of tokens, for text; else 0.
         mask: id of the token that stands for one that is to be guessed; None where there is none.
         pad: id of padding.
+        marks: whether the last value of each step says whether the step is there.
         categories: of rows, the number of categories of each of the last columns.
     """
 
@@ -45,6 +46,7 @@ class Objective:
     mask: int | None = None
     pad: int = 0
     categories: tuple[int, ...] = ()
+    marks: bool = False
 
     name: ClassVar[str]
     paper: ClassVar[str]

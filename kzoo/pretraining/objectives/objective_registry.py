@@ -8,6 +8,7 @@ from kzoo.pretraining.objectives.gan import Adversarial
 from kzoo.pretraining.objectives.masked import Masked
 from kzoo.pretraining.objectives.masked_columns import MaskedColumns
 from kzoo.pretraining.objectives.masked_language import MaskedLanguage
+from kzoo.pretraining.objectives.masked_steps import MaskedSteps
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.objectives.scarf import Scarf
 from kzoo.pretraining.objectives.simclr import SimCLR
@@ -25,6 +26,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
         MaskedLanguage,
         Scarf,
         MaskedColumns,
+        MaskedSteps,
     )
 }
 """Objectives by name."""

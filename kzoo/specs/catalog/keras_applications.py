@@ -19,6 +19,7 @@ from kzoo.specs.catalog.bundled import NANO_CATALOG
 from kzoo.specs.catalog.hub_audio import AUDIO_CATALOG
 from kzoo.specs.catalog.hub_text import TEXT_CATALOG
 from kzoo.specs.catalog.keras_cv import CV_CATALOG
+from kzoo.specs.catalog.recurrent_networks import RECURRENT_CATALOG
 from kzoo.specs.catalog.row_networks import ROW_CATALOG
 
 _BUCKET = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -242,7 +243,11 @@ def _by_name(cards: Iterable[BackboneSpec]) -> Mapping[str, BackboneSpec]:
 
 CATALOG: Mapping[str, BackboneSpec] = _by_name(
     itertools.chain(
-        _KERAS, *(each.values() for each in (CV_CATALOG, TEXT_CATALOG, AUDIO_CATALOG, ROW_CATALOG, NANO_CATALOG))
+        _KERAS,
+        *(
+            each.values()
+            for each in (CV_CATALOG, TEXT_CATALOG, AUDIO_CATALOG, ROW_CATALOG, RECURRENT_CATALOG, NANO_CATALOG)
+        ),
     )
 )
 """Every built-in backbone by its name, in alphabetical order."""

@@ -73,6 +73,13 @@ MODALITY_SPECS = {
             start=StartBudget(examples=200_000, least=20, most=100, patience=15),
         ),
         ModalitySpec(
+            name="series",
+            unit="steps",
+            student_augmentation="none",
+            untrained_model="series_gru",
+            start=StartBudget(examples=60_000, least=20, most=200, patience=20),
+        ),
+        ModalitySpec(
             name="multimodal",
             unit="numbers",
             size_is_input=False,

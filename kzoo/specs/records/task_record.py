@@ -23,6 +23,7 @@ class TaskRecord:
         image: name of the column of images.
         text: of texts.
         audio: of recordings, or True.
+        series: of series, or True.
         row: names of the columns of rows, or True. Of examples of several inputs, each may be several names.
         label: name of the column, or columns, of targets; None where a function gave them.
         groups: name of the column of groups; None where a function or a list gave them.
@@ -43,6 +44,7 @@ class TaskRecord:
     text: str | Sequence[str] | None = None
     audio: str | Sequence[str] | bool | None = None
     row: str | Sequence[str] | bool | None = None
+    series: str | Sequence[str] | bool | None = None
     label: str | Sequence[str] | None = None
     groups: str | None = None
     labels: Sequence[str] | None = None
@@ -60,7 +62,7 @@ class TaskRecord:
 
     def as_plain(self) -> Fields:
         """Plain values, for JSON."""
-        found = plain(self, without_none=("row", "separator", *_OF_SEVERAL))
+        found = plain(self, without_none=("row", "series", "separator", *_OF_SEVERAL))
         if self.tasks is not None:
             found["tasks"] = {name: task.as_plain() for name, task in self.tasks.items()}
         return found
@@ -75,7 +77,7 @@ class TaskRecord:
         checks: dict[str, Check] = {
             **{each: maybe(NAME) for each in ("data", "groups", "separator", "several", "name")},
             **{each: maybe(either(NAME, NAMES)) for each in ("image", "text")},
-            **{each: maybe(either(flag, NAME, NAMES)) for each in ("audio", "row")},
+            **{each: maybe(either(flag, NAME, NAMES)) for each in ("audio", "row", "series")},
             "label": maybe(either(NAME, NAMES)),
             "labels": maybe(NAMES),
             "validation": _SIZE,

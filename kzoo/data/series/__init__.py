@@ -1,0 +1,1 @@
+"""Series: values over time, of one or several features, with steps that may be missing."""
