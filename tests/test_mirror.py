@@ -57,6 +57,13 @@ ELSEWHERE = {
             *("models/zoo/row", "models/zoo/row_layers", "serving/input_names", "specs/catalog/row_networks"),
         ],
     ),
+    "by whole runs on series": (
+        "data/series/test_preprocess",
+        [
+            *(f"data/series/{name}" for name in ("column", "described", "reader", "served")),
+            *("pretraining/objectives/masked_steps", "specs/catalog/recurrent_networks"),
+        ],
+    ),
     "by whole runs on several inputs": (
         "test_several_inputs",
         [

@@ -112,5 +112,7 @@ def test_a_modality_is_refused(rows, name, parts, message):
 def test_a_card_is_of_a_registered_modality(rows):
     assert kzoo.get_card("rows_network").modality == "sensor"
     assert "at most 4 values" in str(kzoo.get_card("rows_network"))
-    with pytest.raises(ValueError, match=r"must be one of image, text, audio, row, multimodal, sensor\. Got 'rows'"):
+    with pytest.raises(
+        ValueError, match=r"must be one of image, text, audio, row, series, multimodal, sensor\. Got 'rows'"
+    ):
         kzoo.BackboneSpec("x", "a.b", modality="rows")

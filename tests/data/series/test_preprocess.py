@@ -160,13 +160,13 @@ def test_pretraining_on_series_without_labels_gives_start_weights():
     keras.utils.set_random_seed(0)
     series, _ = waves(200, seed=3)
     pretrained = kzoo.pretrain(small("series_tcn"), series, objective="masked_steps", steps=60, batch_size=32)
-    losses = [each["loss"] for each in pretrained.record.history]
+    losses = [each["loss"] for each in pretrained.record.course[1:]]
     assert losses[-1] < losses[0]
     adapted = kzoo.adapt(pretrained, waves(80, seed=4), schedule="linear_probe", verbose=0)
     assert adapted.evaluate()["accuracy"] > 0.8
     assert adapted.preprocessor.mean == pytest.approx(np.nanmean(np.concatenate(series), axis=0), rel=1e-4)
     with pytest.raises(ValueError, match=r"trained on series of 2 features. The data has 1"):
-        kzoo.adapt(pretrained, (np.zeros((20, 9, 1)), np.arange(20) % 2))
+        kzoo.adapt(pretrained, (RNG.normal(size=(40, 9, 1)), np.arange(40) % 2))
 
 
 def test_hidden_steps_are_asked_for_and_the_mask_stays():

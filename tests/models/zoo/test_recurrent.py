@@ -41,8 +41,8 @@ def card():
 
 def test_a_gru_reads_the_order_of_words(card):
     keras.utils.set_random_seed(0)
-    tune = kzoo.Phase("*", epochs=15, batch_size=16, learning_rate=1e-2, views=1, augmentation="none")
-    adapted = kzoo.adapt(card, orders(300, 0), schedule=tune, weights=None, verbose=0)
+    tune = kzoo.Phase("*", epochs=20, batch_size=16, learning_rate=5e-3, views=1, augmentation="none")
+    adapted = kzoo.adapt(card, orders(500, 0), schedule=tune, weights=None, verbose=0)
     assert adapted.evaluate()["accuracy"] > 0.9
     assert adapted.predict("yes w1 w2 no w3 w4").labels == ["yes first"]
     assert adapted.predict("no w1 w2 yes w3 w4").labels == ["no first"]
@@ -60,7 +60,7 @@ def test_padding_of_texts_changes_no_features(card):
 def test_it_is_pretrained_on_texts_without_labels(card):
     texts, _ = orders(120, 1)
     made = kzoo.pretrain(card, texts, objective="masked_language", steps=30, batch_size=32)
-    losses = [each["loss"] for each in made.record.history]
+    losses = [each["loss"] for each in made.record.course[1:]]
     assert losses[-1] < losses[0]
     adapted = kzoo.adapt(made, orders(60, 2), schedule="linear_probe", verbose=0)
     assert [type(layer) for layer in adapted.backbone.layers].count(RecurrentBlock) == 1
@@ -73,8 +73,8 @@ def test_frames_are_pretrained_and_adapted():
         (RATE, (0.3 * np.sin(2 * np.pi * (400 + 800 * (n % 2) + n) * times)).astype(np.float32)) for n in range(40)
     ]
     network = small("audio_gru", width=16)
-    made = kzoo.pretrain(network, tones, objective="masked_steps", steps=20, batch_size=16)
-    assert made.record.history[-1]["loss"] < made.record.history[0]["loss"]
+    made = kzoo.pretrain(network, tones[:20], objective="masked_steps", steps=20, batch_size=16)
+    assert made.record.course[-1]["loss"] < made.record.course[1]["loss"]
     adapted = kzoo.adapt(made, (tones, [n % 2 for n in range(40)]), schedule="linear_probe", verbose=0)
     assert np.mean(np.asarray(adapted.predict(tones).labels) == [str(n % 2) for n in range(40)]) > 0.9
 

@@ -224,8 +224,8 @@ def test_a_card_of_others_names_no_weights_of_keras(name):
 def test_a_card_of_another_modality_is_complete(name):
     card = OTHERS[name]
     assert card.source in ("kzoo", "keras_hub")
-    # The columns of rows come with the data.
-    assert bool(card.reads) == (card.modality != "row")
+    # The columns of rows and the features of series come with the data.
+    assert bool(card.reads) == (card.modality not in ("row", "series"))
     assert card.rate > 0
     assert card.width > 0
     assert card.paper.startswith("https://")
