@@ -127,7 +127,9 @@ def judge_tasks(adapted: Adapted, *, model: ModelLike | None = None, seed: int =
     Raises:
         ValueError: a task has no test examples, or the start weights have no name and `model` is None.
     """
-    parts, splits = get_task_kind(adapted.kind).parts, adapted.splits()
+    splits = adapted.splits()
+    # An earlier task whose head was kept may have no training examples here: nothing was shared with it.
+    parts = [part for part in get_task_kind(adapted.kind).parts if part.known(splits.train.targets).any()]
     untested = [part.name for part in parts if not part.known(splits.test.targets).any()]
     if untested:
         raise ValueError(f"There are no test examples (test=0) of {', '.join(untested)} to judge on.")

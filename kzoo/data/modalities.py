@@ -31,7 +31,7 @@ from kzoo.data.row.reader import RowReader
 from kzoo.data.row.served import sample_rows, serve_rows
 from kzoo.data.seams import Modality
 from kzoo.data.series.column import SUFFIXES as SERIES_SUFFIXES
-from kzoo.data.series.column import ask_series, check_series, collect_series, looks_like_series, open_series
+from kzoo.data.series.column import ask_series, check_series, collect_series, open_series
 from kzoo.data.series.described import describe_series, series_excerpt
 from kzoo.data.series.preprocess import SeriesPreprocessor, fit_series, restore_series
 from kzoo.data.series.preprocess import tailor_card as tailor_series_card
@@ -159,7 +159,7 @@ MODALITIES = {
         Modality(
             spec=MODALITY_SPECS["series"],
             noun="sequence",
-            usual=("series", "values", "signal"),
+            usual=(),
             suffixes=SERIES_SUFFIXES,
             open=open_series,
             collect=collect_series,
@@ -172,8 +172,8 @@ MODALITIES = {
             shape=lambda card, size, channels: (size, channels),
             serve=serve_series,
             sample=sample_series,
-            looks=looks_like_series,
             align=SeriesPreprocessor.align,
+            arrange=SeriesPreprocessor.arrange,
             tailor=tailor_series_card,
             attributes=describe_series,
             excerpt=series_excerpt,

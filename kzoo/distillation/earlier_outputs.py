@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kzoo.core.tensors import Tensor
-from kzoo.distillation.teacher import Teacher, listen, with_bounded_views
+from kzoo.distillation.teacher import Teacher, listen, refuse_smoothing, with_bounded_views
 from kzoo.setup.prepare import Prepared
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.multi_task_layers import MultiTaskLoss
@@ -63,10 +63,12 @@ def teach_earlier_outputs(prepared: Prepared, feed: Feed, *, seed: int) -> tuple
 
     Raises:
         MemoryError: there is no room for the outputs.
+        ValueError: a phase smooths labels.
     """
     kept = prepared.kept
     if kept is None or not kept.by_outputs or not prepared.schedule.takes_steps:
         return prepared, feed
+    refuse_smoothing(prepared.schedule)
     schedule = with_bounded_views(prepared.schedule)
     outputs = listen(Teacher(kept.teacher(), prepared.preprocessor), prepared.splits, schedule, seed=seed)
     train = dataclasses.replace(feed.train, taught=outputs.train)

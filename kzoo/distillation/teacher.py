@@ -54,12 +54,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
         ValueError: a phase smooths labels.
     """
     steps = [phase for phase in schedule.phases if isinstance(phase, Phase)]
-    smoothed = [phase.label_smoothing for phase in steps if phase.label_smoothing not in (0, "auto")]
-    if smoothed:
-        raise ValueError(
-            f"label_smoothing is for labels; a student learns from its teacher's outputs. Leave it out. "
-            f"Got {smoothed[0]}."
-        )
+    refuse_smoothing(schedule)
     examples = (splits.train, splits.validation)
     empty = [np.zeros((len(each), 0), np.float32) for each in examples]
     feed = feed_of(teacher.preprocessor, examples, empty, kind=REGRESSION, seed=seed, mixable=False)
@@ -83,6 +78,16 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
             batches = [batch[0] for batch in activations.validation_batches(phase)]
             validation = np.concatenate(batches) if batches else np.zeros((0, train[augmentation].shape[-1]))
     return TeacherOutputs(train, validation)
+
+
+def refuse_smoothing(schedule: Schedule) -> None:
+    """Raises ValueError where a phase smooths labels."""
+    steps = [phase for phase in schedule.phases if isinstance(phase, Phase)]
+    if smoothed := [phase.label_smoothing for phase in steps if phase.label_smoothing not in (0, "auto")]:
+        raise ValueError(
+            f"label_smoothing is for labels; here a model learns from another one's outputs. Leave it out. "
+            f"Got {smoothed[0]}."
+        )
 
 
 def train_taught(

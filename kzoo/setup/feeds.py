@@ -35,7 +35,7 @@ def make_feed(
     scale = target_scale(kind, examples[0].targets, kept=kept.outputs if kept else 0)
     scale = kept.scale(scale) if kept else scale
     if class_weight is not None and kind.parts:
-        raise ValueError("class_weight= is of one task. Leave it out of a kzoo.MultiTask.")
+        raise ValueError("class_weight= is of one task. Leave it out of a kzoo.MultiTask, and with remember=.")
     weights = weigh_classes(class_weight, examples[0].targets, labels=prepared.splits.labels)
     targets = tuple(training_rows(kind, each.targets, outputs, scale) for each in examples)
     own = own_of(prepared.options)

@@ -157,10 +157,12 @@ def prepare(
         asked = dataclasses.replace(asked, levels="auto")
     column = splits.train.columns[modality.name]
     resize = resize or "crop"
+    fitted, preprocessor, notes = fit_source(source, modality, column, size=size, resize=resize)
     if kept:
+        # Fitted all the same: it refuses what the backbone does not take.
         preprocessor, notes = kept.earlier.preprocessor, list[str]()
     else:
-        source, preprocessor, notes = fit_source(source, modality, column, size=size, resize=resize)
+        source = fitted
     options = without_presets(options, modality)
     if own := own_of(options):
         check_own(own, modality, column, preprocessor)
@@ -221,7 +223,7 @@ def _resolved(options: TrainingOptions, *, kind: TaskKind, outputs: int) -> Trai
     if kind.parts and (options.loss is not None or options.metrics or options.monitor not in (None, "loss")):
         raise ValueError(
             "loss=, metrics= and monitor= are of one task. Leave them out of a kzoo.MultiTask, whose weights= say how "
-            "much the loss of each task counts."
+            "much the loss of each task counts, and with remember=."
         )
     check_monitor(options.monitor, kind=kind)
     loss = None if options.loss is None else resolve_loss(options.loss, kind=kind, outputs=outputs)

@@ -36,6 +36,7 @@ def describe_run(
         "options": dataclasses.asdict(prepared.options.record()),
         "class_weight": dict(class_weight) if isinstance(class_weight, Mapping) else class_weight,
         "precision": precision,
+        "task": prepared.kind.name,
         "remember": [prepared.kept.how, prepared.kept.fingerprint] if prepared.kept else None,
         "replicas": prepared.strategy.num_replicas_in_sync,
         "seed": seed,

@@ -46,7 +46,8 @@ class MultiTaskLoss(keras.losses.Loss):
         """Multiplies the weight of each task by the inverse of its loss, where weights are by uncertainty.
 
         The loss on validation estimates the noise of a task. Its inverse is the weight that is best for it under the
-        model of Kendall et al. (arXiv:1705.07115), in closed form. The mean of the factors is 1.
+        model of Kendall et al. (arXiv:1705.07115), in closed form. The mean of the factors is 1; so is that
+        of a task without targets here.
 
         Args:
             logits: on validation, (N, outputs).
@@ -54,14 +55,16 @@ class MultiTaskLoss(keras.losses.Loss):
         """
         if not self.by_uncertainty:
             return
-        losses = np.ones(len(self.parts))
+        losses = np.full(len(self.parts), np.nan)
         for place, part in enumerate(self.parts):
             known = part.known(targets)
             if known.any():
                 own = part.kind.example_losses(part.of(logits)[known], part.of(targets)[known])
                 losses[place] = own.mean() / part.kind.guess_loss(part.outputs)
+        measured = np.isfinite(losses)
         factors = 1 / np.maximum(losses, LEAST_LOSS)
-        self.factors.assign(factors / factors.mean())
+        if measured.any():
+            self.factors.assign(np.where(measured, factors / factors[measured].mean(), 1.0))
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

@@ -153,7 +153,7 @@ def fit_tail(
         done = epochs.restore(tail, variables, keep)
         kept = [KeepEpochs(epochs, keep, variables, last=phase.epochs - 1)]
     balances = measured and feed.kind.by_uncertainty and isinstance(loss, Balancing)
-    balanced = [Balance(loss, feed.validation.targets, keep)] if balances else []
+    balanced = [Balance(loss, _trained_targets(feed), keep)] if balances else []
     rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
     stopped = False
     try:
@@ -221,6 +221,15 @@ def constant_of(feed: Feed) -> np.ndarray:
     return constant_losses(
         feed.kind, feed.validation.targets, train=feed.train.targets, weights=weights_of(feed, feed.train)
     )
+
+
+def _trained_targets(feed: Feed) -> np.ndarray:
+    """Targets of validation, without those of tasks that training has no target of."""
+    targets = np.array(feed.validation.targets)
+    for part in feed.kind.parts:
+        if not part.known(feed.train.targets).any():
+            targets[:, part.start : part.stop] = np.nan
+    return targets
 
 
 def _training_guess(loss: keras.losses.Loss, feed: Feed, phase: Phase) -> float:

@@ -244,3 +244,11 @@ def test_a_task_that_is_solved_does_not_take_all(kind):
     rows = np.ones((4, 2), np.float32)
     loss.balance(np.stack([np.ones(4), np.zeros(4)], axis=1).astype(np.float32), rows)
     np.testing.assert_allclose(loss.factors, np.asarray([100, 1]) / 50.5, rtol=1e-4)
+
+
+def test_a_task_without_targets_on_validation_is_not_weighed():
+    loss = get_task_kind("several tasks by uncertainty: a regression 1, b regression 1").loss(0.0)
+    rows = np.full((4, 2), np.nan, np.float32)
+    rows[:, 1] = 1
+    loss.balance(np.zeros((4, 2), np.float32), rows)
+    np.testing.assert_array_equal(loss.factors, np.ones(2))

@@ -20,6 +20,12 @@ LARGEST = 1e30
 """Numbers from which on the squares of float32 overflow: they are missing."""
 
 
+class NoSeries(str):
+    """Why something is no series."""
+
+    __slots__ = ()
+
+
 def collect_series(values: UserData, *, root: Path = Path()) -> np.ndarray:
     """Series as a column, an object array (N,) of float32 arrays (T, features); NaN for a missing value.
 
@@ -43,19 +49,19 @@ def open_series(path: Path) -> bytes:
 
 
 def _series(value: UserData, root: Path) -> object:
-    if isinstance(value, str | Path):
+    if isinstance(value, str | Path) and not isinstance(value, NoSeries):
         path = root / Path(value).expanduser()
         if path.suffix.lower() not in SUFFIXES:
             return value
         try:
             value = open_series(path)
         except OSError as error:
-            return f"{path}: {error}"
+            return NoSeries(f"{path}: {error}")
     if isinstance(value, bytes):
         try:
             value = np.load(io.BytesIO(value), allow_pickle=False)
         except (ValueError, EOFError) as error:
-            return f"no .npy file: {error}"
+            return NoSeries(f"no .npy file: {error}")
     try:
         found = np.asarray(_plain(value), dtype=np.float32)
     except (TypeError, ValueError):
@@ -63,7 +69,10 @@ def _series(value: UserData, root: Path) -> object:
     if found.ndim not in (1, 2):
         return found
     found = found[:, None] if found.ndim == 1 else found
-    return np.where(np.abs(found) < LARGEST, found, np.float32(np.nan))
+    found = np.where(np.abs(found) < LARGEST, found, np.float32(np.nan))
+    steps = np.flatnonzero(np.isfinite(found).any(axis=1))
+    # Padding at the end is no part of a series.
+    return found[: steps[-1] + 1] if len(steps) else found
 
 
 def _plain(value: UserData) -> UserData:
@@ -73,22 +82,14 @@ def _plain(value: UserData) -> UserData:
     return np.nan if not hasattr(value, "__array__") and is_missing(value) else value
 
 
-def looks_like_series(value: object) -> bool:
-    """Whether a value in memory looks like a series: an array or a list (T, features) of numbers."""
-    if isinstance(value, list):
-        return bool(value) and isinstance(value[0], list | tuple | np.ndarray) and np.ndim(value[0]) == 1
-    return isinstance(value, np.ndarray) and value.ndim == 2 and value.dtype.kind == "f"
-
-
 def ask_series(inputs: UserData) -> tuple[np.ndarray, list[str]]:
     """A column of series and their names, of one or several; paths of ``.npy`` files among them.
 
     Raises:
         TypeError: they are no series.
     """
-    if isinstance(inputs, str | Path) or (isinstance(inputs, np.ndarray) and inputs.ndim in (1, 2)):
-        # One series: several of one feature are (N, T, 1).
-        inputs = inputs if isinstance(inputs, np.ndarray) and inputs.dtype == object else [inputs]
+    if isinstance(inputs, str | Path):
+        inputs = [inputs]
     if isinstance(inputs, Mapping) or not hasattr(inputs, "__iter__"):
         raise TypeError(f"Series must be arrays (T, features), or a list of them. Got {type(inputs).__name__}.")
     column = collect_series(inputs)
@@ -117,6 +118,8 @@ def _is_series(value: object) -> bool:
 
 def _reason(value: object, width: int) -> str:
     """Why something cannot be used as a series, or ""."""
+    if isinstance(value, NoSeries):
+        return str(value)
     if isinstance(value, np.ndarray) and value.dtype == np.float32 and not value.size:
         return "a series without steps"
     if not _is_series(value) or not isinstance(value, np.ndarray):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
 from typing import ClassVar
 
 import keras
@@ -12,9 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.tensors import Config, Shape, Tensor
+from kzoo.data.series.column import NoSeries, collect_series
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.checked_json import Check, checked, whole
 from kzoo.specs.saved_card import SERIES_SCALE
+from kzoo.specs.task import UserData
 
 ops = keras.ops
 
@@ -87,6 +91,28 @@ class SeriesPreprocessor:
             found[row, : len(last)] = last
         return found
 
+    def arrange(self, inputs: UserData) -> UserData:
+        """One or several series as a list; what has another number of features is named, and is none.
+
+        Args:
+            inputs: an array (T, features), or a flat list or (T,) of one feature, is one series; an array (N, T) of
+                one feature, and anything else, are several.
+        """
+        one = isinstance(inputs, np.ndarray) and inputs.dtype != object and inputs.ndim == 2
+        if one and self.features == 1 and inputs.shape[1] != 1:
+            inputs = inputs[:, :, None]
+        elif one or (hasattr(inputs, "__len__") and not isinstance(inputs, str | Mapping) and _is_flat(inputs)):
+            inputs = [inputs]
+        if isinstance(inputs, str | Path | Mapping) or not hasattr(inputs, "__iter__"):
+            return inputs
+        return [self._refused(series) for series in collect_series(inputs)]
+
+    def _refused(self, series: object) -> object:
+        """The series, or why it is none that this model takes."""
+        if isinstance(series, np.ndarray) and series.ndim == 2 and series.size and series.shape[1] != self.features:
+            return NoSeries(f"{series.shape[1]} features, where the model takes {self.features}")
+        return series
+
     def fit(self, examples: Tensor) -> Tensor:
         """The network's input (B, length, values) of series (B, T, features); T is any, NaN where nothing is."""
         if examples.shape[-1] != self.features:
@@ -117,6 +143,11 @@ class SeriesPreprocessor:
         places = tf.maximum(ends - self.length, 0)[:, None] + tf.range(self.length)[None, :]
         padded = tf.pad(examples, [[0, 0], [0, self.length], [0, 0]], constant_values=np.nan)
         return tf.ensure_shape(tf.gather(padded, places, batch_dims=1), (None, self.length, self.features))
+
+
+def _is_flat(values: UserData) -> bool:
+    """Whether a list or an array has numbers, and no series."""
+    return len(values) > 0 and all(isinstance(each, Real) or each is None for each in list(values)[:100])
 
 
 @keras.saving.register_keras_serializable(package="kzoo")

@@ -23,8 +23,9 @@ def join_earlier(
 ) -> Splits:
     """The splits of the next task, with the outputs of earlier tasks before its own and with their examples.
 
-    Earlier examples are for validation and test; so many as are `rehearsed` are for training. Content that the next
-    task has in another split is left out. Content that both have in one split is one example.
+    Earlier examples are for validation, where the next task has some, and for test; so many as are `rehearsed` are for
+    training. Content and groups that the next task has in another split are left out. Content that both have in one
+    split is one example.
 
     Args:
         splits: of the next task.
@@ -44,13 +45,16 @@ def join_earlier(
     found = {name: _widened(getattr(splits, name), rows[name], left=before) for name in PARTS}
     if earlier is None:
         return replace(splits, **found)
-    sides = {digest: name for name in PARTS for digest in getattr(splits, name).digests}
+    sides = {mark: name for name in PARTS for own in _marks(getattr(splits, name)) for mark in own}
     notes = []
     for name in PARTS:
         examples: Examples = getattr(earlier, name)
-        keep = np.flatnonzero([sides.get(digest, name) == name for digest in examples.digests])
+        keep = np.flatnonzero([all(sides.get(mark, name) == name for mark in own) for own in _marks(examples)])
         if lost := len(examples) - len(keep):
             notes.append(f"{lost:,} earlier {name} examples are in another split of this data, and are left out")
+        if name == "validation" and not len(splits.validation):
+            # Without validation examples of its own, the next task is not selected by those of others.
+            keep = keep[:0]
         if name == "train":
             keep = np.sort(np.random.default_rng(seed).permutation(keep)[:rehearsed])
         chosen = examples.take(keep)
@@ -58,6 +62,14 @@ def join_earlier(
         found[name] = merge([found[name], _widened(chosen, earlier_rows, right=outputs)])
     audit = Audit(splits.audit.set_aside, [*splits.audit.notes, *notes])
     return replace(splits, **found, audit=audit)
+
+
+def _marks(examples: Examples) -> list[tuple[tuple[str, str], ...]]:
+    """What each example may have in common with others: its content, and its group."""
+    contents = [("content", each) for each in examples.digests]
+    if not examples.groups:
+        return [(each,) for each in contents]
+    return list(zip(contents, [("group", each) for each in examples.groups], strict=True))
 
 
 def _rows(examples: Examples, kind: TaskKind, outputs: int) -> np.ndarray:

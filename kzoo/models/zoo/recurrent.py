@@ -31,7 +31,7 @@ def series_recurrent(
     """
     series = keras.Input(input_shape, name="series")
     mask = StepMask(name="mask")(series)
-    x = L.Dense(width, name="values")(series)
+    x = L.Dense(width, name="step_values")(series)
     return keras.Model(series, _recur(x, mask, cell, blocks, dropout), name=f"series_{cell}")
 
 
@@ -47,7 +47,7 @@ def series_tcn(input_shape: tuple[int, int], *, width: int, blocks: int, kernel:
     """
     series = keras.Input(input_shape, name="series")
     mask = StepMask(name="mask")(series)
-    x = L.Dense(width, name="values")(series)
+    x = L.Dense(width, name="step_values")(series)
     for number in range(1, blocks + 1):
         x = TemporalBlock(width, kernel, 2 ** (number - 1), dropout, name=f"block{number}")(x)
     return keras.Model(series, MaskedMean(name="pooled")([x, mask]), name="series_tcn")

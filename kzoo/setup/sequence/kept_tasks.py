@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -55,8 +56,8 @@ class KeptTasks:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the weights of the earlier model."""
-        return digest_of(self.earlier.network.get_weights())
+        """SHA-256 of the weights of the earlier model, and the temperature of its probabilities."""
+        return f"{digest_of(self.earlier.network.get_weights())} {self.earlier.temperature!r}"
 
     def join(
         self, splits: Splits, kind: TaskKind, task: Task | MultiTask, *, seed: int
@@ -75,19 +76,20 @@ class KeptTasks:
         if twice := sorted(set(labels) & {part.name for part in new}):
             raise ValueError(f"An earlier task has the name {twice[0]!r} already. Give the new one another name.")
         labels |= {part.name: own_labels(splits.labels, part) for part in new}
-        joined = join_earlier(
-            splits,
-            kind,
-            self.splits,
-            own,
-            before=self.outputs,
-            rehearsed=len(splits.train) if self.how in (EXAMPLES, BOTH) else 0,
-            seed=seed,
-        )
+        rehearsed = len(splits.train) if self.how in (EXAMPLES, BOTH) else 0
+        together = partial(join_earlier, splits, kind, before=self.outputs, rehearsed=rehearsed, seed=seed)
+        try:
+            joined, lost = together(self.splits, own), self.splits is None
+        except ValueError as error:
+            if rehearsed:
+                raise ValueError(
+                    f"remember={self.how!r} needs earlier examples in the form of the new ones. {error}"
+                ) from error
+            joined, lost = together(None, own), True
         shifted = [replace(part, start=part.start + self.outputs, stop=part.stop + self.outputs) for part in new]
         by_uncertainty = kind.by_uncertainty or own.by_uncertainty
         found = get_task_kind(name_of([*self._parts(), *shifted], by_uncertainty=by_uncertainty))
-        notes = [*self._notes(joined), *joined.audit.notes]
+        notes = [*self._notes(joined, lost=lost), *joined.audit.notes]
         joined = replace(joined, labels=join_labels(labels), audit=replace(joined.audit, notes=notes))
         return joined, found, self._record(describe_task(task), new)
 
@@ -122,12 +124,12 @@ class KeptTasks:
         kind = get_task_kind(self.earlier.kind)
         return _renamed(kind, self.earlier.record.task.name or "task1", outputs=self.outputs)
 
-    def _notes(self, splits: Splits) -> list[str]:
+    def _notes(self, splits: Splits, *, lost: bool) -> list[str]:
         names = ", ".join(part.name for part in self._parts())
-        if self.splits is None:
+        if lost:
             return [
-                f"{WARNING}: the data of {names} is not there and cannot be read again: whether it is forgotten is not "
-                "measured"
+                f"{WARNING}: the data of {names} cannot be read again, or has another form: whether it is forgotten is "
+                "not measured"
             ]
         known = [~np.isnan(getattr(splits, name).targets[:, : self.outputs]).all(axis=1) for name in ("train", "test")]
         return [f"{names}: kept, trained on {known[0].sum():,} and tested on {known[1].sum():,} earlier examples"]

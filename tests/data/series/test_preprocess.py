@@ -56,10 +56,10 @@ def adapted():
 
 
 def test_columns_of_series_are_read():
-    found = collect_series([[1, None, 3], np.ones((4, 2)), (5.0, float("inf"))])
+    found = collect_series([[1, None, 3], np.ones((4, 2)), (float("inf"), 5.0)])
     assert [each.shape for each in found] == [(3, 1), (4, 2), (2, 1)]
     assert np.isnan(found[0][1, 0])
-    assert np.isnan(found[2][1, 0])
+    assert np.isnan(found[2][0, 0])
     assert [each.shape for each in collect_series(np.zeros((2, 7, 3)))] == [(7, 3), (7, 3)]
 
 
@@ -75,10 +75,20 @@ def test_what_is_no_series_is_named_and_set_aside(tmp_path):
         3: "a series without steps",
         4: "a series without any value",
         5: "not a series (T, features) of numbers, but ndarray",
-        7: "not a series (T, features) of numbers, but str",
-        8: "not a series (T, features) of numbers, but str",
+        7: "no .npy file",
+        8: str(tmp_path / "none.npy"),
     }
     assert checked.digests[0] == checked.digests[6] != ""
+
+
+def test_padding_at_the_end_is_no_part_of_a_series(adapted):
+    series, _ = waves(6, seed=9)
+    batch = np.full((6, 60, 2), np.nan, np.float32)
+    for row, each in enumerate(series):
+        batch[row, : len(each)] = each
+    assert [len(each) for each in collect_series(batch)] == [len(each) for each in series]
+    assert check_series(collect_series(batch)).digests == check_series(collect_series(series)).digests
+    np.testing.assert_array_equal(adapted.predict(batch).probabilities, adapted.predict(series).probabilities)
 
 
 def test_values_are_standardised_and_what_is_missing_is_marked():
@@ -210,6 +220,26 @@ def test_series_stand_beside_a_row():
 
 def test_auto_takes_a_recurrent_network_for_series():
     series, labels = waves(60)
-    plan = kzoo.plan("auto", (series, labels))
+    plan = kzoo.plan("auto", kzoo.Classification((series, labels), series=True))
     assert "series_gru" in str(plan)
-    assert guess_modality(kzoo.Classification((np.zeros((5, 8, 3)), range(5)))) == "series"
+    assert guess_modality(kzoo.Classification((np.zeros((5, 8, 3)), range(5)), series=True)) == "series"
+    assert guess_modality(kzoo.Classification((np.zeros((5, 28, 28)), range(5)))) == "image"
+    table = pd.DataFrame({"values": [1.0, 2.0], "label": ["a", "b"]})
+    assert guess_modality(kzoo.Classification(table)) == "row"
+
+
+def test_a_value_of_a_series_is_learned():
+    keras.utils.set_random_seed(0)
+    series = RNG.normal(size=(200, 10))
+    task = kzoo.Regression((series, series[:, 3:].mean(axis=1)))
+    adapted = kzoo.adapt(small("series_tcn"), task, schedule=TUNE, weights=None, verbose=0)
+    assert adapted.evaluate()["R2"] > 0.5
+    assert len(adapted.predict(series[0]).names) == 1
+    several = adapted.predict(series[:3])
+    assert len(several.names) == 3
+    np.testing.assert_array_equal(adapted.predict(series[0]).probabilities, several.probabilities[:1])
+    np.testing.assert_array_equal(adapted.predict(series[0].tolist()).probabilities, several.probabilities[:1])
+    mixed = adapted.predict([series[0], np.zeros((4, 5)), np.zeros((4, 5)), "none.npy"])
+    assert "5 features, where the model takes 1" in mixed.errors["series 1"]
+    assert sorted(mixed.errors) == ["series 1", "series 2", "series 3"]
+    np.testing.assert_array_equal(mixed.probabilities[:1], several.probabilities[:1])

@@ -106,7 +106,7 @@ def test_it_is_saved_and_goes_on_to_a_third_task(tuned, tmp_path):
     assert list(third.tasks) == ["task1", "task2", "light"]
     assert third.labels == ["task1: 0", "task1: 1", "task1: 2", "task2: left", "task2: right", "light: value"]
     assert third.tasks["light"].predict(images[:1]).probabilities[0, 0] == pytest.approx(light[0], abs=15)
-    assert any("is not there and cannot be read again" in note for note in third.record.notes)
+    assert any("cannot be read again" in note for note in third.record.notes)
     with pytest.raises(ValueError, match="has the name 'task2' already"):
         kzoo.adapt(third, kzoo.MultiTask({"task2": kzoo.Classification(sides(3))}), remember="heads")
 
@@ -158,3 +158,43 @@ def test_a_run_goes_on_from_its_directory(first, tmp_path):
 def test_a_plan_shows_it(first):
     shown = str(kzoo.plan(first, kzoo.Classification(sides(1), **SIZES), remember="both"))
     assert "task1: kept, trained on 66 and tested on 30 earlier examples" in shown
+
+
+def test_groups_stay_in_one_split(first):
+    images, labels = sides(1)
+    groups = [str(number // 4) for number in range(SIZE)]
+    before = kzoo.Classification(colours(2), groups=groups, seed=3, **SIZES)
+    earlier = kzoo.adapt(first, before, schedule="linear_probe", verbose=0)
+    task = kzoo.Classification((images, labels), groups=groups, **SIZES)
+    splits = kzoo.adapt(earlier, task, remember="examples", schedule="linear_probe", verbose=0).splits()
+    own = [set(part.groups) for part in (splits.train, splits.validation, splits.test)]
+    assert not own[0] & own[1]
+    assert not own[0] & own[2]
+    assert not own[1] & own[2]
+
+
+def test_without_validation_the_earlier_one_does_not_select(first):
+    task = kzoo.Classification(sides(1), validation=0, test=0.25)
+    found = kzoo.adapt(first, task, remember="outputs", schedule=[kzoo.LinearProbe(), TUNE], verbose=0)
+    assert len(found.splits().validation) == 0
+    assert found.record.kept == 1
+
+
+def test_earlier_data_in_another_form_is_told(first):
+    images = np.asarray([np.kron(image, np.ones((2, 2, 1), np.uint8)) for image in sides(1)[0]])
+    task = kzoo.Classification((images, sides(1)[1]), **SIZES)
+    found = kzoo.adapt(first, task, remember="heads", schedule="linear_probe", verbose=0)
+    assert any("or has another form" in note for note in found.record.notes)
+    with pytest.raises(ValueError, match="needs earlier examples in the form of the new ones"):
+        kzoo.adapt(first, task, remember="examples")
+
+
+def test_a_verdict_judges_what_was_trained_on(first, tuned):
+    verdict = kzoo.verdict(tuned["heads"], model=first)
+    assert [task.name for task in verdict] == ["task2"]
+
+
+def test_smoothing_is_refused_where_outputs_are_kept(first):
+    smooth = kzoo.Phase("*", epochs=1, label_smoothing=0.3)
+    with pytest.raises(ValueError, match="label_smoothing is for labels"):
+        kzoo.adapt(first, sides(1), remember="outputs", schedule=smooth)
