@@ -148,7 +148,8 @@ def judge_tasks(adapted: Adapted, *, model: ModelLike | None = None, seed: int =
                 model or adapted.card.name,
                 task_like(together.record.task, (), kind=part.kind.name),
                 options=TrainingOptions(schedule=Schedule(tuple(each.phase for each in adapted.record.phases))),
-                weights=adapted.record.weights,
+                # A model that is given brings those that a record calls its own.
+                weights="auto" if model is not None and adapted.record.weights == "own" else adapted.record.weights,
                 head=adapted.head,
                 size=adapted.preprocessor.size,
                 resize=getattr(adapted.preprocessor, "resize", None),

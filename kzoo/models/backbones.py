@@ -31,7 +31,7 @@ from kzoo.specs.catalog.hub_text import card_of_folder, find_package
 from kzoo.specs.records.seen import Seen, recall
 from kzoo.specs.registry import get_card
 
-OWN = "own"
+OWN = "given"
 """As `weights`: those that a model of a user's brings, else random ones."""
 
 
@@ -60,7 +60,7 @@ class Source:
         """The name of the weights in a record."""
         if self.fresh:
             return None
-        return OWN if self.model is not None and self.weights is None else self.weights and str(self.weights)
+        return "own" if self.model is not None and self.weights is None else self.weights and str(self.weights)
 
     def check(self, size: int) -> list[str]:
         """Notes on the weights; raises, before any work, where the size does not suit or they are not available."""
