@@ -54,6 +54,19 @@ def tasks_together(found: Records) -> Rows:
     return columns, lines
 
 
+def task_sequences(found: Records) -> Rows:
+    """One row a way of remembering: the earlier task before and after the next one, and the next one."""
+    lines: list[Row] = []
+    for name, methods in by_set(found):
+        for method, runs in methods.items():
+            results = [run["result"] for run in runs.values()]
+            kept = [each for each in results if "before" in each]
+            earlier = [mean([each[when] for each in kept]).show() if kept else "" for when in ("before", "after")]
+            gains = "; ".join(map(_interval, kept))
+            lines.append((name, method, *earlier, gains, mean([r["next"] for r in results]).show(), seeds_of(runs)))
+    return ("case", "remembered by", "before", "after", "change of each seed", "next task", "seeds"), lines
+
+
 def _interval(task: Mapping[str, Any]) -> str:
     value, low, high = task["gain"]
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"

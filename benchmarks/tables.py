@@ -31,6 +31,7 @@ TABLES: dict[str, Callable[[list[Record]], rows.Rows]] = {
     "few_shot": rows.few_shot,
     "several_inputs": rows_of_several.several_inputs,
     "tasks_together": rows_of_several.tasks_together,
+    "task_sequences": rows_of_several.task_sequences,
     "alignment": rows_of_several.alignment,
     "tabular": rows.tabular,
     "serving": rows.serving,

@@ -290,6 +290,19 @@ def test_tasks_together_stand_beside_each_alone(modules):
     assert line[-1] == "0, 1"
 
 
+def test_a_sequence_of_tasks_has_a_row_a_way_of_remembering(modules):
+    def record(method, **result):
+        return {"job": {"set": "digit, then speaker", "method": method, "seed": 0}, "result": result}
+
+    kept = {"before": 0.9, "after": 0.8, "gain": [-0.1, -0.2, -0.05], "next": 0.7}
+    columns, lines = modules.rows_of_several.task_sequences([record("alone", next=0.75), record("heads", **kept)])
+    assert columns[2:4] == ("before", "after")
+    assert [line[1:6] for line in lines] == [
+        ("alone", "", "", "", "0.750"),
+        ("heads", "0.900", "0.800", "-0.100 [-0.200, -0.050]", "0.700"),
+    ]
+
+
 def test_aligned_backbones_have_a_row_a_direction_and_a_set(modules):
     direction = {"recall@1": 0.1, "recall@5": 0.4, "median rank": 8.0, "candidates": 100}
 
