@@ -44,7 +44,7 @@ class Task:
         audio: the same for recordings; or True: the data are recordings, for an image backbone too.
         row: names of the columns of numbers, categories and dates; or True: all that are not named otherwise.
         series: name of the column of series over time, arrays (T, features) or paths of ``.npy`` files; or True: the
-            data are series, as a ``.npy`` folder of images would not tell.
+            data are series, which arrays do not tell.
         label: name of the column, or of the feature, that holds the target; or a function of a file's path, a
             ``pathlib.Path``, for a folder of files without class folders. None: found when unambiguous.
         groups: examples of one group, such as all recordings of one speaker, stay in one split. Pass the name
