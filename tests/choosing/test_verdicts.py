@@ -11,7 +11,7 @@ from kzoo.choosing import alternatives
 from kzoo.choosing.alternatives import scratch_schedule
 from kzoo.choosing.verdicts import Rival, Verdict
 from kzoo.core.intervals import Metric
-from kzoo.setup import result
+from kzoo.setup.conclusion import result
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.training.probes.linear_probe import solve_on_both
 

@@ -201,7 +201,7 @@ DATA = [
     Mutation(
         "numbers are standardised by test too",
         "make_feed",
-        "target_scale(kind, examples[0].targets)",
+        "target_scale(kind, examples[0].targets, kept=kept.outputs if kept else 0)",
         "target_scale(kind, np.concatenate([examples[0].targets, prepared.splits.test.targets]))",
         "tests/setup/test_prepare.py::test_numbers_are_standardised_by_training_alone",
     ),
@@ -384,14 +384,14 @@ TRAINING = [
         "conclude",
         "model.set_weights(results[kept].weights)",
         "results[kept].refit()",
-        "tests/setup/test_tta_choice.py::test_it_is_chosen_by_the_weights_that_have_not_seen_validation",
+        "tests/setup/conclusion/test_tta_choice.py::test_it_is_chosen_by_the_weights_that_have_not_seen_validation",
     ),
     Mutation(
         "probabilities are calibrated wherever they can be",
         "_helpful_temperature",
         "is_better(after, before)",
         "True",
-        "tests/setup/test_calibration_choice.py::test_what_is_as_sure_as_it_is_right_stays",
+        "tests/setup/conclusion/test_calibration_choice.py::test_what_is_as_sure_as_it_is_right_stays",
     ),
     Mutation(
         "a few right answers are proof",
@@ -419,7 +419,7 @@ TRAINING = [
         "choose_views",
         "is_better(several.losses, one.losses)",
         "True",
-        "tests/setup/test_tta_choice.py::test_several_views_are_taken_where_validation_is_sure",
+        "tests/setup/conclusion/test_tta_choice.py::test_several_views_are_taken_where_validation_is_sure",
     ),
     Mutation(
         "Cyrillic counts as Latin",
@@ -1076,9 +1076,30 @@ TASKS = [
     Mutation(
         "targets of several tasks are standardised where they are classes",
         "target_scale",
-        "np.where(kind.standardises, np.nanmean(targets, axis=0), 0.0)",
-        "np.nanmean(targets, axis=0)",
+        "np.flatnonzero(kind.standardises)",
+        "np.arange(targets.shape[1])",
         "tests/results/tasks/test_task_views.py::test_values_are_standardised_and_classes_are_not",
+    ),
+    Mutation(
+        "a probe solves the outputs of earlier tasks anew",
+        "solve_head",
+        "with_kept_outputs(solution, layers, feed.kept)",
+        "solution",
+        "tests/setup/sequence/test_kept_tasks.py::test_a_probe_changes_nothing_of_the_earlier_task",
+    ),
+    Mutation(
+        "earlier examples train whatever is remembered",
+        "join",
+        "len(splits.train) if self.how in (EXAMPLES, BOTH) else 0",
+        "len(splits.train)",
+        "tests/setup/sequence/test_kept_tasks.py::test_earlier_examples_train_only_where_they_are_rehearsed",
+    ),
+    Mutation(
+        "groups of two tasks are in two splits",
+        "_marks",
+        "not examples.groups",
+        "True",
+        "tests/setup/sequence/test_kept_tasks.py::test_groups_stay_in_one_split",
     ),
 ]
 

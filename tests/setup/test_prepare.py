@@ -48,6 +48,7 @@ def feed_of_task(task, **options):
             preprocessor=ImagePreprocessor(8),
             options=TrainingOptions(),
             assembled=SimpleNamespace(joined=None),
+            kept=None,
         ),
         options.get("class_weight"),
         0,

@@ -29,15 +29,17 @@ class NoSeries(str):
 def collect_series(values: UserData, *, root: Path = Path()) -> np.ndarray:
     """Series as a column, an object array (N,) of float32 arrays (T, features); NaN for a missing value.
 
+    Missing steps at the end are padding, and are left out.
+
     Args:
         values: an array (N, T) or (N, T, features), or a list of arrays or lists (T,) or (T, features), whose lengths
             may differ; or ``.npy`` files, as paths or encoded. What is none is left as it is: `check_series` names it.
         root: of relative paths.
 
     Example:
-        >>> found = collect_series([[1, 2, 3], [4, None]])
+        >>> found = collect_series([[1, 2, 3], [4, None, 6, None]])
         >>> found[1].tolist(), found[0].shape
-        ([[4.0], [nan]], (3, 1))
+        ([[4.0], [nan], [6.0]], (3, 1))
     """
     listed = list(values)
     return np.fromiter((_series(value, root) for value in listed), dtype=object, count=len(listed))

@@ -10,7 +10,7 @@ import tensorflow as tf
 import kzoo
 from kzoo.data.seams import with_tta
 from kzoo.results.files import saving
-from kzoo.setup import tta_choice
+from kzoo.setup.conclusion import tta_choice
 from kzoo.setup.conclusion.tta_choice import choose_views
 from kzoo.training.selection import WeightsState
 
