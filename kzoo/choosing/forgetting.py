@@ -1,4 +1,4 @@
-"""What a model has forgotten of its earlier tasks while it learned a next one."""
+"""Forgetting: the scores of earlier tasks before and after a model learned a next one."""
 
 from __future__ import annotations
 

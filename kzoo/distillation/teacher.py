@@ -60,7 +60,7 @@ def listen(teacher: Teacher, splits: Splits, schedule: Schedule, *, seed: int) -
     feed = feed_of(teacher.preprocessor, examples, empty, kind=REGRESSION, seed=seed, mixable=False)
     activations = Activations(teacher.model, {"teacher": (teacher.model.output,)}, feed, fold)
     phases: dict[str, Phase] = {}
-    for phase in map(bounded, steps):
+    for phase in map(_bounded, steps):
         before = phases.get(phase.augmentation)
         if before is None or before.most_views < phase.most_views:
             phases[phase.augmentation] = dataclasses.replace(phase, train="*")
@@ -123,7 +123,7 @@ def train_taught(
     )
 
 
-def bounded(phase: Phase) -> Phase:
+def _bounded(phase: Phase) -> Phase:
     """A phase with at most `MOST_VIEWS` views, unless it sets a number of its own."""
     if phase.views is not None:
         return phase
@@ -133,7 +133,7 @@ def bounded(phase: Phase) -> Phase:
 def with_bounded_views(schedule: Schedule) -> Schedule:
     """A schedule whose phases go through the views that `listen` runs the teacher over, without smoothing labels."""
     phases = (
-        dataclasses.replace(bounded(phase), label_smoothing=0.0) if isinstance(phase, Phase) else phase
+        dataclasses.replace(_bounded(phase), label_smoothing=0.0) if isinstance(phase, Phase) else phase
         for phase in schedule.phases
     )
     return Schedule(tuple(phases), name=schedule.name)

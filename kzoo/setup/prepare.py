@@ -117,8 +117,8 @@ def prepare(
     """
     options = with_own_augmentation(with_described_optimizer(options))
     changing = {"head": head, "size": size, "resize": resize, "scaling": scaling}
-    changing["weights"] = None if weights == "auto" else repr(weights)
-    kept = kept_tasks(model, remember, refused=[*(name for name, value in changing.items() if value is not None)])
+    refused = [name for name, value in changing.items() if value is not None]
+    kept = kept_tasks(model, remember, refused=refused if weights == "auto" else [*refused, "weights"])
     task = task if isinstance(task, MultiTask) else as_task(task)
     first = task.first if isinstance(task, MultiTask) else task
     size, asked = as_size(size), as_head(head)

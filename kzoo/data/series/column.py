@@ -111,7 +111,8 @@ def check_series(column: np.ndarray) -> CheckedColumn:
         digests.append("" if reason else hashlib.sha256(f"{value.shape}".encode() + value.tobytes()).hexdigest())
     gaps = sum(bool(np.isnan(value).any()) for index, value in enumerate(kept) if index not in reasons)
     notes = [f"{gaps:,} series have missing values"] if gaps else []
-    return CheckedColumn(collect_series(kept), digests, reasons, notes)
+    checked = np.fromiter(kept, dtype=object, count=len(kept))
+    return CheckedColumn(checked, digests, reasons, notes)
 
 
 def _is_series(value: object) -> bool:
