@@ -22,6 +22,7 @@ from kzoo.setup.arguments import AnyMetric, check_callbacks
 from kzoo.setup.conclusion.result import conclude
 from kzoo.setup.feeds import make_feed, train_prepared
 from kzoo.setup.model_source import ModelLike
+from kzoo.setup.options.head_choice import with_best_head
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
 from kzoo.setup.prepare import Prepared, prepare
 from kzoo.setup.run_identity import describe_run
@@ -47,7 +48,7 @@ def plan(
     monitor: str | Callable[..., float] | None = None,
     augmentation: str | keras.layers.Layer | Callable[..., object] | None = None,
     weights: str | Path | None = "auto",
-    head: Head | None = None,
+    head: str | Head | None = None,
     size: int | None = None,
     resize: str | None = None,
     scaling: str | None = None,
@@ -92,7 +93,7 @@ def adapt(
     monitor: str | Callable[..., float] | None = None,
     augmentation: str | keras.layers.Layer | Callable[..., object] | None = None,
     weights: str | Path | None = "auto",
-    head: Head | None = None,
+    head: str | Head | None = None,
     size: int | None = None,
     resize: str | None = None,
     scaling: str | None = None,
@@ -145,7 +146,10 @@ def adapt(
             with a layer of Keras's own is cached by its config; with anything else, for this run only.
         weights: ``"imagenet"``, a path, or None for random ones; ``"auto"``: ImageNet's for a name, its own for a
             model.
-        head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer.
+        head: what goes on the backbone. None: average pooling, dropout 0.2 and a dense layer. A `kzoo.Head`, or the
+            name of a kind: ``"svm"``, ``"rbf_svm"``, ``"ridge"``, ``"knn"`` or ``"boosting"`` is solved on frozen
+            features, with settings that are chosen by cross-validation; ``"best"`` is the best of these and of
+            logistic regression.
         size: height and width of the images, pixels; length of the texts, tokens; of the recordings, samples. None:
             the card's native size; for texts and recordings what holds most of the data.
         resize: of images: ``"crop"``, ``"pad"`` or ``"squash"``; None: crop.
@@ -197,6 +201,7 @@ def adapt(
         monitored = monitor is not None
         called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
+        prepared = with_best_head(prepared, feed)
         prepared, feed = teach_earlier_outputs(prepared, feed, seed=seed)
         kept = None
         if directory is not None:

@@ -143,7 +143,10 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--monitor", help=text)
     command.add_argument("--augmentation", choices=["none", "light", "medium", "strong"])
     command.add_argument(
-        "--head", type=_head, metavar="KEY=VALUE,...", help="as hidden=256,dropout=0.3 or kind=NAME; see kzoo.Head"
+        "--head",
+        type=_head,
+        metavar="KEY=VALUE,...",
+        help="as hidden=256,dropout=0.3, or svm, knn, best...; see kzoo.Head",
     )
     command.add_argument("--weights", default="auto", help="imagenet, none, or a path")
     command.add_argument("--size", type=int, help="of images, pixels; of texts, tokens; of recordings, samples")
@@ -165,9 +168,9 @@ def _split_size(text: str) -> int | float | list[str]:
 
 
 def _head(text: str) -> kzoo.Head:
-    """A head, of its fields as ``key=value,key=value``."""
-    values: Fields = {}
-    for part in text.split(","):
+    """A head, of its fields as ``key=value,key=value``, or of a kind by its name."""
+    values: Fields = {} if "=" in text else {"kind": text.strip()}
+    for part in text.split(",") if not values else []:
         name, _, value = (word.strip() for word in part.partition("="))
         number = number_of(value)
         values[name] = value if number is None else number

@@ -144,3 +144,21 @@ def task_scores(scores: Mapping[str, Metric]) -> Figure:
         axis.set_ylim(-0.6, 0.6)
         axis.set_title(f"{name}: {metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}]", loc="left")
     return figure
+
+
+@styled
+def group_cosines(groups: Sequence[str], lines: Mapping[str, Sequence[float]]) -> Figure:
+    """Cosines between gradients in each group of layers, a line for each pair of tasks.
+
+    Args:
+        groups: from the input to the head.
+        lines: by the names of two tasks, as many as there are groups.
+    """
+    figure, (axis,) = panels(1, width=max(6.0, 0.8 * len(groups)), height=3.6, across=1)
+    axis.axhline(0, color=GREY, linestyle="--", linewidth=1)
+    for name, cosines in lines.items():
+        axis.plot(range(len(groups)), cosines, marker="o", label=name)
+    axis.set_xticks(range(len(groups)), groups, rotation=30 if len(groups) > 6 else 0)
+    axis.set(title="Do the tasks pull the same way?", xlabel="group of layers", ylabel="cosine of gradients")
+    axis.legend()
+    return figure

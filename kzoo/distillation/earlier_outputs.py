@@ -31,11 +31,15 @@ class EarlierOutputs(keras.losses.Loss):
         super().__init__(name="with_earlier_outputs")
         self.kind: TaskKind = get_task_kind(kind)
         self.count = count
-        self.own = MultiTaskLoss(self.kind.parts, 0.0, by_uncertainty=self.kind.by_uncertainty)
+        self.own = MultiTaskLoss(self.kind.parts, 0.0, weighing=self.kind.weighing)
 
-    def balance(self, logits: np.ndarray, targets: np.ndarray) -> None:
-        """Weighs the tasks by logits and targets of validation, (N, outputs) each."""
-        self.own.balance(logits, targets)
+    def balance(self, logits: np.ndarray, targets: np.ndarray, norms: np.ndarray | None = None) -> None:
+        """Weighs the tasks; see `MultiTaskLoss.balance`."""
+        self.own.balance(logits, targets, norms)
+
+    def by_task(self, y_true: Tensor, y_pred: Tensor) -> list[Tensor]:
+        """The loss (B,) of each task, without earlier outputs."""
+        return self.own.by_task(y_true[:, : y_pred.shape[-1]], y_pred)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss (B,) of targets and earlier logits side by side (B, outputs + count), and logits (B, outputs)."""

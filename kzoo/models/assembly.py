@@ -48,7 +48,7 @@ def assemble(backbone: keras.Model, *, head: Head, outputs: int, stages: Sequenc
         stages: the backbone's; None: as it is cut by itself.
     """
     stages = stages or cut_into_stages(backbone)
-    levels, layers = _levels(backbone, stages) if head.kind == "mlp" and head.levels == "all" else (None, {})
+    levels, layers = _levels(backbone, stages) if head.levels == "all" and not head.registered else (None, {})
     logits = build_head(head, backbone.output, levels=levels, outputs=outputs)
     model = keras.Model(backbone.input, logits, name=f"{backbone.name}_adapted")
     below = {id(layer) for stage in stages for layer in stage.layers}

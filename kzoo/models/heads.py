@@ -7,6 +7,8 @@ from collections.abc import Callable
 import keras
 
 from kzoo.core.tensors import Shape, Tensor
+from kzoo.models.classical_layers import CLASSICAL_LAYERS
+from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS
 from kzoo.specs.head import Head
 
 Builder = Callable[[Tensor, int], Tensor]
@@ -38,7 +40,7 @@ def register_head(name: str, builder: Builder) -> None:
     """
     if not callable(builder):
         raise TypeError(f"A head must be a function of features and the number of outputs. Got {builder!r}.")
-    if name == "mlp" or name in HEADS:
+    if name in HEADS or not Head(kind=name).registered:
         raise ValueError(f"A head named {name!r} is registered already. Choose another name.")
     HEADS[name] = builder
 
@@ -48,18 +50,20 @@ def build_head(head: Head, features: Tensor, *, outputs: int, levels: Tensor | N
 
     With `levels`, (B, channels), the means of what is below the output, the head sees these as well.
     """
-    if head.kind != "mlp":
+    if head.registered:
         if head.kind not in HEADS:
-            known = ", ".join(["mlp", *HEADS])
+            known = ", ".join(["mlp", *CLASSICAL_HEADS, BEST, *HEADS])
             raise ValueError(f"Unknown head {head.kind!r}. The heads are: {known}. kzoo.register_head adds one.")
         return HEADS[head.kind](features, outputs)
     x = pool(features, head.pooling)
     if levels is not None:
         x = keras.layers.Concatenate(name="head_levels")([levels, x])
     x = Standardize(name="head_standard", dtype="float32")(x)
+    if head.kind in CLASSICAL_LAYERS:
+        x = CLASSICAL_LAYERS[head.kind](head, outputs)(x)
     if head.hidden:
         x = keras.layers.Dense(head.hidden, activation="relu", name="head_hidden")(x)
-    if head.dropout:
+    if head.dropout and not head.classical:
         x = keras.layers.Dropout(head.dropout, name="head_dropout")(x)
     return keras.layers.Dense(outputs, dtype="float32", name="head_logits")(x)
 

@@ -33,6 +33,7 @@ from kzoo.results.neighbors import Neighbors, find_neighbors
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.report.limit_choice import choose_limits
+from kzoo.results.tasks.task_conflicts import TaskConflicts, measure_conflicts
 from kzoo.results.tasks.task_views import task_view
 from kzoo.results.thumbnails import thumbnails_of
 from kzoo.specs.card import BackboneSpec, scope_of
@@ -127,6 +128,20 @@ class Adapted(AdaptedDisplay):
         """Each of several tasks as a model of its own, by name, on the shared backbone; empty for one task."""
         kind = get_task_kind(self.kind)
         return {part.name: task_view(self, part) for part in kind.parts}
+
+    def conflicts(self, *, examples: int = 256) -> TaskConflicts:
+        """Whether several tasks pull the layers that they share the same way, by the gradients of their losses.
+
+        Args:
+            examples: of the training split that are measured, at most.
+
+        Returns:
+            Cosines by group of layers and pair of tasks, which print as a table and plot themselves.
+
+        Raises:
+            ValueError: it is a model of one task; or the training data is not there and cannot be read again.
+        """
+        return measure_conflicts(self, examples=examples)
 
     @cached_property
     def _otherwise(self) -> Adapted:

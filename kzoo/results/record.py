@@ -11,7 +11,7 @@ from kzoo.specs.records.run_record import RunRecord
 from kzoo.specs.records.seen import TRAINED
 from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.split_sizes import is_number
-from kzoo.specs.task import UNCERTAINTY, MultiTask, Task
+from kzoo.specs.task import MultiTask, Task
 from kzoo.task_kinds.kind_names import own_labels
 from kzoo.task_kinds.kind_registry import get_task_kind
 
@@ -60,7 +60,7 @@ def tasks_like(record: TaskRecord, *, kind: str) -> MultiTask:
         raise ValueError(NOT_THERE)
     return MultiTask(
         {part.name: task_like(tasks[part.name], tasks[part.name].data, kind=part.kind.name) for part in parts},
-        weights=UNCERTAINTY if found.by_uncertainty else {part.name: part.weight for part in parts},
+        weights=found.weighing or {part.name: part.weight for part in parts},
     )
 
 

@@ -77,12 +77,19 @@ def without_presets(options: TrainingOptions, modality: Modality) -> TrainingOpt
     return dataclasses.replace(options, augmentation="none") if plain else options
 
 
-def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
-    """Raises where an option of the head would do nothing on this backbone."""
+def check_head(head: Head, backbone: keras.Model, assembled: Assembled, *, kind: TaskKind | None = None) -> None:
+    """Raises where an option of the head would do nothing on this backbone, or it cannot answer this kind of task."""
     plain = Head(kind=head.kind)
-    if head.kind != "mlp" and head != plain:
-        idle = [each.name for each in dataclasses.fields(Head) if getattr(head, each.name) != getattr(plain, each.name)]
-        raise ValueError(f"Head(kind={head.kind!r}) takes no {', '.join(idle)}: these are options of kind 'mlp'.")
+    idle = [each.name for each in dataclasses.fields(Head) if getattr(head, each.name) != getattr(plain, each.name)]
+    idle = [name for name in idle if head.registered or name in _IDLE.get(head.kind, ("hidden", "dropout", "examples"))]
+    if idle:
+        owner = "knn" if idle == ["examples"] else "mlp"
+        raise ValueError(f"Head(kind={head.kind!r}) takes no {', '.join(idle)}: these are options of kind {owner!r}.")
+    if head.classical and kind is not None and kind.parts:
+        raise ValueError(
+            f"Head(kind={head.kind!r}) answers one task, and there are {len(kind.parts)}. Leave head= out, or adapt to "
+            "each task by itself."
+        )
     shape = backbone.output_shape
     if head.pooling != "avg" and len(shape) == 2:
         raise ValueError(
@@ -91,6 +98,10 @@ def check_head(head: Head, backbone: keras.Model, assembled: Assembled) -> None:
         )
     if head.levels == "all" and not any(each.name == "head_levels" for each in assembled.model.operations):
         raise ValueError(f"Head(levels='all') needs a backbone with feature maps; {backbone.name!r} has none to tap.")
+
+
+_IDLE = {"mlp": ("examples",), "knn": ("hidden", "dropout")}
+"""Options that a kind of head has no use for."""
 
 
 def check_callbacks(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, LinearProbe, Phase
-from kzoo.specs.recipes import RECIPES
+from kzoo.specs.recipes import RECIPES, linear_probe
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
 
@@ -27,6 +28,11 @@ def choose_schedule(
     """
     given = _given(options.schedule)
     wanted = options.change(given or _named(options.schedule, head, recipe))
+    if wanted.takes_steps and head.classical and not _differentiable(head):
+        raise ValueError(
+            f"Head(kind={head.kind!r}) takes no gradient steps, and schedule {wanted.name!r} has some. Use "
+            "schedule='linear_probe', or another head."
+        )
     if options.augmentation is not None:
         named = isinstance(options.augmentation, str)
         wanted = wanted.with_augmentation(options.augmentation if named else OWN)
@@ -50,15 +56,21 @@ def _named(schedule: object, head: Head, recipe: Callable[[], Schedule]) -> Sche
             f"schedule must be 'auto', {', '.join(map(repr, RECIPES))} or a "
             f"kzoo.Schedule, a kzoo.Phase, a kzoo.LinearProbe or a list of phases. Got {schedule!r}."
         )
+    if schedule == "auto" and head.classical:
+        return linear_probe()
     return suited(recipe() if schedule == "auto" else RECIPES[schedule](), head)
 
 
+def _differentiable(head: Head) -> bool:
+    return head.kind != BEST and CLASSICAL_HEADS[head.kind].differentiable
+
+
 def suited(schedule: Schedule, head: Head) -> Schedule:
-    """A schedule that can train a head: of one that is not linear, a probe takes gradient steps.
+    """A schedule that can train a head: of one that no probe solves, a probe takes gradient steps.
 
     Such a head has no closed solution; the steps are taken on the same cached features.
     """
-    if head.linear:
+    if head.solved:
         return schedule
     probe = Phase("head", epochs=30, learning_rate=1e-3, patience=5)
     phases = tuple(phase if phase.takes_steps else probe for phase in schedule.phases)

@@ -44,7 +44,8 @@ def make_feed(
     joined = prepared.assembled.joined
     feed = dataclasses.replace(feed, class_weights=weights, loss=prepared.options.loss, monitor=monitor)
     parts = FeatureParts(joined.owners_of_features(), joined.parts) if joined else None
-    return dataclasses.replace(feed, parts=parts, kept=kept.outputs if kept else 0), scale
+    kept_outputs = kept.outputs if kept else 0
+    return dataclasses.replace(feed, parts=parts, kept=kept_outputs, draws=prepared.draws), scale
 
 
 def target_scale(kind: TaskKind, targets: np.ndarray, *, kept: int = 0) -> Scale | None:
@@ -92,6 +93,7 @@ def train_prepared(
         callbacks=callbacks,
         precision=precision,
         sparse=prepared.sparse,
+        classical=prepared.head.kind if prepared.head.classical else None,
         directory=directory,
     )
 

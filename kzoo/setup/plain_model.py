@@ -70,6 +70,11 @@ def create_model(
         raise ValueError(f"num_classes must be an int in [0, inf), or None. Got {num_classes!r}.")
     if head is not None and not num_classes:
         raise ValueError("head= needs num_classes=, the number of its outputs. Got none.")
+    if head is not None and head.classical:
+        raise ValueError(
+            f"Head(kind={head.kind!r}) is solved on data: use kzoo.adapt(..., head={head.kind!r}), whose `network` "
+            "is a plain model."
+        )
     source = source_of(name, weights=weights, scaling=scaling)
     card = source.card
     side = as_size(size) or card.size

@@ -17,6 +17,7 @@ from kzoo.data.modalities import MODALITIES, has_parts, modality_for
 from kzoo.data.own_augmentation import check_own, own_of, with_own_augmentation
 from kzoo.data.seams import Modality, Preprocessor
 from kzoo.data.sources.reading import read_source
+from kzoo.data.tasks.draws import draws_of
 from kzoo.data.tasks.joint_reading import read_any
 from kzoo.evaluation.user_metrics import resolve_metrics
 from kzoo.models.assembly import Assembled, assemble
@@ -71,6 +72,8 @@ class Prepared:
         seen: what these weights, and a teacher's, have seen: no such example is tested on.
         record: of the task, or tasks.
         kept: earlier tasks of the model, if they are remembered.
+        draws: how often gradient steps take each training example, see `kzoo.data.tasks.draws`; None: each once an
+            epoch.
     """
 
     kind: TaskKind
@@ -86,6 +89,7 @@ class Prepared:
     seen: Seen
     record: TaskRecord
     kept: KeptTasks | None = None
+    draws: np.ndarray | None = None
 
     @property
     def sparse(self) -> TfidfEmbedding | None:
@@ -99,7 +103,7 @@ def prepare(
     *,
     options: TrainingOptions,
     weights: str | Path | None,
-    head: Head | None,
+    head: str | Head | None,
     size: int | None,
     resize: str | None,
     strategy: str | tf.distribute.Strategy,
@@ -150,7 +154,7 @@ def prepare(
     record = describe_task(task)
     if kept:
         splits, kind, record = kept.join(splits, kind, task, seed=seed or 0)
-    head = kept.earlier.head if kept else asked.for_examples(len(splits.train))
+    head = kept.earlier.head if kept else asked.for_examples(len(splits.train), validation=len(splits.validation))
     if isinstance(source, FusedSource) and source.reads_parts:
         source = dataclasses.replace(source, levels=head.levels == "all")
         head = dataclasses.replace(head, levels="last")
@@ -182,7 +186,7 @@ def prepare(
         assembled = assemble(backbone, head=head, outputs=len(splits.labels), stages=source.stages(backbone))
     if kept:
         kept.put_head_in(assembled)
-    check_head(asked, backbone, assembled)
+    check_head(asked, backbone, assembled, kind=kind)
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
     options = _resolved(options, kind=kind, outputs=len(splits.labels))
     if options.monitor is not None and not len(splits.validation):
@@ -207,6 +211,7 @@ def prepare(
         seen=seen,
         record=record,
         kept=kept,
+        draws=draws_of(task, kind, splits.train.targets) if isinstance(task, MultiTask) else None,
     )
 
 

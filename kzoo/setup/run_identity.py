@@ -37,6 +37,7 @@ def describe_run(
         "class_weight": dict(class_weight) if isinstance(class_weight, Mapping) else class_weight,
         "precision": precision,
         "task": prepared.kind.name,
+        "draws": None if prepared.draws is None else sorted(set(prepared.draws.tolist())),
         "remember": [prepared.kept.how, prepared.kept.fingerprint] if prepared.kept else None,
         "replicas": prepared.strategy.num_replicas_in_sync,
         "seed": seed,

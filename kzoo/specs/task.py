@@ -171,8 +171,8 @@ class Regression(Task):
     kind: ClassVar[str] = "regression"
 
 
-UNCERTAINTY = "uncertainty"
-"""Weights of several tasks that follow from their losses."""
+UNCERTAINTY, GRADNORM = WEIGHINGS = "uncertainty", "gradnorm"
+"""Weights of several tasks that follow from their losses, and from their gradients too."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,11 @@ class MultiTask:
         weights: of the loss of each task, in (0, inf); None: 1 each. Losses are divided by that of a guess first, so
             that tasks with many classes do not count for more. ``"uncertainty"``: before each epoch, in inverse
             proportion to each task's loss on validation (Kendall et al., arXiv:1705.07115, in closed form).
+            ``"gradnorm"``: before each epoch, so that each task moves the shared layers as far, and one that has
+            learned less moves them further (GradNorm, arXiv:1711.02257).
+        temperature: in [1, inf): in gradient steps, examples of a data set of n are drawn in proportion to
+            n ** (1 / temperature) (arXiv:1907.05019). 1: each example once an epoch; more: those of small data sets
+            several times. An epoch has as many examples in any case.
 
     Raises:
         TypeError: `tasks` is no dict of tasks.
@@ -203,6 +208,7 @@ class MultiTask:
 
     tasks: Mapping[str, Task]
     weights: Mapping[str, float] | str | None = None
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.tasks, Mapping) or not all(isinstance(task, Task) for task in self.tasks.values()):
@@ -215,8 +221,12 @@ class MultiTask:
             if other := next((each for each in self.tasks if each.startswith(f"{name}_")), None):
                 # Served outputs are named after their task.
                 raise ValueError(f"No task may have the name of another with '_' and more. Got {name!r} and {other!r}.")
-        if isinstance(self.weights, str) and not self.by_uncertainty:
-            raise ValueError(f"weights must be a dict, {UNCERTAINTY!r}, or None. Got {self.weights!r}.")
+        if isinstance(self.weights, str) and not self.weighing:
+            raise ValueError(
+                f"weights must be a dict, {', '.join(map(repr, WEIGHINGS))}, or None. Got {self.weights!r}."
+            )
+        if not is_number(self.temperature) or not 1 <= self.temperature < math.inf:
+            raise ValueError(f"temperature must be a number in [1, inf). Got {self.temperature!r}.")
         for name, weight in self.fixed_weights.items():
             if name not in self.tasks:
                 raise ValueError(f"weights must be of the tasks {', '.join(self.tasks)}. Got {name!r}.")
@@ -227,9 +237,9 @@ class MultiTask:
                 _check_together(group)
 
     @property
-    def by_uncertainty(self) -> bool:
-        """Whether the weights follow the uncertainty of each task."""
-        return self.weights == UNCERTAINTY
+    def weighing(self) -> str:
+        """What the weights of the tasks follow: a name of `WEIGHINGS`; "" where they stay as they are."""
+        return self.weights if isinstance(self.weights, str) and self.weights in WEIGHINGS else ""
 
     @property
     def fixed_weights(self) -> Mapping[str, float]:

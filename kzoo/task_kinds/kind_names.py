@@ -5,25 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from kzoo.specs.task import MultiTask
+from kzoo.specs.task import WEIGHINGS, MultiTask
 from kzoo.task_kinds.task_kind import KindPart, TaskKind
 
 PREFIX = "several tasks"
-"""Beginning of the name of such a kind. The tasks follow, each as ``price regression 1 x 0.5``."""
-
-BY_UNCERTAINTY = " by uncertainty"
-"""What follows in the name where the losses of the tasks are weighted by their uncertainty."""
+"""Beginning of the name of such a kind. Where the weights of the losses follow something, " by uncertainty" comes next.
+The tasks follow, each as ``price regression 1 x 0.5``."""
 
 
-def name_of(parts: Sequence[KindPart], *, by_uncertainty: bool = False) -> str:
+def name_of(parts: Sequence[KindPart], *, weighing: str = "") -> str:
     """The name of the kind that has these parts; `parts_of` reads it."""
     weights = ["" if part.weight == 1 else f" x {part.weight!r}" for part in parts]
     named = [f"{p.name} {p.kind.name} {p.outputs}{w}" for p, w in zip(parts, weights, strict=True)]
-    return f"{PREFIX}{BY_UNCERTAINTY * by_uncertainty}: {', '.join(named)}"
+    return f"{_start(weighing)}{', '.join(named)}"
 
 
-def parts_of(name: str, kinds: Callable[[str], TaskKind]) -> tuple[list[KindPart], bool]:
-    """The parts that the name of a kind tells, and whether uncertainty weights their losses.
+def _start(weighing: str) -> str:
+    return f"{PREFIX} by {weighing}: " if weighing else f"{PREFIX}: "
+
+
+def parts_of(name: str, kinds: Callable[[str], TaskKind]) -> tuple[list[KindPart], str]:
+    """The parts that the name of a kind tells, and what the weights of their losses follow.
 
     Args:
         name: of the kind.
@@ -33,8 +35,8 @@ def parts_of(name: str, kinds: Callable[[str], TaskKind]) -> tuple[list[KindPart
         ValueError: it is no such name.
     """
     parts: list[KindPart] = []
-    by_uncertainty = name.startswith(f"{PREFIX}{BY_UNCERTAINTY}: ")
-    start_of = f"{PREFIX}{BY_UNCERTAINTY * by_uncertainty}: "
+    weighing = next((each for each in WEIGHINGS if name.startswith(_start(each))), "")
+    start_of = _start(weighing)
     for text in name.removeprefix(start_of).split(", "):
         found = re.fullmatch(r"(\w+) (\w+) ([1-9]\d{0,6})(?: x ([\d.e+-]+))?", text)
         if not found or not name.startswith(start_of):
@@ -42,7 +44,7 @@ def parts_of(name: str, kinds: Callable[[str], TaskKind]) -> tuple[list[KindPart
         start, weight = parts[-1].stop if parts else 0, float(found[4] or 1)
         kind = kinds(found[2])
         parts.append(KindPart(name=found[1], kind=kind, start=start, stop=start + int(found[3]), weight=weight))
-    return parts, by_uncertainty
+    return parts, weighing
 
 
 def parts_for(

@@ -33,8 +33,8 @@ def get_task_kind(name: str) -> TaskKind:
         False
     """
     if name.startswith(PREFIX):
-        parts, by_uncertainty = parts_of(name, get_task_kind)
-        return multi_task_kind(parts, by_uncertainty=by_uncertainty)
+        parts, weighing = parts_of(name, get_task_kind)
+        return multi_task_kind(parts, weighing=weighing)
     if name not in TASK_KINDS:
         raise ValueError(
             f"A kind of task must be one of {', '.join(TASK_KINDS)}, or registered with "
@@ -53,7 +53,7 @@ def kind_of(task: Task | MultiTask, labels: Mapping[str, Sequence[str]]) -> Task
     if isinstance(task, Task):
         return get_task_kind(task.kind)
     parts = parts_for(task, labels, get_task_kind)
-    return get_task_kind(name_of(parts, by_uncertainty=task.by_uncertainty))
+    return get_task_kind(name_of(parts, weighing=task.weighing))
 
 
 def register_task_kind(task: type[Task], *, like: str, **parts: Any) -> TaskKind:

@@ -34,8 +34,8 @@ class SeveralTasks(Task):
     kind = "several tasks"
 
 
-def multi_task_kind(parts: Sequence[KindPart], *, by_uncertainty: bool = False) -> TaskKind:
-    """The kind of several tasks, whose losses have the weights of the parts, or weights by uncertainty."""
+def multi_task_kind(parts: Sequence[KindPart], *, weighing: str = "") -> TaskKind:
+    """The kind of several tasks, whose losses have the weights of the parts, or others, see `kzoo.MultiTask`."""
     own = partial(_by_part, parts)
     first = parts[0]
     return TaskKind(
@@ -53,7 +53,7 @@ def multi_task_kind(parts: Sequence[KindPart], *, by_uncertainty: bool = False) 
         as_rows=lambda targets, outputs: targets.astype(np.float32),
         sample=lambda outputs: _sample(parts),
         outputs_of=lambda logits: np.concatenate([part.kind.outputs_of(part.of(logits)) for part in parts], axis=1),
-        loss=lambda smoothing: MultiTaskLoss(parts, smoothing, by_uncertainty=by_uncertainty),
+        loss=lambda smoothing: MultiTaskLoss(parts, smoothing, weighing=weighing),
         distance=lambda teacher, logits, temperature: sum(
             part.scale * part.kind.distance(part.of(teacher), part.of(logits), temperature) for part in parts
         ),
@@ -89,8 +89,8 @@ def multi_task_kind(parts: Sequence[KindPart], *, by_uncertainty: bool = False) 
         ),
         merit=partial(_merit, parts),
         parts=parts,
-        by_uncertainty=by_uncertainty,
-        full_name=name_of(parts, by_uncertainty=by_uncertainty),
+        weighing=weighing,
+        full_name=name_of(parts, weighing=weighing),
     )
 
 

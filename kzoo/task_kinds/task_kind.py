@@ -112,7 +112,7 @@ class TaskKind:
         merit: from outputs and encoded truth to what models are compared by, first by its first number; larger is
             better.
         parts: the tasks of several, see `kzoo.task_kinds.multi_task`; a missing target is a row of NaN there.
-        by_uncertainty: whether the weights of their losses follow their uncertainty.
+        weighing: what the weights of their losses follow, see `kzoo.MultiTask`; "" where they stay as they are.
         full_name: of a kind that has parts; "" for one with a row of its own.
     """
 
@@ -157,7 +157,7 @@ class TaskKind:
     served: Callable[[np.ndarray, Sequence[str], float], ServedAnswers]
     merit: Callable[[np.ndarray, np.ndarray], tuple[float, float]]
     parts: Sequence[KindPart] = ()
-    by_uncertainty: bool = False
+    weighing: str = ""
     full_name: str = ""
 
     @property

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kzoo.core.progress import ProgressBar
-from kzoo.core.tensors import Logs
+from kzoo.core.tensors import Logs, Tensor
 from kzoo.specs.phases import Phase
 from kzoo.training.optimizers import rate_at
 from kzoo.training.selection import WeightsState, beats, epoch_to_keep
@@ -106,8 +106,18 @@ class KeepBest(_OnModel):
 class Balancing(Protocol):
     """A loss of several tasks whose weights follow from what validation says."""
 
-    def balance(self, logits: np.ndarray, targets: np.ndarray) -> None:
-        """Sets the weights, of logits and targets of validation, (N, outputs) each."""
+    def balance(self, logits: np.ndarray, targets: np.ndarray, norms: np.ndarray | None = None) -> None:
+        """Sets the weights.
+
+        Args:
+            logits: on validation, (N, outputs).
+            targets: of validation, (N, outputs).
+            norms: of each task's gradients, (tasks,); None where they are not asked for.
+        """
+        ...
+
+    def by_task(self, y_true: Tensor, y_pred: Tensor) -> list[Tensor]:
+        """The loss (B,) of each task, of targets and logits."""
         ...
 
 
@@ -118,17 +128,20 @@ class Balance(keras.callbacks.Callback):
         loss: of the tasks.
         targets: of validation.
         keep: measures validation after each epoch; before this callback.
+        norms: gives the norms of each task's gradients as the weights are, (tasks,); None where they are not asked for.
     """
 
-    def __init__(self, loss: Balancing, targets: np.ndarray, keep: KeepBest) -> None:
+    def __init__(
+        self, loss: Balancing, targets: np.ndarray, keep: KeepBest, norms: Callable[[], np.ndarray] | None = None
+    ) -> None:
         super().__init__()
-        self.loss, self.targets, self.keep = loss, targets, keep
+        self.loss, self.targets, self.keep, self.norms = loss, targets, keep, norms
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Weighs by the epoch before; before the first one by the weights as they are."""
         state = self.keep.last[0] if self.keep.last else self.keep.measure()
         if state.logits is not None:
-            self.loss.balance(state.logits, self.targets)
+            self.loss.balance(state.logits, self.targets, self.norms() if self.norms else None)
 
 
 class Progress(keras.callbacks.Callback):

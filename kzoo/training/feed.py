@@ -87,6 +87,7 @@ class Feed:
         monitor: from targets and logits to the number that selects, the higher the better; None: the rule of
             `kzoo.training.selection`.
         kept: how many of the first outputs a probe leaves as they are.
+        draws: how often an epoch has each training example, on average, float64 (N,), of mean 1; None: each once.
     """
 
     train: Split
@@ -100,6 +101,7 @@ class Feed:
     monitor: Callable[[np.ndarray, np.ndarray], float] | None = None
     parts: FeatureParts | None = None
     kept: int = 0
+    draws: np.ndarray | None = None
 
     def weights(self, targets: Tensor) -> Tensor:
         """Weight of each example, float32 (B,), of its targets (B, outputs)."""
@@ -109,13 +111,36 @@ class Feed:
 
     def order(self, epoch: Tensor) -> Tensor:
         """The order of the training examples in an epoch, int64 (N,)."""
-        return ordered(len(self.train), self.seed, epoch)
+        order = ordered(len(self.train), self.seed, epoch)
+        return order if self.draws is None else drawn(order, self.draws, self.seed, epoch)
 
 
 def ordered(size: int, seed: int, epoch: Tensor) -> Tensor:
     """The order of `size` examples in an epoch, int64 (size,), that follows from the seed of the run."""
     pair = tf.stack([seed, tf.cast(epoch, tf.int32)])
     return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=pair)
+
+
+def drawn(order: Tensor, draws: np.ndarray, seed: int, epoch: Tensor) -> Tensor:
+    """As many examples as there are, each as often as it is drawn, in a random order, int64 (N,).
+
+    One that is drawn 2.3 times on average is there twice or three times (systematic sampling).
+
+    Args:
+        order: all examples in a random order, int64 (N,).
+        draws: of each, float64 (N,), of mean 1.
+        seed: of the run.
+        epoch: number of the epoch.
+    """
+    size = len(draws)
+    pair = tf.stack([seed + 1, tf.cast(epoch, tf.int32)])
+    start = tf.random.stateless_uniform((), seed=pair, dtype=tf.float64)
+    ends = tf.floor(tf.cumsum(tf.gather(tf.constant(draws, tf.float64), order)) + start)
+    # Rounding must not cost the last one.
+    ends = tf.concat([ends[:-1], [tf.floor(size + start)]], axis=0)
+    times = ends - tf.concat([[tf.floor(start)], ends[:-1]], axis=0)
+    found = tf.repeat(order, tf.cast(times, tf.int64))
+    return tf.reshape(tf.random.experimental.stateless_shuffle(found, seed=pair), (size,))
 
 
 def read(split: Split, indices: Tensor, augmentation: str, numbers: Sequence[int], *, batch: int) -> tf.data.Dataset:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.core.tensors import Tensor
+from kzoo.specs.classical_heads import CLASSICAL_HEADS
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.training.adapters.adapted_weights import AdaptedWeight, count_trained, set_phase
@@ -23,6 +24,7 @@ from kzoo.training.callbacks import Progress
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import Groups, set_trainable
 from kzoo.training.phase import PhaseOutcome, PhaseResult, fit_tail
+from kzoo.training.probes.classical.classical_phase import solve_classical_head
 from kzoo.training.probes.probe_phase import SparseTable, solve_head, solve_sparse_head
 from kzoo.training.resuming.kept_epochs import KeptEpochs
 from kzoo.training.resuming.run_directory import RunDirectory
@@ -42,6 +44,7 @@ def train(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     precision: str | None = None,
     sparse: SparseTable | None = None,
+    classical: str | None = None,
     directory: RunDirectory | None = None,
 ) -> list[PhaseResult]:
     """Runs a schedule, and leaves the model with the weights of its last phase that did not diverge.
@@ -60,6 +63,7 @@ def train(
             are not computed in bfloat16 either.
         sparse: the layer whose table a linear probe is solved in, where that is the first phase and the layer has not
             been trained before; see `kzoo.models.assembly.Assembled`. None: the probe is solved on its features.
+        classical: the row of `kzoo.specs.classical_heads` that the head is; None: a probe solves a linear one.
         directory: where the run keeps how far it is; what it holds of this run is not trained again. None: nowhere.
 
     Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.
@@ -74,7 +78,7 @@ def train(
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if isinstance(p, Phase)))
     optimizers = PhaseOptimizers(list(model.trainable_variables), strategy)
     activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
-    loop = _Loop(model, groups, activations, optimizers, strategy, users, precision, directory)
+    loop = _Loop(model, groups, activations, optimizers, strategy, users, precision, directory, classical)
     sparse = None if isinstance(schedule.phases[0], Phase) else sparse
     results, places = [], []
     for number, phase in enumerate(schedule.phases, start=1):
@@ -138,6 +142,7 @@ class _Loop:
     users: UserCallbacks
     precision: str | None
     directory: RunDirectory | None
+    classical: str | None
 
     def resume(self, phase: AnyPhase, number: int) -> PhaseResult | None:
         """The result of a phase that an earlier process has trained, with the model as it was then; else None."""
@@ -211,13 +216,16 @@ class _Loop:
         weights: Sequence[AdaptedWeight],
     ) -> PhaseOutcome:
         if not isinstance(phase, Phase):
-            bar.state("fitting the linear probe")
+            title = CLASSICAL_HEADS[self.classical].title if self.classical else "linear probe"
+            bar.state(f"fitting the {title}")
             head = self.groups["head"]
-            if sparse is None:
+            if self.classical:
+                outcome = solve_classical_head(phase, self.classical, head, self.activations)
+            elif sparse is None:
                 outcome = solve_head(phase, head, self.activations)
             else:
                 outcome = solve_sparse_head(phase, sparse, head, self.activations.feed)
-            bar.report(", ".join(["linear probe", *(f"{name} {value:.3f}" for name, value in outcome.scores.items())]))
+            bar.report(", ".join([title, *(f"{name} {value:.3f}" for name, value in outcome.scores.items())]))
             return outcome
         with self.strategy.scope():
             differences = start_differences(weights, seed=self.activations.feed.seed)

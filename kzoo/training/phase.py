@@ -14,6 +14,7 @@ from kzoo.core.graph.calling import compiled, forward_batches
 from kzoo.core.graph.keras_internals import operation_of
 from kzoo.core.graph.walking import within
 from kzoo.specs.phases import AnyPhase, Phase
+from kzoo.specs.task import GRADNORM
 from kzoo.training.adapters.differences import Difference, merge, with_differences
 from kzoo.training.adapters.merged_differences import MergedDifference
 from kzoo.training.cache.activations import Activations
@@ -25,6 +26,10 @@ from kzoo.training.resuming.kept_epochs import KeepEpochs, KeptEpochs, kept_vari
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
 from kzoo.training.strategies import whole_batch
+from kzoo.training.task_gradients import TaskGradients, shared_variables
+
+MEASURED = 4
+"""Batches of which GradNorm takes the gradients of each task, before each epoch."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,7 @@ def fit_tail(
         variables = kept_variables(tail, [optimizer])
         done = epochs.restore(tail, variables, keep)
         kept = [KeepEpochs(epochs, keep, variables, last=phase.epochs - 1)]
-    balances = measured and feed.kind.by_uncertainty and isinstance(loss, Balancing)
-    balanced = [Balance(loss, _trained_targets(feed), keep)] if balances else []
+    balanced = [_balance(loss, keep, phase, activations, tail, batch)] if measured and feed.kind.weighing else []
     rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
     stopped = False
     try:
@@ -178,6 +182,24 @@ def fit_tail(
     lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
     scores = state.scores if state else {name: value for name, value in last.items() if name.startswith("val_")}
     return PhaseOutcome(state, scores, keep.history, lost, stopped, differences=merged if state else ())
+
+
+def _balance(
+    loss: keras.losses.Loss, keep: KeepBest, phase: Phase, activations: Activations, tail: keras.Model, batch: int
+) -> Balance:
+    """What weighs several tasks before each epoch."""
+    if not isinstance(loss, Balancing):
+        raise TypeError(f"The loss of several tasks weighs them. Got {loss!r}.")
+    feed, shared = activations.feed, shared_variables(tail)
+    if feed.kind.weighing != GRADNORM or not shared:
+        return Balance(loss, _trained_targets(feed), keep)
+    gradients = TaskGradients(tail, loss.by_task, {"shared": shared})
+
+    def norms() -> np.ndarray:
+        batches = activations.dataset(phase, batch=batch).take(MEASURED)
+        return gradients.measure(batches)["shared"].norms
+
+    return Balance(loss, _trained_targets(feed), keep, norms)
 
 
 @contextlib.contextmanager

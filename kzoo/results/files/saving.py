@@ -157,6 +157,7 @@ def _head(value: object, name: str) -> Head:
         **{field: text(100) for field in ("pooling", "levels", "kind")},
         "hidden": whole(0, 1 << 20),
         "dropout": number(0, 1),
+        "examples": whole(0, 1 << 40),
     }
     return Head(**checked(value, fields, name=name))
 

@@ -87,8 +87,7 @@ class KeptTasks:
                 ) from error
             joined, lost = together(None, own), True
         shifted = [replace(part, start=part.start + self.outputs, stop=part.stop + self.outputs) for part in new]
-        by_uncertainty = kind.by_uncertainty or own.by_uncertainty
-        found = get_task_kind(name_of([*self._parts(), *shifted], by_uncertainty=by_uncertainty))
+        found = get_task_kind(name_of([*self._parts(), *shifted], weighing=kind.weighing or own.weighing))
         notes = [*self._notes(joined, lost=lost), *joined.audit.notes]
         joined = replace(joined, labels=join_labels(labels), audit=replace(joined.audit, notes=notes))
         return joined, found, self._record(describe_task(task), new)

@@ -48,14 +48,16 @@ def solve_head(phase: LinearProbe, head: Sequence[keras.Operation], activations:
     solution = with_kept_outputs(solution, layers, feed.kept)
     _put_in(layers, solution)
     if validation is None:
-        return _solved(solution, None, feed, _penalties(solution, feed))
+        return judge_solved([solution.kernel, solution.bias], None, feed, _penalties(solution, feed))
 
     def refit() -> None:
         more = *validation, weights_of(feed, feed.validation)
         _put_in(layers, with_kept_outputs(solve_again(more), layers, feed.kept))
 
     entering = validation[0] if feed.parts is None else feed.parts.expand(validation[0])
-    outcome = _solved(solution, solution.logits(entering), feed, _penalties(solution, feed))
+    outcome = judge_solved(
+        [solution.kernel, solution.bias], solution.logits(entering), feed, _penalties(solution, feed)
+    )
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
 
 
@@ -135,13 +137,13 @@ def solve_sparse_head(
     words, pieces = map(float, BLOCKS[solution.blocks])
     chosen = {"C": solution.strength, "words": words, "pieces": pieces}
     if held is None:
-        return _solved(solution, None, feed, chosen)
+        return judge_solved([solution.kernel, solution.bias], None, feed, chosen)
 
     def refit() -> None:
         both = train + held
         put_in(fit_sparse(both, solution.blocks, solution.strength, kind=feed.kind), both)
 
-    outcome = _solved(solution, solution.logits(held.terms), feed, chosen)
+    outcome = judge_solved([solution.kernel, solution.bias], solution.logits(held.terms), feed, chosen)
     return replace(outcome, refit=refit if phase.refit and outcome.state else None)
 
 
@@ -153,12 +155,19 @@ def _linear_layers(head: Sequence[keras.Operation]) -> list[keras.layers.Layer]:
     return layers
 
 
-def _solved(
-    solution: ProbeSolution | SparseSolution, logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, float]
+def judge_solved(
+    weights: Sequence[np.ndarray], logits: np.ndarray | None, feed: Feed, chosen: Mapping[str, float]
 ) -> PhaseOutcome:
-    """What a probe came to, of its logits on validation, if there are any, and of what was chosen."""
+    """What a probe came to.
+
+    Args:
+        weights: that were solved.
+        logits: on validation, (N, outputs); None where there are no examples.
+        feed: the data.
+        chosen: values that were chosen, by name.
+    """
     if logits is None:
-        state = unmeasured([solution.kernel, solution.bias])
+        state = unmeasured(weights)
     else:
         state = judge(feed.kind, logits, feed.validation.targets, constant=constant_of(feed), monitor=feed.monitor)
     history = [{"epoch": 0, **chosen, **state.scores}]

@@ -7,17 +7,16 @@ can compare it with what is tuned from it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from kzoo.task_kinds.task_kind import TaskKind
+from kzoo.training.probes.label_folds import label_folds
 from kzoo.training.sparse.sparse_features import BLOCKS, SparseDesign, design_of
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -25,10 +24,6 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 FIRST = 10.0
 """The penalty of the first comparison, and where there are too few texts for another."""
-
-FOLDS = 5
-LEAST = 2
-"""Examples of a class, or groups, without which nothing is compared."""
 
 MOST_WORK = 40_000_000
 """Numbers in all folds' features, times outputs, beyond which fewer of the folds are measured."""
@@ -138,7 +133,7 @@ def fit_sparse(texts: SparseTexts, blocks: str, strength: float, *, kind: TaskKi
 def _choose(texts: SparseTexts, kind: TaskKind, strengths: Sequence[float]) -> tuple[str, float]:
     """Names of blocks and a penalty: the best blocks at a penalty of the middle, then the best penalty for them."""
     place = min(range(len(strengths)), key=lambda number: abs(np.log(strengths[number] / FIRST)))
-    folds = _folds(texts, kind)
+    folds = label_folds(texts.targets, groups=texts.groups, kind=kind)
     if not folds:
         return next(iter(BLOCKS)), strengths[place]
     work = texts.terms.nnz * texts.targets.shape[1] * len(folds)
@@ -202,21 +197,3 @@ class _Trials:
             return self.kind.example_losses(others @ kernel + bias, asked.targets), asked.weights
 
         return measure
-
-
-def _folds(texts: SparseTexts, kind: TaskKind) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to learn from and rows to measure on, of each fold: stratified by class, groups as a whole; none of few."""
-    size, grouped = len(texts.targets), len(texts.groups) > 0
-    parts = len(set(texts.groups)) if grouped else size
-    classes = texts.targets.argmax(axis=1) if kind.exclusive else np.zeros(size, int)
-    smallest = int(np.unique(classes, return_counts=True)[1].min())
-    if parts < LEAST or smallest < LEAST:
-        return []
-    options = {"n_splits": min(FOLDS, parts, smallest), "shuffle": True, "random_state": 0}
-    if kind.exclusive:
-        splitter = StratifiedGroupKFold(**options) if grouped else StratifiedKFold(**options)
-    else:
-        splitter = GroupKFold(**options) if grouped else KFold(**options)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes with few members
-        return list(splitter.split(classes, classes, np.asarray(texts.groups) if grouped else None))

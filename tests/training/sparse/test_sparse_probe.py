@@ -7,8 +7,9 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from kzoo.task_kinds.kind_registry import get_task_kind
+from kzoo.training.probes.label_folds import label_folds
 from kzoo.training.sparse.sparse_features import count_terms, design_of
-from kzoo.training.sparse.sparse_probe import SparseTexts, _folds, solve_sparse
+from kzoo.training.sparse.sparse_probe import SparseTexts, solve_sparse
 
 CLASSES = get_task_kind("classification")
 RNG = np.random.default_rng(0)
@@ -75,18 +76,12 @@ def test_weights_count():
 )
 def test_few_texts_have_fewer_folds(classes, count):
     few = texts(classes)
-    folds = _folds(few, CLASSES)
+    folds = label_folds(few.targets, groups=(), kind=CLASSES)
     assert len(folds) == count
     assert all(len(set(few.targets[rows].argmax(axis=1))) == 2 for rows, _ in folds)
     found = solve_sparse(few, None, kind=CLASSES)
     assert np.isfinite(found.kernel).all()
     assert count or found.strength == 10
-
-
-def test_groups_stay_whole():
-    few = texts([0, 1] * 20, groups=[str(number // 4) for number in range(40)])
-    for rows, held in _folds(few, CLASSES):
-        assert not {few.groups[row] for row in rows} & {few.groups[row] for row in held}
 
 
 @pytest.mark.parametrize("kind", ["multi_label", "regression"])

@@ -1,0 +1,1 @@
+"""Classical heads: how each is solved, one file a head."""

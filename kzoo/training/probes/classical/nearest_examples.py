@@ -1,0 +1,55 @@
+"""k nearest neighbours by the cosine of standardised features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from kzoo.specs.classical_heads import NEIGHBORS
+from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
+
+COUNTS = (1, 3, 5, 10, 20, NEIGHBORS)
+"""Values of k that are tried."""
+
+SHARPEST = 4.0
+"""Logits of a label that all neighbours have: more or less of it follows from the temperature."""
+
+
+def _settings(examples: int, _width: int, _strengths: Sequence[float] | None) -> list[Setting]:
+    return [{"k": count} for count in COUNTS if count <= examples] or [{"k": 1}]
+
+
+def _measure(problem: Problem, held: np.ndarray, settings: Sequence[Setting]) -> list[np.ndarray]:
+    counted = np.flatnonzero(problem.weights)
+    most = min(int(max(each["k"] for each in settings)), len(counted))
+    search = NearestNeighbors(n_neighbors=most, metric="cosine", algorithm="brute").fit(problem.features[counted])
+    near = counted[search.kneighbors(held, return_distance=False)]
+    weights, signs = problem.weights[near], problem.signs[near]
+    total = np.cumsum(weights[:, :, None] * signs, axis=1) / np.cumsum(weights, axis=1)[:, :, None]
+    return [_factor(problem) * total[:, min(int(each["k"]), most) - 1] for each in settings]
+
+
+def _factor(problem: Problem) -> float:
+    return SHARPEST if problem.kind.has_labels else 1.0
+
+
+def _fit(problem: Problem, setting: Setting, places: int) -> SolvedHead:
+    """Fills the places with examples; of more than there are places, with a random sample."""
+    rows = np.arange(len(problem.features))
+    if len(rows) > places:
+        rows = np.sort(np.random.default_rng(problem.seed).choice(rows, places, replace=False))
+    features = problem.features[rows]
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    empty = places - len(rows)
+    between = (
+        np.pad(features / np.maximum(lengths, 1e-12), ((0, empty), (0, 0))),
+        np.pad(problem.signs[rows], ((0, empty), (0, 0))),
+        np.pad(problem.weights[rows], (0, empty)),
+        (np.arange(min(NEIGHBORS, places)) < setting["k"]).astype(np.float32),
+    )
+    return SolvedHead(_factor(problem) * np.eye(problem.outputs), np.zeros(problem.outputs), between)
+
+
+NEAREST = ClassicalSolver(settings=_settings, measure=_measure, fit=_fit)
