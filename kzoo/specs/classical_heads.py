@@ -37,7 +37,7 @@ RANDOM_FEATURES = 2048
 NEIGHBORS = 50
 """Neighbours of ``"knn"`` that can have a say, at most."""
 
-ROUNDS, DEPTH = 200, 3
+ROUNDS, DEPTH = 100, 3
 """Of ``"boosting"``: rounds, of a tree for each output, and levels of a tree."""
 
 LOGISTIC = "logistic"

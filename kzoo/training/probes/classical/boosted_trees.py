@@ -12,10 +12,10 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from kzoo.specs.classical_heads import DEPTH, ROUNDS
 from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
 
-STAGES = (ROUNDS, ROUNDS // 2, ROUNDS // 4, ROUNDS // 8)
+STAGES = (ROUNDS // 4, ROUNDS // 2, ROUNDS)
 """Numbers of rounds that are tried."""
 
-RATE = 0.1
+RATE = 0.2
 NODES = 2 ** (DEPTH + 1) - 1
 SURE = 10.0
 """Logits of a label that every example has."""

@@ -14,6 +14,10 @@ Setting: TypeAlias = dict[str, float]
 """What is chosen by cross-validation: values by name."""
 
 
+STEEP = 4.0
+"""Logit of a label whose score is 1, and -1 for one whose score is -1; a temperature makes more or less of it."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """Labelled, standardised features.
@@ -41,6 +45,11 @@ class Problem:
     def signs(self) -> np.ndarray:
         """1 for a label that holds and -1 for one that does not; of a regression the values. Float32 (N, outputs)."""
         return 2 * self.targets - 1 if self.kind.has_labels else self.targets
+
+    @property
+    def steepness(self) -> float:
+        """By which scores near `signs` are multiplied to be logits; values stay as they are."""
+        return STEEP if self.kind.has_labels else 1.0
 
 
 @dataclass(frozen=True)

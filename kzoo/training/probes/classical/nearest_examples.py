@@ -13,9 +13,6 @@ from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Pro
 COUNTS = (1, 3, 5, 10, 20, NEIGHBORS)
 """Values of k that are tried."""
 
-SHARPEST = 4.0
-"""Logits of a label that all neighbours have: more or less of it follows from the temperature."""
-
 
 def _settings(examples: int, _width: int, _strengths: Sequence[float] | None) -> list[Setting]:
     return [{"k": count} for count in COUNTS if count <= examples] or [{"k": 1}]
@@ -28,11 +25,7 @@ def _measure(problem: Problem, held: np.ndarray, settings: Sequence[Setting]) ->
     near = counted[search.kneighbors(held, return_distance=False)]
     weights, signs = problem.weights[near], problem.signs[near]
     total = np.cumsum(weights[:, :, None] * signs, axis=1) / np.cumsum(weights, axis=1)[:, :, None]
-    return [_factor(problem) * total[:, min(int(each["k"]), most) - 1] for each in settings]
-
-
-def _factor(problem: Problem) -> float:
-    return SHARPEST if problem.kind.has_labels else 1.0
+    return [problem.steepness * total[:, min(int(each["k"]), most) - 1] for each in settings]
 
 
 def _fit(problem: Problem, setting: Setting, places: int) -> SolvedHead:
@@ -49,7 +42,7 @@ def _fit(problem: Problem, setting: Setting, places: int) -> SolvedHead:
         np.pad(problem.weights[rows], (0, empty)),
         (np.arange(min(NEIGHBORS, places)) < setting["k"]).astype(np.float32),
     )
-    return SolvedHead(_factor(problem) * np.eye(problem.outputs), np.zeros(problem.outputs), between)
+    return SolvedHead(problem.steepness * np.eye(problem.outputs), np.zeros(problem.outputs), between)
 
 
 NEAREST = ClassicalSolver(settings=_settings, measure=_measure, fit=_fit)

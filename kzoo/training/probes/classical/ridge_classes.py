@@ -20,7 +20,8 @@ def _settings(_examples: int, _width: int, strengths: Sequence[float] | None) ->
 def _fit(problem: Problem, setting: Setting, _places: int) -> SolvedHead:
     model = Ridge(alpha=1 / setting["C"]).fit(problem.features, problem.signs, sample_weight=problem.weights)
     kernel = np.atleast_2d(model.coef_).T
-    return SolvedHead(kernel, np.broadcast_to(model.intercept_, kernel.shape[1:]))
+    bias = np.broadcast_to(model.intercept_, kernel.shape[1:])
+    return SolvedHead(problem.steepness * kernel, problem.steepness * bias)
 
 
 def _measure(problem: Problem, held: np.ndarray, settings: Sequence[Setting]) -> list[np.ndarray]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 import numpy as np
-from sklearn.svm import LinearSVC, LinearSVR
+from scipy.optimize import minimize
 
 from kzoo.specs.classical_heads import RANDOM_FEATURES
 from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
@@ -13,38 +14,66 @@ from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Pro
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 """Inverse L2 penalties that are tried, as scikit-learn's C."""
 
-KERNEL_PENALTIES = (1e-2, 1e-1, 1.0)
-WIDTHS = (0.25, 1.0)
+KERNEL_PENALTIES = (0.1, 1.0, 10.0)
+WIDTHS = (0.1, 0.3)
 """Values of gamma that are tried, times the number of features."""
 
 SURE = 10.0
 """Score of a label that every example has."""
 
+ROUGH, FINE = 5e-3, 1e-4
+"""Largest component of the gradient, as a share of that at the start: for comparing settings, and for the solution."""
+
+MOST_STEPS = 500
+
 MARGIN = 0.05
 """Errors of a regression, in standard deviations, that cost nothing."""
 
 
-def _separate(features: np.ndarray, problem: Problem, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel (width, outputs) and bias (outputs,) of a linear machine for each output."""
-    if problem.kind.exclusive and problem.outputs == 2:
-        kernel, bias = _separate_one(features, problem.signs[:, 1], problem, penalty)
-        return np.stack([-kernel, kernel], axis=1) / 2, np.array([-bias, bias]) / 2
-    found = [_separate_one(features, signs, problem, penalty) for signs in problem.signs.T]
-    return np.stack([kernel for kernel, _ in found], axis=1), np.array([bias for _, bias in found])
+def _separate(
+    features: np.ndarray, problem: Problem, penalties: Sequence[float], *, tolerance: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Kernel (width, outputs) and bias (outputs,) of a linear machine for each output, for each penalty in turn.
+
+    The loss is the square of what a score lacks of a margin of 1, or of what is left of an error beyond `MARGIN`: it is
+    smooth, so that L-BFGS solves all outputs at once, each penalty from the solution before. scikit-learn's LinearSVC
+    has the same loss and takes 30 times as long on 1,500 examples of 3,900 features.
+    """
+    signs, weights = problem.signs.astype(np.float32), problem.weights[:, None]
+    solution = np.zeros((features.shape[1] + 1) * problem.outputs)
+    for penalty in penalties:
+
+        def objective(flat: np.ndarray, penalty: float = penalty) -> tuple[float, np.ndarray]:
+            kernel, bias = np.split(flat.reshape(-1, problem.outputs), [-1])
+            scores = features @ kernel.astype(np.float32) + bias.astype(np.float32)
+            lacking = _lacking(scores, signs, problem.kind.has_labels)
+            slopes = 2 * penalty * weights * lacking
+            loss = 0.5 * float((kernel**2).sum()) + 0.5 * float((slopes * lacking).sum(dtype=np.float64))
+            gradient = np.concatenate([kernel - features.T @ slopes, -slopes.sum(axis=0, keepdims=True)])
+            return loss, gradient.reshape(-1).astype(np.float64)
+
+        # Of the kernel alone: of small features its gradient is far below that of the bias.
+        start = objective(np.zeros_like(solution))[1][: -problem.outputs]
+        bound = tolerance * float(np.abs(start).max())
+        options = {"maxiter": MOST_STEPS, "gtol": bound, "ftol": 1e-12, "maxcor": 10}
+        solution = minimize(objective, solution, jac=True, method="L-BFGS-B", options=options).x
+        kernel, bias = np.split(solution.reshape(-1, problem.outputs), [-1])
+        yield problem.steepness * kernel, problem.steepness * _never(problem, bias[0])
 
 
-def _separate_one(
-    features: np.ndarray, signs: np.ndarray, problem: Problem, penalty: float
-) -> tuple[np.ndarray, float]:
-    if not problem.kind.has_labels:
-        options = {"epsilon": MARGIN, "loss": "squared_epsilon_insensitive", "dual": False, "max_iter": 200}
-        model = LinearSVR(C=penalty, **options).fit(features, signs, sample_weight=problem.weights)
-        return model.coef_, float(np.squeeze(model.intercept_))
-    if len(np.unique(signs)) == 1:
-        return np.zeros(features.shape[1]), SURE * float(signs[0])
-    model = LinearSVC(C=penalty, dual="auto", tol=1e-3, random_state=problem.seed)
-    model.fit(features, signs > 0, sample_weight=problem.weights)
-    return model.coef_[0], float(model.intercept_[0])
+def _lacking(scores: np.ndarray, signs: np.ndarray, labels: bool) -> np.ndarray:
+    """By how much scores must rise, (N, outputs), to have their margin, or to be as near to a value as they must."""
+    if labels:
+        return signs * np.maximum(1 - signs * scores, 0)
+    errors = signs - scores
+    return np.sign(errors) * np.maximum(np.abs(errors) - MARGIN, 0)
+
+
+def _never(problem: Problem, bias: np.ndarray) -> np.ndarray:
+    """The bias, but of labels that all examples have, or none, one that no other score comes near."""
+    first = problem.signs[0]
+    constant = (problem.signs == first).all(axis=0) & problem.kind.has_labels
+    return np.where(constant, SURE * first, bias)
 
 
 def _linear_settings(_examples: int, _width: int, strengths: Sequence[float] | None) -> list[Setting]:
@@ -52,12 +81,13 @@ def _linear_settings(_examples: int, _width: int, strengths: Sequence[float] | N
 
 
 def _measure_linear(problem: Problem, held: np.ndarray, settings: Sequence[Setting]) -> list[np.ndarray]:
-    solved = [_separate(problem.features, problem, each["C"]) for each in settings]
+    solved = _separate(problem.features, problem, [each["C"] for each in settings], tolerance=ROUGH)
     return [held @ kernel + bias for kernel, bias in solved]
 
 
 def _fit_linear(problem: Problem, setting: Setting, _places: int) -> SolvedHead:
-    return SolvedHead(*_separate(problem.features, problem, setting["C"]))
+    ((kernel, bias),) = _separate(problem.features, problem, [setting["C"]], tolerance=FINE)
+    return SolvedHead(kernel, bias)
 
 
 def _kernel_settings(_examples: int, width: int, strengths: Sequence[float] | None) -> list[Setting]:
@@ -78,20 +108,18 @@ def _project(features: np.ndarray, directions: np.ndarray, offsets: np.ndarray) 
 
 def _measure_kernel(problem: Problem, held: np.ndarray, settings: Sequence[Setting]) -> list[np.ndarray]:
     found = []
-    projected: dict[float, tuple[np.ndarray, np.ndarray]] = {}
-    for each in settings:
-        if each["gamma"] not in projected:
-            drawn = _draw(held.shape[1], each["gamma"], problem.seed)
-            projected = {each["gamma"]: (_project(problem.features, *drawn), _project(held, *drawn))}
-        features, others = projected[each["gamma"]]
-        kernel, bias = _separate(features, problem, each["C"])
-        found.append(others @ kernel + bias)
+    for gamma, own in groupby(settings, key=lambda setting: setting["gamma"]):
+        drawn = _draw(held.shape[1], gamma, problem.seed)
+        features, others = _project(problem.features, *drawn), _project(held, *drawn)
+        solved = _separate(features, problem, [each["C"] for each in own], tolerance=ROUGH)
+        found += [others @ kernel + bias for kernel, bias in solved]
     return found
 
 
 def _fit_kernel(problem: Problem, setting: Setting, _places: int) -> SolvedHead:
     drawn = _draw(problem.features.shape[1], setting["gamma"], problem.seed)
-    return SolvedHead(*_separate(_project(problem.features, *drawn), problem, setting["C"]), drawn)
+    ((kernel, bias),) = _separate(_project(problem.features, *drawn), problem, [setting["C"]], tolerance=FINE)
+    return SolvedHead(kernel, bias, drawn)
 
 
 LINEAR_MACHINE = ClassicalSolver(settings=_linear_settings, measure=_measure_linear, fit=_fit_linear)
