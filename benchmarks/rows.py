@@ -158,6 +158,40 @@ def tabular(found: Records) -> Rows:
     return ("set", "backbone", "rows", *rivals, "less boosting", "seconds", "seeds"), lines
 
 
+def heads(found: Records) -> Rows:
+    """One row a set, one column a head: means over the seeds, and those of the gain over logistic regression."""
+    lines: list[Row] = []
+    for name, methods in by_set(found):
+        for method, runs in methods.items():
+            results = [run["result"] for run in runs.values()]
+            scores = {head: [each["accuracy"][head] for each in results] for head in results[0]["accuracy"]}
+            best = max(map(statistics.mean, scores.values()))
+            cells = [_bold(mean(values), statistics.mean(values) == best) for values in scores.values()]
+            gain = mean([each["gain"]["best"][0] for each in results]).show("+.3f")
+            seconds = [statistics.mean(each["seconds"][which] for each in results) for which in ("logistic", "best")]
+            chosen = ", ".join(each["chosen"].replace("mlp", "logistic") for each in results)
+            times = " / ".join(f"{value:.1f}" for value in seconds)
+            lines.append((TITLES.get(name, name), kind(name), method, *cells, gain, chosen, times, seeds_of(runs)))
+    names = list(found[0]["result"]["accuracy"]) if found else []
+    columns = (
+        "set",
+        "used for",
+        "backbone",
+        *names,
+        "best less logistic",
+        "best is",
+        "seconds, logistic / best",
+        "seeds",
+    )
+    return columns, lines
+
+
+def series(found: Records) -> Rows:
+    """One row a set and method, beside scikit-learn."""
+    columns = ("set", "used for", "method", "accuracy", "less scikit-learn", "seconds", "seeds")
+    return columns, _scored(found, rival="scikit-learn")
+
+
 _FIGURES = ("seconds", "rows", "constant answer")
 """Results of `tabular.py` that are no scores of models."""
 

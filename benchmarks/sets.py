@@ -17,7 +17,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 DEVELOPMENT = ("trashnet", "cifar10", "sst2", "chnsenticorp", "fsdd")
-REPORTING = ("hymenoptera", "signs", "houses", "emotion", "irony", "digits")
+ARCHIVE = ("JapaneseVowels", "BasicMotions", "ItalyPowerDemand", "GunPoint", "ArrowHead", "OSULeaf")
+"""Series of the UCR and UEA archives, see `series.py`."""
+
+REPORTING = ("hymenoptera", "signs", "houses", "emotion", "irony", "digits", *ARCHIVE)
 
 TITLES = {
     "trashnet": "TrashNet",
@@ -35,7 +38,7 @@ TITLES = {
 METRICS = {"emotion": "macro-F1", "irony": "macro-F1"}
 """The metric that is reported, where it is not accuracy."""
 
-FIXED = ("sst2", "emotion", "irony", "hymenoptera")
+FIXED = ("sst2", "emotion", "irony", "hymenoptera", *ARCHIVE)
 """Sets with an official test split; of the others each seed draws another test split."""
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")

@@ -34,6 +34,8 @@ TABLES: dict[str, Callable[[list[Record]], rows.Rows]] = {
     "task_sequences": rows_of_several.task_sequences,
     "alignment": rows_of_several.alignment,
     "tabular": rows.tabular,
+    "heads": rows.heads,
+    "series": rows.series,
     "serving": rows.serving,
     "predict": rows.predict,
     "combining": rows.combining,

@@ -7,6 +7,8 @@ DATA is the folder that holds the sets. The cases:
 - ``tweets and reviews``: emotion and irony of tweets (TweetEval) and SST-2, three data sets, ``minilm_l6``, at most
   `--labels` labels a class;
 - ``material and light``: the class of TrashNet's photographs, and their mean brightness, ``mobilenet_v2_035``;
+- ``material and group``: the class of TrashNet's photographs, and whether that is a fibre (paper, cardboard), a
+  container (glass, metal, plastic) or trash;
 - ``digit and speaker``: of FSDD's recordings, ``kzoo_nano_audio``; a random fifth is the test split.
 
 Splits are the same for both. Training together comes first, so that it bears what the first training of a process
@@ -51,6 +53,14 @@ def material_and_light(options: argparse.Namespace, seed: int) -> Tasks:
     }
 
 
+def material_and_group(options: argparse.Namespace, seed: int) -> Tasks:
+    """Two targets of one data set of images, of which one follows from the other."""
+    split = load("trashnet", options.data, seed=seed)
+    groups = {"paper": "fibre", "cardboard": "fibre", "trash": "trash"}
+    grouped = targets(split, lambda path: groups.get(Path(path).parent.name, "container"))
+    return {"material": kzoo.Classification(split.data()), "group": kzoo.Classification(grouped)}
+
+
 def digit_and_speaker(options: argparse.Namespace, seed: int) -> Tasks:
     """Two targets of one data set of recordings."""
     split = load("fsdd", options.data, seed=seed)
@@ -68,6 +78,7 @@ def targets(split: Split, of: Any) -> dict[str, tuple[Any, list[Any]]]:
 CASES = {
     "tweets and reviews": (tweets_and_reviews, "minilm_l6"),
     "material and light": (material_and_light, "mobilenet_v2_035"),
+    "material and group": (material_and_group, "mobilenet_v2_035"),
     "digit and speaker": (digit_and_speaker, "kzoo_nano_audio"),
 }
 

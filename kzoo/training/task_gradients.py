@@ -68,7 +68,9 @@ class TaskGradients:
             found = self._gradients(inputs, targets, weights)
             for name, own in self._by_group(found).items():
                 products[name].append(_products(own))
-            total = [[a + b for a, b in zip(*pair, strict=True)] for pair in zip(total, found, strict=True)] or found
+            if total:
+                found = [[a + b for a, b in zip(*pair, strict=True)] for pair in zip(total, found, strict=True)]
+            total = found
         if not total:
             raise ValueError("Gradients need a batch of examples. Got none.")
         measured = {}

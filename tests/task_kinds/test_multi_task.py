@@ -220,8 +220,8 @@ def test_weights_by_uncertainty_are_the_inverse_of_the_losses(kind):
     name = NAME.replace("several tasks:", "several tasks by uncertainty:")
     by_uncertainty = get_task_kind(name)
     assert by_uncertainty.name == name
-    assert by_uncertainty.by_uncertainty
-    assert not kind.by_uncertainty
+    assert by_uncertainty.weighing == "uncertainty"
+    assert not kind.weighing
     tasks = {"a": kzoo.Classification("x", label="a"), "b": kzoo.Regression("x", label="b")}
     found = kind_of(kzoo.MultiTask(tasks, weights="uncertainty"), {"a": ["x", "y"], "b": ["value"]})
     assert found.name == "several tasks by uncertainty: a classification 2, b regression 1"
@@ -237,6 +237,23 @@ def test_weights_by_uncertainty_are_the_inverse_of_the_losses(kind):
         losses.append(own / part.kind.guess_loss(part.outputs))
     wanted = 1 / np.asarray(losses)
     np.testing.assert_allclose(loss.factors, wanted / wanted.mean(), rtol=1e-5)
+
+
+def test_gradnorm_makes_weighted_gradients_as_large_as_losses_say():
+    name = "several tasks by gradnorm: a regression 1, b regression 1"
+    assert get_task_kind(name).name == name
+    loss = get_task_kind(name).loss(0.0)
+    rows, logits = np.zeros((4, 2), np.float32), np.tile(np.float32([[1.0, 2.0]]), (4, 1))
+    norms = np.array([0.5, 3.0])
+    loss.balance(logits, rows)
+    np.testing.assert_array_equal(loss.factors, np.ones(2))  # without gradients nothing is known
+    loss.balance(logits, rows, norms)
+    weighted = np.asarray(loss.factors) * norms
+    # Relative losses are 1 and 4.
+    np.testing.assert_allclose(weighted[1] / weighted[0], 4**1.5, rtol=1e-5)
+    np.testing.assert_allclose(np.mean(loss.factors), 1, rtol=1e-6)
+    loss.balance(logits, rows, np.array([0.0, 3.0]))
+    assert float(loss.factors[0]) == 1  # no example of it was seen
 
 
 def test_a_task_that_is_solved_does_not_take_all(kind):

@@ -206,5 +206,5 @@ def test_weights_by_uncertainty_train_and_are_kept(table, make_backbone, tmp_pat
     loaded = kzoo.load(adapted.save(tmp_path / "model"))
     assert loaded.kind == "several tasks by uncertainty: colour classification 3, light regression 1"
     assert loaded.splits().fingerprint() == adapted.splits().fingerprint()
-    with pytest.raises(ValueError, match=r"must be a dict, 'uncertainty', or None. Got 'gradnorm'"):
-        tasks_of(table, weights="gradnorm")
+    with pytest.raises(ValueError, match=r"must be a dict, 'uncertainty', 'gradnorm', or None. Got 'mean'"):
+        tasks_of(table, weights="mean")
