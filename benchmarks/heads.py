@@ -18,7 +18,7 @@ from report import Job, Result, parser, run_all
 from sets import few, load
 
 import kzoo
-from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS
+from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS
 
 BACKBONES = {
     "trashnet": "mobilenet_v2_035",

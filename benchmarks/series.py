@@ -2,9 +2,9 @@
 
     python benchmarks/series.py [--sets JapaneseVowels ...] [--methods series_gru ...] [--seeds 0 1 2] [--again]
 
-The sets are those of the UCR and UEA archives (timeseriesclassification.com) that come inside the package ``aeon``, which
-``pip install --no-deps aeon`` installs; it is not imported. Their splits into training and test are official; a tenth of
-the training series chooses. They were used for no choice.
+The sets are those of the UCR and UEA archives (timeseriesclassification.com) that come inside the package ``aeon``,
+which ``pip install --no-deps aeon`` installs; it is not imported. Their splits into training and test are official; a
+tenth of the training series chooses. They were used for no choice.
 
 ``scikit-learn`` sees each series as 64 steps, by linear interpolation, with mean, deviation, least and largest value of
 each feature, standardised. Five-fold cross-validation over all training series chooses between logistic regression and

@@ -173,6 +173,8 @@ _REGISTERING = (
     "kzoo.data.audio.spectrogram",
     "kzoo.data.image.preprocess",
     "kzoo.data.series.preprocess",
+    "kzoo.models.classical_layers",
+    "kzoo.models.fusion_layers",
     "kzoo.models.heads",
     "kzoo.models.hub.hub_layers",
     "kzoo.models.packed_layers",

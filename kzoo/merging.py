@@ -104,6 +104,10 @@ def soup(members: Sequence[Adapted], *, how: str = "greedy") -> Adapted:
         raise ValueError(f"how must be 'greedy' or 'uniform'. Got {how!r}.")
     _check_alike(members)
     first = members[0]
+    if first.head.classical:
+        raise ValueError(
+            f"The weights of a head of kind {first.head.kind!r} have no mean. kzoo.ensemble averages answers instead."
+        )
     for member in members[1:]:
         shapes = [[weight.shape for weight in each.network.weights] for each in (first, member)]
         if shapes[0] != shapes[1] or member.preprocessor != first.preprocessor or member.head != first.head:

@@ -235,7 +235,7 @@ def test_a_modality_is_one_row(path: Path):
 
 KINDS = ("classification", "multi_label", "regression")
 OTHER_KINDS = {
-    "of heads, an argument of kzoo.Head": ("models.assembly", "models.heads", "setup.arguments", "specs.head"),
+    "of heads, an argument of kzoo.Head": ("specs.head",),
     "of front ends, a field of cards and of saved models": ("data.audio.reader", "data.audio.spectrogram"),
     "of WebP images, a byte of their headers": ("data.image.graph_headers",),
     "of leftovers, a part of their file names": ("core.leftovers", "core.storage"),

@@ -88,7 +88,7 @@ ELSEWHERE = {
     "by the views that it gives": ("data/image/test_augment", ["data/image/reader", "data/seeds"]),
     "by fusions, which share one input": (
         "test_fusion",
-        ["data/joint", "models/assembly", "models/fusion_layers", "setup/model", "specs/fusion", "specs/head"],
+        ["data/joint", "models/assembly", "setup/model", "specs/fusion", "specs/head"],
     ),
     "by `predict`, which reads with it": (
         "test_adaptation",
@@ -119,6 +119,24 @@ ELSEWHERE = {
     "by the kinds that they make": (
         "task_kinds/test_multi_task",
         ["task_kinds/kind_names", "task_kinds/multi_task_layers"],
+    ),
+    "by what holds of every classical head": (
+        "training/probes/classical/test_classical_probe",
+        [
+            "models/classical_layers",
+            "specs/catalog/classical_heads",
+            *(
+                f"training/probes/classical/{name}"
+                for name in (
+                    "boosted_trees",
+                    "classical_solver",
+                    "logistic_solver",
+                    "nearest_examples",
+                    "ridge_classes",
+                    "support_vectors",
+                )
+            ),
+        ],
     ),
     "by all that takes a model": ("setup/test_prepare", ["setup/model_source"]),
     "by the pairs that are aligned": (

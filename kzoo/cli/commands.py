@@ -11,7 +11,7 @@ import kzoo
 from kzoo.cli.adapter_option import with_adapter
 from kzoo.cli.exit_codes import FAILED, INTERRUPTED, OK, PARTIAL
 from kzoo.cli.saved_models import load_saved
-from kzoo.cli.shell_values import task_of, weights_of
+from kzoo.cli.shell_values import task_of, tasks_of, weights_of
 from kzoo.core.storage import target_of
 from kzoo.results.files.verify import Verified, check
 from kzoo.specs.checked_json import Fields
@@ -65,7 +65,7 @@ def run_rank(options: argparse.Namespace) -> None:
 
 def run_plan(options: argparse.Namespace) -> None:
     """``kzoo plan``."""
-    plan = kzoo.plan(options.model, task_of(options), **_training(options))
+    plan = kzoo.plan(options.model, tasks_of(options), **_training(options))
     _print(options, plan, plan.as_dict())
 
 
@@ -83,7 +83,7 @@ def run_adapt(options: argparse.Namespace) -> int:
             "kzoo adapt: the trained model will not be saved. To save it, add --save DIR.", file=sys.stderr, flush=True
         )
     own = {"profile": options.profile, "directory": options.directory}
-    adapted = kzoo.adapt(options.model, task_of(options), **own, **_training(options))
+    adapted = kzoo.adapt(options.model, tasks_of(options), **own, **_training(options))
     if not options.json:
         measured = "Not measured: there is no test set."
         if adapted.record.test:

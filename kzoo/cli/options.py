@@ -11,12 +11,12 @@ import kzoo
 from kzoo.cli import commands
 from kzoo.cli.adapter_option import adapter_argument
 from kzoo.cli.exit_codes import EXITS
-from kzoo.cli.shell_values import columns_of, model_of
+from kzoo.cli.shell_values import columns_of, model_of, target_argument
 from kzoo.cli.shell_words import number_of
 from kzoo.cli.tuning import add_tuning
 from kzoo.cli.using import add_using
 from kzoo.specs.checked_json import Fields
-from kzoo.specs.task import TASKS
+from kzoo.specs.task import TASKS, WEIGHINGS
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Result of `argparse.ArgumentParser.add_subparsers`. Its class has no public name (Python 3.11)."""
@@ -82,10 +82,12 @@ def _add_training(every: Commands) -> None:
 
     planning = _command(every, "plan", commands.run_plan, "Show what 'adapt' would do, without training.")
     _add_task(planning)
+    _add_targets(planning)
     _add_recipe(planning)
 
     adapting = _command(every, "adapt", commands.run_adapt, "Adapt a pretrained model to your data, and evaluate it.")
     _add_task(adapting)
+    _add_targets(adapting)
     _add_recipe(adapting)
     adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
     text = "keep the state of the run there; the same command goes on from it after a kill"
@@ -129,6 +131,13 @@ def _add_data(command: argparse.ArgumentParser) -> None:
     command.add_argument("--test", metavar="SIZE", type=_split_size, default=0.1, help="test split: likewise")
     command.add_argument("--split-seed", type=int, default=0, help="decides which example goes to which split")
     command.add_argument("--strict", action="store_true", help="fail on dirty data instead of setting it aside")
+
+
+def _add_targets(command: argparse.ArgumentParser) -> None:
+    text = "one of several tasks on this table: its name, kind and column; repeat for each"
+    command.add_argument("--target", metavar="NAME=KIND:COLUMN", type=target_argument, action="append", help=text)
+    text = "of several tasks: weigh their losses by their uncertainty, or by gradnorm"
+    command.add_argument("--weigh", choices=WEIGHINGS, help=text)
 
 
 def _add_recipe(command: argparse.ArgumentParser) -> None:

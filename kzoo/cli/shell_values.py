@@ -17,6 +17,45 @@ def task_of(options: argparse.Namespace) -> Task:
     return TASKS[options.task.replace("-", "_")](options.data, label=label, seed=options.split_seed, **values)
 
 
+def tasks_of(options: argparse.Namespace) -> Task | kzoo.MultiTask:
+    """The task that the options describe, or with ``--target`` the tasks.
+
+    Raises:
+        ValueError: there is a ``--label`` or ``--task`` beside ``--target``, or two targets have one name.
+    """
+    if not options.target:
+        if options.weigh:
+            raise ValueError("--weigh is for several tasks. Name them with --target, or leave it out.")
+        return task_of(options)
+    if options.label or options.task != options.parser.get_default("task"):
+        raise ValueError("--label and --task describe one task. Leave them out beside --target.")
+    tasks: dict[str, Task] = {}
+    for name, kind, column in options.target:
+        if name in tasks:
+            raise ValueError(f"Two targets are named {name!r}. Give each a name of its own.")
+        own = argparse.Namespace(**{**vars(options), "label": [column], "task": kind})
+        tasks[name] = task_of(own)
+    return kzoo.MultiTask(tasks, weights=options.weigh)
+
+
+def target_argument(text: str) -> tuple[str, str, str]:
+    """The name, the kind of task and the column that an argument means.
+
+    Example:
+        >>> target_argument("price=regression:usd")
+        ('price', 'regression', 'usd')
+        >>> target_argument("kind=classification")
+        ('kind', 'classification', 'kind')
+    """
+    name, _, rest = text.partition("=")
+    kind, _, column = rest.partition(":")
+    if not name or kind.replace("-", "_") not in TASKS:
+        raise argparse.ArgumentTypeError(
+            f"target must be NAME=KIND:COLUMN, as price=regression:usd, of the kinds {', '.join(TASKS)}. Got {text!r}."
+        )
+    return name, kind, column or name
+
+
 def columns_of(names: str) -> str | list[str]:
     """The name of a column, or several that commas separate."""
     found = [name.strip() for name in names.split(",") if name.strip()]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 
 from kzoo.core.tensors import Config, Shape, Tensor
-from kzoo.specs.classical_heads import DEPTH, NEIGHBORS, RANDOM_FEATURES, ROUNDS
+from kzoo.specs.catalog.classical_heads import DEPTH, NEIGHBORS, RANDOM_FEATURES, ROUNDS
 from kzoo.specs.head import Head
 
 ops = keras.ops

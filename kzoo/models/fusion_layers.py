@@ -8,19 +8,29 @@ import keras
 
 from kzoo.core.graph.keras_internals import inputs_of, operation_of
 from kzoo.core.graph.walking import weights_of
-from kzoo.core.tensors import Tensor
+from kzoo.core.tensors import Shape, Tensor
 from kzoo.models.packed_layers import JoinParts, PackedInput
 from kzoo.models.stages import Stage, crossing, cut_into_stages
 
 WIDTH, HEADS = 256, 4
 """Of the projections of a gated or an attending fusion."""
 
+ABSENT = -1e4
+"""Added to the score of a member without its input: its gate is 0, in half precision too."""
+
 SPLIT = "fusion_split"
 """Beginning of the names of layers that take joined features apart."""
 
 
-def fuse(embeddings: Sequence[Tensor], how: str) -> Tensor:
-    """One embedding (B, C) of several (B, C_i), Keras tensors; see `kzoo.specs.fusion.Fusion`."""
+def fuse(embeddings: Sequence[Tensor], how: str, *, there: Tensor | None = None) -> Tensor:
+    """One embedding (B, C) of several (B, C_i), Keras tensors; see `kzoo.specs.fusion.Fusion`.
+
+    Args:
+        embeddings: of the members.
+        how: they are fused.
+        there: (B, members): 1 where a member has its input, else 0; None: all have theirs. What has none gets no gate
+            and no attention, and is no part of a mean.
+    """
     layers = keras.layers
     if how == "concat":
         return layers.Concatenate(name="fusion_concat")(embeddings)
@@ -29,12 +39,44 @@ def fuse(embeddings: Sequence[Tensor], how: str) -> Tensor:
     rows = [layers.Reshape((1, WIDTH), name=f"fusion_row{n}")(x) for n, x in enumerate(projected)]
     stack = layers.Concatenate(axis=1, name="fusion_stack")(rows)
     if how == "attention":
-        attended = layers.MultiHeadAttention(HEADS, WIDTH // HEADS, name="fusion_attention")(stack, stack)
-        both = layers.Add(name="fusion_add")([stack, attended])
-        return layers.GlobalAveragePooling1D(name="fusion_mean")(both)
+        attend = layers.MultiHeadAttention(HEADS, WIDTH // HEADS, name="fusion_attention")
+        if there is None:
+            both = layers.Add(name="fusion_add")([stack, attend(stack, stack)])
+            return layers.GlobalAveragePooling1D(name="fusion_mean")(both)
+        seen = layers.Reshape((1, len(embeddings)), name="fusion_seen")(there)
+        both = layers.Add(name="fusion_add")([stack, attend(stack, stack, attention_mask=seen)])
+        shares = ShareOfPresent(name="fusion_shares")(there)
+        return layers.Dot(axes=1, name="fusion_mean")([shares, both])
     together = layers.Concatenate(name="fusion_all")(normal)
-    gates = layers.Dense(len(embeddings), activation="softmax", name="fusion_gates")(together)
+    if there is None:
+        gates = layers.Dense(len(embeddings), activation="softmax", name="fusion_gates")(together)
+    else:
+        scores = layers.Dense(len(embeddings), name="fusion_gates")(together)
+        gates = GatesOfPresent(name="fusion_present_gates")([scores, there])
     return layers.Dot(axes=1, name="fusion_sum")([gates, stack])
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class GatesOfPresent(keras.layers.Layer):
+    """Gates (B, members) that sum to 1, of scores (B, members): 0 for a member without its input."""
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Of scores, and of 1 and 0, (B, members) each."""
+        scores, there = inputs
+        return keras.ops.softmax(scores + ABSENT * (1.0 - keras.ops.cast(there, scores.dtype)))
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """(B, members)."""
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable(package="kzoo")
+class ShareOfPresent(keras.layers.Layer):
+    """Shares (B, members) of a mean over the members that have their input, of 1 and 0 for each."""
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """(B, members) to (B, members)."""
+        return inputs / keras.ops.maximum(keras.ops.sum(inputs, axis=1, keepdims=True), 1.0)
 
 
 def fuse_parts(embeddings: Sequence[Tensor], marks: Sequence[Tensor], owners: Sequence[int], how: str) -> Tensor:
@@ -55,7 +97,12 @@ def fuse_parts(embeddings: Sequence[Tensor], marks: Sequence[Tensor], owners: Se
         PackedInput(start=start, shape=(width,), name=f"{SPLIT}{place}")(joined)
         for place, (start, width) in enumerate(zip(starts, widths, strict=True))
     ]
-    return fuse(split, how)
+    # Marks follow the features; after dropout they say what is left.
+    present = [
+        PackedInput(start=sum(widths) + owner, shape=(1,), name=f"{SPLIT}_mark{place}")(joined)
+        for place, owner in enumerate(owners)
+    ]
+    return fuse(split, how, there=keras.layers.Concatenate(name="fusion_there")(present))
 
 
 def cut_fusion(backbone: keras.Model, members: Mapping[str, keras.Model]) -> tuple[Stage, ...]:

@@ -8,7 +8,7 @@ import keras
 
 from kzoo.core.tensors import Shape, Tensor
 from kzoo.models.classical_layers import CLASSICAL_LAYERS
-from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS
+from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS
 from kzoo.specs.head import Head
 
 Builder = Callable[[Tensor, int], Tensor]

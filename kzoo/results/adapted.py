@@ -28,7 +28,7 @@ from kzoo.results.files.export_file import export_file
 from kzoo.results.files.saving import write
 from kzoo.results.files.small_network import small_parts
 from kzoo.results.inference import Inference
-from kzoo.results.interpolation import interpolate
+from kzoo.results.interpolation import interpolate, with_weights
 from kzoo.results.neighbors import Neighbors, find_neighbors
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
@@ -67,6 +67,7 @@ class Adapted(AdaptedDisplay):
         start: the network's weights before it was fine-tuned, where this process has them.
         differences: that adapters of phases added to the start weights, in their order; see `save`.
         metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
+        task_weights: of several tasks, the network's weights for each that another phase was better for; not saved.
     """
 
     card: BackboneSpec
@@ -85,6 +86,7 @@ class Adapted(AdaptedDisplay):
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
     differences: Sequence[MergedDifference] = field(default=(), repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
+    task_weights: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         remember(layers_of(self.network), self.seen)
@@ -128,6 +130,23 @@ class Adapted(AdaptedDisplay):
         """Each of several tasks as a model of its own, by name, on the shared backbone; empty for one task."""
         kind = get_task_kind(self.kind)
         return {part.name: task_view(self, part) for part in kind.parts}
+
+    def best_of(self, task: str) -> Adapted:
+        """One of several tasks, by the phase that was best for it on validation: a model of its own.
+
+        That is `tasks[task]`, unless a note of the record says that another phase was better for this task than the one
+        that is kept for all. Neither `save` nor the export of all tasks has it: save and export what is returned.
+
+        Args:
+            task: its name.
+
+        Raises:
+            KeyError: there is no such task.
+        """
+        if task not in self.task_weights:
+            return self.tasks[task]
+        found = with_weights(self, self.task_weights[task]).tasks[task]
+        return found.measured() if self.data is not None and len(self.data.test) else found
 
     def conflicts(self, *, examples: int = 256) -> TaskConflicts:
         """Whether several tasks pull the layers that they share the same way, by the gradients of their losses.

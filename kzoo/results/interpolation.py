@@ -53,7 +53,8 @@ def interpolate(adapted: Adapted, *, alpha: float | str = "auto") -> Adapted:
 
 def with_weights(adapted: Adapted, weights: Sequence[np.ndarray]) -> Adapted:
     """The same model with other weights; the one that is given stays as it is."""
-    return dataclasses.replace(adapted, network=clone(adapted.network, weights=weights), start=None, limits=None)
+    network = clone(adapted.network, weights=weights)
+    return dataclasses.replace(adapted, network=network, start=None, limits=None, task_weights={})
 
 
 FLATTERED = (

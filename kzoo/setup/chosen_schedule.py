@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS
+from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, LinearProbe, Phase
 from kzoo.specs.recipes import RECIPES, linear_probe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS
+from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS
 
 POOLINGS = ("avg", "max", "concat")
 LEVELS = ("auto", "all", "last")

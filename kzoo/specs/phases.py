@@ -140,7 +140,8 @@ class Phase:
 class LinearProbe:
     """The head alone, solved to its optimum on features that are computed once.
 
-    Logistic regression for Classification and MultiLabel, ridge regression for Regression; the head must be linear.
+    Logistic regression for Classification and MultiLabel, ridge regression for Regression; the head must be linear, or
+    a classical one (`kzoo.Head`), whose settings are chosen by cross-validation over training and validation examples.
     It takes no gradient steps, so it has no rate, epochs or batches.
 
     For a sparse backbone with random weights (``ngrams``) the first phase solves the whole linear model, from TF-IDF of

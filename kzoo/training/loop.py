@@ -12,7 +12,7 @@ import tensorflow as tf
 from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.core.tensors import Tensor
-from kzoo.specs.classical_heads import CLASSICAL_HEADS
+from kzoo.specs.catalog.classical_heads import CLASSICAL_HEADS
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.training.adapters.adapted_weights import AdaptedWeight, count_trained, set_phase
@@ -63,7 +63,7 @@ def train(
             are not computed in bfloat16 either.
         sparse: the layer whose table a linear probe is solved in, where that is the first phase and the layer has not
             been trained before; see `kzoo.models.assembly.Assembled`. None: the probe is solved on its features.
-        classical: the row of `kzoo.specs.classical_heads` that the head is; None: a probe solves a linear one.
+        classical: the row of `kzoo.specs.catalog.classical_heads` that the head is; None: a probe solves a linear one.
         directory: where the run keeps how far it is; what it holds of this run is not trained again. None: nowhere.
 
     Ctrl-C ends the run; what was trained until then is returned, and the last result says so. A second Ctrl-C raises.

@@ -62,6 +62,58 @@ def test_plan(capsys, folder):
     assert phase["activations"].endswith(" MB in memory")
 
 
+@pytest.fixture
+def shoes(tmp_path):
+    """A table of numbers with two targets."""
+    rng = np.random.default_rng(0)
+    rows = [f"{a:.3f},{b:.3f},{'boot' if a > 0 else 'shoe'},{a + b:.3f}" for a, b in rng.normal(size=(60, 2))]
+    path = tmp_path / "shoes.csv"
+    path.write_text("\n".join(["a,b,kind,usd", *rows]), encoding="utf-8")
+    return path
+
+
+TARGETS = ("--target", "kind=classification", "--target", "price=regression:usd")
+
+
+def test_several_targets_of_a_table(capsys, shoes, tmp_path):
+    model = ("row_mlp", shoes, "--row", "a,b", "--weights", "none", "--schedule", "linear_probe")
+    code, out, _ = run(capsys, "adapt", *model, *TARGETS, "--weigh", "gradnorm", "--save", tmp_path / "saved")
+    assert code == 0
+    assert "adapted to 2 tasks (kind: classification, price: regression)" in out
+    code, out, _ = run(capsys, "plan", *model, *TARGETS, "--json")
+    assert code == 0
+    code, out, _ = run(capsys, "evaluate", tmp_path / "saved")
+    assert code == 0
+    assert "kind accuracy" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ((*TARGETS, "--label", "kind"), "--label and --task describe one task"),
+        ((*TARGETS, *TARGETS[:2]), "Two targets are named 'kind'"),
+        (("--weigh", "uncertainty"), "--weigh is for several tasks"),
+    ],
+)
+def test_targets_that_do_not_fit_together(capsys, shoes, more, told):
+    code, _, err = run(capsys, "plan", "row_mlp", shoes, *more)
+    assert code == 1
+    assert told in err
+
+
+def test_a_target_of_no_kind_is_a_usage_error(capsys, shoes):
+    with pytest.raises(SystemExit):
+        main(["plan", "row_mlp", str(shoes), "--target", "price=number:usd"])
+    assert "NAME=KIND:COLUMN" in capsys.readouterr().err
+
+
+def test_a_head_is_named(capsys, shoes):
+    model = ("row_mlp", shoes, "--row", "a,b", "--label", "kind", "--weights", "none")
+    code, out, _ = run(capsys, "adapt", *model, "--head", "knn", "--json")
+    assert code == 0
+    assert json.loads(out)["test"]["metrics"]["accuracy"]["value"] > 0.5
+
+
 @pytest.mark.slow
 def test_rank(capsys, tmp_path, folder, make_backbone):
     make_backbone().save(tmp_path / "tiny.keras")

@@ -1047,7 +1047,7 @@ KEEPING = [
 TASKS = [
     Mutation(
         "a missing target is taken for zeros",
-        "call",
+        "by_task",
         "ops.where(known[:, 0], found, ops.zeros_like(found))",
         "found",
         "tests/task_kinds/test_multi_task.py::test_the_loss_is_the_sum_over_the_targets_that_are_there",
@@ -1103,4 +1103,63 @@ TASKS = [
     ),
 ]
 
-MUTATIONS = [*DATA, *VIEWS, *TRAINING, *MODELS, *MERGING, *MEASURING, *KEEPING, *TASKS]
+HEADS = [
+    Mutation(
+        "the layer of trees sends examples the other way",
+        "call",
+        "found <= ops.take(self.threshold, node)",
+        "found > ops.take(self.threshold, node)",
+        "tests/training/probes/classical/test_classical_probe.py::test_the_layers_say_what_was_measured",
+    ),
+    Mutation(
+        "empty places of nearest neighbours are asked",
+        "call",
+        "ops.where(self.weights_of > 0, cosines, FAR)",
+        "cosines",
+        "tests/training/probes/classical/test_classical_probe.py::test_the_layers_say_what_was_measured",
+    ),
+    Mutation(
+        "a classical head is not fitted again with validation",
+        "solve_classical_head",
+        "(lambda: put_in(examples)) if refit else None",
+        "(lambda: put_in(train)) if refit else None",
+        "tests/training/probes/classical/test_classical_phase.py::test_it_is_fitted_to_training_and_validation",
+    ),
+    Mutation(
+        "the best head need not be clearly better",
+        "pick_head",
+        "is_better(choice.losses, plain.losses)",
+        "choice.loss < plain.loss",
+        "tests/setup/options/test_head_choice.py::test_logistic_regression_stays_unless_another_is_clearly_better",
+    ),
+    Mutation(
+        "what two data sets have is drawn for one of them",
+        "draws_of",
+        "draws[members] += members.sum() ** (1 / tasks.temperature - 1)",
+        "draws[members] = members.sum() ** (1 / tasks.temperature - 1)",
+        "tests/data/tasks/test_draws.py::test_what_two_sets_have_is_drawn_for_both",
+    ),
+    Mutation(
+        "GradNorm does not look at gradients",
+        "balance",
+        "np.maximum(losses, LEAST_LOSS) ** ASYMMETRY / np.maximum(norms, least)",
+        "np.maximum(losses, LEAST_LOSS) ** ASYMMETRY",
+        "tests/task_kinds/test_multi_task.py::test_gradnorm_makes_weighted_gradients_as_large_as_losses_say",
+    ),
+    Mutation(
+        "a missing input is attended to",
+        "fuse",
+        "attend(stack, stack, attention_mask=seen)",
+        "attend(stack, stack)",
+        "tests/models/test_fusion_layers.py::test_projections_of_what_is_missing_change_nothing",
+    ),
+    Mutation(
+        "a missing input gets a gate",
+        "call",
+        "scores + ABSENT * (1.0 - keras.ops.cast(there, scores.dtype))",
+        "scores",
+        "tests/models/test_fusion_layers.py::test_only_what_is_there_counts",
+    ),
+]
+
+MUTATIONS = [*DATA, *VIEWS, *TRAINING, *MODELS, *MERGING, *MEASURING, *KEEPING, *TASKS, *HEADS]

@@ -49,6 +49,7 @@ def feed_of_task(task, **options):
             options=TrainingOptions(),
             assembled=SimpleNamespace(joined=None),
             kept=None,
+            draws=None,
         ),
         options.get("class_weight"),
         0,

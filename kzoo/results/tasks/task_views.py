@@ -40,6 +40,7 @@ def task_view(adapted: Adapted, part: KindPart) -> Adapted:
         data=splits,
         start=None,
         differences=(),
+        task_weights={},
     )
 
 

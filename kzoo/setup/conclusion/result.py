@@ -10,6 +10,7 @@ import numpy as np
 from kzoo.data.examples import WARNING
 from kzoo.results.adapted import Adapted
 from kzoo.setup.conclusion.calibration_choice import choose_temperature, choose_temperatures, divide_logits
+from kzoo.setup.conclusion.task_bests import best_phases
 from kzoo.setup.conclusion.tta_choice import choose_views
 from kzoo.setup.prepare import Prepared
 from kzoo.specs.records.origin_record import DistillationRecord
@@ -50,6 +51,7 @@ def conclude(
     model.set_weights(results[kept].weights)
     state, views, temperature, calibrated = results[kept].state, "", 1.0, ""
     temperatures, parts_calibrated = None, ""
+    bests = best_phases(results, feed, kept=kept) if feed else {}
     if feed:
         state, views = choose_views(model, prepared, feed, one=state)
         temperature, calibrated = choose_temperature(state, feed)
@@ -74,6 +76,7 @@ def conclude(
             *str(splits.audit).splitlines(),
             *([REFITTED] if refit is not None else []),
             *(note for note in (views, calibrated) if note),
+            *(note for _, note in bests.values()),
         ],
         fingerprint=splits.fingerprint(),
         validation_fingerprint=splits.fingerprint("validation"),
@@ -101,6 +104,7 @@ def conclude(
         metrics=prepared.options.metrics,
         differences=[each for result in results[: kept + 1] for each in result.differences],
         start=_start(results, kept) if temperatures is None else None,
+        task_weights={name: results[number].weights for name, (number, _) in bests.items()},
     )
     return adapted.measured() if len(splits.test) else adapted
 

@@ -11,7 +11,7 @@ from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.models.assembly import assemble
 from kzoo.setup.prepare import Prepared
-from kzoo.specs.classical_heads import BEST, CLASSICAL_HEADS, LOGISTIC
+from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS, LOGISTIC
 from kzoo.training.cache.activations import Activations
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import set_trainable

@@ -5,7 +5,7 @@ import pandas as pd
 
 import kzoo
 from kzoo.setup.options.head_choice import pick_head
-from kzoo.specs.classical_heads import LOGISTIC
+from kzoo.specs.catalog.classical_heads import LOGISTIC
 from kzoo.training.probes.classical.classical_probe import ClassicalChoice
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
-from kzoo.specs.classical_heads import DEPTH, ROUNDS
+from kzoo.specs.catalog.classical_heads import DEPTH, ROUNDS
 from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
 
 STAGES = (ROUNDS // 4, ROUNDS // 2, ROUNDS)

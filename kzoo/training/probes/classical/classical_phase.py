@@ -31,7 +31,7 @@ def solve_classical_head(
 
     Args:
         phase: the phase.
-        name: of a row of `kzoo.specs.classical_heads`.
+        name: of a row of `kzoo.specs.catalog.classical_heads`.
         head: the head's layers.
         activations: whose rows enter the head.
     """

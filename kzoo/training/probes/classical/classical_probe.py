@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kzoo.specs.classical_heads import LOGISTIC
+from kzoo.specs.catalog.classical_heads import LOGISTIC
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.probes.classical.boosted_trees import BOOSTING
 from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
@@ -27,7 +27,7 @@ SOLVERS = {
     "knn": NEAREST,
     "boosting": BOOSTING,
 }
-"""By the name of a row of `kzoo.specs.classical_heads`."""
+"""By the name of a row of `kzoo.specs.catalog.classical_heads`."""
 
 FOLDS = 3
 """Folds of cross-validation: each setting of each head is solved once in each."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from kzoo.specs.classical_heads import NEIGHBORS
+from kzoo.specs.catalog.classical_heads import NEIGHBORS
 from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
 
 COUNTS = (1, 3, 5, 10, 20, NEIGHBORS)

@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 from scipy.optimize import minimize
 
-from kzoo.specs.classical_heads import RANDOM_FEATURES
+from kzoo.specs.catalog.classical_heads import RANDOM_FEATURES
 from kzoo.training.probes.classical.classical_solver import ClassicalSolver, Problem, Setting, SolvedHead
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)

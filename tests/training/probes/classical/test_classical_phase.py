@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kzoo
-from kzoo.specs.classical_heads import CLASSICAL_HEADS
+from kzoo.specs.catalog.classical_heads import CLASSICAL_HEADS
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.training.probes.classical.classical_probe import ClassicalChoice, LabelledFeatures, solve_classical
 

@@ -9,7 +9,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from kzoo.models.classical_layers import CLASSICAL_LAYERS
 from kzoo.models.heads import build_head
-from kzoo.specs.classical_heads import CLASSICAL_HEADS, LOGISTIC
+from kzoo.specs.catalog.classical_heads import CLASSICAL_HEADS, LOGISTIC
 from kzoo.specs.head import Head
 from kzoo.task_kinds.classification import CLASSIFICATION
 from kzoo.task_kinds.multi_label import MULTI_LABEL
