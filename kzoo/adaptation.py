@@ -201,7 +201,7 @@ def adapt(
         monitored = monitor is not None
         called = check_callbacks(callbacks, prepared.schedule, kind=prepared.kind, monitored=monitored)
         feed, scale = make_feed(prepared, class_weight, seed)
-        prepared = with_best_head(prepared, feed)
+        prepared = with_best_head(prepared, feed, precision=precision)
         prepared, feed = teach_earlier_outputs(prepared, feed, seed=seed)
         kept = None
         if directory is not None:

@@ -120,6 +120,7 @@ ELSEWHERE = {
         "task_kinds/test_multi_task",
         ["task_kinds/kind_names", "task_kinds/multi_task_layers"],
     ),
+    "by the phases that were best": ("setup/conclusion/test_task_bests", ["results/tasks/best_states"]),
     "by what holds of every classical head": (
         "training/probes/classical/test_classical_probe",
         [

@@ -54,11 +54,13 @@ def from_scratch(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:
         FloatingPointError: it diverges again.
     """
     schedule = scratch_schedule(adapted, splits)
+    # A classical head takes no steps, or was chosen for other features.
+    head = None if adapted.head.classical else adapted.head
     try:
-        return _trained(adapted, splits, schedule=schedule, head=adapted.head, seed=seed)
+        return _trained(adapted, splits, schedule=schedule, head=head, seed=seed)
     except FloatingPointError:
         slower = schedule.changed(lambda phase: {"learning_rate": phase.learning_rate / 10})
-        return _trained(adapted, splits, schedule=slower, head=adapted.head, seed=seed)
+        return _trained(adapted, splits, schedule=slower, head=head, seed=seed)
 
 
 def random_features(adapted: Adapted, splits: Splits, seed: int) -> np.ndarray:

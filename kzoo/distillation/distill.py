@@ -22,7 +22,7 @@ from kzoo.setup.feeds import make_feed
 from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.setup.prepare import Prepared, prepare
 from kzoo.specs.card import BackboneSpec
-from kzoo.specs.head import Head
+from kzoo.specs.head import Head, as_head
 from kzoo.specs.phases import Phase
 from kzoo.specs.recipes import auto, imitate
 from kzoo.specs.records.origin_record import DistillationRecord
@@ -76,7 +76,7 @@ def distill(
         schedule: as of `kzoo.adapt`; ``"auto"``: for a student with weights what `adapt` does; without, all of it from
             the start. Of ``"both"``, the second part.
         weights: of the student, as of `kzoo.adapt`.
-        head: of the student.
+        head: of the student; not a classical one, which is not solved for soft targets.
         size: of the student's input, as of `kzoo.adapt`.
         resize: likewise.
         scaling: likewise.
@@ -93,6 +93,11 @@ def distill(
         KeyboardInterrupt: Ctrl-C before the student was trained for an epoch, or a second one.
     """
     _check(teacher, data, target=target, temperature=temperature, alpha=alpha)
+    if as_head(head).classical:
+        raise ValueError(
+            f"A head of kind {as_head(head).kind!r} is solved for labels, and a student learns from probabilities. "
+            "Pass kzoo.Head(), or leave head= out."
+        )
     options: dict[str, Any] = {"size": size, "resize": resize, "strategy": strategy, "seed": seed}
     student, known = _student(student, weights=weights, scaling=scaling)
     guide = teacher if isinstance(teacher, Adapted) else source_of(teacher, weights="auto")

@@ -28,11 +28,12 @@ from kzoo.results.files.export_file import export_file
 from kzoo.results.files.saving import write
 from kzoo.results.files.small_network import small_parts
 from kzoo.results.inference import Inference
-from kzoo.results.interpolation import interpolate, with_weights
+from kzoo.results.interpolation import interpolate
 from kzoo.results.neighbors import Neighbors, find_neighbors
 from kzoo.results.predictions import Predictions
 from kzoo.results.record import read_again, task_like
 from kzoo.results.report.limit_choice import choose_limits
+from kzoo.results.tasks.best_states import best_of_task
 from kzoo.results.tasks.task_conflicts import TaskConflicts, measure_conflicts
 from kzoo.results.tasks.task_views import task_view
 from kzoo.results.thumbnails import thumbnails_of
@@ -67,7 +68,8 @@ class Adapted(AdaptedDisplay):
         start: the network's weights before it was fine-tuned, where this process has them.
         differences: that adapters of phases added to the start weights, in their order; see `save`.
         metrics: of the user's, which `evaluate` shows beside the built-in ones; not saved.
-        task_weights: of several tasks, the network's weights for each that another phase was better for; not saved.
+        task_weights: of several tasks, for each that another phase was better for, the number of this phase from 0 and
+            the network's weights after it; not saved.
     """
 
     card: BackboneSpec
@@ -86,7 +88,7 @@ class Adapted(AdaptedDisplay):
     start: Sequence[np.ndarray] | None = field(default=None, repr=False)
     differences: Sequence[MergedDifference] = field(default=(), repr=False)
     metrics: Sequence[UserMetric] = field(default=(), repr=False)
-    task_weights: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict, repr=False)
+    task_weights: Mapping[str, tuple[int, Sequence[np.ndarray]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         remember(layers_of(self.network), self.seen)
@@ -135,18 +137,17 @@ class Adapted(AdaptedDisplay):
         """One of several tasks, by the phase that was best for it on validation: a model of its own.
 
         That is `tasks[task]`, unless a note of the record says that another phase was better for this task than the one
-        that is kept for all. Neither `save` nor the export of all tasks has it: save and export what is returned.
+        that is kept for all. It is as that phase left it: a probe is not fitted again with validation examples, and no
+        temperature is fitted. Neither `save` nor the export of all tasks has it: save and export what is returned.
 
         Args:
             task: its name.
 
         Raises:
             KeyError: there is no such task.
+            ValueError: the model was loaded, and what was saved does not have it.
         """
-        if task not in self.task_weights:
-            return self.tasks[task]
-        found = with_weights(self, self.task_weights[task]).tasks[task]
-        return found.measured() if self.data is not None and len(self.data.test) else found
+        return best_of_task(self, task)
 
     def conflicts(self, *, examples: int = 256) -> TaskConflicts:
         """Whether several tasks pull the layers that they share the same way, by the gradients of their losses.

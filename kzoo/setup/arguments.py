@@ -17,6 +17,7 @@ from kzoo.models.assembly import Assembled
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
+from kzoo.specs.task import GRADNORM, MultiTask
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.task_kind import TaskKind
 from kzoo.training.adapters.adapted_weights import set_phase
@@ -83,8 +84,9 @@ def check_head(head: Head, backbone: keras.Model, assembled: Assembled, *, kind:
     idle = [each.name for each in dataclasses.fields(Head) if getattr(head, each.name) != getattr(plain, each.name)]
     idle = [name for name in idle if head.registered or name in _IDLE.get(head.kind, ("hidden", "dropout", "examples"))]
     if idle:
-        owner = "knn" if idle == ["examples"] else "mlp"
-        raise ValueError(f"Head(kind={head.kind!r}) takes no {', '.join(idle)}: these are options of kind {owner!r}.")
+        owners = {"knn" if name == "examples" else "mlp" for name in idle}
+        kinds = " and ".join(map(repr, sorted(owners)))
+        raise ValueError(f"Head(kind={head.kind!r}) takes no {', '.join(idle)}: these are options of kind {kinds}.")
     if head.classical and kind is not None and kind.parts:
         raise ValueError(
             f"Head(kind={head.kind!r}) answers one task, and there are {len(kind.parts)}. Leave head= out, or adapt to "
@@ -157,6 +159,25 @@ def notes_on_mixing(schedule: Schedule, modality: Modality, *, kind: TaskKind) -
     if kind.has_labels or not modality.mixes or not mixing:
         return []
     return [f"Augmentation {mixing[0]!r} mixes no examples here: targets are numbers"]
+
+
+def notes_on_weighing(tasks: MultiTask, schedule: Schedule, *, validation: int) -> list[str]:
+    """Notes on weights and a temperature of several tasks that change nothing.
+
+    Raises:
+        ValueError: an adapter's phase would be weighed by GradNorm, which takes the gradients of the layers themselves.
+    """
+    named = [f"weights={tasks.weighing!r}"] * bool(tasks.weighing) + ["temperature="] * (tasks.temperature != 1)
+    if named and not schedule.takes_steps:
+        return [f"{' and '.join(named)} change nothing: schedule {schedule.name!r} takes no gradient steps"]
+    if tasks.weighing and not validation:
+        return [f"weights={tasks.weighing!r} change nothing: there are no validation examples to weigh by"]
+    if tasks.weighing == GRADNORM and any(phase.adapter is not None for phase in schedule.phases):
+        raise ValueError(
+            f"weights={GRADNORM!r} goes by the gradients of layers, and a phase has an adapter. Use another weighing, "
+            "or no adapter."
+        )
+    return []
 
 
 def check_phase(

@@ -16,7 +16,7 @@ from kzoo.models.heads import pool
 from kzoo.setup.arguments import as_size, check_head
 from kzoo.setup.model_source import ModelLike, source_of
 from kzoo.specs.card import scope_of
-from kzoo.specs.head import Head
+from kzoo.specs.head import Head, as_head
 from kzoo.specs.records.seen import remember
 
 LOG = logging.getLogger("kzoo")
@@ -70,6 +70,7 @@ def create_model(
         raise ValueError(f"num_classes must be an int in [0, inf), or None. Got {num_classes!r}.")
     if head is not None and not num_classes:
         raise ValueError("head= needs num_classes=, the number of its outputs. Got none.")
+    head = None if head is None else as_head(head)
     if head is not None and head.classical:
         raise ValueError(
             f"Head(kind={head.kind!r}) is solved on data: use kzoo.adapt(..., head={head.kind!r}), whose `network` "

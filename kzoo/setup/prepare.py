@@ -32,6 +32,7 @@ from kzoo.setup.arguments import (
     check_resize,
     notes_on_batches,
     notes_on_mixing,
+    notes_on_weighing,
     without_presets,
 )
 from kzoo.setup.auto_model import choose_model, choose_models, guess_modality, unread_scripts
@@ -187,6 +188,11 @@ def prepare(
     if kept:
         kept.put_head_in(assembled)
     check_head(asked, backbone, assembled, kind=kind)
+    if head.classical and source.card.is_sparse and source.weights_name is None:
+        raise ValueError(
+            f"{source.card.name!r} without weights is solved as a whole, with TF-IDF of the data as its features. Head("
+            f"kind={head.kind!r}) needs a backbone whose features are there: leave head= out, or use another backbone."
+        )
     made = partial(recipe, source.card, examples=len(splits.train), weights=source.weights_name is not None)
     options = _resolved(options, kind=kind, outputs=len(splits.labels))
     if options.monitor is not None and not len(splits.validation):
@@ -196,6 +202,8 @@ def prepare(
         check_phase(phase, assembled, kind=kind, examples=len(splits.train), strategy=chosen, options=options)
     notes += notes_on_batches(wanted, picked, examples=len(splits.train), strategy=chosen)
     notes += notes_on_mixing(picked, modality, kind=kind)
+    if isinstance(task, MultiTask):
+        notes += notes_on_weighing(task, picked, validation=len(splits.validation))
     splits = dataclasses.replace(splits, audit=dataclasses.replace(splits.audit, notes=notes))
     return Prepared(
         kind=kind,

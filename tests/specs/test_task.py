@@ -86,8 +86,9 @@ def test_linear(head, linear):
 def test_a_head_is_one_or_none():
     assert as_head(None) == Head()
     assert as_head(Head(hidden=3)) == Head(hidden=3)
-    with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got str.*register_head"):
-        as_head("mlp")
+    with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got int.*register_head"):
+        as_head(3)
+    assert as_head("knn") == Head(kind="knn")
 
 
 ONE = kzoo.Classification("a.csv", label="kind")

@@ -14,6 +14,7 @@ import tensorflow as tf
 from kzoo.core.graph.opening import open_nested
 from kzoo.core.tensors import Tensor
 from kzoo.data.seams import Preprocessor
+from kzoo.specs.catalog.classical_heads import CLASSICAL_HEADS
 from kzoo.task_kinds.kind_registry import get_task_kind
 
 if TYPE_CHECKING:
@@ -59,8 +60,15 @@ def subject_of(adapted: Adapted, label: str | None) -> Subject:
     """The subject of an explanation; see `kzoo.results.adapted.Adapted.explain`.
 
     Raises:
-        ValueError: the model has no such label; or it has several values, and none is named.
+        ValueError: the model has no such label; or it has several values, and none is named; or its head has no
+            gradients.
     """
+    head = CLASSICAL_HEADS.get(adapted.head.kind)
+    if head is not None and not head.differentiable:
+        raise ValueError(
+            f"What mattered is found by gradients, and {head.title} has none. Adapt with another head; "
+            "neighbors(inputs) shows the training examples that are nearest."
+        )
     network = adapted.network
     both = open_nested(keras.Model(network.input, [network.get_layer(adapted.features).output, network.output]))
     features, logits = both.outputs

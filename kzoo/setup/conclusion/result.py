@@ -104,7 +104,7 @@ def conclude(
         metrics=prepared.options.metrics,
         differences=[each for result in results[: kept + 1] for each in result.differences],
         start=_start(results, kept) if temperatures is None else None,
-        task_weights={name: results[number].weights for name, (number, _) in bests.items()},
+        task_weights={name: (number, results[number].weights) for name, (number, _) in bests.items()},
     )
     return adapted.measured() if len(splits.test) else adapted
 

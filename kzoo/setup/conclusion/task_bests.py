@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from kzoo.specs.records.run_record import BEST_OF
 from kzoo.task_kinds.task_kind import KindPart
 from kzoo.training.feed import Feed
 from kzoo.training.phase import PhaseResult
@@ -35,7 +36,7 @@ def best_phases(results: Sequence[PhaseResult], feed: Feed, *, kept: int) -> Map
             compared = f"loss on validation {better[best].mean():.3f} and {own.mean():.3f}"
             note = (
                 f"{part.name}: phase {best + 1} was better for this task than phase {kept + 1}, which is kept for all "
-                f"({compared}): best_of({part.name!r}) has it"
+                f"({compared}): {BEST_OF}({part.name!r}) has it"
             )
             found[part.name] = best, note
     return found

@@ -12,6 +12,7 @@ from kzoo.core.progress import ProgressBar
 from kzoo.models.assembly import assemble
 from kzoo.setup.prepare import Prepared
 from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS, LOGISTIC
+from kzoo.specs.head import MOST_KEPT
 from kzoo.training.cache.activations import Activations
 from kzoo.training.feed import Feed
 from kzoo.training.freezing import set_trainable
@@ -22,7 +23,12 @@ from kzoo.training.selection import is_better
 TITLES = {LOGISTIC: "logistic regression", **{name: head.title for name, head in CLASSICAL_HEADS.items()}}
 
 
-def with_best_head(prepared: Prepared, feed: Feed) -> Prepared:
+SLOW = ("boosting",)
+MOST_WORK = 2e6
+"""Examples times outputs times the root of features, beyond which slow heads are not tried: a minute of boosting."""
+
+
+def with_best_head(prepared: Prepared, feed: Feed, *, precision: str | None = None) -> Prepared:
     """The run with the head that cross-validation finds the best, where that is asked for, and a note.
 
     All heads are fitted to the same features and the same folds. Logistic regression stays unless the loss of another
@@ -31,10 +37,11 @@ def with_best_head(prepared: Prepared, feed: Feed) -> Prepared:
     Args:
         prepared: a run.
         feed: its data.
+        precision: of the activations, as of `kzoo.adapt`.
     """
     if prepared.head.kind != BEST:
         return prepared
-    choices = _compare(prepared, feed)
+    choices = _compare(prepared, feed, exact=precision == "float32")
     chosen = pick_head(choices)
     plain = dataclasses.replace(prepared.head, kind="mlp", dropout=0.0)
     head = plain if chosen.name == LOGISTIC else dataclasses.replace(prepared.head, kind=chosen.name)
@@ -51,21 +58,25 @@ def with_best_head(prepared: Prepared, feed: Feed) -> Prepared:
     return dataclasses.replace(prepared, head=head, assembled=assembled, splits=splits)
 
 
-def _compare(prepared: Prepared, feed: Feed) -> list[ClassicalChoice]:
+def _compare(prepared: Prepared, feed: Feed, *, exact: bool) -> list[ClassicalChoice]:
     """What cross-validation says of each head."""
-    (phase,) = prepared.schedule.phases
+    phase = prepared.schedule.phases[-1]
     groups = prepared.assembled.groups
     # What is frozen is part of what the activations are known by.
     set_trainable(groups, phase.groups(list(groups)), batch_norm=phase.batch_norm)
-    activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold)
+    activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold, exact=exact)
     found = []
     with ProgressBar("choosing a head", unit="example", total=0) as bar:
         activations.fill([phase], bar=bar)
         train, held = labelled_features(phase, activations)
         examples = train if held is None else train + held
         for name in SOLVERS:
+            if name in SLOW and examples.targets.size * examples.features.shape[1] ** 0.5 > MOST_WORK:
+                continue
             bar.state(f"trying {TITLES[name]}")
-            found.append(choose_settings(name, examples, kind=feed.kind, seed=feed.seed))
+            strengths = getattr(phase, "strengths", None)
+            options = {"strengths": strengths, "places": MOST_KEPT, "seed": feed.seed}
+            found.append(choose_settings(name, examples, kind=feed.kind, **options))
     return found
 
 
@@ -77,5 +88,9 @@ def pick_head(choices: Sequence[ClassicalChoice]) -> ClassicalChoice:
 
 
 def _say(chosen: ClassicalChoice, choices: Sequence[ClassicalChoice]) -> str:
+    if not len(chosen.losses):
+        return f"Head: {TITLES[chosen.name]}; there are too few examples to compare heads"
     losses = ", ".join(f"{TITLES[each.name]} {each.loss:.3f}" for each in sorted(choices, key=lambda each: each.loss))
-    return f"Head chosen by cross-validation: {TITLES[chosen.name]}. Losses: {losses}"
+    left = [TITLES[name] for name in SOLVERS if name not in {each.name for each in choices}]
+    others = f"; not tried, as it would take long: {', '.join(left)}" if left else ""
+    return f"Head chosen by cross-validation: {TITLES[chosen.name]}. Losses: {losses}{others}"

@@ -168,7 +168,7 @@ def kept_tasks(model: object, how: str | None, *, refused: Sequence[str]) -> Kep
         )
     if not model.head.linear or hasattr(model.preprocessor, "parts"):
         raise ValueError(
-            "remember= keeps linear heads of one input. This model has "
+            "remember= keeps heads of kind 'mlp' without hidden layers, of one input. This model has "
             + ("several inputs." if hasattr(model.preprocessor, "parts") else f"the head {model.head}.")
         )
     linear_layers(model.network)

@@ -17,6 +17,9 @@ from kzoo.specs.records.task_record import OptionsRecord, TaskRecord
 _FORMER = {"held": "validation_fingerprint"}
 """Fields with another name in files of kzoo 0.1."""
 
+BEST_OF = "best_of"
+"""What a note of several tasks names where another phase was better for one of them."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RunRecord:

@@ -29,10 +29,12 @@ def label_folds(
     size, grouped = len(targets), len(groups) > 0
     parts = len(set(groups)) if grouped else size
     classes = targets.argmax(axis=1) if kind.exclusive else np.zeros(size, int)
-    smallest = int(np.unique(classes, return_counts=True)[1].min()) if size else 0
-    if parts < LEAST or smallest < LEAST:
+    counts = np.sort(np.unique(classes, return_counts=True)[1])[::-1] if size else np.zeros(1, int)
+    # Of two classes with one example each, none can be measured; a rare one beside others is missing in some folds.
+    second = int(counts[min(1, len(counts) - 1)])
+    if parts < LEAST or second < LEAST:
         return []
-    options = {"n_splits": min(most, parts, smallest), "shuffle": True, "random_state": 0}
+    options = {"n_splits": min(most, parts, second), "shuffle": True, "random_state": 0}
     if kind.exclusive:
         splitter = StratifiedGroupKFold(**options) if grouped else StratifiedKFold(**options)
     else:

@@ -60,6 +60,7 @@ def test_conflicts_are_told_by_group_and_pair(adapted):
         assert found.cosine(group, "same", "same") == pytest.approx(1, abs=1e-5)
         assert found.cosine(group, "same", "again") == found.cosine(group, "again", "same")
         assert -1 <= found.cosine(group, "same", "against") <= 1
+        assert np.isfinite(found.groups[group].by_batch[:, 0, 1]).any()
     table = str(found)
     assert "same, again" in table
     assert "gradients of 3 tasks on 100 training examples" in table
@@ -87,3 +88,12 @@ def test_one_task_has_no_conflicts(backbone, tasks, adapted):
         adapted.tasks["same"].conflicts()
     with pytest.raises(ValueError, match=r"examples must be an int in \[1, inf\). Got 0"):
         adapted.conflicts(examples=0)
+
+
+def test_weights_that_change_nothing_are_noted_or_refused(backbone, tasks):
+    several = kzoo.MultiTask(tasks, weights="gradnorm", temperature=2.0)
+    options = {"scaling": "none", "size": 4, "verbose": 0}
+    found = kzoo.adapt(backbone, several, schedule="linear_probe", **options)
+    assert any("weights='gradnorm' and temperature= change nothing" in note for note in found.record.notes)
+    with pytest.raises(ValueError, match="goes by the gradients of layers, and a phase has an adapter"):
+        kzoo.adapt(backbone, several, schedule=kzoo.Phase("*", epochs=1, adapter=kzoo.BitFit()), **options)

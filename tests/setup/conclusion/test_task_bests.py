@@ -59,7 +59,7 @@ def adapted():
     return kzoo.adapt(backbone, several, schedule=phases, scaling="none", size=4, verbose=0)
 
 
-def test_the_model_of_a_tasks_best_phase(adapted):
+def test_the_model_of_a_tasks_best_phase(adapted, tmp_path):
     assert adapted.record.kept == 1
     assert list(adapted.task_weights) == ["blue"]
     note = next(note for note in adapted.record.notes if note.startswith("blue: phase 1 was better"))
@@ -70,5 +70,11 @@ def test_the_model_of_a_tasks_best_phase(adapted):
     assert best.record.test.metrics["R2"].value == pytest.approx(own)
     assert adapted.tasks["blue"].evaluate()["R2"] == shared
     assert adapted.best_of("middle") is adapted.tasks["middle"]
+    assert best.record.kept == 0
+    assert not any("best_of" in note for note in best.record.notes)
+    loaded = kzoo.load(adapted.save(tmp_path / "saved"))
+    assert loaded.best_of("middle").labels == ["mid", "out"]
+    with pytest.raises(ValueError, match="is not in what was saved"):
+        loaded.best_of("blue")
     with pytest.raises(KeyError):
         adapted.best_of("green")

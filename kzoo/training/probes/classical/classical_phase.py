@@ -36,11 +36,12 @@ def solve_classical_head(
         activations: whose rows enter the head.
     """
     layers = [layer for layer in head if getattr(layer, "weights", ())]
-    places = int(layers[1].weights[0].shape[0]) if len(layers) > 2 else 0
+    places = int(getattr(layers[1], "examples", 0))
     feed = activations.feed
     train, held = labelled_features(phase, activations)
     examples = train if held is None else train + held
-    choice = choose_settings(name, examples, kind=feed.kind, strengths=phase.strengths, seed=feed.seed)
+    chosen_by = {"strengths": phase.strengths, "places": places, "seed": feed.seed}
+    choice = choose_settings(name, examples, kind=feed.kind, **chosen_by)
 
     def put_in(examples: LabelledFeatures) -> None:
         _set_weights(layers, solve_classical(choice, examples, kind=feed.kind, places=places, seed=feed.seed))

@@ -32,6 +32,9 @@ SOLVERS = {
 FOLDS = 3
 """Folds of cross-validation: each setting of each head is solved once in each."""
 
+LEAST_SHARP = 0.01
+"""Of scores that say nothing no sharpness is the best; at 0 the head would answer the first label to everything."""
+
 
 @dataclass(frozen=True)
 class LabelledFeatures:
@@ -54,6 +57,18 @@ class LabelledFeatures:
         joined = (np.concatenate(pair) for pair in zip(mine, others, strict=True))
         return LabelledFeatures(*joined, groups=[*self.groups, *other.groups])
 
+    def counted(self, most: int = 0, *, seed: int = 0) -> LabelledFeatures:
+        """Those that count, of weight above 0; of more than `most`, unless that is 0, a random sample."""
+        rows = np.flatnonzero(self.weights > 0)
+        if most and len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+        return LabelledFeatures(
+            self.features[rows],
+            self.targets[rows],
+            self.weights[rows],
+            [self.groups[row] for row in rows.tolist()] if len(self.groups) else (),
+        )
+
     def problem(self, rows: np.ndarray | slice, *, kind: TaskKind, seed: int) -> tuple[Problem, np.ndarray, np.ndarray]:
         """Some of them, standardised, with the mean and the deviation, float32 (C,) each."""
         mean, deviation = moments(self.features[rows])
@@ -69,7 +84,8 @@ class ClassicalChoice:
         name: of the head.
         setting: its values.
         sharpness: by which its scores are multiplied to be logits.
-        losses: of each example, by heads that were not fitted to it, float64 (N,); empty where nothing was compared.
+        losses: of each example that counts, by heads that were fitted to others of its class, but not to it, float64
+            (N,); empty where nothing was compared.
     """
 
     name: str
@@ -98,6 +114,7 @@ def choose_settings(
     *,
     kind: TaskKind,
     strengths: Sequence[float] | None = None,
+    places: int = 0,
     seed: int = 0,
 ) -> ClassicalChoice:
     """The setting of the lowest loss in cross-validation, after temperature scaling.
@@ -107,20 +124,33 @@ def choose_settings(
         examples: all labelled ones, but for the test.
         kind: of the task.
         strengths: inverse penalties to try, of a head that has one; None: its own.
+        places: for examples, of a head that keeps them; 0: it has no bound.
         seed: of what is random in the head.
     """
+    examples = examples.counted(places, seed=seed)
     solver, size = SOLVERS[name], len(examples.targets)
     settings = solver.settings(size, examples.features.shape[1], strengths)
     folds = label_folds(examples.targets, groups=examples.groups, kind=kind, most=FOLDS)
     if not folds:
         return ClassicalChoice(name, settings[len(settings) // 2], 1.0, np.zeros(0))
     scores = _out_of_fold(solver, settings, examples, folds, kind=kind, seed=seed)
+    asked = _answerable(examples.targets, folds, kind=kind)
+    targets, weights = examples.targets[asked], examples.weights[asked]
     choices = []
     for setting, found in zip(settings, scores, strict=True):
-        sharpness = cautious_sharpness(found, examples.targets, kind=kind)
-        losses = kind.example_losses(sharpness * found, examples.targets)
+        sharpness = max(cautious_sharpness(found[asked], targets, kind=kind), LEAST_SHARP)
+        losses = kind.example_losses(sharpness * found[asked], targets)
         choices.append(ClassicalChoice(name, setting, sharpness, losses))
-    return min(choices, key=lambda choice: float(np.average(choice.losses, weights=examples.weights)))
+    return min(choices, key=lambda choice: float(np.average(choice.losses, weights=weights)))
+
+
+def _answerable(targets: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]], *, kind: TaskKind) -> np.ndarray:
+    """Whether the head of each example's fold has seen its class, bool (N,); where none has, all are True."""
+    asked = np.ones(len(targets), bool)
+    if kind.exclusive:
+        for rows, held in folds:
+            asked[held] = targets[rows].any(axis=0)[targets[held].argmax(axis=1)]
+    return asked if asked.any() else ~asked
 
 
 def _out_of_fold(
@@ -155,6 +185,7 @@ def solve_classical(
         places: for examples, of a head that keeps them.
         seed: of what is random in the head.
     """
+    examples = examples.counted(places, seed=seed)
     problem, mean, deviation = examples.problem(slice(None), kind=kind, seed=seed)
     with solver_threads(problem.features.size):
         found = SOLVERS[choice.name].fit(problem, choice.setting, places)

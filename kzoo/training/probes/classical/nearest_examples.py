@@ -19,27 +19,23 @@ def _settings(examples: int, _width: int, _strengths: Sequence[float] | None) ->
 
 
 def _measure(problem: Problem, held: np.ndarray, settings: Sequence[Setting]) -> list[np.ndarray]:
-    counted = np.flatnonzero(problem.weights)
-    most = min(int(max(each["k"] for each in settings)), len(counted))
-    search = NearestNeighbors(n_neighbors=most, metric="cosine", algorithm="brute").fit(problem.features[counted])
-    near = counted[search.kneighbors(held, return_distance=False)]
+    most = min(int(max(each["k"] for each in settings)), len(problem.features))
+    search = NearestNeighbors(n_neighbors=most, metric="cosine", algorithm="brute").fit(problem.features)
+    near = search.kneighbors(held, return_distance=False)
     weights, signs = problem.weights[near], problem.signs[near]
     total = np.cumsum(weights[:, :, None] * signs, axis=1) / np.cumsum(weights, axis=1)[:, :, None]
     return [problem.steepness * total[:, min(int(each["k"]), most) - 1] for each in settings]
 
 
 def _fit(problem: Problem, setting: Setting, places: int) -> SolvedHead:
-    """Fills the places with examples; of more than there are places, with a random sample."""
-    rows = np.arange(len(problem.features))
-    if len(rows) > places:
-        rows = np.sort(np.random.default_rng(problem.seed).choice(rows, places, replace=False))
-    features = problem.features[rows]
+    """Fills places with the examples; those that are left stay empty."""
+    features = problem.features
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    empty = places - len(rows)
+    empty = places - len(features)
     between = (
         np.pad(features / np.maximum(lengths, 1e-12), ((0, empty), (0, 0))),
-        np.pad(problem.signs[rows], ((0, empty), (0, 0))),
-        np.pad(problem.weights[rows], (0, empty)),
+        np.pad(problem.signs, ((0, empty), (0, 0))),
+        np.pad(problem.weights, (0, empty)),
         (np.arange(min(NEIGHBORS, places)) < setting["k"]).astype(np.float32),
     )
     return SolvedHead(problem.steepness * np.eye(problem.outputs), np.zeros(problem.outputs), between)

@@ -15,7 +15,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 """Inverse L2 penalties that are tried, as scikit-learn's C."""
 
 KERNEL_PENALTIES = (0.1, 1.0, 10.0)
-WIDTHS = (0.1, 0.3)
+WIDTHS = (0.1, 1.0)
 """Values of gamma that are tried, times the number of features."""
 
 SURE = 10.0

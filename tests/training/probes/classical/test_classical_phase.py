@@ -145,3 +145,34 @@ def test_neighbours_keep_as_many_examples_as_a_head_says(net, tasks):
     layer = next(each for each in found.network.layers if each.name == "head_neighbors")
     assert layer.features.shape[0] == 50
     assert found.evaluate()["accuracy"] > 0.7
+
+
+def test_what_goes_by_gradients_or_soft_labels_refuses(model, tasks, net):
+    if model.head.kind in ("knn", "boosting"):
+        with pytest.raises(ValueError, match="What mattered is found by gradients"):
+            model.explain(np.zeros((1, 4, 4, 3), np.uint8))
+    with pytest.raises(ValueError, match="is solved for labels, and a student learns from probabilities"):
+        kzoo.distill(model, "kzoo_nano_image", head=model.head.kind)
+    with pytest.raises(ValueError, match=r"have no mean\. kzoo\.ensemble averages answers"):
+        kzoo.soup([model, model])
+    with pytest.raises(ValueError, match=r"is solved on data: use kzoo\.adapt"):
+        kzoo.create_model("mobilenet_v2_035", weights=None, num_classes=2, head=model.head.kind)
+
+
+@pytest.mark.slow
+def test_a_verdict_of_neighbours(net, tasks):
+    found = kzoo.verdict(adapted(net, tasks["classes"], "knn"))
+    assert "from scratch" in str(found)
+
+
+@pytest.mark.parametrize("head", ["svm", "best"])
+def test_a_sparse_backbone_is_refused(head):
+    texts = [f"{word} film {number}" for number in range(30) for word in ("good", "bad")]
+    with pytest.raises(ValueError, match="'ngrams' without weights is solved as a whole"):
+        kzoo.adapt("ngrams", kzoo.Classification((texts, ["good", "bad"] * 30)), head=head, verbose=0)
+
+
+@pytest.mark.parametrize("head", CLASSICAL_HEADS)
+def test_a_class_of_weight_zero(net, tasks, head):
+    found = adapted(net, tasks["classes"], head, class_weight={"mid": 0.0, "out": 1.0})
+    assert set(found.predict(np.zeros((3, 4, 4, 3), np.uint8)).labels) == {"out"}

@@ -102,19 +102,7 @@ def test_a_class_without_examples_is_never_the_answer(name):
     assert (found.argmax(axis=1) == examples.targets.argmax(axis=1)).mean() > 0.7
 
 
-@pytest.mark.parametrize("name", SOLVERS)
-def test_an_example_of_weight_zero_does_not_count(name):
-    x = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
-    targets = np.eye(2, dtype=np.float32)[(x[:, 0] > 0).astype(int)]
-    targets[40:] = targets[40:, ::-1]
-    weights = np.where(np.arange(80) < 40, 1.0, 0.0).astype(np.float32)
-    problem = Problem(x, targets, weights, CLASSIFICATION)
-    settings = SOLVERS[name].settings(80, 6, None)
-    (scores,) = SOLVERS[name].measure(problem, x[:40], settings[len(settings) // 2 :][:1])
-    assert (scores.argmax(axis=1) == targets[:40].argmax(axis=1)).mean() > 0.8
-
-
-def test_few_examples_take_the_first_setting():
+def test_few_examples_take_the_setting_in_the_middle():
     x = np.random.default_rng(0).normal(size=(3, 6)).astype(np.float32)
     few = LabelledFeatures(x, np.eye(3, dtype=np.float32), np.ones(3, np.float32))
     choice = choose_settings("svm", few, kind=CLASSIFICATION)
@@ -183,10 +171,50 @@ def test_boosting_against_scikit_learn(rings):
     assert (scores.argmax(axis=1) == oracle.predict(problem.features)).mean() > 0.97
 
 
-def test_more_examples_than_places_are_sampled(rings):
-    problem, _ = rings
-    solved = SOLVERS["knn"].fit(problem, {"k": 5}, 100)
-    assert [each.shape[0] for each in solved.between] == [100, 100, 100, 50]
+def test_more_examples_than_places_are_sampled_before_anything_is_chosen():
+    rng = np.random.default_rng(0)
+    centers, classes = rng.normal(size=(10, 6)), rng.integers(0, 10, 1_000)
+    x = (centers[classes] + 0.4 * rng.normal(size=(1_000, 6))).astype(np.float32)
+    examples = LabelledFeatures(x, np.eye(10, dtype=np.float32)[classes], np.ones(1_000, np.float32))
+    choice = choose_settings("knn", examples, kind=CLASSIFICATION, places=60)
+    # 50 neighbours of 60 are most of all classes.
+    assert choice.setting["k"] <= 10
+    solved = solve_classical(choice, examples, kind=CLASSIFICATION, places=60).head
+    assert [each.shape[0] for each in solved.between] == [60, 60, 60, 50]
     assert (solved.between[2] == 1).all()
-    rows = {tuple(row) for row in np.round(problem.features / np.linalg.norm(problem.features, axis=1)[:, None], 5)}
-    assert {tuple(row) for row in np.round(solved.between[0], 5)} <= rows
+
+
+@pytest.mark.parametrize("name", [name for name in SOLVERS if name != LOGISTIC])
+def test_scores_that_say_nothing_still_answer(name):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 6)).astype(np.float32), rng.integers(0, 2, 40)
+    examples = LabelledFeatures(x, np.eye(2, dtype=np.float32)[y], np.ones(40, np.float32))
+    choice = choose_settings(name, examples, kind=CLASSIFICATION)
+    assert choice.sharpness >= 0.01
+    assert np.abs(solve_classical(choice, examples, kind=CLASSIFICATION, places=40).head.kernel).max() > 0
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_class_that_a_fold_lacks_does_not_set_the_temperature(name):
+    # Each class is one group, so that no head has seen the class that it is asked for.
+    rng = np.random.default_rng(0)
+    classes = np.repeat([0, 1, 2, 2, 2, 2], 10)
+    x = (3 * np.eye(3, 6)[classes] + 0.1 * rng.normal(size=(60, 6))).astype(np.float32)
+    groups = [str(number // 10) for number in range(60)]
+    examples = LabelledFeatures(x, np.eye(3, dtype=np.float32)[classes], np.ones(60, np.float32), groups)
+    choice = choose_settings(name, examples, kind=CLASSIFICATION)
+    assert len(choice.losses) == 40
+    assert choice.loss < 0.3
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_examples_of_weight_zero_are_left_out(name):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 6)).astype(np.float32)
+    classes = (x[:, 0] > 0) * 1 + (np.arange(80) >= 60)
+    examples = LabelledFeatures(x, np.eye(3, dtype=np.float32)[classes], (np.arange(80) < 60).astype(np.float32))
+    choice = choose_settings(name, examples, kind=CLASSIFICATION)
+    layers = layers_of(name, examples, places=80)
+    _set_weights(layers, solve_classical(choice, examples, kind=CLASSIFICATION, places=80))
+    assert len(choice.losses) == 60
+    assert set(_answer(layers, x[:60]).argmax(axis=1)) == {0, 1}
