@@ -140,7 +140,7 @@ def test_what_cannot_be_remembered_is_told(first, options, error, told):
 
 def test_a_head_with_a_hidden_layer_is_refused(first):
     hidden = kzoo.adapt(first, colours(0), head=kzoo.Head(hidden=4), schedule=TUNE, verbose=0)
-    with pytest.raises(ValueError, match=r"keeps linear heads of one input.*hidden=4"):
+    with pytest.raises(ValueError, match=r"keeps heads of kind 'mlp' without hidden layers, of one input.*hidden=4"):
         kzoo.adapt(hidden, sides(1), remember="heads")
 
 

@@ -149,7 +149,8 @@ def _answerable(targets: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarra
     asked = np.ones(len(targets), bool)
     if kind.exclusive:
         for rows, held in folds:
-            asked[held] = targets[rows].any(axis=0)[targets[held].argmax(axis=1)]
+            seen = np.asarray(targets[rows] > 0).any(axis=0)
+            asked[held] = np.take(seen, targets[held].argmax(axis=1))
     return asked if asked.any() else ~asked
 
 
