@@ -22,7 +22,6 @@ from kzoo.training.selection import is_better
 
 TITLES = {LOGISTIC: "logistic regression", **{name: head.title for name, head in CLASSICAL_HEADS.items()}}
 
-
 SLOW = ("boosting",)
 MOST_WORK = 2e6
 """Examples times outputs times the root of features, beyond which slow heads are not tried: a minute of boosting."""

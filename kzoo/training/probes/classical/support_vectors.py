@@ -36,8 +36,8 @@ def _separate(
     """Kernel (width, outputs) and bias (outputs,) of a linear machine for each output, for each penalty in turn.
 
     The loss is the square of what a score lacks of a margin of 1, or of what is left of an error beyond `MARGIN`: it is
-    smooth, so that L-BFGS solves all outputs at once, each penalty from the solution before. scikit-learn's LinearSVC
-    has the same loss and takes 30 times as long on 1,500 examples of 3,900 features.
+    smooth, so that L-BFGS solves all outputs at once, each penalty from the solution before. It is the loss of
+    scikit-learn's LinearSVC, which solves one output at a time and penalises the bias too.
     """
     signs, weights = problem.signs.astype(np.float32), problem.weights[:, None]
     solution = np.zeros((features.shape[1] + 1) * problem.outputs)
