@@ -47,7 +47,7 @@ from kzoo.specs.recipes import auto
 from kzoo.specs.records.seen import Seen
 from kzoo.specs.records.task_record import TaskRecord
 from kzoo.specs.schedule import Schedule
-from kzoo.specs.task import MultiTask, as_task
+from kzoo.specs.task import MultiTask, as_tasks
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
@@ -124,7 +124,7 @@ def prepare(
     changing = {"head": head, "size": size, "resize": resize, "scaling": scaling}
     refused = [name for name, value in changing.items() if value is not None]
     kept = kept_tasks(model, remember, refused=refused if weights == "auto" else [*refused, "weights"])
-    task = task if isinstance(task, MultiTask) else as_task(task)
+    task = as_tasks(task)
     first = task.first if isinstance(task, MultiTask) else task
     size, asked = as_size(size), as_head(head)
     known = next(iter(splits.train.columns)) if splits else None

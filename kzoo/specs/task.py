@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
@@ -74,6 +74,7 @@ class Task:
     strict: bool = field(default=False, kw_only=True)
 
     kind: ClassVar[str] = ""
+    columns_are_tasks: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if type(self) is Task:
@@ -112,6 +113,9 @@ def _with_arguments(task: type[_T]) -> type[_T]:
 class Classification(Task):
     """One label an example.
 
+    With several columns, ``label=["kind", "colour"]``, `kzoo.adapt` and `kzoo.plan` take each for a task of its own, as
+    a `kzoo.MultiTask` of them.
+
     Args:
         {arguments}
 
@@ -125,6 +129,7 @@ class Classification(Task):
     """
 
     kind: ClassVar[str] = "classification"
+    columns_are_tasks: ClassVar[bool] = True
 
 
 @_with_arguments
@@ -307,6 +312,28 @@ def as_task(data: UserData) -> Task:
             f"This takes one task. Pass one of {', '.join(data.tasks)}: multi_task.tasks[{min(data.tasks)!r}]."
         )
     return data if isinstance(data, Task) else Classification(data)
+
+
+def as_tasks(data: UserData) -> Task | MultiTask:
+    """As `as_task`, but several tasks stay as they are, and a Classification of several columns is one task for each.
+
+    Raises:
+        ValueError: two columns would give tasks of one name.
+
+    Example:
+        >>> list(as_tasks(Classification("shoes.csv", label=["kind", "main colour"])).tasks)
+        ['kind', 'main_colour']
+    """
+    if isinstance(data, MultiTask):
+        return data
+    task = as_task(data)
+    columns = task.label
+    if not task.columns_are_tasks or isinstance(columns, str) or not isinstance(columns, Sequence):
+        return task
+    tasks = {re.sub(r"\W|^(?=\d)", "_", column): replace(task, label=column) for column in columns}
+    if len(tasks) < len(columns):
+        raise ValueError(f"Each column of labels needs a name of its own, as a Python identifier. Got {list(columns)}.")
+    return MultiTask(tasks) if len(tasks) > 1 else next(iter(tasks.values()), task)
 
 
 MOST_NUMBERS = 20

@@ -7,7 +7,7 @@ import pytest
 
 import kzoo
 from kzoo.specs.head import Head, as_head
-from kzoo.specs.task import Classification, MultiLabel, Regression, Task, as_task
+from kzoo.specs.task import Classification, MultiLabel, Regression, Task, as_task, as_tasks
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,23 @@ def test_a_head_is_one_or_none():
     with pytest.raises(TypeError, match=r"head must be a kzoo\.Head, .*Got int.*register_head"):
         as_head(3)
     assert as_head("knn") == Head(kind="knn")
+
+
+def test_several_columns_of_classes_are_several_tasks():
+    found = as_tasks(kzoo.Classification("a.csv", label=["kind", "2nd colour"], test=0.2))
+    assert {name: (task.kind, task.label, task.test) for name, task in found.tasks.items()} == {
+        "kind": ("classification", "kind", 0.2),
+        "_2nd_colour": ("classification", "2nd colour", 0.2),
+    }
+    for task in (
+        kzoo.Classification("a.csv", label=["kind"]),
+        kzoo.MultiLabel("a.csv", label=["cat", "dog"]),
+        kzoo.Regression("a.csv", label=["width", "height"]),
+        kzoo.Classification("a", label=str),
+    ):
+        assert as_tasks(task).kind == task.kind
+    with pytest.raises(ValueError, match="Each column of labels needs a name of its own"):
+        as_tasks(kzoo.Classification("a.csv", label=["a b", "a_b"]))
 
 
 ONE = kzoo.Classification("a.csv", label="kind")

@@ -198,6 +198,16 @@ def test_the_plan_tells_what_targets_there_are(table, backbone):
     assert "light: " in plan
 
 
+def test_columns_of_classes_are_tasks(table, backbone):
+    frame = pd.read_csv(table)
+    frame["image"] = [str(table.parent / name) for name in frame["image"]]
+    frame["place"] = np.where(np.arange(SIZE) < SIZE / 2, "first", "second")
+    task = kzoo.Classification(frame, image="image", label=["colour", "place"])
+    plan = str(kzoo.plan(backbone, task, weights=None))
+    assert "colour: " in plan
+    assert "place: " in plan
+
+
 def test_weights_by_uncertainty_train_and_are_kept(table, make_backbone, tmp_path):
     keras.utils.set_random_seed(0)
     tasks = tasks_of(table, weights="uncertainty")
