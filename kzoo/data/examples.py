@@ -154,7 +154,7 @@ class CheckedColumn:
 
 @dataclass(frozen=True)
 class Examined:
-    """What the content of checked examples shows, for `kzoo.doctor`.
+    """Properties of the content of checked examples, for `kzoo.doctor`.
 
     Args:
         remarks: row of an example, or None for all of them; the name of a `kzoo.diagnosis.finding.FindingKind`; detail.

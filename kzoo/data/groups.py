@@ -189,7 +189,7 @@ class Connections:
     def group_names(self, asked: Collection[str] = ()) -> dict[str, str]:
         """By mark, one name for all that are connected.
 
-        Marks ``group NAME`` give it: the group that is asked for, or all groups, as in ``"ann + bob"``. Without a group
+        It is the name of a group: of one of `asked`, or of all groups together, as in ``"ann + bob"``. Without a group,
         it is the mark that stands for all.
 
         Args:

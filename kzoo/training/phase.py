@@ -157,7 +157,9 @@ def fit_tail(
         variables = kept_variables(tail, [optimizer])
         done = epochs.restore(tail, variables, keep)
         kept = [KeepEpochs(epochs, keep, variables, last=phase.epochs - 1)]
-    balanced = [_balance(loss, keep, phase, activations, tail, batch)] if measured and feed.kind.weighing else []
+    balanced: list[Balance] = []
+    if measured and feed.kind.weighing:
+        balanced = [_balance(loss, keep, phase=phase, activations=activations, tail=tail, batch=batch)]
     rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
     stopped = False
     try:
@@ -185,9 +187,9 @@ def fit_tail(
 
 
 def _balance(
-    loss: keras.losses.Loss, keep: KeepBest, phase: Phase, activations: Activations, tail: keras.Model, batch: int
+    loss: keras.losses.Loss, keep: KeepBest, *, phase: Phase, activations: Activations, tail: keras.Model, batch: int
 ) -> Balance:
-    """What weighs several tasks before each epoch."""
+    """The callback that weighs several tasks before each epoch."""
     if not isinstance(loss, Balancing):
         raise TypeError(f"The loss of several tasks weighs them. Got {loss!r}.")
     feed, shared = activations.feed, shared_variables(tail)

@@ -1,4 +1,4 @@
-"""What images show: near duplicates, one colour, unusual sizes, and signs of a wrong rotation."""
+"""Examination of images: near duplicates, one colour, unusual sizes, and signs of a wrong rotation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Remarks = list[tuple[int | None, str, str]]
 
 
 def examine_images(column: np.ndarray) -> Examined:
-    """What the images of a checked column show: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
+    """Examines the images of a checked column: an object array (N,) of paths and bytes, or pixels (N, H, W, C)."""
     if not len(column):
         return Examined(checks=CHECKS)
     if column.dtype == object:

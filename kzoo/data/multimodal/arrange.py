@@ -90,7 +90,7 @@ def _refuse_misspelt(missing: Sequence[str], unknown: Collection[str]) -> None:
 
 
 def _names(preprocessor: MultimodalPreprocessor, part: str) -> list[str]:
-    """What a user may call a part: its column; its modality, where no other part has it."""
+    """Names by which a user may call a part: its column, and its modality where no other part has it."""
     alone = sum(modality_of(each) == modality_of(part) for each in preprocessor.parts) == 1
     names = [short_name(part), part, *([modality_of(part)] if alone else [])]
     return list(dict.fromkeys(name.strip() for name in names))

@@ -25,7 +25,7 @@ Wanted = Mapping[str, str | Sequence[str] | bool]
 
 @dataclass(frozen=True)
 class PartColumns:
-    """What the modality of several inputs makes of columns.
+    """Columns of several inputs, checked and joined to one column of examples.
 
     Args:
         known: all other modalities, by name.
@@ -175,7 +175,7 @@ class PartColumns:
         )
 
     def _contents(self, value: Any, digests: Mapping[str, str]) -> tuple[str, ...]:
-        """What keeps an example in one split with others: its parts, but for rows and short texts, which repeat."""
+        """Keys that keep an example in one split with others: its parts, but for rows and short texts, which repeat."""
         told = {part: digest for part, digest in digests.items() if not self._repeats(part, value[part])}
         return tuple(f"{modality_of(part)}={digest}" for part, digest in told.items())
 

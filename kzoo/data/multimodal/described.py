@@ -1,4 +1,4 @@
-"""What pages and tables show of examples of several inputs: thumbnails, excerpts, attributes of each part."""
+"""Thumbnails, excerpts and attributes of each part of examples of several inputs, for pages and tables."""
 
 from __future__ import annotations
 
