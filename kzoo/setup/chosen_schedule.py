@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, LinearProbe, Phase
 from kzoo.specs.recipes import RECIPES, linear_probe
@@ -28,7 +27,7 @@ def choose_schedule(
     """
     given = _given(options.schedule)
     wanted = options.change(given or _named(options.schedule, head, recipe))
-    if wanted.takes_steps and head.classical and not _differentiable(head):
+    if wanted.takes_steps and not head.differentiable:
         raise ValueError(
             f"Head(kind={head.kind!r}) takes no gradient steps, and schedule {wanted.name!r} has some. Use "
             "schedule='linear_probe', or another head."
@@ -59,10 +58,6 @@ def _named(schedule: object, head: Head, recipe: Callable[[], Schedule]) -> Sche
     if schedule == "auto" and head.classical:
         return linear_probe()
     return suited(recipe() if schedule == "auto" else RECIPES[schedule](), head)
-
-
-def _differentiable(head: Head) -> bool:
-    return head.kind != BEST and CLASSICAL_HEADS[head.kind].differentiable
 
 
 def suited(schedule: Schedule, head: Head) -> Schedule:

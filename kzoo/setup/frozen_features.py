@@ -16,9 +16,10 @@ from kzoo.models.backbone_source import BackboneSource
 from kzoo.setup.feeds import make_feed
 from kzoo.setup.prepare import Prepared, prepare
 from kzoo.specs.head import Head
-from kzoo.specs.phases import LinearProbe
+from kzoo.specs.phases import AnyPhase, LinearProbe
 from kzoo.specs.training_options import TrainingOptions
 from kzoo.training.cache.activations import Activations
+from kzoo.training.feed import Feed
 from kzoo.training.freezing import set_trainable
 from kzoo.training.probes.probe_phase import cached_features
 
@@ -59,15 +60,31 @@ def frozen_features(prepared: Prepared, *, seed: int, bar: ProgressBar) -> np.nd
         raise ValueError(f"{prepared.source.card.name} has no frozen features: it is fitted to the data as a whole")
     feed, _ = make_feed(prepared, None, seed)
     (phase,) = prepared.schedule.phases
-    groups = prepared.assembled.groups
-    # What is frozen is part of what the activations are known by.
-    set_trainable(groups, phase.groups(list(groups)), batch_norm=phase.batch_norm)
-    activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold)
-    activations.fill([phase], bar=bar)
+    activations = head_activations(prepared, feed, phase, bar=bar)
     features = np.concatenate([each for each in cached_features(phase, activations) if each is not None])
     if not np.isfinite(features).all():
         raise ValueError(f"features of {prepared.source.card.name} are not finite")
     return features
+
+
+def head_activations(
+    prepared: Prepared, feed: Feed, phase: AnyPhase, *, bar: ProgressBar, exact: bool = False
+) -> Activations:
+    """The activations that enter the head in a phase, computed or read from the cache.
+
+    Args:
+        prepared: a run.
+        feed: its data.
+        phase: trains the head alone.
+        bar: progress, in examples that are computed.
+        exact: see `Activations`.
+    """
+    groups = prepared.assembled.groups
+    # What is frozen is part of what the activations are known by.
+    set_trainable(groups, phase.groups(list(groups)), batch_norm=phase.batch_norm)
+    activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold, exact=exact)
+    activations.fill([phase], bar=bar)
+    return activations
 
 
 def trunk_of(prepared: Prepared) -> keras.Model:

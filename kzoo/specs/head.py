@@ -94,6 +94,11 @@ class Head:
         return self.linear or self.classical
 
     @property
+    def differentiable(self) -> bool:
+        """Whether gradient steps can go on from it, through it; ``"best"`` may turn out not to be."""
+        return not self.classical or (self.kind != BEST and CLASSICAL_HEADS[self.kind].differentiable)
+
+    @property
     def registered(self) -> bool:
         """Whether it is a user's own."""
         return self.kind != "mlp" and not self.classical

@@ -19,6 +19,8 @@ def draws_of(tasks: MultiTask, kind: TaskKind, targets: np.ndarray) -> np.ndarra
         kind: of the tasks.
         targets: of training, float32 (N, outputs), NaN where one is missing.
     """
+    if tasks.temperature == 1:
+        return None
     sets = [np.zeros(len(targets), bool) for _ in tasks.by_data()]
     for members, own in zip(sets, tasks.by_data(), strict=True):
         for part in kind.parts:
@@ -26,7 +28,7 @@ def draws_of(tasks: MultiTask, kind: TaskKind, targets: np.ndarray) -> np.ndarra
                 members |= part.known(targets)
     others = ~np.any(sets, axis=0)
     sets = [each for each in [*sets, others] if each.any()]
-    if tasks.temperature == 1 or len(sets) < 2:
+    if len(sets) < 2:
         return None
     draws = np.zeros(len(targets))
     for members in sets:

@@ -63,10 +63,10 @@ def subject_of(adapted: Adapted, label: str | None) -> Subject:
         ValueError: the model has no such label; or it has several values, and none is named; or its head has no
             gradients.
     """
-    head = CLASSICAL_HEADS.get(adapted.head.kind)
-    if head is not None and not head.differentiable:
+    if not adapted.head.differentiable:
+        title = CLASSICAL_HEADS[adapted.head.kind].title
         raise ValueError(
-            f"What mattered is found by gradients, and {head.title} has none. Adapt with another head; "
+            f"What mattered is found by gradients, and {title} has none. Adapt with another head; "
             "neighbors(inputs) shows the training examples that are nearest."
         )
     network = adapted.network

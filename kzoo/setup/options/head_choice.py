@@ -7,15 +7,13 @@ from collections.abc import Sequence
 
 import keras
 
-from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.models.assembly import assemble
+from kzoo.setup.frozen_features import head_activations
 from kzoo.setup.prepare import Prepared
 from kzoo.specs.catalog.classical_heads import BEST, CLASSICAL_HEADS, LOGISTIC
 from kzoo.specs.head import MOST_KEPT
-from kzoo.training.cache.activations import Activations
 from kzoo.training.feed import Feed
-from kzoo.training.freezing import set_trainable
 from kzoo.training.probes.classical.classical_phase import labelled_features
 from kzoo.training.probes.classical.classical_probe import SOLVERS, ClassicalChoice, choose_settings
 from kzoo.training.selection import is_better
@@ -60,13 +58,9 @@ def with_best_head(prepared: Prepared, feed: Feed, *, precision: str | None = No
 def _compare(prepared: Prepared, feed: Feed, *, exact: bool) -> list[ClassicalChoice]:
     """What cross-validation says of each head."""
     phase = prepared.schedule.phases[-1]
-    groups = prepared.assembled.groups
-    # What is frozen is part of what the activations are known by.
-    set_trainable(groups, phase.groups(list(groups)), batch_norm=phase.batch_norm)
-    activations = Activations(prepared.assembled.model, prepared.assembled.cuts, feed, fold, exact=exact)
     found = []
     with ProgressBar("choosing a head", unit="example", total=0) as bar:
-        activations.fill([phase], bar=bar)
+        activations = head_activations(prepared, feed, phase, bar=bar, exact=exact)
         train, held = labelled_features(phase, activations)
         examples = train if held is None else train + held
         for name in SOLVERS:
