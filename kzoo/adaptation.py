@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from kzoo.choosing.forgetting import with_forgetting
 from kzoo.core.keywords import suggests_names
-from kzoo.core.storage import target_of
 from kzoo.core.tensors import Tensor
 from kzoo.core.verbosity import verbosity
 from kzoo.distillation.earlier_outputs import teach_earlier_outputs
@@ -25,12 +24,11 @@ from kzoo.setup.model_source import ModelLike
 from kzoo.setup.options.head_choice import with_best_head
 from kzoo.setup.plan import Plan, lay_out, random_state_kept
 from kzoo.setup.prepare import Prepared, prepare
-from kzoo.setup.run_identity import describe_run
+from kzoo.setup.run_identity import run_directory
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.training_options import TrainingOptions
-from kzoo.training.resuming.run_directory import RunDirectory
 
 
 @suggests_names
@@ -177,8 +175,8 @@ def adapt(
             ``"val_monitor"``, its value after each epoch (higher is better; of ``"loss"`` the negative loss). Those
             that set the rate or save checkpoints are refused, and so are any where no phase takes steps.
         profile: folder for a trace of the training, for TensorBoard (extra ``tensorboard``); None: no trace.
-        directory: where the run keeps how far it is: at the end of each phase, and of an epoch once a minute, on
-            Ctrl-C and on SIGTERM. The same call goes on from there after the process was killed, and on one CPU comes
+        directory: where the run keeps how far it is: at the end of each phase, once a minute, on Ctrl-C and on
+            SIGTERM. The same call goes on from there after the process was killed, and on one CPU comes
             to the same weights, bit for bit. Of callbacks, only the number of the epoch goes on. None: nowhere.
         verbose: 0 shows no progress bars and no notes; 1 shows them. Warnings stay in the record.
         seed: of the head's start, the order of examples and the augmentation. The split has the task's seed.
@@ -203,13 +201,11 @@ def adapt(
         feed, scale = make_feed(prepared, class_weight, seed)
         prepared = with_best_head(prepared, feed, precision=precision)
         prepared, feed = teach_earlier_outputs(prepared, feed, seed=seed)
-        kept = None
-        if directory is not None:
-            run = describe_run(prepared, class_weight=class_weight, precision=precision, seed=seed)
-            kept = RunDirectory(target_of(directory, verb="adapt(directory=...)"), run)
+        held = run_directory(
+            directory, prepared, verb="adapt", seed=seed, class_weight=class_weight, precision=precision
+        )
         with contextlib.ExitStack() as stack:
-            if kept:
-                stack.enter_context(kept.in_use())
+            kept = stack.enter_context(held)
             if profile:
                 stack.enter_context(tf.profiler.experimental.Profile(str(profile)))
             results = train_prepared(prepared, feed, callbacks=called, precision=precision, directory=kept)

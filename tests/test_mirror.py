@@ -268,6 +268,7 @@ ELSEWHERE = {
 
 STORIES = {
     "diagnosis/test_dirty_images": "a dirty copy of TrashNet",
+    "faults/test_faults": "kills, full disks, and several processes at once, through all verbs",
     "data/test_fuzz": "random inputs through all readers",
     "data/test_refusals": "what is said of data that cannot be read, for all sources",
     "mutations/test_catalog": "the list of faults that tests must notice",

@@ -49,6 +49,7 @@ def align(
     test: float | int = 0.1,
     strict: bool = False,
     strategy: str | tf.distribute.Strategy = "auto",
+    directory: str | Path | None = None,
     verbose: int = 1,
     seed: int = 0,
 ) -> Aligned:
@@ -78,6 +79,7 @@ def align(
         test: size of the test split, likewise; with 0 nothing is measured.
         strict: raise on dirty data and pairs that lack an input, instead of setting them aside.
         strategy: as of `kzoo.adapt`, where a backbone is tuned.
+        directory: likewise, where its tuning keeps how far it is.
         verbose: 0 shows no progress bars and no notes; 1 shows them.
         seed: of the split, and of the order of examples in tuning.
 
@@ -97,6 +99,8 @@ def align(
         raise ValueError(f"width must be an int in [2, inf). Got {width!r}.")
     if validation == 0:
         raise ValueError("kzoo.align needs a validation split, by which penalties are chosen. Got validation=0.")
+    if directory is not None and train is None:
+        raise ValueError("directory= is where the tuning of a backbone is kept: pass train=, or leave it out.")
     with verbosity(verbose):
         started = time.perf_counter()
         sources = [_source(model, weights=weights) for model in (first, second)]
@@ -128,7 +132,7 @@ def align(
         if place is not None:
             options = {"schedule": schedule, "weights": weights, "strategy": strategy, "seed": seed}
             pair = towers[place], towers[1 - place]
-            tuned = tune_tower(*pair, solution, place=place, source=sources[place], **options)
+            tuned = tune_tower(*pair, solution, place=place, source=sources[place], directory=directory, **options)
             learned = learned.with_tuned(tuned, towers, solution, place=place)
         adapted = [as_adapted(tower, number, read, learned, seed=seed) for number, tower in enumerate(towers)]
         names = read.sides[0].name, read.sides[1].name

@@ -19,10 +19,12 @@ from kzoo.core.tensors import Tensor
 from kzoo.data.multimodal.pairs import Side
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.heads import Standardize
+from kzoo.models.weights import digest_of
 from kzoo.results.alignment.similarity import contrastive_loss, matches_of, numbers_of
 from kzoo.setup.feeds import feed_of, train_prepared
 from kzoo.setup.frozen_features import frozen_features, prepare_candidate
 from kzoo.setup.prepare import Prepared, prepare
+from kzoo.setup.run_identity import run_directory
 from kzoo.specs.card import BackboneSpec
 from kzoo.specs.head import Head
 from kzoo.specs.phases import Phase
@@ -122,6 +124,7 @@ def tune_tower(
     schedule: str | Schedule | Phase | Sequence[Phase],
     weights: str | Path | None,
     strategy: str | tf.distribute.Strategy,
+    directory: str | Path | None,
     seed: int,
 ) -> TunedTower:
     """Trains a tower, from its projection, towards the embeddings of the locked one (LiT, arXiv:2111.07991).
@@ -135,6 +138,7 @@ def tune_tower(
         schedule: what trains, for how long; ``"auto"``: what `kzoo.adapt` tunes after its probe.
         weights: as of `kzoo.adapt`.
         strategy: likewise.
+        directory: where the run keeps how far it is, likewise.
         seed: of the order of examples.
 
     Raises:
@@ -177,8 +181,10 @@ def tune_tower(
     loss = CallableLoss(Contrastive(solution.scale), name="contrastive")
     model = prepared.assembled.model
     network = _with_unit_length(model, model.output)
+    more = {"locked embeddings": digest_of(wanted), "scale": solution.scale}
     try:
-        results = train_prepared(prepared, dataclasses.replace(feed, loss=loss, monitor=monitor))
+        with run_directory(directory, prepared, verb="align", seed=seed, more=more) as kept:
+            results = train_prepared(prepared, dataclasses.replace(feed, loss=loss, monitor=monitor), directory=kept)
     except FloatingPointError:
         return TunedTower(network, [], None)
     best = results[phase_to_keep([result.state for result in results])]

@@ -137,6 +137,7 @@ def run_distill(options: argparse.Namespace) -> int:
         alpha=options.alpha,
         weights=weights_of(options),
         size=options.size,
+        directory=options.directory,
         seed=options.seed,
     )
     _print(options, f"{student}\n\nSaved to {student.save(options.save)}", _shown(student.record))

@@ -21,6 +21,9 @@ from kzoo.specs.task import TASKS, WEIGHINGS
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """Result of `argparse.ArgumentParser.add_subparsers`. Its class has no public name (Python 3.11)."""
 
+KEPT = "keep the state of the run there; the same command goes on from it after a kill"
+"""The help of ``--directory``."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``kzoo``. What it parses has ``run``, the function of the command, and its own ``parser``."""
@@ -90,8 +93,7 @@ def _add_training(every: Commands) -> None:
     _add_targets(adapting)
     _add_recipe(adapting)
     adapting.add_argument("--profile", metavar="DIR", help="write a trace of the training there, for TensorBoard")
-    text = "keep the state of the run there; the same command goes on from it after a kill"
-    adapting.add_argument("--directory", metavar="DIR", help=text)
+    adapting.add_argument("--directory", metavar="DIR", help=KEPT)
     adapting.add_argument("--save", metavar="DIR", help="keep the model there, for 'kzoo evaluate' and the like")
     adapting.add_argument("--export", metavar="DIR", help="write a SavedModel to DIR/<version>/")
 
@@ -223,6 +225,7 @@ def _add_pretraining(every: Commands) -> None:
     distilling.add_argument("--temperature", type=float, default=2.0, help=text)
     text = "weight of the loss on the labels, in [0, 1]; the teacher's has the rest"
     distilling.add_argument("--alpha", type=float, default=0.1, help=text)
+    distilling.add_argument("--directory", metavar="DIR", help=KEPT)
     distilling.add_argument("--save", metavar="DIR", required=True, help="keep the student there")
     distilling.add_argument("--weights", default="auto", help="of the student: imagenet, none, or a path")
     distilling.add_argument("--size", type=int, help="of the student's input")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -85,7 +86,13 @@ def read_paired(teacher: Adapted, data: Task, *, student: Sequence[str], seen: S
 
 
 def imitate_paired(
-    teacher: Adapted, prepared: Prepared, paired: PairedData, how: DistillationRecord, *, seed: int
+    teacher: Adapted,
+    prepared: Prepared,
+    paired: PairedData,
+    how: DistillationRecord,
+    *,
+    directory: str | Path | None,
+    seed: int,
 ) -> Adapted:
     """The student, trained to say of its input what the teacher says of the other one of each pair.
 
@@ -100,7 +107,7 @@ def imitate_paired(
     taught = {name: np.repeat(rows[:, None], count, axis=1) for name, count in views.items()}
     prepared = dataclasses.replace(prepared, schedule=Schedule(tuple(phases), name=prepared.schedule.name))
     loss = Distillation(teacher.kind, temperature=how.temperature, alpha=how.alpha)
-    results = train_taught(prepared, feed, taught, loss)
+    results = train_taught(prepared, feed, taught, loss, directory=directory, seed=seed)
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how, feed=feed)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kzoo.core.keywords import suggests_names
+from kzoo.core.storage import target_of
 from kzoo.distillation.across_modalities import PairedData, imitate_paired, is_paired, read_paired
 from kzoo.distillation.features import imitate_features
 from kzoo.distillation.student_data import DistillationData, lesson_of, splits_for
@@ -51,6 +52,7 @@ def distill(
     resize: str | None = None,
     scaling: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
+    directory: str | Path | None = None,
     seed: int = 0,
 ) -> Adapted | Pretrained:
     """Trains a student to say what a teacher says: a small model of nearly the quality of a large one.
@@ -81,6 +83,7 @@ def distill(
         resize: likewise.
         scaling: likewise.
         strategy: likewise.
+        directory: where the run keeps how far it is, as of `kzoo.adapt`.
         seed: likewise.
 
     Returns:
@@ -88,9 +91,11 @@ def distill(
         its record marks as ``stopped``; of ``"both"``, the backbone where it comes in the first part.
 
     Raises:
-        ValueError: an argument or the data cannot be used; the message says what to do.
+        ValueError: an argument or the data cannot be used, or `directory` holds another run; the message says what to
+            do.
         TypeError: the teacher has no logits, and `target` needs them.
         KeyboardInterrupt: Ctrl-C before the student was trained for an epoch, or a second one.
+        SystemExit: SIGTERM, where there is a `directory`.
     """
     _check(teacher, data, target=target, temperature=temperature, alpha=alpha)
     if as_head(head).classical:
@@ -104,6 +109,7 @@ def distill(
     seen = guide.seen | known
     if target == "features" or not isinstance(guide, Adapted):
         lesson = lesson_of(guide, data, seen=seen, seed=seed)
+        options["directory"] = directory
         return imitate_features(guide, student, lesson, schedule=schedule, weights=weights, **options)
     paired = None
     if is_paired(data):
@@ -114,7 +120,8 @@ def distill(
     task = data if isinstance(data, Task) else task_of(guide)
     if target == "both":
         lesson = DistillationData(splits.train, splits.validation, task)
-        student = imitate_features(guide, student, lesson, schedule="auto", weights=weights, **options)
+        first, directory = _parts_of(directory)
+        student = imitate_features(guide, student, lesson, schedule="auto", weights=weights, directory=first, **options)
         if student.record.stopped:
             return student
         weights = "auto"
@@ -132,8 +139,8 @@ def distill(
     share = alpha if labelled else 0.0
     how = DistillationRecord(teacher=guide.card.name, target=target, temperature=temperature, alpha=share)
     if paired is not None:
-        return imitate_paired(guide, prepared, paired, how, seed=seed)
-    return _imitate_logits(guide, prepared, how, seed=seed)
+        return imitate_paired(guide, prepared, paired, how, directory=directory, seed=seed)
+    return _imitate_logits(guide, prepared, how, directory=directory, seed=seed)
 
 
 def _check(teacher: ModelLike, data: object, *, target: str, temperature: float, alpha: float) -> None:
@@ -171,7 +178,17 @@ def _student(student: ModelLike, *, weights: str | Path | None, scaling: str | N
     return student, Seen()
 
 
-def _imitate_logits(teacher: Adapted, prepared: Prepared, how: DistillationRecord, *, seed: int) -> Adapted:
+def _parts_of(directory: str | Path | None) -> tuple[Path | None, Path | None]:
+    """The directories of both parts of a run: of features, and of logits."""
+    if directory is None:
+        return None, None
+    whole = target_of(directory, verb="distill(directory=...)")
+    return whole / "features", whole / "logits"
+
+
+def _imitate_logits(
+    teacher: Adapted, prepared: Prepared, how: DistillationRecord, *, directory: str | Path | None, seed: int
+) -> Adapted:
     """The student, trained to give the teacher's logits."""
     feed, scale = make_feed(prepared, None, seed, mixable=False)
     model = keras.Model(teacher.network.input, teacher.network.output, name=f"{teacher.card.name}_teacher")
@@ -184,7 +201,7 @@ def _imitate_logits(teacher: Adapted, prepared: Prepared, how: DistillationRecor
 
     taught = {name: as_targets(values) for name, values in outputs.train.items()}
     loss = Distillation(teacher.kind, temperature=how.temperature, alpha=how.alpha)
-    results = train_taught(prepared, feed, taught, loss)
+    results = train_taught(prepared, feed, taught, loss, directory=directory, seed=seed)
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how)
 
 

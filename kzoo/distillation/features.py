@@ -47,6 +47,7 @@ def imitate_features(
     size: int | None = None,
     resize: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
+    directory: str | Path | None = None,
 ) -> Pretrained:
     """The student's backbone, trained to have the teacher's features; see `kzoo.distillation.distill.distill`."""
     started = time.perf_counter()
@@ -69,7 +70,8 @@ def imitate_features(
     if not all(phase.takes_steps for phase in prepared.schedule.phases):
         raise ValueError("A schedule for features must take gradient steps. Leave kzoo.LinearProbe() out.")
     taught, feed = _standardised(listen(master, splits, prepared.schedule, seed=seed), prepared, lesson, seed=seed)
-    results = train_taught(prepared, feed, taught, Distillation(REGRESSION.name, alpha=0.0))
+    loss = Distillation(REGRESSION.name, alpha=0.0)
+    results = train_taught(prepared, feed, taught, loss, directory=directory, seed=seed)
     # The weights that training left: those of the last phase that kept any.
     last = next(result for result in reversed(results) if result.state)
     record = PretrainedRecord(

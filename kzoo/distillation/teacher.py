@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,17 +14,19 @@ from kzoo.core.graph.folding import fold
 from kzoo.core.progress import ProgressBar
 from kzoo.data.examples import Splits
 from kzoo.data.seams import Preprocessor
+from kzoo.models.weights import digest_of
 from kzoo.results.adapted import Adapted
 from kzoo.results.record import task_like
-from kzoo.setup.feeds import feed_of
+from kzoo.setup.feeds import feed_of, train_prepared
 from kzoo.setup.prepare import Prepared
+from kzoo.setup.run_identity import run_directory
 from kzoo.specs.phases import AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
 from kzoo.specs.task import Task
 from kzoo.task_kinds.regression import REGRESSION
 from kzoo.training.cache.activations import Activations
 from kzoo.training.feed import Feed
-from kzoo.training.loop import train
+from kzoo.training.losses import Distillation
 from kzoo.training.phase import PhaseResult
 
 MOST_VIEWS = 8
@@ -91,7 +94,13 @@ def refuse_smoothing(schedule: Schedule) -> None:
 
 
 def train_taught(
-    prepared: Prepared, feed: Feed, taught: dict[str, np.ndarray], loss: keras.losses.Loss
+    prepared: Prepared,
+    feed: Feed,
+    taught: dict[str, np.ndarray],
+    loss: Distillation,
+    *,
+    directory: str | Path | None,
+    seed: int,
 ) -> Sequence[PhaseResult]:
     """Runs the schedule of what was prepared, with what a teacher says of each version beside the targets.
 
@@ -100,6 +109,8 @@ def train_taught(
         feed: its data.
         taught: by name of the augmentation, (N, V, values).
         loss: of both side by side, and of the student's logits.
+        directory: where the run keeps how far it is; None: nowhere.
+        seed: of the run.
 
     Returns:
         The result of each phase.
@@ -113,14 +124,11 @@ def train_taught(
         return dataclasses.replace(phase, views=views, label_smoothing=0.0)
 
     feed = dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught), loss=loss)
-    return train(
-        prepared.assembled.model,
-        groups=prepared.assembled.groups,
-        cuts=prepared.assembled.cuts,
-        feed=feed,
-        schedule=Schedule(tuple(map(within, prepared.schedule.phases)), name=prepared.schedule.name),
-        strategy=prepared.strategy,
-    )
+    schedule = Schedule(tuple(map(within, prepared.schedule.phases)), name=prepared.schedule.name)
+    prepared = dataclasses.replace(prepared, schedule=schedule)
+    more = {"teacher's outputs": digest_of([taught[name] for name in sorted(taught)]), "loss": loss.get_config()}
+    with run_directory(directory, prepared, verb="distill", seed=seed, more=more) as kept:
+        return train_prepared(prepared, feed, directory=kept)
 
 
 def _bounded(phase: Phase) -> Phase:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from dataclasses import dataclass
 from functools import cached_property
@@ -81,6 +80,12 @@ class PreparedPretraining:
             start=start,
         )
 
+    def names(self, step: int) -> str:
+        """The examples of a step, in the words of a message."""
+        batch = self.course.batch_size
+        each = len(self.feed.train) // batch
+        return self.feed.examples_of_step(step // each, step % each, batch=batch)
+
     def describe(self, *, start: str, probe: bool) -> PlainValues:
         """All that tells this run from another one, as a checkpoint keeps it.
 
@@ -98,7 +103,7 @@ class PreparedPretraining:
             "augmentation": self.augmentation,
             "precision": self.precision,
             "probe": probe,
-            **dataclasses.asdict(self.course),
+            **self.course.as_plain(),
         }
 
 

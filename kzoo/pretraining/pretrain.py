@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -59,7 +60,8 @@ def pretrain(
         probe: a small labelled task, on whose validation split a linear probe is measured at each look: it shows
             whether pretraining gets anywhere.
         eval_every: steps between two evaluations, each of which writes a checkpoint too; None: a tenth of `steps`.
-        checkpoint_dir: where checkpoints are kept; the same call again continues from the last one.
+        checkpoint_dir: where checkpoints are kept: at each evaluation, once a minute, on Ctrl-C and on SIGTERM. The
+            same call again continues from the last one, on one CPU bit for bit.
         weights: ``"given"``: those that a model of yours brings, else random ones; ``"imagenet"``, a path, ``"auto"``
             for the card's own, or None for random ones.
         size: of the input, as of `kzoo.adapt`.
@@ -77,8 +79,10 @@ def pretrain(
 
     Raises:
         ValueError: an argument or the data cannot be used; the message says what to do.
-        FloatingPointError: the loss is no number any more.
+        FloatingPointError: the loss is not finite, twice: the first time, training goes back to the last evaluation and
+            on with half the rate, which a note says.
         KeyboardInterrupt: Ctrl-C before the first step, or a second one.
+        SystemExit: SIGTERM, where there is a `checkpoint_dir`.
 
     Example:
         ``kzoo.adapt(kzoo.pretrain("mobilenet_v2_035", "photos/", objective="barlow_twins", size=96), "labelled/")``
@@ -108,10 +112,12 @@ def pretrain(
         look=Probe.of(probe, learner.backbone, prepared.preprocessor, prepared.modality, seen=prepared.seen),
         checkpoints=Checkpoints(Path(checkpoint_dir), run) if checkpoint_dir else None,
         title=f"{objective} of {prepared.source.card.name}",
+        names=prepared.names,
     )
     rows, seconds = steps_run()
     backbone = learner.finished(prepared.source, shape=prepared.preprocessor.shape)
-    return _conclude(prepared, backbone, run | steps_run.ended(rows), rows=rows, seconds=seconds)
+    told = [steps_run.recovered] if steps_run.recovered else []
+    return _conclude(prepared, backbone, run | steps_run.ended(rows), rows=rows, seconds=seconds, told=told)
 
 
 def _conclude(
@@ -121,6 +127,7 @@ def _conclude(
     *,
     rows: list[dict[str, float]],
     seconds: float,
+    told: Sequence[str],
 ) -> Pretrained:
     """The result, with the record of its run."""
     source, data = prepared.source, prepared.data
@@ -136,7 +143,7 @@ def _conclude(
         set_aside=len(data.audit.set_aside),
         paper=prepared.objective.paper,
         loss=rows[-1]["loss"],
-        notes=source.notes or None,
+        notes=[*source.notes, *told] or None,
         probe=rows[-1].get("probe"),
         probe_before=rows[0].get("probe"),
         seconds=round(seconds, 1),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 import keras
 import numpy as np
@@ -12,14 +14,21 @@ import tensorflow as tf
 
 from kzoo.core.disk.checkpoints import Checkpoints, PlainValues
 from kzoo.core.progress import ProgressBar
-from kzoo.core.tensors import Logs, Tensor
+from kzoo.core.tensors import Config, Logs, Tensor
 from kzoo.pretraining.ema import Averages
 from kzoo.training.feed import PARALLEL, Split, ordered, untuned
+from kzoo.training.resuming.interruptions import Interruption, delayed_interruptions, exits_on_sigterm
+from kzoo.training.resuming.training_state import values_of
+
+LOG = logging.getLogger("kzoo")
 
 WARMUP = 0.1
 """Share of the steps in which the rate rises."""
 
 WEIGHT_DECAY = 1e-4
+
+INTERVAL = 60.0
+"""Seconds between two checkpoints within the steps from one look to the next, unless the run is stopped."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class StepSchedule:
         ema: momentum of the moving average of weights, which is what is kept, see `kzoo.pretraining.ema`; 0: the
             last ones.
         seed: of order and views.
+        share: of the rate that its optimizers take, in (0, 1].
     """
 
     steps: int
@@ -42,6 +52,9 @@ class StepSchedule:
     learning_rate: float
     ema: float
     seed: int
+    share: tf.Variable = field(
+        default_factory=lambda: tf.Variable(tf.ones(()), trainable=False), compare=False, repr=False
+    )
 
     def optimizer(self) -> keras.optimizers.Optimizer:
         """AdamW (arXiv:1711.05101)."""
@@ -49,7 +62,25 @@ class StepSchedule:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, max(self.steps - rise, 1), warmup_target=self.learning_rate, warmup_steps=rise
         )
-        return keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY)
+        return keras.optimizers.AdamW(_Shared(rate, self.share), weight_decay=WEIGHT_DECAY)
+
+    def as_plain(self) -> PlainValues:
+        """How long and how fast, as plain values."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
+
+
+class _Shared(keras.optimizers.schedules.LearningRateSchedule):
+    """A share of the rate of another schedule."""
+
+    def __init__(self, rate: keras.optimizers.schedules.LearningRateSchedule, share: tf.Variable) -> None:
+        super().__init__()
+        self.rate, self.share = rate, share
+
+    def __call__(self, step: Tensor) -> Tensor:
+        return self.share * self.rate(step)
+
+    def get_config(self) -> Config:
+        return {"rate": self.rate, "share": float(self.share.numpy())}
 
 
 def questions(
@@ -109,6 +140,7 @@ class StepRun:
         look: measures the averaged weights; returns numbers by name.
         checkpoints: where the run is saved, or None.
         title: of the progress bar.
+        names: from the number of a step to its examples, in the words of a message.
     """
 
     learner: keras.Model
@@ -118,71 +150,147 @@ class StepRun:
     look: Callable[[], dict[str, float]]
     checkpoints: Checkpoints | None = None
     title: str = "pretraining"
+    names: Callable[[int], str] = lambda step: ""
+    stopped = ""
+    """How it was stopped; "": it was not."""
+
+    recovered = ""
+    """Why it went on at half the rate; "": it did not."""
 
     def __post_init__(self) -> None:
         floats = [each for each in self.kept if each.dtype == "float32"]
         self._averages = Averages(floats, self.course.ema)
-        self.stopped = ""
+        self._rows: list[dict[str, float]] = []
+        self._before, self._started, self._written = 0.0, time.perf_counter(), time.monotonic()
 
     def __call__(self) -> tuple[list[dict[str, float]], float]:
         """Trains to the last step, and leaves the weights that are kept in the model.
 
-        Ctrl-C makes the step that is done then the last one, and `stopped` says so.
+        Ctrl-C makes the step that is done then the last one, and `stopped` says so. A step whose loss is not finite
+        takes the run back to the last look, from where it goes on with half the rate; once.
 
         Returns:
             A dict of logs for each look, the first before any step; and the seconds, of earlier processes too.
 
         Raises:
-            FloatingPointError: the loss is not a finite number.
+            FloatingPointError: a loss is not finite, for the second time.
             KeyboardInterrupt: Ctrl-C before the first step is done, or while a run that was stopped is measured.
+            SystemExit: SIGTERM, where there are checkpoints.
         """
-        known = self.checkpoints.load(self._variables()) if self.checkpoints else None
-        done, rows, before = (known["step"], known["rows"], known["seconds"]) if known else (0, [], 0.0)
-        started = time.perf_counter()
+        done = self._resume()
         course = self.course
-        with ProgressBar(self.title, unit="step", total=course.steps, initial=done, stays=True) as bar:
-            if not rows:
-                rows.append({"step": 0, **self.look()})
+        with contextlib.ExitStack() as stack:
+            if self.checkpoints:
+                stack.enter_context(exits_on_sigterm())
+            bar = ProgressBar(self.title, unit="step", total=course.steps, initial=done, stays=True)
+            stack.enter_context(bar)
+            if not self._rows:
+                self._rows.append({"step": 0, **self.look()})
             while done < course.steps and not self.stopped:
-                count, logs = self._train(done, min(course.every - done % course.every, course.steps - done), bar)
-                if not count:
-                    break
-                if not np.isfinite(logs["loss"]):
-                    raise FloatingPointError(
-                        f"The loss is {logs['loss']} after step {done + count}. Lower learning_rate."
-                    )
-                done += count
-                rows.append({"step": done, **logs, **self._look(done)})
-                bar.report(", ".join(_shown(name, value) for name, value in rows[-1].items()))
-                # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
-                if self.checkpoints and not self.stopped:
-                    state = {"step": done, "rows": rows, "seconds": before + time.perf_counter() - started}
-                    self.checkpoints.save(self._variables(), state)
+                count = min(course.every - done % course.every, course.steps - done)
+                begun = values_of(self._variables())
+                segment = self._train(done, count, bar)
+                if segment.lost:
+                    self._go_back(begun, done=done, place=done + segment.steps)
+                    bar.update(-segment.steps)
+                elif segment.steps:
+                    done += segment.steps
+                    self._rows.append({"step": done, **segment.means(), **self._look(done)})
+                    bar.report(", ".join(_shown(name, value) for name, value in self._rows[-1].items()))
+                    # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
+                    if not self.stopped:
+                        self._write(done)
+                self._end_if(segment.interruption, done)
+        if self.stopped and self.checkpoints:
+            LOG.warning("Stopped %s.%s", self.stopped, self._advice)
         self._averages.keep()
-        return rows, before + time.perf_counter() - started
+        return self._rows, self._seconds
 
     def ended(self, rows: Sequence[dict[str, float]]) -> PlainValues:
         """How many steps were done, of the logs of the run, and how it was stopped, if it was."""
         return {"steps": rows[-1]["step"], **({"stopped": self.stopped} if self.stopped else {})}
 
-    def _train(self, done: int, count: int, bar: ProgressBar) -> tuple[int, dict[str, float]]:
-        """Trains for some steps. Returns how many were done, and the means of their logs."""
-        counter = _Bar(bar)
+    @property
+    def _seconds(self) -> float:
+        """Wall time until now, of earlier processes too."""
+        return self._before + time.perf_counter() - self._started
+
+    def _resume(self) -> int:
+        """Puts the last checkpoint in. Returns how many steps are done."""
+        self._started, self._written, self._metrics = time.perf_counter(), time.monotonic(), list[np.ndarray]()
+        known = self.checkpoints.load(self._variables()) if self.checkpoints else None
+        if known is None:
+            return 0
+        self._rows, self._before, self.recovered = known["rows"], known["seconds"], known["recovered"]
+        self.course.share.assign(known["share"])
+        if known["step"] % self.course.every:
+            self._metrics = values_of(self.learner.metrics_variables)
+        return known["step"]
+
+    def _write(self, step: int) -> None:
+        """Writes a checkpoint after so many steps."""
+        if self.checkpoints:
+            share = float(self.course.share.numpy())
+            state = {"step": step, "rows": self._rows, "seconds": self._seconds, "share": share}
+            self.checkpoints.save(self._variables(), state | {"recovered": self.recovered})
+            self._written = time.monotonic()
+
+    def _go_back(self, begun: Sequence[np.ndarray], *, done: int, place: int) -> None:
+        """Back to the values after `done` steps, with half the rate, because of the loss of the step `place`."""
+        lost = f"The loss was not finite in step {place}{self.names(place - 1)}"
+        if self.recovered:
+            rate = f"{self.course.learning_rate:g}"
+            raise FloatingPointError(f"{lost}, also at half the rate. Lower learning_rate, which was {rate}.")
+        for variable, value in zip(self._variables(), begun, strict=True):
+            variable.assign(value)
+        self.course.share.assign(0.5)
+        self.recovered = f"{lost}. Training went on from step {done} with half the learning rate."
+        LOG.warning(self.recovered)
+
+    def _end_if(self, interruption: Interruption, done: int) -> None:
+        """Ends the run where Ctrl-C or SIGTERM waits."""
         try:
-            history = self.learner.fit(
-                self.data(done),
-                steps_per_epoch=count,
-                epochs=1,
-                shuffle=False,
-                verbose=0,
-                callbacks=[self._averages, counter],
-            )
+            interruption.raise_if_any()
         except KeyboardInterrupt:
-            if not done + counter.steps:
+            if not done:
                 raise
-            self._stop(done + counter.steps)
-            return counter.steps, {name: float(value) for name, value in counter.logs.items()}
-        return count, {name: float(values[-1]) for name, values in history.history.items()}
+            self._stop(done)
+        except SystemExit:
+            LOG.warning("Terminated.%s", self._advice)
+            raise
+
+    @property
+    def _advice(self) -> str:
+        return f" The same call goes on from {self.checkpoints.directory}." if self.checkpoints else ""
+
+    def _train(self, done: int, count: int, bar: ProgressBar) -> _Segment:
+        """Trains for some steps."""
+        with delayed_interruptions() as interruption:
+
+            def write(steps: int) -> None:
+                if time.monotonic() - self._written >= INTERVAL:
+                    self._write(done + steps)
+
+            segment = _Segment(bar, interruption, write=write, metrics=self._metrics)
+            try:
+                self.learner.fit(
+                    self.data(done),
+                    steps_per_epoch=count,
+                    epochs=1,
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[self._averages, segment],
+                )
+            except KeyboardInterrupt:
+                if not done + segment.steps:
+                    raise
+                self._stop(done + segment.steps)
+            if interruption.number and not segment.lost and segment.steps < count:
+                self._write(done + segment.steps)
+                self._end_if(interruption, done + segment.steps)
+        if not segment.lost:
+            self._metrics = []
+        return segment
 
     def _look(self, done: int) -> dict[str, float]:
         """What is measured after so many steps; nothing where Ctrl-C ends that."""
@@ -202,7 +310,7 @@ class StepRun:
         """All that the run's next step follows from."""
         optimizers = [self.learner.optimizer, *getattr(self.learner, "optimizers", ())]
         others = [variable for each in optimizers for variable in each.variables]
-        return [*self.learner.variables, *others, *self._averages.state]
+        return [*self.learner.variables, *others, *self._averages.state, *self.learner.metrics_variables]
 
 
 def trained(learner: keras.Model) -> Sequence[keras.Variable]:
@@ -214,14 +322,46 @@ def _shown(name: str, value: float) -> str:
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.3f}"
 
 
-class _Bar(keras.callbacks.Callback):
-    """Moves a bar on by a step, and counts the steps of one `fit`."""
+class _Segment(keras.callbacks.Callback):
+    """The steps from one look to the next, with their bar.
 
-    def __init__(self, bar: ProgressBar) -> None:
+    Args:
+        bar: is moved on.
+        interruption: Ctrl-C or SIGTERM, after which the present step is the last one.
+        write: is called before each step but the first, with the number of steps that are done.
+        metrics: means over steps of the segment that an earlier process has done; or none.
+    """
+
+    def __init__(
+        self,
+        bar: ProgressBar,
+        interruption: Interruption,
+        *,
+        write: Callable[[int], None],
+        metrics: Sequence[np.ndarray],
+    ) -> None:
         super().__init__()
-        self.bar, self.steps, self.logs = bar, 0, {}
+        self.bar, self.interruption, self.write, self.metrics = bar, interruption, write, metrics
+        self.steps, self.logs, self.lost = 0, {}, False
+
+    def means(self) -> dict[str, float]:
+        """The logs of the last step, which are means over all of the segment."""
+        return {name: float(value) for name, value in self.logs.items()}
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Takes up the means of an earlier process."""
+        for variable, value in zip(self.model.metrics_variables, self.metrics, strict=False):
+            variable.assign(value)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """All steps before are done."""
+        if batch:
+            self.write(batch)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """A step further."""
         self.steps, self.logs = self.steps + 1, logs or {}
+        self.lost = not np.isfinite(list(self.means().values())).all()
+        if self.lost or self.interruption.number:
+            self.model.stop_training = True
         self.bar.update(1)

@@ -132,7 +132,15 @@ def feed_of(
         for each in examples
     )
     parts = (
-        Split(reader.load, reader.finish, each.digests, rows, partial(verify, each), groups=each.groups)
+        Split(
+            reader.load,
+            reader.finish,
+            each.digests,
+            rows,
+            partial(verify, each),
+            groups=each.groups,
+            names=each.names,
+        )
         for reader, each, rows in zip((train, held), examples, targets, strict=True)
     )
     return Feed(

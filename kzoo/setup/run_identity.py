@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 from kzoo.core.disk.checkpoints import PlainValues
+from kzoo.core.storage import target_of
 from kzoo.data.seeds import version_key
 from kzoo.setup.prepare import Prepared
+from kzoo.training.resuming.run_directory import RunDirectory
+
+
+@contextlib.contextmanager
+def run_directory(
+    directory: str | Path | None,
+    prepared: Prepared,
+    *,
+    verb: str,
+    seed: int,
+    class_weight: str | Mapping[str, float] | None = None,
+    precision: str | None = None,
+    more: PlainValues | None = None,
+) -> Iterator[RunDirectory | None]:
+    """The directory of a run, which it alone uses within the block; None where it has none.
+
+    Args:
+        directory: as of `kzoo.adapt`.
+        prepared: the run.
+        verb: what was called.
+        seed: as of `describe_run`.
+        class_weight: likewise.
+        precision: likewise.
+        more: what else the weights follow from.
+    """
+    if directory is None:
+        yield None
+        return
+    run = describe_run(prepared, class_weight=class_weight, precision=precision, seed=seed)
+    kept = RunDirectory(target_of(directory, verb=f"{verb}(directory=...)"), run | (more or {}))
+    with kept.in_use():
+        yield kept
 
 
 def describe_run(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Protocol, cast, runtime_checkable
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 import keras
 import numpy as np
@@ -31,16 +32,25 @@ class Rate(_OnModel):
     Args:
         phase: whose rate it is.
         steps: of the whole phase.
-        done: steps that were done before.
     """
 
-    def __init__(self, phase: Phase, *, steps: int, done: int = 0) -> None:
+    def __init__(self, phase: Phase, *, steps: int) -> None:
         super().__init__()
-        self.phase, self.steps, self.step, self.rate = phase, steps, done, 0.0
+        self.phase, self.steps, self.step, self.rate, self.share = phase, steps, 0, 0.0, 1.0
+
+    def go_to(self, epochs: int, steps: int, *, share: float) -> None:
+        """The next step is one of another epoch, and takes a share of the phase's rate.
+
+        Args:
+            epochs: that are done.
+            steps: of the next epoch that are done.
+            share: in (0, 1].
+        """
+        self.step, self.share = epochs * self.steps // self.phase.epochs + steps, share
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Sets the rate of this step."""
-        self.rate = rate_at(self.step, phase=self.phase, steps=self.steps)
+        self.rate = self.share * rate_at(self.step, phase=self.phase, steps=self.steps)
         self.trained.optimizer.learning_rate = self.rate
         self.step += 1
 
@@ -48,6 +58,27 @@ class Rate(_OnModel):
         """Adds the rate to the logs."""
         if logs is not None:
             logs["learning_rate"] = self.rate
+
+
+Measured: TypeAlias = tuple[WeightsState, list[np.ndarray]]
+"""What validation says of weights, and the weights."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What validation said until the end of an epoch.
+
+    Args:
+        best: the weights that it prefers; None where no epoch ended with sound ones.
+        last: those of the last epoch; None before the first one.
+        history: the logs of each epoch.
+        waited: epochs since the best one.
+    """
+
+    best: Measured | None
+    last: Measured | None
+    history: Sequence[dict[str, float]]
+    waited: int
 
 
 class KeepBest(_OnModel):
@@ -64,15 +95,27 @@ class KeepBest(_OnModel):
     def __init__(self, measure: Callable[[], WeightsState], *, limit: float, patience: int | None) -> None:
         super().__init__()
         self.measure, self.limit, self.patience = measure, limit, patience
-        self.best: tuple[WeightsState, list[np.ndarray]] | None = None
-        self.last: tuple[WeightsState, list[np.ndarray]] | None = None
+        self.best: Measured | None = None
+        self.last: Measured | None = None
         self.history: list[dict[str, float]] = []
-        self.waited = 0
+        self.waited, self.is_lost = 0, False
+
+    @property
+    def remembered(self) -> Remembered:
+        """What was measured until now."""
+        return Remembered(self.best, self.last, tuple(self.history), self.waited)
+
+    def go_back(self, remembered: Remembered) -> None:
+        """Forgets what was measured since."""
+        self.best, self.last, self.waited = remembered.best, remembered.last, remembered.waited
+        self.history, self.is_lost = list(remembered.history), False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measures, adds to the logs, remembers."""
         logs = logs if logs is not None else {}
         state, trained = self.measure(), float(logs.get("loss", 0.0))
+        # Without validation, all that is known of weights is whether they are finite.
+        is_broken = not state.scores and not state.sound
         if not trained <= self.limit:
             state = replace(state, sound=False)
         logs.update(state.scores)
@@ -83,8 +126,9 @@ class KeepBest(_OnModel):
             self.best, self.waited = self.last, 0
         else:
             self.waited += 1
-        is_lost = not np.isfinite([trained, state.scores.get("val_loss", 0.0)]).all()
-        if is_lost or (self.patience and self.waited >= self.patience):
+        numbers = [trained, state.scores.get("val_loss", 0.0)]
+        self.is_lost = is_broken or not np.isfinite(numbers).all()
+        if self.is_lost or (self.patience and self.waited >= self.patience):
             self.trained.stop_training = True
 
     @property
@@ -102,9 +146,36 @@ class KeepBest(_OnModel):
         return state
 
 
+class StopWhereLost(_OnModel):
+    """Ends training at the first step whose loss is no finite number, and keeps its number."""
+
+    async_safe = True
+    """Keras need not wait for the loss of a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step: int | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Nothing is known of this epoch."""
+        self.step = None
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Looks at the mean loss of the epoch's steps until this one; steps may come in another order."""
+        if not math.isfinite((logs or {}).get("loss", 0.0)) and (self.step is None or batch < self.step):
+            self.step = batch
+            self.trained.stop_training = True
+
+
 @runtime_checkable
 class Balancing(Protocol):
-    """A loss of several tasks whose weights follow from what validation says."""
+    """A loss of several tasks whose weights follow from what validation says.
+
+    Args:
+        factors: of the tasks' weights.
+    """
+
+    factors: keras.Variable
 
     def balance(self, logits: np.ndarray, targets: np.ndarray, norms: np.ndarray | None = None) -> None:
         """Sets the weights.
@@ -129,16 +200,20 @@ class Balance(keras.callbacks.Callback):
         targets: of validation.
         keep: measures validation after each epoch; before this callback.
         norms: gives the norms of each task's gradients as the weights are, (tasks,); None where they are not asked for.
+        is_due: whether to weigh before the next epoch; not where a run goes on within it.
     """
 
     def __init__(
         self, loss: Balancing, targets: np.ndarray, keep: KeepBest, norms: Callable[[], np.ndarray] | None = None
     ) -> None:
         super().__init__()
-        self.loss, self.targets, self.keep, self.norms = loss, targets, keep, norms
+        self.loss, self.targets, self.keep, self.norms, self.is_due = loss, targets, keep, norms, True
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Weighs by the epoch before; before the first one by the weights as they are."""
+        if not self.is_due:
+            self.is_due = True
+            return
         state = self.keep.last[0] if self.keep.last else self.keep.measure()
         if state.logits is not None:
             self.loss.balance(state.logits, self.targets, self.norms() if self.norms else None)

@@ -18,6 +18,9 @@ from kzoo.training.probes.part_probes import FeatureParts
 PARALLEL = os.cpu_count() or 1
 """Examples that are read at once."""
 
+SHOWN = 3
+"""Examples of a step that a message names, at most."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -35,6 +38,7 @@ class Split:
         taught: by name of the augmentation, the teacher's outputs for each view, float32 (N, V, values). They stand
             beside the targets.
         groups: the group of each example, or none.
+        names: of each example in messages, or none.
     """
 
     load: Callable[[Tensor, str, Tensor], Tensor]
@@ -44,6 +48,7 @@ class Split:
     verify: Callable[[Iterable[int]], None] = lambda indices: None
     taught: Mapping[str, np.ndarray] = field(default_factory=dict)
     groups: Sequence[str] = ()
+    names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -113,6 +118,14 @@ class Feed:
         """The order of the training examples in an epoch, int64 (N,)."""
         order = ordered(len(self.train), self.seed, epoch)
         return order if self.draws is None else drawn(order, self.draws, self.seed, epoch)
+
+    def examples_of_step(self, epoch: int, step: int, *, batch: int) -> str:
+        """The names of a step's examples, at most `SHOWN`, in parentheses after a space; "" where they have none."""
+        if not len(self.train.names):
+            return ""
+        chosen = self.order(tf.constant(epoch))[step * batch : (step + 1) * batch].numpy()
+        names = [self.train.names[int(place)] for place in chosen[:SHOWN]]
+        return f" ({', '.join(names)}{', ...' if len(chosen) > SHOWN else ''})"
 
 
 def ordered(size: int, seed: int, epoch: Tensor) -> Tensor:

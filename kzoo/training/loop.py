@@ -26,7 +26,7 @@ from kzoo.training.freezing import Groups, set_trainable
 from kzoo.training.phase import PhaseOutcome, PhaseResult, fit_tail
 from kzoo.training.probes.classical.classical_phase import solve_classical_head
 from kzoo.training.probes.probe_phase import SparseTable, solve_head, solve_sparse_head
-from kzoo.training.resuming.kept_epochs import KeptEpochs
+from kzoo.training.resuming.phase_checkpoints import PhaseCheckpoints
 from kzoo.training.resuming.run_directory import RunDirectory
 from kzoo.training.runtime import LOG
 from kzoo.training.selection import phase_to_keep
@@ -167,13 +167,15 @@ class _Loop:
         weights = set_phase(phase, self.groups)
         counts = (sum(count_trained(self.model, weights).values()), self.model.count_params()) if weights else ()
         epochs = phase.epochs if isinstance(phase, Phase) else 0
-        kept = self.directory.epochs(number) if self.directory and epochs else None
+        kept = self.directory.within(number) if self.directory and epochs else None
         # The one bar of a phase, in examples: those that go through the trunk, and those of each epoch.
         with ProgressBar(label, unit="example", total=epochs * len(feed.train), stays=True) as bar:
             if sparse is None:
                 self.activations.fill(phases, bar=bar)
             filled = time.perf_counter()
             outcome = self._train(phase, bar, sparse=sparse, kept=kept, weights=weights)
+        if outcome.recovered:
+            LOG.warning("%s: %s", label, outcome.recovered)
         if outcome.diverged:
             LOG.warning("%s: %s", label, outcome.diverged)
             if isinstance(phase, Phase):
@@ -192,6 +194,7 @@ class _Loop:
             state=outcome.state,
             scores=outcome.scores,
             diverged=outcome.diverged,
+            recovered=outcome.recovered,
             stopped=f"Stopped by Ctrl-C in {label}, {_after(outcome, phase)}" if outcome.stopped else "",
             history=outcome.history,
             seconds=time.perf_counter() - started + (kept.seconds if kept else 0.0),
@@ -212,7 +215,7 @@ class _Loop:
         bar: ProgressBar,
         *,
         sparse: SparseTable | None,
-        kept: KeptEpochs | None,
+        kept: PhaseCheckpoints | None,
         weights: Sequence[AdaptedWeight],
     ) -> PhaseOutcome:
         if not isinstance(phase, Phase):
@@ -239,6 +242,6 @@ class _Loop:
             strategy=self.strategy,
             callbacks=callbacks,
             precision=self.precision,
-            epochs=kept,
+            checkpoints=kept,
             differences=differences,
         )

@@ -21,8 +21,9 @@ from kzoo.training.cache.activations import Activations
 from kzoo.training.cache.compute import BATCH
 from kzoo.training.callbacks import Balance, Balancing, KeepBest, Rate
 from kzoo.training.feed import Feed, Split
+from kzoo.training.fitting import Fitting
 from kzoo.training.losses import build_loss
-from kzoo.training.resuming.kept_epochs import KeepEpochs, KeptEpochs, kept_variables
+from kzoo.training.resuming.phase_checkpoints import PhaseCheckpoints
 from kzoo.training.runtime import fold_safely
 from kzoo.training.selection import FAR_ON_TRAINING, WeightsState, constant_losses, judge, unmeasured
 from kzoo.training.strategies import whole_batch
@@ -42,6 +43,7 @@ class PhaseOutcome:
         history: a dict of logs for each epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
         stopped: whether Ctrl-C ended it, after at least one epoch.
+        recovered: "", or a sentence that says that a loss was no finite number, and from where training went on.
         refit: of a probe, puts the head in that is solved on training and validation examples; None: there is none.
         differences: that an adapter added to weights.
     """
@@ -51,6 +53,7 @@ class PhaseOutcome:
     history: list[dict[str, float]]
     diverged: str = ""
     stopped: bool = False
+    recovered: str = ""
     refit: Callable[[], None] | None = None
     differences: Sequence[MergedDifference] = ()
 
@@ -69,6 +72,7 @@ class PhaseResult:
         state: what validation says of the weights that it kept; None where no epoch ended with sound ones.
         scores: on validation, of the weights it kept; without any, of its last epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
+        recovered: likewise, see `PhaseOutcome`.
         stopped: "", or a sentence that says where Ctrl-C ended the run, in this phase or in the next.
         history: a dict of logs for each epoch.
         seconds: wall time.
@@ -93,6 +97,7 @@ class PhaseResult:
     seconds: float
     trunk_seconds: float
     weights: list[np.ndarray] = field(repr=False)
+    recovered: str = ""
     parameters: int | None = None
     all_parameters: int | None = None
     refit: Callable[[], None] | None = field(default=None, repr=False)
@@ -107,7 +112,7 @@ def fit_tail(
     strategy: tf.distribute.Strategy,
     callbacks: Sequence[keras.callbacks.Callback],
     precision: str | None = None,
-    epochs: KeptEpochs | None = None,
+    checkpoints: PhaseCheckpoints | None = None,
     differences: Sequence[Difference] = (),
 ) -> PhaseOutcome:
     """Fits the tail on the trunk's activations, and leaves it with the weights that selection keeps.
@@ -120,7 +125,7 @@ def fit_tail(
         callbacks: what else `fit` is called with.
         precision: dtype policy of the tail's layers while they train; None: their own. Validation has their own in any
             case, as predictions have.
-        epochs: those that are done, which are not trained again, and where further ones are kept; None: nowhere.
+        checkpoints: where its state is kept while it trains; from what is there, it goes on. None: nowhere.
         differences: what the phase's adapter trains; merged into the weights at the end.
 
     Raises:
@@ -152,38 +157,35 @@ def fit_tail(
     limit = FAR_ON_TRAINING * _training_guess(loss, feed, phase)
     # Without validation no epoch beats another: patience would always end the phase.
     keep = KeepBest(measure, limit=limit, patience=phase.patience if measured else None)
-    done, kept = 0, list[keras.callbacks.Callback]()
-    if epochs:
-        variables = kept_variables(tail, [optimizer])
-        done = epochs.restore(tail, variables, keep)
-        kept = [KeepEpochs(epochs, keep, variables, last=phase.epochs - 1)]
     balanced: list[Balance] = []
     if measured and feed.kind.weighing:
         balanced = [_balance(loss, keep, phase=phase, activations=activations, tail=tail, batch=batch)]
-    rate = Rate(phase, steps=steps * phase.epochs, done=steps * done)
-    stopped = False
-    try:
-        with computing_in(inner, precision):
-            tail.fit(
-                activations.dataset(phase, batch=batch, first=done),
-                initial_epoch=done,
-                epochs=phase.epochs,
-                steps_per_epoch=steps,
-                callbacks=[rate, keep, *balanced, *callbacks, *kept],
-                shuffle=False,
-                verbose=0,
-            )
-    except (KeyboardInterrupt, SystemExit) as ended:
-        if epochs:
-            epochs.write()
-        stopped = keep.last is not None
-        if not stopped or isinstance(ended, SystemExit):
-            raise
+    fitting = Fitting(
+        tail,
+        epochs=phase.epochs,
+        steps=steps,
+        batches=lambda epoch, step: activations.dataset(phase, batch=batch, first=epoch, skipped=step),
+        names=lambda epoch, step: feed.examples_of_step(epoch, step, batch=batch),
+        rate=Rate(phase, steps=steps * phase.epochs),
+        keep=keep,
+        balanced=balanced,
+        checkpoints=checkpoints,
+    )
+    with computing_in(inner, precision):
+        stopped = fitting.run(callbacks)
     state, last = keep.restore(), keep.history[-1]
     merged = merge(differences, activations.model.weights)
-    lost = _divergence(phase, last, kept=state is not None) if keep.diverged else ""
+    lost = _divergence(phase, last, kept=state is not None, where=fitting.lost) if keep.diverged else ""
     scores = state.scores if state else {name: value for name, value in last.items() if name.startswith("val_")}
-    return PhaseOutcome(state, scores, keep.history, lost, stopped, differences=merged if state else ())
+    return PhaseOutcome(
+        state,
+        scores,
+        keep.history,
+        lost,
+        stopped,
+        recovered=fitting.recovered,
+        differences=merged if state else (),
+    )
 
 
 def _balance(
@@ -225,14 +227,15 @@ def computing_in(model: keras.Model, precision: str | None) -> Iterator[None]:
             layer.dtype_policy = policy
 
 
-def _divergence(phase: Phase, last: Mapping[str, float], *, kept: bool) -> str:
+def _divergence(phase: Phase, last: Mapping[str, float], *, kept: bool, where: str) -> str:
     """How a phase ended, of the logs of its last epoch, and what to do."""
     losses = f"loss {last['loss']:.3g}"
     if "val_loss" in last:
         losses += f", on validation {last['val_loss']:.3g}"
     used = "the weights of an earlier epoch are used" if kept else "its weights are not used"
     advice = f"Lower its learning_rate, which was {phase.learning_rate:g}."
-    return f"Training diverged in epoch {last['epoch'] + 1} ({losses}): {used}. {advice}"
+    first = f" Its loss was not finite {where}, also at half the rate." if where else ""
+    return f"Training diverged in epoch {last['epoch'] + 1} ({losses}): {used}.{first} {advice}"
 
 
 def weights_of(feed: Feed, split: Split) -> np.ndarray:

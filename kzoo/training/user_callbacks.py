@@ -82,6 +82,8 @@ class UserCallbacks:
 
     def of_phase(self) -> list[Callback]:
         """Arguments of the `fit` of a phase."""
+        if self._run:
+            self._run.next_phase()
         return [*([self._run] if self._run else []), *self._ends]
 
     def skip(self, epochs: int) -> None:
@@ -119,15 +121,15 @@ class _OneRun(Callback):
         for each in self.callbacks:
             each.set_params({**params, "epochs": self.epochs})
 
+    def next_phase(self) -> None:
+        """The epochs of the next `fit` come after those of the ones before; within a phase, `fit` has its number."""
+        self.done, self.here = self.done + self.here, 0
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.here = 0
         if not self.begun:
             self.begun = True
             for each in self.callbacks:
                 each.on_train_begin(logs)
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        self.done += self.here
 
     def finish(self) -> None:
         """Ends the run, if it ever began."""

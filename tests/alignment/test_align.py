@@ -9,6 +9,8 @@ from scipy.io import wavfile
 
 import kzoo
 from kzoo.core.storage import DamagedError
+from kzoo.training.resuming import phase_checkpoints
+from kzoo.training.resuming.keep_state import KeepState
 from tests.alignment.conftest import COLOURS, pairs_of
 
 
@@ -246,3 +248,30 @@ def test_classify_needs_classes_that_can_be_read(aligned: kzoo.Aligned):
 def test_the_network_is_plain_keras(aligned: kzoo.Aligned):
     assert isinstance(aligned["image"].model, keras.Model)
     assert aligned["image"].model.output_shape[-1] == aligned["text"].model.output_shape[-1]
+
+
+@pytest.mark.slow
+def test_the_tuning_of_a_tower_goes_on(table: dict[str, list[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    options = {"train": "image", "schedule": kzoo.Phase("head", epochs=3, learning_rate=1e-3), "test": 0, "verbose": 0}
+    begin, begun = KeepState.on_epoch_begin, list[int]()
+
+    def killed(self: KeepState, epoch: int, logs: object = None) -> None:
+        begin(self, epoch)
+        begun.append(epoch)
+        if len(begun) == 2:
+            raise RuntimeError("killed")
+
+    monkeypatch.setattr(KeepState, "on_epoch_begin", killed)
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 0.0)
+    with pytest.raises(RuntimeError, match="killed"):
+        kzoo.align("kzoo_nano_image", "kzoo_nano_text", table, directory=tmp_path / "run", **options)
+    again = kzoo.align("kzoo_nano_image", "kzoo_nano_text", table, directory=tmp_path / "run", **options)
+    assert begun == [0, 1, 1, 2]
+    whole = kzoo.align("kzoo_nano_image", "kzoo_nano_text", table, **options)
+    for one, other in zip(again["image"].network.get_weights(), whole["image"].network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_directory_without_tuning_is_refused(table: dict[str, list[object]], tmp_path: Path):
+    with pytest.raises(ValueError, match="pass train="):
+        kzoo.align("kzoo_nano_image", "kzoo_nano_text", table, directory=tmp_path / "run", verbose=0)

@@ -10,8 +10,11 @@ from scipy.special import log_softmax, softmax
 
 import kzoo
 from kzoo.data.sources.unlabelled import read_unlabelled
+from kzoo.distillation import features
 from kzoo.training.callbacks import KeepBest
 from kzoo.training.losses import Distillation
+from kzoo.training.resuming import phase_checkpoints
+from kzoo.training.resuming.keep_state import KeepState
 
 RNG = np.random.default_rng(0)
 PHASE = kzoo.Phase("*", epochs=4, learning_rate=1e-2, batch_norm=True, batch_size=16, augmentation="light", views=2)
@@ -26,6 +29,10 @@ def teacher(arrays, make_backbone):
 
 @pytest.fixture
 def student():
+    return network()
+
+
+def network():
     keras.utils.set_random_seed(1)
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
@@ -82,7 +89,7 @@ def test_the_student_hears_of_the_version_that_it_sees(teacher, student, monkeyp
 
     seen = {}
 
-    def look(prepared, feed, taught, loss):
+    def look(prepared, feed, taught, loss, **options):
         seen.update(feed=dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught)))
         raise InterruptedError
 
@@ -277,3 +284,55 @@ def test_a_student_of_features_is_its_own_wherever_it_goes(teacher, tmp_path):
 def test_a_student_for_something_else_is_refused(teacher):
     with pytest.raises(ValueError, match="needs texts"):
         kzoo.distill(teacher, "ngrams", schedule=PHASE)
+
+
+@pytest.fixture
+def killed(monkeypatch):
+    """From its call on, a function that lets the process die in the epoch of a number, counted from 1."""
+    begin = KeepState.on_epoch_begin
+
+    def at(number):
+        count = []
+
+        def dying(self, epoch, logs=None):
+            begin(self, epoch, logs)
+            count.append(epoch)
+            if len(count) == number:
+                raise RuntimeError("killed")
+
+        monkeypatch.setattr(KeepState, "on_epoch_begin", dying)
+        monkeypatch.setattr(phase_checkpoints, "INTERVAL", 0.0)
+        return count
+
+    return at
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "epoch", "left"), [("logits", 3, 2), ("features", 2, 3), ("both", 6, 3)])
+def test_a_student_whose_training_was_killed_goes_on_bit_for_bit(
+    teacher, killed, tmp_path, monkeypatch, target, epoch, left
+):
+    options = {"target": target, "schedule": PHASE, "seed": 3}
+    # The first part of "both" has a schedule of its own.
+    monkeypatch.setattr(features, "imitate", lambda card, **options: kzoo.Schedule((PHASE,), name="imitate"))
+    whole = kzoo.distill(teacher, network(), **options)
+    killed(epoch)
+    with pytest.raises(RuntimeError, match="killed"):
+        kzoo.distill(teacher, network(), directory=tmp_path / "run", **options)
+    begun = killed(-1)
+    again = kzoo.distill(teacher, network(), directory=tmp_path / "run", **options)
+    networks = [each.network if isinstance(each, kzoo.Adapted) else each.backbone for each in (whole, again)]
+    for one, other in zip(*(each.get_weights() for each in networks), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(begun) == left
+
+
+@pytest.mark.slow
+def test_a_directory_of_another_teacher_is_refused(teacher, student, arrays, make_backbone, tmp_path):
+    options = {"schedule": dataclasses.replace(PHASE, epochs=1), "directory": tmp_path / "run"}
+    kzoo.distill(teacher, student, **options)
+    with pytest.raises(ValueError, match="different loss temperature"):
+        kzoo.distill(teacher, network(), temperature=3.0, **options)
+    other = dataclasses.replace(teacher, network=keras.models.clone_model(teacher.network))
+    with pytest.raises(ValueError, match="different teacher's outputs"):
+        kzoo.distill(other, network(), **options)

@@ -1,13 +1,19 @@
 """What a step of pretraining gets follows from its number."""
 
+import dataclasses
+import os
+import signal
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kzoo.pretraining import steps as steps_module
 from kzoo.pretraining.ema import Averages
 from kzoo.pretraining.steps import StepRun, StepSchedule, questions
 from kzoo.training.feed import Split
+from kzoo.training.resuming.training_state import values_of
 
 
 def asked(start, count):
@@ -54,16 +60,21 @@ def test_an_epoch_has_each_example_at_most_once_and_versions_of_its_own():
     assert whole[0][0][::2] != whole[3][0][::2]
 
 
-class Shelf:
-    """Steps of the checkpoints that are written."""
+class Memory:
+    """A checkpoint in memory."""
 
     def __init__(self):
-        self.steps = []
+        self.saved, self.steps, self.directory = None, [], "run"
 
     def load(self, variables):
-        return None
+        if self.saved is None:
+            return None
+        for variable, value in zip(variables, self.saved[0], strict=True):
+            variable.assign(value)
+        return self.saved[1]
 
     def save(self, variables, state):
+        self.saved = values_of(variables), state | {"rows": list(state["rows"])}
         self.steps.append(state["step"])
 
 
@@ -82,7 +93,7 @@ def step_run():
         data=lambda start: tf.data.Dataset.from_tensors((x, 3 * x)).repeat(),
         course=StepSchedule(steps=7, every=3, batch_size=2, learning_rate=0.1, ema=0.5, seed=0),
         look=lambda: {"probe": float(line.weights[0].numpy().item())},
-        checkpoints=Shelf(),
+        checkpoints=Memory(),
     )
 
 
@@ -144,7 +155,125 @@ def test_ctrl_c_while_a_run_is_measured_ends_it_and_a_second_one_raises(step_run
     rows = rows_until_ctrl_c(step_run)
     assert [row["step"] for row in rows] == [0, 3]
     assert step_run.stopped == "by Ctrl-C after step 3 of 7"
-    looks, step_run.stopped = iter([{}, KeyboardInterrupt]), ""
+    looks, again = iter([{}, KeyboardInterrupt]), made_again(step_run, None)
+    again.look = look
     interrupt_at(monkeypatch, 2)
     with pytest.raises(KeyboardInterrupt):
-        step_run()
+        again()
+
+
+def at_step(monkeypatch, step, act):
+    """Does something once in the training step of a number, counted from 1, of all that follow."""
+    move, count = Averages.on_train_batch_end, []
+
+    def acting(self, batch, logs=None):
+        move(self, batch, logs)
+        count.append(batch)
+        if len(count) == step:
+            act()
+
+    monkeypatch.setattr(Averages, "on_train_batch_end", acting)
+
+
+def made_again(step_run, checkpoints):
+    """The same run in another process."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((1,))
+    line = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    course = dataclasses.replace(step_run.course, share=tf.Variable(1.0))
+    line.compile(course.optimizer(), "mse", jit_compile=False)
+    line.optimizer.build(line.trainable_variables)
+    look = lambda: {"probe": float(line.weights[0].numpy().item())}  # noqa: E731
+    return StepRun(line, kept=line.weights, data=rising, course=course, look=look, checkpoints=checkpoints)
+
+
+def rising(start):
+    """Another batch in each step."""
+    x = np.ones((2, 1), np.float32)
+    return tf.data.Dataset.range(start, 1 << 30).map(lambda number: (x, x * tf.cast(number + 1, tf.float32)))
+
+
+def same_rows(one, other):
+    assert [{**row} for row in one] == [pytest.approx(row) for row in other]
+
+
+@pytest.mark.parametrize("step", [2, 3, 5, 6])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_its_step_and_loses_nothing(step_run, monkeypatch, step, number):
+    whole, kept = made_again(step_run, None), Memory()
+    rows, _ = whole()
+    stopped = made_again(step_run, kept)
+    at_step(monkeypatch, step, lambda: os.kill(os.getpid(), number))
+    if number == signal.SIGTERM:
+        with pytest.raises(SystemExit):
+            stopped()
+    else:
+        rows_until_ctrl_c(stopped)
+        assert stopped.stopped == f"by Ctrl-C after step {step} of 7"
+    assert kept.steps[-1] == step
+    monkeypatch.undo()
+    again = made_again(step_run, kept)
+    same_rows(again()[0], rows)
+    np.testing.assert_array_equal(again.kept[0].numpy(), whole.kept[0].numpy())
+
+
+def test_a_run_goes_on_from_its_last_minute(step_run, monkeypatch):
+    monkeypatch.setattr(steps_module, "INTERVAL", 0.0)
+    whole, kept = made_again(step_run, None), Memory()
+    rows, _ = whole()
+
+    def die():
+        raise RuntimeError
+
+    at_step(monkeypatch, 5, die)
+    with pytest.raises(RuntimeError):
+        made_again(step_run, kept)()
+    assert kept.steps == [1, 2, 3, 4]
+    monkeypatch.undo()
+    again = made_again(step_run, kept)
+    same_rows(again()[0], rows)
+    np.testing.assert_array_equal(again.kept[0].numpy(), whole.kept[0].numpy())
+
+
+def no_number(*steps):
+    """Batches that have no finite loss the first time that one of some steps, counted from 0, is asked for."""
+    left = list(steps)
+
+    def data(start):
+        bad = np.array([left.pop(0)] if left else [-1])
+        return (
+            rising(start)
+            .enumerate(start)
+            .map(lambda place, batch: (batch[0], tf.where(tf.reduce_any(place == bad), np.nan, batch[1])))
+        )
+
+    return data
+
+
+def test_a_loss_that_is_not_finite_costs_its_segment_and_half_the_rate(step_run, caplog):
+    plain, found = made_again(step_run, None), made_again(step_run, None)
+    rows, _ = plain()
+    # The second segment asks for batches from step 3 on.
+    broken = no_number(4)
+    calls = iter([rising, broken, rising, rising, rising])
+    found.data = lambda start: next(calls)(start)
+    found.names = lambda step: f" (number {step})"
+    recovered, _ = found()
+    assert found.recovered == (
+        "The loss was not finite in step 5 (number 4). Training went on from step 3 with half the learning rate."
+    )
+    assert found.recovered in caplog.text
+    assert [row["step"] for row in recovered] == [0, 3, 6, 7]
+    same_rows(recovered[:2], rows[:2])
+    assert np.isfinite([row["loss"] for row in recovered[1:]]).all()
+    assert float(found.course.share.numpy()) == 0.5
+    assert float(plain.learner.optimizer.learning_rate) == pytest.approx(
+        2 * float(found.learner.optimizer.learning_rate), abs=1e-6
+    )
+
+
+def test_the_second_time_ends_the_run(step_run):
+    found = made_again(step_run, None)
+    found.data = no_number(1, 2)
+    with pytest.raises(FloatingPointError, match=r"in step 3, also at half the rate. Lower learning_rate, which was"):
+        found()

@@ -139,7 +139,9 @@ def _stopped(results: Sequence[PhaseResult]) -> str | None:
 
 
 def _warnings(results: Sequence[PhaseResult]) -> list[str]:
-    """A line for a run that was stopped, and for each phase that diverged."""
-    lost = [f"{WARNING}: phase {number}: {r.diverged}" for number, r in enumerate(results, start=1) if r.diverged]
+    """A line for a run that was stopped, and for each phase whose loss was not finite."""
+    numbered = list(enumerate(results, start=1))
+    lost = [f"{WARNING}: phase {number}: {r.recovered}" for number, r in numbered if r.recovered and not r.diverged]
+    lost += [f"{WARNING}: phase {number}: {r.diverged}" for number, r in numbered if r.diverged]
     stopped = _stopped(results)
     return [*([f"{WARNING}: {stopped}: the best weights so far are kept"] if stopped else []), *lost]

@@ -12,7 +12,7 @@ from kzoo.specs.phases import Phase
 from kzoo.training.adapters.differences import Difference, as_their_weights
 from kzoo.training.freezing import Groups
 from kzoo.training.optimizers import build_optimizer, kernels_of, rates_of
-from kzoo.training.resuming.kept_epochs import kept_variables
+from kzoo.training.resuming.training_state import kept_variables
 
 
 class PhaseOptimizers:

@@ -134,17 +134,18 @@ class Activations:
         """Traced once, and not in each epoch: that takes longer than to read a small split."""
         return read(self.feed.validation, np.arange(len(self.feed.validation)), "none", [0], batch=BATCH)
 
-    def dataset(self, phase: AnyPhase, *, batch: int, first: int = 0) -> tf.data.Dataset:
+    def dataset(self, phase: AnyPhase, *, batch: int, first: int = 0, skipped: int = 0) -> tf.data.Dataset:
         """Endless batches of activations, targets and weights: one view per epoch, in a new order each epoch.
 
         Args:
             phase: the phase.
             batch: examples a step.
             first: the epoch that they begin with.
+            skipped: batches of that epoch which are left out.
         """
         cache_plan = self.cache_plan(phase)
         if cache_plan.place == "nowhere":
-            return self._images(phase, cache_plan.views, batch, first)
+            return self._images(phase, cache_plan.views, batch, first, skipped)
         rows_of_views, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
 
         def epoch(number: Tensor) -> tf.data.Dataset:
@@ -160,11 +161,12 @@ class Activations:
                 return inputs[0] if len(inputs) == 1 else inputs, wanted, weights
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
+            order = order.skip(batch * _skipped(number, first, skipped))
             return order.batch(batch, drop_remainder=True).map(pick)
 
         return untuned(tf.data.Dataset.range(first, 1 << 40).flat_map(epoch).prefetch(2))
 
-    def _images(self, phase: AnyPhase, views: int, batch: int, first: int) -> tf.data.Dataset:
+    def _images(self, phase: AnyPhase, views: int, batch: int, first: int, skipped: int) -> tf.data.Dataset:
         """Batches of model inputs, in the same order and with the same views as `dataset`."""
         train, targets = self.feed.train, tf.constant(self.feed.train.targets)
         steps = len(train) // batch
@@ -184,8 +186,9 @@ class Activations:
                 return inputs, train.beside(wanted, indices, phase.augmentation, chosen[0]), weights
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
-            loaded = order.map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
-            return loaded.enumerate().map(finish, num_parallel_calls=PARALLEL)
+            begin = _skipped(number, first, skipped)
+            loaded = order.skip(batch * begin).map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
+            return loaded.enumerate(begin).map(finish, num_parallel_calls=PARALLEL)
 
         return untuned(tf.data.Dataset.range(first, 1 << 40).flat_map(epoch).prefetch(2))
 
@@ -236,3 +239,8 @@ class Activations:
             if names.index(self._lowest(phase)) <= lowest:
                 wanted += [each for each in self._requests(phase) if each.view in views and each not in wanted]
         return wanted
+
+
+def _skipped(number: Tensor, first: int, skipped: int) -> Tensor:
+    """How many batches of an epoch are left out: some of the first one."""
+    return tf.where(number == first, np.int64(skipped), np.int64(0))

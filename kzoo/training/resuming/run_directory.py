@@ -1,7 +1,7 @@
 """The directory of a run: finished phases and the last epoch of the present one, to go on from after a kill.
 
 ``begun/`` says which run it is. Each phase that takes gradient steps has a checkpoint when it ends, in ``phase1/``,
-``phase2/``, ...; in between, ``epoch/`` holds how far the present phase is. A linear probe has none: it is solved
+``phase2/``, ...; in between, ``within/`` holds how far the present phase is. A linear probe has none: it is solved
 again, on activations that are cached. What a resumed run computes is, on one CPU, bit for bit what it would have
 computed without the interruption.
 """
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +25,13 @@ from kzoo.core.disk_errors import explaining
 from kzoo.core.locks import holder_of, lock
 from kzoo.training.adapters.merged_differences import present_differences, restore_differences
 from kzoo.training.phase import PhaseResult
-from kzoo.training.resuming.kept_epochs import KeptEpochs
+from kzoo.training.resuming.interruptions import exits_on_sigterm
+from kzoo.training.resuming.phase_checkpoints import PhaseCheckpoints
 from kzoo.training.resuming.state_values import as_state, state_arrays, state_values
 
 LOG = logging.getLogger("kzoo")
 
-BEGUN, EPOCH, PHASE = "begun", "epoch", "phase"
+BEGUN, WITHIN, PHASE = "begun", "within", "phase"
 
 
 @dataclass(frozen=True)
@@ -70,17 +69,17 @@ class RunDirectory:
             begun = self._checkpoints(BEGUN)
             if begun.read() is None:
                 begun.write({}, {})
-            stack.enter_context(_exits_on_sigterm())
+            stack.enter_context(exits_on_sigterm())
             try:
                 yield
-            except SystemExit:
-                LOG.warning("Terminated.%s", self.advice)
+            except (KeyboardInterrupt, SystemExit) as ended:
+                LOG.warning("%s.%s", "Terminated" if isinstance(ended, SystemExit) else "Stopped", self.advice)
                 raise
 
     @property
     def advice(self) -> str:
         """How to go on, as a sentence for a message."""
-        return f" The same call with directory={str(self.directory)!r} goes on from its last epoch."
+        return f" The same call with directory={str(self.directory)!r} goes on from there."
 
     def save_phase(self, number: int, result: PhaseResult, variables: Sequence[Any]) -> None:
         """Keeps the result of a phase.
@@ -94,7 +93,17 @@ class RunDirectory:
         values: PlainValues = {
             name: getattr(result, name)
             for name in (
-                *("views", "place", "runtimes", "scores", "diverged", "history", "seconds", "trunk_seconds"),
+                *(
+                    "views",
+                    "place",
+                    "runtimes",
+                    "scores",
+                    "diverged",
+                    "recovered",
+                    "history",
+                    "seconds",
+                    "trunk_seconds",
+                ),
                 *("parameters", "all_parameters"),
             )
         }
@@ -104,7 +113,7 @@ class RunDirectory:
             arrays |= state_arrays("state", result.state)
             values["state"] = state_values(result.state)
         self._checkpoints(f"{PHASE}{number}").write(arrays, values)
-        rmtree(self.directory / EPOCH, ignore_errors=True)
+        rmtree(self.directory / WITHIN, ignore_errors=True)
 
     def load_phase(self, number: int) -> FinishedPhase | None:
         """What was kept of a phase; None where it has not ended."""
@@ -118,9 +127,9 @@ class RunDirectory:
         values["differences"] = restore_differences(values["differences"], arrays)
         return FinishedPhase(values, listed("variables", arrays), self.directory)
 
-    def epochs(self, number: int) -> KeptEpochs:
-        """The epochs of a phase, to be kept or to go on from."""
-        return KeptEpochs(self._checkpoints(EPOCH), number)
+    def within(self, number: int) -> PhaseCheckpoints:
+        """Where the state of a phase is kept while it trains."""
+        return PhaseCheckpoints(self._checkpoints(WITHIN), number)
 
     def _checkpoints(self, name: str) -> Checkpoints:
         return Checkpoints(self.directory / name, self.run, self.directory)
@@ -147,21 +156,4 @@ class FinishedPhase:
 
 
 def _is_own(path: Path) -> bool:
-    return path.name.startswith((".", PHASE)) or path.name in (BEGUN, EPOCH)
-
-
-@contextlib.contextmanager
-def _exits_on_sigterm() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(number: int, frame: object) -> None:
-        signal.signal(number, before)
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return path.name.startswith((".", PHASE)) or path.name in (BEGUN, WITHIN)

@@ -14,7 +14,7 @@ import pytest
 
 import kzoo
 from kzoo.core.locks import lock
-from kzoo.training.resuming import kept_epochs
+from kzoo.training.resuming import phase_checkpoints
 from kzoo.training.resuming.run_directory import RunDirectory
 from tests.conftest import tiny_backbone
 
@@ -39,6 +39,22 @@ class At(keras.callbacks.Callback):
             self.act()
 
 
+class AtStep(keras.callbacks.Callback):
+    """Does something when a step of an epoch begins, and takes down all steps."""
+
+    def __init__(self, epoch, step, act):
+        super().__init__()
+        self.place, self.act, self.epoch, self.begun = (epoch, step), act, -1, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begun.append((self.epoch, batch))
+        if (self.epoch, batch) == self.place:
+            self.act()
+
+
 def die():
     raise RuntimeError("killed")
 
@@ -46,7 +62,7 @@ def die():
 @pytest.fixture(autouse=True)
 def every_epoch(monkeypatch):
     """A checkpoint after each epoch."""
-    monkeypatch.setattr(kept_epochs, "INTERVAL", 0.0)
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 0.0)
 
 
 def run(arrays, *, callback=(), schedule=SCHEDULE, **options):
@@ -105,15 +121,42 @@ def test_a_finished_run_trains_nothing_again(arrays, whole, finished):
     assert watch.begun == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [(0, 1), (3, 2)], ids=["in the first epoch", "in a later phase"])
+def test_a_run_goes_on_within_an_epoch_bit_for_bit(arrays, whole, tmp_path, place):
+    first = AtStep(*place, die)
+    with pytest.raises(RuntimeError, match="killed"):
+        run(arrays, callback=first, directory=tmp_path / "run")
+    again = AtStep(-1, 0, die)
+    same(whole, run(arrays, callback=again, directory=tmp_path / "run"))
+    # The step in which it was killed is the first one that is done again.
+    epoch, step = place
+    steps = 1 + max(batch for _, batch in again.begun)
+    assert again.begun[: steps - step] == [(epoch, batch) for batch in range(steps - step)]
+    assert len(first.begun) - 1 + len(again.begun) == 5 * steps
+
+
+@pytest.mark.slow
+def test_sigterm_saves_the_step_and_ends(arrays, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 1e9)
+    end = AtStep(3, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit):
+        run(arrays, callback=end, directory=tmp_path / "run")
+    assert end.begun[-1] == (3, 1)
+    again = AtStep(-1, 0, die)
+    same(whole, run(arrays, callback=again, directory=tmp_path / "run"))
+    assert len(end.begun) + len(again.begun) == 5 * (1 + max(batch for _, batch in again.begun))
+
+
 def test_sigterm_saves_the_last_epoch_and_ends(arrays, whole, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(kept_epochs, "INTERVAL", 1e9)
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 1e9)
     before = signal.getsignal(signal.SIGTERM)
     end = At(4, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as ended:
         run(arrays, callback=end, directory=tmp_path / "run", verbose=1)
     assert ended.value.code == 128 + signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
-    assert f"The same call with directory='{tmp_path / 'run'}' goes on" in caplog.text
+    assert f"Terminated. The same call with directory='{tmp_path / 'run'}' goes on" in caplog.text
     watch = At(-1, die)
     same(whole, run(arrays, callback=watch, directory=tmp_path / "run"))
     assert watch.begun == [4]
@@ -121,7 +164,7 @@ def test_sigterm_saves_the_last_epoch_and_ends(arrays, whole, tmp_path, monkeypa
 
 @pytest.mark.slow
 def test_ctrl_c_saves_the_last_epoch_too(arrays, whole, tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_epochs, "INTERVAL", 1e9)
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 1e9)
 
     def interrupt():
         raise KeyboardInterrupt
@@ -135,7 +178,7 @@ def test_ctrl_c_saves_the_last_epoch_too(arrays, whole, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_checkpoints_within_a_phase_keep_their_distance(arrays, tmp_path, monkeypatch):
-    monkeypatch.setattr(kept_epochs, "INTERVAL", 1e9)
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 1e9)
     with pytest.raises(RuntimeError, match="killed"):
         run(arrays, callback=At(4, die), directory=tmp_path / "run")
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["begun", "phase2"]
@@ -181,7 +224,7 @@ KILLED = """
 import sys, numpy as np, kzoo
 from tests.conftest import tiny_backbone
 from tests.training.resuming import test_run_directory as here
-here.kept_epochs.INTERVAL = 0.0
+here.phase_checkpoints.INTERVAL = 0.0
 found = np.load(sys.argv[1])
 here.run((found["x"], found["y"]), directory=sys.argv[2])
 """
