@@ -126,7 +126,8 @@ def train_taught(
     feed = dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught), loss=loss)
     schedule = Schedule(tuple(map(within, prepared.schedule.phases)), name=prepared.schedule.name)
     prepared = dataclasses.replace(prepared, schedule=schedule)
-    more = {"teacher's outputs": digest_of([taught[name] for name in sorted(taught)]), "loss": loss.get_config()}
+    outputs = digest_of([taught[name] for name in sorted(taught)])
+    more = {"teacher's outputs": outputs, "temperature": loss.temperature, "alpha": loss.alpha}
     with run_directory(directory, prepared, verb="distill", seed=seed, more=more) as kept:
         return train_prepared(prepared, feed, directory=kept)
 

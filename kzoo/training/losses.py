@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.core.tensors import Config, Tensor
+from kzoo.core.tensors import Tensor
 from kzoo.task_kinds.kind_registry import get_task_kind
 from kzoo.task_kinds.task_kind import TaskKind
 
@@ -194,10 +194,6 @@ class Distillation(keras.losses.Loss):
     def __init__(self, kind: str, *, temperature: float = 2.0, alpha: float = 0.1, **options: object) -> None:
         super().__init__(**options)
         self.kind, self.temperature, self.alpha = kind, temperature, alpha
-
-    def get_config(self) -> Config:
-        """The arguments."""
-        return {**super().get_config(), "kind": self.kind, "temperature": self.temperature, "alpha": self.alpha}
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Loss (B,) of targets and a teacher's logits side by side (B, 2 * outputs), and logits (B, outputs)."""
