@@ -263,7 +263,7 @@ ELSEWHERE = {
     ),
     "by the probe that they solve": ("training/probes/test_linear_probe", ["task_kinds/linear_solvers"]),
     "by the names that a user gives": ("setup/options/test_monitor_choice", ["task_kinds/monitors"]),
-    "by the loop": ("training/test_loop", ["training/adapters/phase_optimizers", "training/feed"]),
+    "by the loop": ("training/test_loop", ["training/feed"]),
 }
 """By reason: the test file, and the source files that it tests."""
 

@@ -14,6 +14,7 @@ from kzoo.data.image.augment import PRESETS
 from kzoo.data.image.preprocess import RESIZES
 from kzoo.data.seams import Modality
 from kzoo.models.assembly import Assembled
+from kzoo.specs.group_patterns import HEAD
 from kzoo.specs.head import Head
 from kzoo.specs.phases import OWN, AnyPhase, Phase
 from kzoo.specs.schedule import Schedule
@@ -200,7 +201,20 @@ def check_phase(
             raise ValueError(
                 f"label_smoothing={phase.label_smoothing} of a phase would do nothing with loss=: set it in your loss."
             )
+    if isinstance(phase, Phase) and phase.heads:
+        _check_heads(phase.heads, [part.name for part in kind.parts], head=assembled.groups[HEAD])
     if phase.adapter:
         set_phase(phase, assembled.groups)
     if phase.batch_norm:
         refuse_unsynchronized(batch_norms(op for name in trained for op in assembled.groups[name]), strategy)
+
+
+def _check_heads(heads: Sequence[str], tasks: Sequence[str], *, head: Sequence[keras.Operation]) -> None:
+    """Raises where a phase names the head of a task that there is not, or heads have layers in common."""
+    if unknown := [name for name in heads if name not in tasks]:
+        known = f"The tasks are: {', '.join(tasks)}." if tasks else "There is one task, whose head is 'head'."
+        raise ValueError(f"Pattern '{unknown[0]}/head' of train names no task. {known}")
+    if len([each for each in head if isinstance(each, keras.layers.Dense)]) > 1:
+        raise ValueError(
+            f"Pattern '{heads[0]}/head' of train needs heads without a common layer. Leave hidden= of kzoo.Head out."
+        )

@@ -16,7 +16,7 @@ from kzoo.data.examples import Audit, Splits
 from kzoo.data.targets import weigh_classes
 from kzoo.models.assembly import Assembled
 from kzoo.setup.prepare import Prepared
-from kzoo.specs.phases import AnyPhase, Phase
+from kzoo.specs.phases import AnyPhase, Phase, named_groups
 from kzoo.training.adapters.adapted_weights import count_trained, set_phase
 from kzoo.training.cache.activations import find_limits
 from kzoo.training.cache.budget import CacheLimits, CachePlan, plan_cache
@@ -170,5 +170,5 @@ def _row(
     if not isinstance(phase, Phase):
         return (" ".join(groups), parameters, "solved", None, None, None, "none", held)
     steps = len(splits.train) // batch * phase.epochs
-    trains = " ".join([*groups, *([f"({phase.adapter.label})"] if phase.adapter else [])])
+    trains = " ".join([*named_groups(groups, phase), *([f"({phase.adapter.label})"] if phase.adapter else [])])
     return (trains, parameters, phase.epochs, steps, batch, phase.learning_rate, views, held)

@@ -5,12 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+HEAD = "head"
+"""The group of the head."""
+
+
+def heads_of(patterns: Sequence[str]) -> tuple[str, ...]:
+    """The tasks whose heads patterns name one by one; none where they name the head as a whole, or no head.
+
+    Example:
+        >>> heads_of(["stage*", "kind/head"]), heads_of(["kind/head", "head"])
+        (('kind',), ())
+    """
+    named = [pattern.removesuffix(f"/{HEAD}") for pattern in patterns if pattern.endswith(f"/{HEAD}")]
+    whole = any(pattern.startswith(("last:", "upto:")) or fnmatchcase(HEAD, pattern) for pattern in patterns)
+    return () if whole else tuple(named)
+
 
 def match_groups(patterns: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
     """The groups among `names` (in order) that patterns choose.
 
     Args:
-        patterns: shell wildcards, ``"last:N"`` or ``"upto:N"``, as of `kzoo.Phase`.
+        patterns: shell wildcards, ``"last:N"``, ``"upto:N"`` or ``"TASK/head"``, as of `kzoo.Phase`.
         names: groups from input to head; of a fusion, ``MEMBER/GROUP``.
 
     Raises:
@@ -60,7 +75,9 @@ def _stages_of(names: Sequence[str]) -> dict[str, list[str]]:
 def _matching(pattern: str, names: Sequence[str]) -> Sequence[str]:
     form, _, number = pattern.partition(":")
     if form not in ("last", "upto") or not number.isdigit():
-        return [name for name in names if fnmatchcase(name, pattern)]
+        # The heads of all tasks are one group.
+        own = pattern.endswith(f"/{HEAD}") and names[-1] == HEAD
+        return [name for name in names if fnmatchcase(name, pattern) or (own and name == HEAD)]
     highest = int(number)
     members = _stages_of(names)
     shortest = min(members, key=lambda member: len(members[member]), default="")

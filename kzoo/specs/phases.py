@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from kzoo.specs.adapters import ADAPTERS, Adapter
 from kzoo.specs.checked_json import Fields
-from kzoo.specs.group_patterns import match_groups
+from kzoo.specs.group_patterns import HEAD, heads_of, match_groups
 from kzoo.specs.records.plain_values import plain
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "nadam", "adamax", "adafactor", "adagrad", "adadelta", "rmsprop", "lion")
@@ -35,7 +35,7 @@ class Phase:
     Args:
         train: patterns of groups: ``"head"``, ``"stage4"``, ``"stage*"``, ``"*"`` (shell wildcards), or ``"last:2"``
             for the head and the two highest stages (of a fusion, of each member); ``"upto:2"`` takes fewer where there
-            are fewer.
+            are fewer. Of several tasks, ``"price/head"`` is the head of one; a head that is not named stays as it is.
         epochs: passes over the training split.
         learning_rate: peak rate, of the head.
         optimizer: the name of a Keras optimizer: ``"adam"``, ``"adamw"``, ``"sgd"`` (Nesterov momentum 0.9),
@@ -125,6 +125,16 @@ class Phase:
         return match_groups(self.train, names)
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """The tasks whose heads it trains alone; none where it trains those of all tasks.
+
+        Example:
+            >>> Phase(["last:1", "price/head"]).heads, Phase(["stage4", "price/head"]).heads
+            ((), ('price',))
+        """
+        return heads_of(self.train)
+
+    @property
     def most_views(self) -> int:
         """Views of each example that it goes through, where there is room: one an epoch, unless it has a bound."""
         if self.augmentation == "none":
@@ -193,6 +203,18 @@ class LinearProbe:
 
 
 AnyPhase = Phase | LinearProbe
+
+
+def named_groups(groups: Sequence[str], phase: AnyPhase) -> list[str]:
+    """The groups that a phase trains, for the reader: of a head that trains in part, the tasks.
+
+    Example:
+        >>> named_groups(["stage4", "head"], Phase(["stage4", "price/head"]))
+        ['stage4', 'price/head']
+    """
+    if not isinstance(phase, Phase) or not phase.heads:
+        return list(groups)
+    return [*(name for name in groups if name != HEAD), *(f"{name}/{HEAD}" for name in phase.heads)]
 
 
 def check_step_value(name: str, value: object, *, of: str = "") -> int | float:

@@ -76,7 +76,7 @@ def train(
     refuse_callbacks(callbacks, kind=feed.kind, validated=len(feed.validation) > 0, monitored=monitored)
     set_trainable(groups, groups, batch_norm=True)
     users = UserCallbacks(callbacks, epochs=sum(p.epochs for p in schedule.phases if isinstance(p, Phase)))
-    optimizers = PhaseOptimizers(list(model.trainable_variables), strategy)
+    optimizers = PhaseOptimizers(list(model.trainable_variables), strategy, parts=feed.kind.parts)
     activations = Activations(model, cuts, feed, fold, exact=precision == "float32")
     loop = _Loop(model, groups, activations, optimizers, strategy, users, precision, directory, classical)
     sparse = None if isinstance(schedule.phases[0], Phase) else sparse

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 
 from kzoo.core.graph.keras_internals import momentum_product, variable_index, variable_path
 from kzoo.core.graph.walking import weights_of, within
@@ -54,18 +55,19 @@ class _Grouped(keras.optimizers.Optimizer):
         self,
         learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
         *,
-        factors: Mapping[str, float] | None = None,
+        factors: Mapping[str, float | np.ndarray] | None = None,
         decays: Mapping[str, float] | None = None,
         **options: object,
     ) -> None:
         super().__init__(learning_rate, **options)
         self.set_groups(factors or {}, decays=decays or {})
 
-    def set_groups(self, factors: Mapping[str, float], *, decays: Mapping[str, float]) -> None:
+    def set_groups(self, factors: Mapping[str, float | np.ndarray], *, decays: Mapping[str, float]) -> None:
         """Sets each variable's share of the rate and its weight decay, before the model is compiled.
 
         Args:
-            factors: by path of the variable, in [0, inf); 1 where a path is missing.
+            factors: by path of the variable, in [0, inf), one number or one for each output of a layer; 1 where a path
+                is missing.
             decays: by path of the variable, per step and unit of its rate, in [0, inf); 0 where a path is missing.
         """
         self._factors, self._decays = dict(factors), dict(decays)
@@ -80,7 +82,8 @@ class _Grouped(keras.optimizers.Optimizer):
 
     def get_config(self) -> Config:
         """Arguments of the optimizer."""
-        return super().get_config() | {"factors": dict(self._factors), "decays": dict(self._decays)}
+        factors = {path: np.asarray(each).tolist() for path, each in self._factors.items()}
+        return super().get_config() | {"factors": factors, "decays": dict(self._decays)}
 
 
 class _StepsOfEach(keras.optimizers.Optimizer):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kzoo.specs.adapters import restore_adapter
 from kzoo.specs.checked_json import Check, Fields, anything, checked, flag, maybe
 from kzoo.specs.checked_json import record as mapping
-from kzoo.specs.phases import AnyPhase, LinearProbe, Phase
+from kzoo.specs.phases import AnyPhase, LinearProbe, Phase, named_groups
 from kzoo.specs.records.plain_values import COUNT, COURSE, NAME, NAMES, by_name, freeze, plain, real, required
 
 
@@ -57,7 +57,7 @@ class PhaseRecord:
     @property
     def trained(self) -> str:
         """The groups that trained, and of an adapter how many of all numbers, for a table."""
-        shown = " ".join(self.groups)
+        shown = " ".join(named_groups(self.groups, self.phase))
         if self.phase.adapter is None or self.parameters is None or self.all_parameters is None:
             return shown
         return f"{shown} ({self.phase.adapter.label}: {self.parameters:,} of {self.all_parameters:,})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -18,6 +19,8 @@ from kzoo.core.graph.calling import pack
 from kzoo.core.tensors import Tensor
 from kzoo.training.adapters.adapted_weights import AdaptedWeight
 from kzoo.training.adapters.merged_differences import MergedDifference
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def with_differences(model: keras.Model, differences: Sequence[Difference], *, p
     return keras.Model(pack(inputs), outputs, name=model.name)
 
 
-def as_their_weights(differences: Sequence[Difference], values: Mapping[str, float]) -> dict[str, float]:
+def as_their_weights(differences: Sequence[Difference], values: Mapping[str, Value]) -> dict[str, Value]:
     """What `values` hold of weights by path, for the factors of their differences, by path."""
     pairs = [(factor.path, each.weight.variable.path) for each in differences for factor in each.factors]
     return {path: values[weight] for path, weight in pairs if weight in values}
