@@ -19,7 +19,6 @@ from kzoo.core.tensors import Tensor
 from kzoo.data.multimodal.pairs import Side
 from kzoo.models.backbone_source import BackboneSource
 from kzoo.models.heads import Standardize
-from kzoo.models.weights import digest_of
 from kzoo.results.alignment.similarity import contrastive_loss, matches_of, numbers_of
 from kzoo.setup.feeds import feed_of, train_prepared
 from kzoo.setup.frozen_features import frozen_features, prepare_candidate
@@ -42,6 +41,8 @@ MOST_AT_ONCE = 128
 
 HEAD = Head(levels="last", dropout=0.0)
 """The output alone: means of lower layers helped neither retrieval nor classes of other data sets."""
+
+PARTS = ("train", "validation")
 
 MOST_WATCHED = 2_000
 """Validation pairs that are looked at after each epoch."""
@@ -181,7 +182,8 @@ def tune_tower(
     loss = CallableLoss(Contrastive(solution.scale), name="contrastive")
     model = prepared.assembled.model
     network = _with_unit_length(model, model.output)
-    more = {"locked embeddings": digest_of(wanted), "scale": solution.scale}
+    own = locked.side.splits
+    more = {"locked weights": locked.prepared.start, "locked data": [own.fingerprint(part) for part in PARTS]}
     try:
         with run_directory(directory, prepared, verb="align", seed=seed, more=more) as kept:
             results = train_prepared(prepared, dataclasses.replace(feed, loss=loss, monitor=monitor), directory=kept)

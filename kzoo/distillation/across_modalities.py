@@ -107,7 +107,7 @@ def imitate_paired(
     taught = {name: np.repeat(rows[:, None], count, axis=1) for name, count in views.items()}
     prepared = dataclasses.replace(prepared, schedule=Schedule(tuple(phases), name=prepared.schedule.name))
     loss = Distillation(teacher.kind, temperature=how.temperature, alpha=how.alpha)
-    results = train_taught(prepared, feed, taught, loss, directory=directory, seed=seed)
+    results = train_taught(prepared, feed, taught, loss, teacher=teacher.network, directory=directory, seed=seed)
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how, feed=feed)
 
 

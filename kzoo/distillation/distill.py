@@ -201,7 +201,7 @@ def _imitate_logits(
 
     taught = {name: as_targets(values) for name, values in outputs.train.items()}
     loss = Distillation(teacher.kind, temperature=how.temperature, alpha=how.alpha)
-    results = train_taught(prepared, feed, taught, loss, directory=directory, seed=seed)
+    results = train_taught(prepared, feed, taught, loss, teacher=teacher.network, directory=directory, seed=seed)
     return conclude(prepared, results, scale=scale, seed=seed, distilled=how)
 
 

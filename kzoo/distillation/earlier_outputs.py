@@ -33,6 +33,11 @@ class EarlierOutputs(keras.losses.Loss):
         self.count = count
         self.own = MultiTaskLoss(self.kind.parts, 0.0, weighing=self.kind.weighing)
 
+    @property
+    def factors(self) -> keras.Variable:
+        """Of the tasks' weights; see `MultiTaskLoss`."""
+        return self.own.factors
+
     def balance(self, logits: np.ndarray, targets: np.ndarray, norms: np.ndarray | None = None) -> None:
         """Weighs the tasks; see `MultiTaskLoss.balance`."""
         self.own.balance(logits, targets, norms)

@@ -71,7 +71,7 @@ def imitate_features(
         raise ValueError("A schedule for features must take gradient steps. Leave kzoo.LinearProbe() out.")
     taught, feed = _standardised(listen(master, splits, prepared.schedule, seed=seed), prepared, lesson, seed=seed)
     loss = Distillation(REGRESSION.name, alpha=0.0)
-    results = train_taught(prepared, feed, taught, loss, directory=directory, seed=seed)
+    results = train_taught(prepared, feed, taught, loss, teacher=master.model, directory=directory, seed=seed)
     # The weights that training left: those of the last phase that kept any.
     last = next(result for result in reversed(results) if result.state)
     record = PretrainedRecord(

@@ -99,6 +99,7 @@ def train_taught(
     taught: dict[str, np.ndarray],
     loss: Distillation,
     *,
+    teacher: keras.Model,
     directory: str | Path | None,
     seed: int,
 ) -> Sequence[PhaseResult]:
@@ -109,6 +110,7 @@ def train_taught(
         feed: its data.
         taught: by name of the augmentation, (N, V, values).
         loss: of both side by side, and of the student's logits.
+        teacher: whose weights tell this run from one with another teacher.
         directory: where the run keeps how far it is; None: nowhere.
         seed: of the run.
 
@@ -126,8 +128,8 @@ def train_taught(
     feed = dataclasses.replace(feed, train=dataclasses.replace(feed.train, taught=taught), loss=loss)
     schedule = Schedule(tuple(map(within, prepared.schedule.phases)), name=prepared.schedule.name)
     prepared = dataclasses.replace(prepared, schedule=schedule)
-    outputs = digest_of([taught[name] for name in sorted(taught)])
-    more = {"teacher's outputs": outputs, "temperature": loss.temperature, "alpha": loss.alpha}
+    digest = digest_of(teacher.get_weights()) if directory is not None else ""
+    more = {"teacher's weights": digest, "temperature": loss.temperature, "alpha": loss.alpha}
     with run_directory(directory, prepared, verb="distill", seed=seed, more=more) as kept:
         return train_prepared(prepared, feed, directory=kept)
 

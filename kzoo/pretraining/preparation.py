@@ -104,6 +104,7 @@ class PreparedPretraining:
             "precision": self.precision,
             "probe": probe,
             **self.course.as_plain(),
+            "format": 2,
         }
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kzoo.core.disk.checkpoints import Checkpoints, PlainValues
+from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign, listed, numbered
 from kzoo.core.progress import ProgressBar
 from kzoo.core.tensors import Config, Logs, Tensor
 from kzoo.pretraining.ema import Averages
 from kzoo.training.feed import PARALLEL, Split, ordered, untuned
 from kzoo.training.resuming.interruptions import Interruption, delayed_interruptions, exits_on_sigterm
-from kzoo.training.resuming.training_state import values_of
+from kzoo.training.resuming.training_state import are_finite, values_of
 
 LOG = logging.getLogger("kzoo")
 
@@ -26,6 +26,9 @@ WARMUP = 0.1
 """Share of the steps in which the rate rises."""
 
 WEIGHT_DECAY = 1e-4
+
+NOW, BEGUN = "now", "begun"
+"""Names of the values in a checkpoint: as they are, and as they were at the last look."""
 
 INTERVAL = 60.0
 """Seconds between two checkpoints within the steps from one look to the next, unless the run is stopped."""
@@ -161,6 +164,7 @@ class StepRun:
         floats = [each for each in self.kept if each.dtype == "float32"]
         self._averages = Averages(floats, self.course.ema)
         self._rows: list[dict[str, float]] = []
+        self._means: dict[str, float] | None = None
         self._before, self._started, self._written = 0.0, time.perf_counter(), time.monotonic()
 
     def __call__(self) -> tuple[list[dict[str, float]], float]:
@@ -177,30 +181,36 @@ class StepRun:
             KeyboardInterrupt: Ctrl-C before the first step is done, or while a run that was stopped is measured.
             SystemExit: SIGTERM, where there are checkpoints.
         """
-        done = self._resume()
         course = self.course
+        done, begun = self._resume()
         with contextlib.ExitStack() as stack:
             if self.checkpoints:
                 stack.enter_context(exits_on_sigterm())
+                stack.enter_context(self._telling())
             bar = ProgressBar(self.title, unit="step", total=course.steps, initial=done, stays=True)
             stack.enter_context(bar)
             if not self._rows:
                 self._rows.append({"step": 0, **self.look()})
+            elif self._means:
+                self._rows.append({"step": done, **self._means, **self._look(done)})
             while done < course.steps and not self.stopped:
                 count = min(course.every - done % course.every, course.steps - done)
-                begun = values_of(self._variables())
-                segment = self._train(done, count, bar)
+                # Where an earlier process was within the segment, it had this from the last look.
+                begun = begun or values_of(self._variables())
+                segment = self._train(done, count, bar, begun)
                 if segment.lost:
-                    self._go_back(begun, done=done, place=done + segment.steps)
-                    bar.update(-segment.steps)
-                elif segment.steps:
-                    done += segment.steps
-                    self._rows.append({"step": done, **segment.means(), **self._look(done)})
-                    bar.report(", ".join(_shown(name, value) for name, value in self._rows[-1].items()))
-                    # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
-                    if not self.stopped:
-                        self._write(done)
-                self._end_if(segment.interruption, done)
+                    self._go_back(begun, segment, done + segment.steps)
+                    bar.update(self._last_look - done - segment.steps)
+                    done = self._last_look
+                    self._end_if(segment.interruption, done)
+                    continue
+                done, begun = done + segment.steps, None
+                # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
+                if not self.stopped:
+                    self._write(done, means=segment.means())
+                    self._end_if(segment.interruption, done)
+                self._rows.append({"step": done, **segment.means(), **self._look(done)})
+                bar.report(", ".join(_shown(name, value) for name, value in self._rows[-1].items()))
         if self.stopped and self.checkpoints:
             LOG.warning("Stopped %s.%s", self.stopped, self._advice)
         self._averages.keep()
@@ -215,37 +225,73 @@ class StepRun:
         """Wall time until now, of earlier processes too."""
         return self._before + time.perf_counter() - self._started
 
-    def _resume(self) -> int:
-        """Puts the last checkpoint in. Returns how many steps are done."""
+    @property
+    def _last_look(self) -> int:
+        """The step after which the weights were looked at last."""
+        return int(self._rows[-1]["step"])
+
+    def _resume(self) -> tuple[int, list[np.ndarray] | None]:
+        """Puts the last checkpoint in. Returns how many steps are done, and the values of the last look before."""
         self._started, self._written, self._metrics = time.perf_counter(), time.monotonic(), list[np.ndarray]()
-        known = self.checkpoints.load(self._variables()) if self.checkpoints else None
-        if known is None:
-            return 0
+        found = self.checkpoints.read() if self.checkpoints else None
+        if found is None or self.checkpoints is None:
+            return 0, None
+        arrays, known = found
+        assign(self._variables(), listed(NOW, arrays), directory=self.checkpoints.directory)
         self._rows, self._before, self.recovered = known["rows"], known["seconds"], known["recovered"]
+        self._means = known["means"]
         self.course.share.assign(known["share"])
-        if known["step"] % self.course.every:
+        begun = listed(BEGUN, arrays)
+        if begun:
             self._metrics = values_of(self.learner.metrics_variables)
-        return known["step"]
+        return known["step"], begun or None
 
-    def _write(self, step: int) -> None:
-        """Writes a checkpoint after so many steps."""
-        if self.checkpoints:
-            share = float(self.course.share.numpy())
-            state = {"step": step, "rows": self._rows, "seconds": self._seconds, "share": share}
-            self.checkpoints.save(self._variables(), state | {"recovered": self.recovered})
-            self._written = time.monotonic()
+    def _write(
+        self, step: int, *, means: dict[str, float] | None = None, begun: Sequence[np.ndarray] | None = None
+    ) -> None:
+        """Writes a checkpoint after so many steps, if all values are finite.
 
-    def _go_back(self, begun: Sequence[np.ndarray], *, done: int, place: int) -> None:
-        """Back to the values after `done` steps, with half the rate, because of the loss of the step `place`."""
-        lost = f"The loss was not finite in step {place}{self.names(place - 1)}"
+        Args:
+            step: that is done.
+            means: the logs of the segment that it ends; its look is still to come.
+            begun: values of the last look, where the step is within a segment.
+        """
+        if self.checkpoints is None:
+            return
+        values = values_of(self._variables())
+        if not are_finite(values):
+            return
+        share = float(self.course.share.numpy())
+        state = {"step": step, "rows": self._rows, "seconds": self._seconds, "share": share}
+        state |= {"recovered": self.recovered, "means": means}
+        self.checkpoints.write(numbered(NOW, values) | numbered(BEGUN, begun or ()), state)
+        self._written = time.monotonic()
+
+    def _go_back(self, begun: Sequence[np.ndarray], segment: _Segment, step: int) -> None:
+        """Back to the values of the last look, with half the rate, because of the last step of a segment."""
+        what = "weights were not finite after" if segment.has_finite_loss else "loss was not finite in"
+        lost = f"The {what} step {step}{self.names(step - 1)}"
         if self.recovered:
             rate = f"{self.course.learning_rate:g}"
             raise FloatingPointError(f"{lost}, also at half the rate. Lower learning_rate, which was {rate}.")
         for variable, value in zip(self._variables(), begun, strict=True):
             variable.assign(value)
         self.course.share.assign(0.5)
-        self.recovered = f"{lost}. Training went on from step {done} with half the learning rate."
+        for each in getattr(self.learner, "optimizers", ()):
+            own = getattr(each, "inner_optimizer", each)
+            own.learning_rate = 0.5 * float(own.learning_rate)
+        self._metrics = []
+        self.recovered = f"{lost}. Training went on from step {self._last_look} with half the learning rate."
         LOG.warning(self.recovered)
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Says how to go on after SIGTERM."""
+        try:
+            yield
+        except SystemExit:
+            LOG.warning("Terminated.%s", self._advice)
+            raise
 
     def _end_if(self, interruption: Interruption, done: int) -> None:
         """Ends the run where Ctrl-C or SIGTERM waits."""
@@ -255,21 +301,18 @@ class StepRun:
             if not done:
                 raise
             self._stop(done)
-        except SystemExit:
-            LOG.warning("Terminated.%s", self._advice)
-            raise
 
     @property
     def _advice(self) -> str:
         return f" The same call goes on from {self.checkpoints.directory}." if self.checkpoints else ""
 
-    def _train(self, done: int, count: int, bar: ProgressBar) -> _Segment:
+    def _train(self, done: int, count: int, bar: ProgressBar, begun: Sequence[np.ndarray]) -> _Segment:
         """Trains for some steps."""
         with delayed_interruptions() as interruption:
 
             def write(steps: int) -> None:
                 if time.monotonic() - self._written >= INTERVAL:
-                    self._write(done + steps)
+                    self._write(done + steps, begun=begun)
 
             segment = _Segment(bar, interruption, write=write, metrics=self._metrics)
             try:
@@ -282,11 +325,12 @@ class StepRun:
                     callbacks=[self._averages, segment],
                 )
             except KeyboardInterrupt:
-                if not done + segment.steps:
+                if interruption.is_urgent or not done + segment.steps:
                     raise
                 self._stop(done + segment.steps)
+            segment.lost = segment.lost or not are_finite(self.learner.get_weights())
             if interruption.number and not segment.lost and segment.steps < count:
-                self._write(done + segment.steps)
+                self._write(done + segment.steps, begun=begun)
                 self._end_if(interruption, done + segment.steps)
         if not segment.lost:
             self._metrics = []
@@ -344,6 +388,11 @@ class _Segment(keras.callbacks.Callback):
         self.bar, self.interruption, self.write, self.metrics = bar, interruption, write, metrics
         self.steps, self.logs, self.lost = 0, {}, False
 
+    @property
+    def has_finite_loss(self) -> bool:
+        """Whether the logs of the last step are finite."""
+        return bool(np.isfinite(list(self.means().values())).all())
+
     def means(self) -> dict[str, float]:
         """The logs of the last step, which are means over all of the segment."""
         return {name: float(value) for name, value in self.logs.items()}
@@ -361,7 +410,7 @@ class _Segment(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """A step further."""
         self.steps, self.logs = self.steps + 1, logs or {}
-        self.lost = not np.isfinite(list(self.means().values())).all()
+        self.lost = not self.has_finite_loss
         if self.lost or self.interruption.number:
             self.model.stop_training = True
         self.bar.update(1)

@@ -14,6 +14,9 @@ from kzoo.data.seeds import version_key
 from kzoo.setup.prepare import Prepared
 from kzoo.training.resuming.run_directory import RunDirectory
 
+FORMAT = 2
+"""Of what a run directory holds."""
+
 
 @contextlib.contextmanager
 def run_directory(
@@ -40,7 +43,7 @@ def run_directory(
     if directory is None:
         yield None
         return
-    run = describe_run(prepared, class_weight=class_weight, precision=precision, seed=seed)
+    run = describe_run(prepared, class_weight=class_weight, precision=precision, seed=seed) | {"format": FORMAT}
     kept = RunDirectory(target_of(directory, verb=f"{verb}(directory=...)"), run | (more or {}))
     with kept.in_use():
         yield kept

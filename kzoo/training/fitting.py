@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from kzoo.training.callbacks import Balance, KeepBest, Rate, StopWhereLost
 from kzoo.training.resuming.interruptions import delayed_interruptions
 from kzoo.training.resuming.keep_state import KeepState
 from kzoo.training.resuming.phase_checkpoints import PhaseCheckpoints
+
+LOG = logging.getLogger("kzoo")
 
 
 @dataclass
@@ -45,6 +48,9 @@ class Fitting:
     recovered = ""
     """Why training went on at half the rate; "": it did not."""
 
+    is_finished = False
+    """Whether all steps were taken, or there was nothing more to gain by them."""
+
     def run(self, callbacks: Sequence[keras.callbacks.Callback]) -> bool:
         """Takes the steps that are not done yet. Returns whether Ctrl-C ended them after an epoch was measured.
 
@@ -52,7 +58,7 @@ class Fitting:
             callbacks: what else `fit` is called with.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C before that. The state is written in any case.
+            KeyboardInterrupt: Ctrl-C before that, or a second one. The state is written after the first one.
             SystemExit: SIGTERM, where it is handled.
         """
         watch = StopWhereLost()
@@ -71,9 +77,12 @@ class Fitting:
                 if self.keep.is_lost and not state.recovered:
                     state.go_back(self._describe(state, watch))
                     self._fit(state, called)
+                self.is_finished = True
                 interruption.raise_if_any()
             except (KeyboardInterrupt, SystemExit) as ended:
-                state.write()
+                if interruption.is_urgent:
+                    raise
+                _write(state)
                 if self.keep.last is None or isinstance(ended, SystemExit):
                     raise
                 return True
@@ -85,8 +94,9 @@ class Fitting:
 
     def _fit(self, state: KeepState, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Takes all steps from a state on; those of an epoch that is begun first."""
-        epoch, step = state.state.epochs, state.state.steps
-        if step:
+        epoch = state.state.epochs
+        if state.within:
+            step = state.within.steps
             for each in self.balanced:
                 each.is_due = False
             self._call(epoch, step, callbacks, until=epoch + 1)
@@ -110,17 +120,22 @@ class Fitting:
     def _describe(self, state: KeepState, watch: StopWhereLost) -> str:
         """Why, and from where, training goes on at half the rate."""
         start = f"the end of epoch {state.state.epochs}" if state.state.epochs else "the beginning of the phase"
-        if state.state.steps:
-            start = f"step {state.state.steps} of epoch {state.state.epochs + 1}"
-        return (
-            f"The loss was not finite {self._place(state, watch)}. Training went on from {start} with half the "
-            "learning rate."
-        )
+        place = self._place(state, watch)
+        return f"The loss was not finite {place}. Training went on from {start} with half the learning rate."
 
     def _place(self, state: KeepState, watch: StopWhereLost) -> str:
         """Where the loss was not finite first, with the names of the examples."""
         epoch = state.state.epochs
         if watch.step is None:
-            return f"on validation after epoch {epoch + 1}"
-        step = state.state.steps + watch.step
+            where = "on validation" if "val_loss" in self.keep.history[-1] else "any more, nor were the weights,"
+            return f"{where} after epoch {epoch + 1}"
+        step = state.first + watch.step
         return f"in step {step + 1} of epoch {epoch + 1}{self.names(epoch, step)}"
+
+
+def _write(state: KeepState) -> None:
+    """Writes the state; a disk that is full does not cost what was trained."""
+    try:
+        state.write()
+    except OSError as error:
+        LOG.warning("The state of the run could not be written: %s", error)

@@ -205,7 +205,7 @@ class _Loop:
             refit=outcome.refit,
             differences=outcome.differences,
         )
-        if self.directory and kept and not result.stopped:
+        if self.directory and kept and outcome.finished:
             self.directory.save_phase(number, result, self.optimizers.kept(self.model))
         return result
 

@@ -43,6 +43,7 @@ class PhaseOutcome:
         history: a dict of logs for each epoch.
         diverged: "", or a sentence that says how it ended, and what to do.
         stopped: whether Ctrl-C ended it, after at least one epoch.
+        finished: whether it has come to its end; of one that Ctrl-C stopped, right after it.
         recovered: "", or a sentence that says that a loss was no finite number, and from where training went on.
         refit: of a probe, puts the head in that is solved on training and validation examples; None: there is none.
         differences: that an adapter added to weights.
@@ -53,6 +54,7 @@ class PhaseOutcome:
     history: list[dict[str, float]]
     diverged: str = ""
     stopped: bool = False
+    finished: bool = True
     recovered: str = ""
     refit: Callable[[], None] | None = None
     differences: Sequence[MergedDifference] = ()
@@ -183,6 +185,7 @@ def fit_tail(
         keep.history,
         lost,
         stopped,
+        finished=fitting.is_finished,
         recovered=fitting.recovered,
         differences=merged if state else (),
     )

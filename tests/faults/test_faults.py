@@ -25,6 +25,7 @@ def counts(script, *arguments):
 def test_nothing_is_lost_by_kills(kills):
     found = counts("kills.py", "--kills", kills)
     assert sum(found["kills"].values()) >= kills
+    assert found["between renames"] or kills < 200
     assert (found["unreadable"], found["lost"], found["changed"]) == ([], [], [])
 
 
@@ -46,7 +47,8 @@ def test_of_four_processes_one_trains_and_the_others_say_so():
     found = counts("crowds.py")
     trained = [each["weights"] for each in found["ends"] if each["weights"]]
     refused = [each["refused"] for each in found["ends"] if each["refused"]]
-    assert len(trained) >= 1
+    assert trained
+    assert refused
     assert len(trained) + len(refused) == 4
     assert len(set(trained)) == 1
     assert all("is in use by process" in each for each in refused)

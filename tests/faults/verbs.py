@@ -99,21 +99,24 @@ def progress(directory: Path) -> tuple[int, int, int]:
     """
     for target in targets(directory):
         recover(target)
-    phases, within = 0, (0, 0)
-    for sums in sorted(directory.rglob(CHECKSUMS)):
+    done, phase, within = 0, 0, (0, 0)
+    for sums in directory.rglob(CHECKSUMS):
         if any(part.startswith(".") for part in sums.relative_to(directory).parts):
             continue
         if sums.parent.name == Path(EXPORT_CHECKSUMS).parent.name:
             verify_checksums(sums.parents[1], sums=EXPORT_CHECKSUMS)
             continue
         verify_checksums(sums.parent)
-        name = sums.parent.name
-        phases += name.startswith("phase")
-        state = sums.parent / "state.json"
-        if name == "within" or (name == "run" and state.exists()):
-            values = json.loads(state.read_text())["state"]
-            within = (values.get("epochs", 0), values.get("steps", values.get("step", 0)))
-    return (phases, *within)
+        name, path = sums.parent.name, sums.parent / "state.json"
+        values = json.loads(path.read_text())["state"] if path.exists() else {}
+        if name.startswith("phase"):
+            done = max(done, int(name.removeprefix("phase")))
+        elif name == "within":
+            phase, within = values["phase"], (values["epochs"], values["steps"])
+        elif name == "run" and "step" in values:
+            phase, within = 1, (0, values["step"])
+    # What is left of a phase that has ended says nothing.
+    return (done, *(within if phase > done else (0, 0)))
 
 
 def targets(directory: Path) -> Iterator[Path]:

@@ -662,8 +662,8 @@ TRAINING = [
     Mutation(
         "Ctrl-C loses what was pretrained",
         "_train",
-        "if not done + segment.steps",
-        "if True",
+        "interruption.is_urgent or not done + segment.steps",
+        "True",
         "tests/pretraining/test_steps.py::test_ctrl_c_makes_the_last_step_the_one_before_it",
     ),
     Mutation(
@@ -682,10 +682,38 @@ TRAINING = [
     ),
     Mutation(
         "the optimizer's state stays after a loss that is not finite",
-        "KeepState.go_to",
-        "assign(self.variables, state.variables, directory=place)",
+        "KeepState._assign",
+        "assign(self.variables, state.variables, directory=self._directory)",
         "None",
         "tests/training/test_fitting.py::test_it_goes_on_from_the_very_state_in_which_the_epoch_began",
+    ),
+    Mutation(
+        "weights that are not finite are written",
+        "KeepState.on_train_batch_begin",
+        "within.is_finite",
+        "True",
+        "tests/training/test_fitting.py::test_after_a_kill_within_an_epoch_it_goes_back_as_if_nothing_had_happened",
+    ),
+    Mutation(
+        "what is pretrained goes on with weights that are not finite",
+        "StepRun._train",
+        "segment.lost or not are_finite(self.learner.get_weights())",
+        "segment.lost",
+        "tests/pretraining/test_steps.py::test_weights_that_are_not_finite_are_never_written",
+    ),
+    Mutation(
+        "a second Ctrl-C waits as well",
+        "Fitting.run",
+        "if interruption.is_urgent",
+        "if False",
+        "tests/training/test_fitting.py::test_a_second_ctrl_c_ends_it_at_once",
+    ),
+    Mutation(
+        "the head of each task trains, whichever is named",
+        "PhaseOptimizers.get",
+        "if phase.heads",
+        "if False",
+        "tests/training/adapters/test_phase_optimizers.py::test_a_head_that_is_not_named_stays",
     ),
     Mutation(
         "Ctrl-C comes within a step",

@@ -91,7 +91,7 @@ def test_ctrl_c_keeps_the_steps_that_were_done(digits, monkeypatch):
 def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tmp_path, monkeypatch):
     options = {"objective": "barlow_twins", "steps": 7, "eval_every": 2, "batch_size": 16, "probe": few}
     whole = kzoo.pretrain(net(), digits[0][:60], **options)
-    save, count = steps_module.Checkpoints.save, []
+    save, count = steps_module.Checkpoints.write, []
 
     def killed(*arguments):
         save(*arguments)
@@ -99,7 +99,7 @@ def test_a_run_that_was_killed_gives_what_one_that_was_not_gives(digits, few, tm
         if len(count) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(steps_module.Checkpoints, "save", killed)
+    monkeypatch.setattr(steps_module.Checkpoints, "write", killed)
     with pytest.raises(KeyboardInterrupt):
         kzoo.pretrain(net(), digits[0][:60], checkpoint_dir=tmp_path / "run", **options)
     monkeypatch.undo()

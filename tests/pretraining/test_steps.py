@@ -13,7 +13,6 @@ from kzoo.pretraining import steps as steps_module
 from kzoo.pretraining.ema import Averages
 from kzoo.pretraining.steps import StepRun, StepSchedule, questions
 from kzoo.training.feed import Split
-from kzoo.training.resuming.training_state import values_of
 
 
 def asked(start, count):
@@ -66,15 +65,11 @@ class Memory:
     def __init__(self):
         self.saved, self.steps, self.directory = None, [], "run"
 
-    def load(self, variables):
-        if self.saved is None:
-            return None
-        for variable, value in zip(variables, self.saved[0], strict=True):
-            variable.assign(value)
-        return self.saved[1]
+    def read(self):
+        return self.saved and (dict(self.saved[0]), self.saved[1] | {"rows": list(self.saved[1]["rows"])})
 
-    def save(self, variables, state):
-        self.saved = values_of(variables), state | {"rows": list(state["rows"])}
+    def write(self, arrays, state):
+        self.saved = dict(arrays), state | {"rows": list(state["rows"])}
         self.steps.append(state["step"])
 
 
@@ -277,3 +272,52 @@ def test_the_second_time_ends_the_run(step_run):
     found.data = no_number(1, 2)
     with pytest.raises(FloatingPointError, match=r"in step 3, also at half the rate. Lower learning_rate, which was"):
         found()
+
+
+def test_a_run_that_goes_on_within_a_segment_goes_back_to_the_last_look(step_run, monkeypatch):
+    """As one that was not interrupted, which it could not from the step that it went on from."""
+    monkeypatch.setattr(steps_module, "INTERVAL", 0.0)
+    kept, whole = Memory(), made_again(step_run, None)
+    calls = iter([rising, no_number(5), rising, rising])
+    whole.data = lambda start: next(calls)(start)
+    rows, _ = whole()
+
+    def die():
+        raise RuntimeError
+
+    at_step(monkeypatch, 5, die)
+    with pytest.raises(RuntimeError):
+        made_again(step_run, kept)()
+    assert kept.steps[-1] == 4
+    monkeypatch.undo()
+    again = made_again(step_run, kept)
+    more = iter([no_number(5), rising, rising])
+    again.data = lambda start: next(more)(start)
+    same_rows(again()[0], rows)
+    assert again.recovered == whole.recovered
+    np.testing.assert_array_equal(again.kept[0].numpy(), whole.kept[0].numpy())
+
+
+def test_weights_that_are_not_finite_are_never_written(step_run, monkeypatch):
+    kept, found = Memory(), made_again(step_run, None)
+    found.checkpoints = kept
+    at_step(monkeypatch, 6, lambda: found.learner.set_weights([w * np.nan for w in found.learner.get_weights()]))
+    rows, _ = found()
+    assert found.recovered.startswith("The weights were not finite after step 6")
+    assert np.isfinite(found.kept[0].numpy()).all()
+    assert [row["step"] for row in rows] == [0, 3, 6, 7]
+
+
+def test_sigterm_while_a_run_is_measured_loses_no_step(step_run, caplog):
+    whole, kept = made_again(step_run, None), Memory()
+    rows, _ = whole()
+    stopped = made_again(step_run, kept)
+    looks = iter([lambda: {"probe": rows[0]["probe"]}, lambda: os.kill(os.getpid(), signal.SIGTERM)])
+    stopped.look = lambda: next(looks)()
+    with pytest.raises(SystemExit):
+        stopped()
+    assert kept.steps == [3]
+    assert "Terminated. The same call goes on from run." in caplog.text
+    again = made_again(step_run, kept)
+    same_rows(again()[0], rows)
+    np.testing.assert_array_equal(again.kept[0].numpy(), whole.kept[0].numpy())

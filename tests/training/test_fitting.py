@@ -1,5 +1,7 @@
 """Losses that are not finite: back to the last finite state, once more at half the rate, and then an end."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -127,6 +129,77 @@ def test_half_the_rate_outlives_the_process(tmp_path, monkeypatch):
     again.run([])
     assert again.recovered == whole.recovered
     np.testing.assert_array_equal(again.model.get_weights()[0], whole.model.get_weights()[0])
+
+
+@pytest.mark.parametrize("kind", ["loss", "weights"])
+def test_after_a_kill_within_an_epoch_it_goes_back_as_if_nothing_had_happened(tmp_path, monkeypatch, kind):
+    """To the beginning of the epoch, and never from weights that are not finite."""
+    monkeypatch.setattr(phase_checkpoints, "INTERVAL", 0.0)
+
+    class At(keras.callbacks.Callback):
+        """After the step of a number, weights become NaN; at another one, the process dies. Each once."""
+
+        def __init__(self, *, lost=None, dies=None):
+            super().__init__()
+            self.lost, self.dies, self.count = lost, dies, -1
+
+        def on_train_batch_begin(self, batch, logs=None):
+            self.count += 1
+            if self.count == self.dies:
+                raise RuntimeError
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.count == self.lost:
+                self.model.set_weights([weight * np.nan for weight in self.model.get_weights()])
+
+    whole = fitting(Nan(7)) if kind == "loss" else fitting("mse")
+    whole.run([At(lost=None if kind == "loss" else 5)])
+    kept = Checkpoints(tmp_path / "within", {})
+    first = fitting("mse", checkpoints=PhaseCheckpoints(kept, 1))
+    with pytest.raises(RuntimeError):
+        first.run([At(dies=6, lost=None if kind == "loss" else 5)])
+    # Steps 0 to 5 are done, of which 4 are the first epoch.
+    again = fitting(Nan(1) if kind == "loss" else "mse", checkpoints=PhaseCheckpoints(kept, 1))
+    again.run([At(lost=None if kind == "loss" else 0)])
+    assert again.recovered == whole.recovered
+    assert "went on from the end of epoch 1" in again.recovered
+    np.testing.assert_array_equal(again.model.get_weights()[0], whole.model.get_weights()[0])
+
+
+def test_ctrl_c_after_the_last_step_leaves_a_phase_that_is_finished():
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == PHASE.epochs - 1:
+                signal.raise_signal(signal.SIGINT)
+
+    found = fitting("mse")
+    assert found.run([Interrupt()])
+    assert found.is_finished
+    assert len(found.keep.history) == PHASE.epochs
+
+
+def test_a_second_ctrl_c_ends_it_at_once():
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+
+    found = fitting("mse")
+    found.keep.last = ()  # as if an epoch had been measured
+    with pytest.raises(KeyboardInterrupt):
+        found.run([Interrupt()])
+
+
+def test_weights_that_are_not_finite_are_told_without_a_validation_split():
+    class Break(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == STEPS - 1 and not found.keep.history:
+                self.model.set_weights([weight * np.nan for weight in self.model.get_weights()])
+
+    found = fitting("mse")
+    found.run([Break()])
+    assert found.recovered.startswith("The loss was not finite any more, nor were the weights, after epoch 1. ")
 
 
 def test_the_record_of_a_run_says_so(arrays):

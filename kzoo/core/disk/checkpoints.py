@@ -29,9 +29,6 @@ Arrays: TypeAlias = dict[str, np.ndarray]
 
 STATE, VARIABLES = "state.json", "variables.npz"
 
-ARRAY = "arr"
-"""Name of the arrays of `Checkpoints.save`, as NumPy's ``savez`` calls arrays without a name."""
-
 SHOWN = 40
 """Characters of a setting up to which a message shows its values."""
 
@@ -73,22 +70,6 @@ class Checkpoints:
         found = _read_state(self.directory / STATE)
         refuse_another(found["run"], self.run, directory=self.named or self.directory)
         return _read_arrays(self.directory / VARIABLES), found["state"]
-
-    def save(self, variables: Sequence[Any], state: PlainValues) -> None:
-        """Replaces what is there by the values of variables of Keras or TensorFlow, in their order, and a state."""
-        self.write(numbered(ARRAY, [np.asarray(variable) for variable in variables]), state)
-
-    def load(self, variables: Sequence[Any]) -> PlainValues | None:
-        """Gives variables the values of the checkpoint, and returns its state; None where there is none.
-
-        Raises: as of `read`; and ValueError where the variables have other shapes.
-        """
-        found = self.read()
-        if found is None:
-            return None
-        arrays, state = found
-        assign(variables, listed(ARRAY, arrays), directory=self.directory)
-        return state
 
 
 def numbered(name: str, arrays: Sequence[np.ndarray]) -> Arrays:

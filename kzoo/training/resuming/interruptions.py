@@ -21,22 +21,27 @@ class Interruption:
     Args:
         handlers: what handles each signal otherwise.
         number: of the one that waits; 0: none.
+        is_urgent: whether a second one came.
     """
 
     handlers: dict[int, Handler] = field(default_factory=dict)
     number: int = 0
+    is_urgent: bool = False
+    _is_handled: bool = False
 
     def raise_if_any(self) -> None:
         """Handles the signal that waits; Ctrl-C raises KeyboardInterrupt."""
         if self.number:
-            number, self.number = self.number, 0
+            number, self.number, self._is_handled = self.number, 0, True
             self.handlers[number](number, None)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
         """Lets the first signal wait, and handles a second one at once."""
-        if self.number:
+        if self.number or self._is_handled:
+            self.is_urgent = True
             self.handlers[number](number, frame)
-        self.number = number
+        else:
+            self.number = number
 
 
 @contextlib.contextmanager
@@ -74,7 +79,8 @@ def exits_on_sigterm() -> Iterator[None]:
         signal.signal(number, before)
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    # None: something else than Python set it.
+    before = signal.signal(signal.SIGTERM, end) or signal.SIG_DFL
     try:
         yield
     finally:

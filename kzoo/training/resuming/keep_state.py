@@ -13,7 +13,7 @@ from kzoo.core.tensors import Logs
 from kzoo.training.callbacks import KeepBest, Rate
 from kzoo.training.resuming.interruptions import Interruption
 from kzoo.training.resuming.phase_checkpoints import PhaseCheckpoints
-from kzoo.training.resuming.training_state import TrainingState, kept_variables, values_of
+from kzoo.training.resuming.training_state import StepState, TrainingState, kept_variables, values_of
 
 
 class KeepState(keras.callbacks.Callback):
@@ -44,66 +44,71 @@ class KeepState(keras.callbacks.Callback):
         self.trained, self.keep, self.rate = model, keep, rate
         self.checkpoints, self.interruption = checkpoints, interruption
         self.variables = [*kept_variables(model, [model.optimizer]), *more]
-        self.recovered, self.is_written = "", True
+        self.recovered, self.is_written, self.first = "", True, 0
+        self._directory = checkpoints.checkpoints.directory if checkpoints else Path()
         found = checkpoints.read() if checkpoints else None
+        self.state, self.within = found or (self._now(0), None)
         if found:
-            self.go_to(found)
-        self.state = found or self._now(0, 0)
-
-    def go_to(self, state: TrainingState) -> None:
-        """Puts a state in.
-
-        Raises:
-            ValueError: it is of another network.
-        """
-        place = self.checkpoints.checkpoints.directory if self.checkpoints else Path()
-        assign(self.trained.weights, state.weights, directory=place)
-        assign(self.variables, state.variables, directory=place)
-        self.keep.go_back(state.remembered)
-        self.rate.go_to(state.epochs, state.steps, share=state.rate)
-        self.state, self.recovered = state, state.recovered
+            self._go_to(self.state)
+            if self.within:
+                self._assign(self.within)
+                self.rate.go_to(self.state.epochs, self.within.steps, share=self.state.rate)
 
     def go_back(self, recovered: str) -> None:
-        """To the state at the beginning of this epoch, or from which it went on, with half the learning rate.
+        """To the beginning of this epoch, with half the learning rate.
 
         Args:
             recovered: why.
         """
-        self.go_to(dataclasses.replace(self.state, rate=self.state.rate / 2, recovered=recovered))
-        self.is_written = False
+        self._go_to(dataclasses.replace(self.state, rate=self.state.rate / 2, recovered=recovered))
+        self.within, self.is_written = None, False
+        self.write()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Takes the state down, unless it is the one that was put in."""
-        if (self.state.epochs, self.state.steps) != (epoch, 0):
-            if self.state.epochs == epoch:
-                for metric, value in zip(self.trained.metrics_variables, self.state.metrics, strict=True):
-                    metric.assign(value)
-            else:
-                self.state, self.is_written = self._now(epoch, 0), False
+        self.first = 0
+        if self.within and self.state.epochs == epoch:
+            self.first = self.within.steps
+            for metric, value in zip(self.trained.metrics_variables, self.within.metrics, strict=True):
+                metric.assign(value)
+        elif self.state.epochs != epoch:
+            self.state, self.is_written = self._now(epoch), False
+        self.within = None
         if self.checkpoints and self.checkpoints.is_due:
             self.write()
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Writes, if it is time; and lets Ctrl-C and SIGTERM end the run, with what was done until then."""
-        stops = bool(self.interruption.number)
-        if self.checkpoints and batch and (stops or self.checkpoints.is_due):
-            self.checkpoints.write(self._now(self.state.epochs, self.state.steps + batch))
-            self.is_written = True
+        if self.checkpoints and batch and (self.interruption.number or self.checkpoints.is_due):
+            values = self.trained.get_weights(), values_of(self.variables), values_of(self.trained.metrics_variables)
+            within = StepState(self.first + batch, *values)
+            if within.is_finite:
+                self.checkpoints.write(self.state, within)
+                self.is_written = True
         self.interruption.raise_if_any()
 
     def write(self) -> None:
-        """Writes the state, if it is not written yet."""
+        """Writes the state, if neither it nor a later one is written yet."""
         if self.checkpoints and not self.is_written:
             self.checkpoints.write(self.state)
             self.is_written = True
 
-    def _now(self, epochs: int, steps: int) -> TrainingState:
+    def _go_to(self, state: TrainingState) -> None:
+        self._assign(state)
+        self.keep.go_back(state.remembered)
+        self.rate.go_to(state.epochs, 0, share=state.rate)
+        self.state, self.recovered = state, state.recovered
+
+    def _assign(self, state: TrainingState | StepState) -> None:
+        """Puts values in; raises ValueError where they are of another network."""
+        assign(self.trained.weights, state.weights, directory=self._directory)
+        assign(self.variables, state.variables, directory=self._directory)
+
+    def _now(self, epochs: int) -> TrainingState:
         return TrainingState(
             epochs,
-            steps,
             self.trained.get_weights(),
             values_of(self.variables),
-            values_of(self.trained.metrics_variables) if steps else [],
             self.keep.remembered,
             rate=self.rate.share,
             recovered=self.recovered,

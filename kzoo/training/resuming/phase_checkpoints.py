@@ -11,14 +11,14 @@ import numpy as np
 from kzoo.core.disk.checkpoints import Arrays, Checkpoints, PlainValues, listed, numbered
 from kzoo.training.callbacks import Remembered
 from kzoo.training.resuming.state_values import as_state, state_arrays, state_values
-from kzoo.training.resuming.training_state import TrainingState
+from kzoo.training.resuming.training_state import StepState, TrainingState
 
 LOG = logging.getLogger("kzoo")
 
 INTERVAL = 60.0
 """Seconds between two checkpoints within a phase, unless the run is stopped."""
 
-PARTS = ("weights", "variables", "metrics")
+WITHIN = ("weights", "variables", "metrics")
 
 
 @dataclass
@@ -42,8 +42,8 @@ class PhaseCheckpoints:
         """Whether the last checkpoint is old enough for another one."""
         return time.monotonic() - self._written >= INTERVAL
 
-    def read(self) -> TrainingState | None:
-        """The last state of this phase; None where there is none."""
+    def read(self) -> tuple[TrainingState, StepState | None] | None:
+        """The last state of this phase, and how far the epoch is that began with it; None where there is none."""
         found = self.checkpoints.read()
         if found is None or found[1]["phase"] != self.number:
             return None
@@ -55,20 +55,27 @@ class PhaseCheckpoints:
         }
         self.seconds = values["seconds"]
         remembered = Remembered(measured.get("best"), measured.get("last"), values["history"], values["waited"])
-        weights, variables, metrics = (listed(name, arrays) for name in PARTS)
         # Where nothing changed them after they were measured, weights are there once.
-        weights = weights or (remembered.last[1] if remembered.last else [])
-        kept = {name: values[name] for name in ("epochs", "steps", "rate", "recovered")}
-        return TrainingState(**kept, weights=weights, variables=variables, metrics=metrics, remembered=remembered)
+        weights = listed("weights", arrays) or (remembered.last[1] if remembered.last else [])
+        kept = {name: values[name] for name in ("epochs", "rate", "recovered")}
+        state = TrainingState(**kept, weights=weights, variables=listed("variables", arrays), remembered=remembered)
+        if not values["steps"]:
+            return state, None
+        return state, StepState(values["steps"], **{part: listed(f"within.{part}", arrays) for part in WITHIN})
 
-    def write(self, state: TrainingState) -> None:
-        """Replaces the last state by this one."""
+    def write(self, state: TrainingState, within: StepState | None = None) -> None:
+        """Replaces the last state by this one.
+
+        Args:
+            state: of the beginning of an epoch.
+            within: how far the epoch is; None: it has not begun.
+        """
         remembered = state.remembered
-        arrays: Arrays = {}
+        arrays: Arrays = numbered("variables", state.variables)
         values: PlainValues = {
             "phase": self.number,
             "epochs": state.epochs,
-            "steps": state.steps,
+            "steps": within.steps if within else 0,
             "rate": state.rate,
             "recovered": state.recovered,
             "history": list(remembered.history),
@@ -80,11 +87,11 @@ class PhaseCheckpoints:
                 arrays |= state_arrays(name, measured[0]) | numbered(f"{name}.weights", measured[1])
                 values[name] = state_values(measured[0])
         last = remembered.last
-        for name in PARTS:
-            if name == "weights" and last and all(map(np.array_equal, state.weights, last[1])):
-                continue
-            arrays |= numbered(name, getattr(state, name))
+        if not (last and all(map(np.array_equal, state.weights, last[1]))):
+            arrays |= numbered("weights", state.weights)
+        for part in WITHIN if within else ():
+            arrays |= numbered(f"within.{part}", getattr(within, part))
         self.checkpoints.write(arrays, values)
         self._written = time.monotonic()
-        more = f" and {state.steps} steps" if state.steps else ""
+        more = f" and {within.steps} steps" if within else ""
         LOG.info("%s holds phase %d after %d epochs%s", self.checkpoints.directory, self.number, state.epochs, more)

@@ -14,27 +14,45 @@ from kzoo.training.callbacks import Remembered
 
 @dataclass(frozen=True)
 class TrainingState:
-    """A phase between two steps.
+    """A phase at the beginning of an epoch.
 
     Args:
         epochs: that are done.
-        steps: of the next epoch that are done.
         weights: of the part that trains.
         variables: what changes besides, see `kept_variables`.
-        metrics: means over the steps of the next epoch that are done; none where there are no such steps.
-        remembered: what validation said until the end of the last epoch.
+        remembered: what validation said until then.
         rate: share of the phase's learning rate that its steps take.
         recovered: "", or a sentence that says why this is not 1.
     """
 
     epochs: int
+    weights: Sequence[np.ndarray]
+    variables: Sequence[np.ndarray]
+    remembered: Remembered
+    rate: float = 1.0
+    recovered: str = ""
+
+
+@dataclass(frozen=True)
+class StepState:
+    """A phase between two steps of an epoch.
+
+    Args:
+        steps: of the epoch that are done.
+        weights: of the part that trains.
+        variables: what changes besides, see `kept_variables`.
+        metrics: means over these steps.
+    """
+
     steps: int
     weights: Sequence[np.ndarray]
     variables: Sequence[np.ndarray]
     metrics: Sequence[np.ndarray]
-    remembered: Remembered
-    rate: float = 1.0
-    recovered: str = ""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights and means are numbers."""
+        return are_finite([*self.weights, *self.metrics])
 
 
 def kept_variables(model: keras.Model, optimizers: Sequence[keras.optimizers.Optimizer]) -> list[Any]:
@@ -45,4 +63,9 @@ def kept_variables(model: keras.Model, optimizers: Sequence[keras.optimizers.Opt
 
 def values_of(variables: Sequence[Any]) -> list[np.ndarray]:
     """Copies of the values of variables of Keras or TensorFlow."""
-    return [np.array(each) for each in variables]
+    return [np.asarray(each) for each in variables]
+
+
+def are_finite(arrays: Sequence[np.ndarray]) -> bool:
+    """Whether no number of some arrays is infinite or NaN."""
+    return all(bool(np.isfinite(each).all()) for each in arrays)

@@ -1,5 +1,7 @@
 """One task after another: earlier heads are kept, and how much is forgotten is measured and lessened."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -198,3 +200,11 @@ def test_smoothing_is_refused_where_outputs_are_kept(first):
     smooth = kzoo.Phase("*", epochs=1, label_smoothing=0.3)
     with pytest.raises(ValueError, match="label_smoothing is for labels"):
         kzoo.adapt(first, sides(1), remember="outputs", schedule=smooth)
+
+
+@pytest.mark.parametrize("weighing", ["uncertainty", "gradnorm"])
+def test_tasks_are_weighed_beside_earlier_outputs(first, weighing):
+    tasks = kzoo.MultiTask({"side": kzoo.Classification(sides(1), **SIZES)}, weights=weighing)
+    schedule = dataclasses.replace(TUNE, epochs=1)
+    adapted = kzoo.adapt(first, tasks, remember="outputs", schedule=schedule, verbose=0)
+    assert len(adapted.record.phases[0].history) == 1

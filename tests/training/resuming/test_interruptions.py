@@ -69,3 +69,14 @@ def test_another_thread_changes_nothing():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_what_comes_after_the_first_one_was_handled_does_not_wait():
+    with delayed_interruptions() as interruption:
+        with contextlib.suppress(KeyboardInterrupt):
+            send()
+        with pytest.raises(KeyboardInterrupt):
+            interruption.raise_if_any()
+        with pytest.raises(KeyboardInterrupt):
+            send()
+        assert interruption.is_urgent
