@@ -688,13 +688,6 @@ TRAINING = [
         "tests/training/test_fitting.py::test_it_goes_on_from_the_very_state_in_which_the_epoch_began",
     ),
     Mutation(
-        "weights that are not finite are written",
-        "KeepState.on_train_batch_begin",
-        "within.is_finite",
-        "True",
-        "tests/training/test_fitting.py::test_after_a_kill_within_an_epoch_it_goes_back_as_if_nothing_had_happened",
-    ),
-    Mutation(
         "what is pretrained goes on with weights that are not finite",
         "StepRun._train",
         "segment.lost or not are_finite(self.learner.get_weights())",

@@ -81,10 +81,8 @@ class KeepState(keras.callbacks.Callback):
         """Writes, if it is time; and lets Ctrl-C and SIGTERM end the run, with what was done until then."""
         if self.checkpoints and batch and (self.interruption.number or self.checkpoints.is_due):
             values = self.trained.get_weights(), values_of(self.variables), values_of(self.trained.metrics_variables)
-            within = StepState(self.first + batch, *values)
-            if within.is_finite:
-                self.checkpoints.write(self.state, within)
-                self.is_written = True
+            self.checkpoints.write(self.state, StepState(self.first + batch, *values))
+            self.is_written = True
         self.interruption.raise_if_any()
 
     def write(self) -> None:

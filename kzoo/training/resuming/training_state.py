@@ -49,11 +49,6 @@ class StepState:
     variables: Sequence[np.ndarray]
     metrics: Sequence[np.ndarray]
 
-    @property
-    def is_finite(self) -> bool:
-        """Whether all weights and means are numbers."""
-        return are_finite([*self.weights, *self.metrics])
-
 
 def kept_variables(model: keras.Model, optimizers: Sequence[keras.optimizers.Optimizer]) -> list[Any]:
     """What a run follows from besides the weights: states of optimizers, and of generators of random numbers."""
