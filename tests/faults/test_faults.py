@@ -20,7 +20,7 @@ def counts(script, *arguments):
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(10, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.exhaustive)]
+    "kills", [pytest.param(5, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.exhaustive)]
 )
 def test_nothing_is_lost_by_kills(kills):
     found = counts("kills.py", "--kills", kills)
@@ -32,7 +32,7 @@ def test_nothing_is_lost_by_kills(kills):
 @pytest.mark.parametrize(
     ("sizes", "verbs"),
     [
-        pytest.param(3, ["adapt", "pretrain"], marks=pytest.mark.slow),
+        pytest.param(2, ["adapt"], marks=pytest.mark.slow),
         pytest.param(10, ["adapt", "pretrain", "distill", "align", "save"], marks=pytest.mark.exhaustive),
     ],
 )
