@@ -17,6 +17,8 @@ import tensorflow as tf
 import kzoo
 from kzoo.core.tf_import import import_tensorflow
 from kzoo.specs.records.run_record import RunRecord
+from kzoo.training.resuming import phase_checkpoints
+from kzoo.training.resuming.keep_state import KeepState
 
 import_tensorflow()
 # Otherwise each full garbage collection goes through the half a million objects of TensorFlow and Keras again.
@@ -84,6 +86,27 @@ def tiny_backbone(size: int | None = 16, channels: int = 3) -> keras.Model:
         x = keras.layers.BatchNormalization(momentum=0.9)(x)
         x = keras.layers.ReLU()(x)
     return keras.Model(inputs, x, name="tiny")
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
+    """What lets training die in the epoch of a number, counted from 1 since; it returns the epochs that are begun."""
+    begin = KeepState.on_epoch_begin
+
+    def at(number: int) -> list[int]:
+        count: list[int] = []
+
+        def dying(self: KeepState, epoch: int, logs: object = None) -> None:
+            begin(self, epoch)
+            count.append(epoch)
+            if len(count) == number:
+                raise RuntimeError("killed")
+
+        monkeypatch.setattr(KeepState, "on_epoch_begin", dying)
+        monkeypatch.setattr(phase_checkpoints, "INTERVAL", 0.0)
+        return count
+
+    return at
 
 
 @pytest.fixture(scope="session")

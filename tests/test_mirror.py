@@ -10,6 +10,7 @@ SOURCES = Path(kzoo.__file__).parent
 TESTS = Path(__file__).parent
 
 ELSEWHERE = {
+    "by the runs that they are part of": ("pretraining/test_steps", ["pretraining/segment"]),
     "by runs that are interrupted": ("training/resuming/test_run_directory", ["training/resuming/keep_state"]),
     "by pyright: its names stand in annotations": ("test_laws", ["core/tensors", "models/backbone_source"]),
     "by the preprocessor, which turns images upright": ("data/image/test_preprocess", ["data/image/orientation"]),

@@ -17,7 +17,8 @@ from kzoo.pretraining.dataset import PretrainingData, read_material
 from kzoo.pretraining.objectives.objective import Objective
 from kzoo.pretraining.precision import find_precision
 from kzoo.pretraining.pretraining_options import PretrainingOptions
-from kzoo.pretraining.steps import StepSchedule, questions
+from kzoo.pretraining.step_schedule import StepSchedule, questions
+from kzoo.pretraining.steps import FORMAT
 from kzoo.setup.arguments import as_size, check_resize
 from kzoo.setup.auto_model import choose_model, guess_modality
 from kzoo.setup.feeds import feed_of
@@ -70,7 +71,7 @@ class PreparedPretraining:
         return feed_of(self.preprocessor, parts, both, kind=REGRESSION, seed=self.course.seed, mixable=False)
 
     def questions(self, start: int) -> tf.data.Dataset:
-        """What the network is asked from step `start` on, see `kzoo.pretraining.steps.questions`."""
+        """What the network is asked from step `start` on, see `kzoo.pretraining.step_schedule.questions`."""
         return questions(
             self.feed.train,
             self.objective.ask,
@@ -104,7 +105,7 @@ class PreparedPretraining:
             "precision": self.precision,
             "probe": probe,
             **self.course.as_plain(),
-            "format": 2,
+            "format": FORMAT,
         }
 
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -14,121 +14,22 @@ import tensorflow as tf
 
 from kzoo.core.disk.checkpoints import Checkpoints, PlainValues, assign, listed, numbered
 from kzoo.core.progress import ProgressBar
-from kzoo.core.tensors import Config, Logs, Tensor
 from kzoo.pretraining.ema import Averages
-from kzoo.training.feed import PARALLEL, Split, ordered, untuned
+from kzoo.pretraining.segment import Segment
+from kzoo.pretraining.step_schedule import StepSchedule
 from kzoo.training.resuming.interruptions import Interruption, delayed_interruptions, exits_on_sigterm
 from kzoo.training.resuming.training_state import are_finite, values_of
 
 LOG = logging.getLogger("kzoo")
 
-WARMUP = 0.1
-"""Share of the steps in which the rate rises."""
-
-WEIGHT_DECAY = 1e-4
+FORMAT = 2
+"""Of what a checkpoint holds."""
 
 NOW, BEGUN = "now", "begun"
 """Names of the values in a checkpoint: as they are, and as they were at the last look."""
 
 INTERVAL = 60.0
 """Seconds between two checkpoints within the steps from one look to the next, unless the run is stopped."""
-
-
-@dataclass(frozen=True)
-class StepSchedule:
-    """How long and how fast.
-
-    Args:
-        steps: in all.
-        every: steps after which the weights are evaluated and a checkpoint is written.
-        batch_size: examples a step, over all replicas.
-        learning_rate: its peak, after `WARMUP`, before a cosine to 0 (arXiv:1608.03983).
-        ema: momentum of the moving average of weights, which is what is kept, see `kzoo.pretraining.ema`; 0: the
-            last ones.
-        seed: of order and views.
-        share: of the rate that its optimizers take, in (0, 1].
-    """
-
-    steps: int
-    every: int
-    batch_size: int
-    learning_rate: float
-    ema: float
-    seed: int
-    share: tf.Variable = field(
-        default_factory=lambda: tf.Variable(tf.ones(()), trainable=False), compare=False, repr=False
-    )
-
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        """AdamW (arXiv:1711.05101)."""
-        rise = max(round(WARMUP * self.steps), 1)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(self.steps - rise, 1), warmup_target=self.learning_rate, warmup_steps=rise
-        )
-        return keras.optimizers.AdamW(_Shared(rate, self.share), weight_decay=WEIGHT_DECAY)
-
-    def as_plain(self) -> PlainValues:
-        """How long and how fast, as plain values."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.compare}
-
-
-class _Shared(keras.optimizers.schedules.LearningRateSchedule):
-    """A share of the rate of another schedule."""
-
-    def __init__(self, rate: keras.optimizers.schedules.LearningRateSchedule, share: tf.Variable) -> None:
-        super().__init__()
-        self.rate, self.share = rate, share
-
-    def __call__(self, step: Tensor) -> Tensor:
-        return self.share * self.rate(step)
-
-    def get_config(self) -> Config:
-        return {"rate": self.rate, "share": float(self.share.numpy())}
-
-
-def questions(
-    split: Split,
-    ask: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]],
-    *,
-    course: StepSchedule,
-    views: int,
-    augmentation: str,
-    start: int,
-) -> tf.data.Dataset:
-    """What a network takes and what is wanted of it, from step `start` on, without end.
-
-    The batch of a step follows from its number, so a resumed run sees the batches that it would have seen.
-
-    Args:
-        split: the examples.
-        ask: from examples (B * views, ...), targets (B, outputs) and a seed to inputs and targets of the network.
-        course: gives batch size and seed.
-        views: of each example.
-        augmentation: name of the augmentation that makes them.
-        start: number of the first step.
-    """
-    size, batch = len(split), course.batch_size
-    each = size // batch
-    targets = tf.constant(split.targets)
-
-    def epoch(number: Tensor) -> tf.data.Dataset:
-        numbers = tf.cast(number, tf.int32) * views + tf.range(views)
-
-        def load(index: Tensor) -> tuple[Tensor, Tensor]:
-            return split.load(index, augmentation, numbers), tf.gather(targets, index)
-
-        def pose(turn: Tensor, loaded: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            examples, wanted = loaded
-            examples = tf.reshape(examples, (-1, *examples.shape[2:]))
-            seed = tf.stack([course.seed, tf.cast(number * each + turn, tf.int32)])
-            return ask(examples, wanted, seed)
-
-        first = tf.where(number == start // each, np.int64(start % each), np.int64(0))
-        indices = tf.data.Dataset.from_tensor_slices(ordered(size, course.seed, number)[: each * batch])
-        loaded = indices.skip(first * batch).map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
-        return loaded.enumerate(first).map(pose, num_parallel_calls=PARALLEL)
-
-    return untuned(tf.data.Dataset.range(start // each, 1 << 40).flat_map(epoch).prefetch(4))
 
 
 @dataclass
@@ -207,7 +108,7 @@ class StepRun:
                 done, begun = done + segment.steps, None
                 # Ctrl-C may come between a step and its average: a run goes on from the last whole checkpoint.
                 if not self.stopped:
-                    self._write(done, means=segment.means())
+                    begun = self._write(done, means=segment.means())
                     self._end_if(segment.interruption, done)
                 self._rows.append({"step": done, **segment.means(), **self._look(done)})
                 bar.report(", ".join(_shown(name, value) for name, value in self._rows[-1].items()))
@@ -248,8 +149,8 @@ class StepRun:
 
     def _write(
         self, step: int, *, means: dict[str, float] | None = None, begun: Sequence[np.ndarray] | None = None
-    ) -> None:
-        """Writes a checkpoint after so many steps, if all values are finite.
+    ) -> list[np.ndarray] | None:
+        """Writes a checkpoint after so many steps, if all values are finite. Returns the values that are written.
 
         Args:
             step: that is done.
@@ -257,17 +158,18 @@ class StepRun:
             begun: values of the last look, where the step is within a segment.
         """
         if self.checkpoints is None:
-            return
+            return None
         values = values_of(self._variables())
         if not are_finite(values):
-            return
+            return None
         share = float(self.course.share.numpy())
         state = {"step": step, "rows": self._rows, "seconds": self._seconds, "share": share}
         state |= {"recovered": self.recovered, "means": means}
         self.checkpoints.write(numbered(NOW, values) | numbered(BEGUN, begun or ()), state)
         self._written = time.monotonic()
+        return values
 
-    def _go_back(self, begun: Sequence[np.ndarray], segment: _Segment, step: int) -> None:
+    def _go_back(self, begun: Sequence[np.ndarray], segment: Segment, step: int) -> None:
         """Back to the values of the last look, with half the rate, because of the last step of a segment."""
         what = "weights were not finite after" if segment.has_finite_loss else "loss was not finite in"
         lost = f"The {what} step {step}{self.names(step - 1)}"
@@ -306,7 +208,7 @@ class StepRun:
     def _advice(self) -> str:
         return f" The same call goes on from {self.checkpoints.directory}." if self.checkpoints else ""
 
-    def _train(self, done: int, count: int, bar: ProgressBar, begun: Sequence[np.ndarray]) -> _Segment:
+    def _train(self, done: int, count: int, bar: ProgressBar, begun: Sequence[np.ndarray]) -> Segment:
         """Trains for some steps."""
         with delayed_interruptions() as interruption:
 
@@ -314,7 +216,7 @@ class StepRun:
                 if time.monotonic() - self._written >= INTERVAL:
                     self._write(done + steps, begun=begun)
 
-            segment = _Segment(bar, interruption, write=write, metrics=self._metrics)
+            segment = Segment(bar, interruption, write=write, metrics=self._metrics)
             try:
                 self.learner.fit(
                     self.data(done),
@@ -364,53 +266,3 @@ def trained(learner: keras.Model) -> Sequence[keras.Variable]:
 
 def _shown(name: str, value: float) -> str:
     return f"{name} {value:,}" if isinstance(value, int) else f"{name} {value:.3f}"
-
-
-class _Segment(keras.callbacks.Callback):
-    """The steps from one look to the next, with their bar.
-
-    Args:
-        bar: is moved on.
-        interruption: Ctrl-C or SIGTERM, after which the present step is the last one.
-        write: is called before each step but the first, with the number of steps that are done.
-        metrics: means over steps of the segment that an earlier process has done; or none.
-    """
-
-    def __init__(
-        self,
-        bar: ProgressBar,
-        interruption: Interruption,
-        *,
-        write: Callable[[int], None],
-        metrics: Sequence[np.ndarray],
-    ) -> None:
-        super().__init__()
-        self.bar, self.interruption, self.write, self.metrics = bar, interruption, write, metrics
-        self.steps, self.logs, self.lost = 0, {}, False
-
-    @property
-    def has_finite_loss(self) -> bool:
-        """Whether the logs of the last step are finite."""
-        return bool(np.isfinite(list(self.means().values())).all())
-
-    def means(self) -> dict[str, float]:
-        """The logs of the last step, which are means over all of the segment."""
-        return {name: float(value) for name, value in self.logs.items()}
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Takes up the means of an earlier process."""
-        for variable, value in zip(self.model.metrics_variables, self.metrics, strict=False):
-            variable.assign(value)
-
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """All steps before are done."""
-        if batch:
-            self.write(batch)
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """A step further."""
-        self.steps, self.logs = self.steps + 1, logs or {}
-        self.lost = not self.has_finite_loss
-        if self.lost or self.interruption.number:
-            self.model.stop_training = True
-        self.bar.update(1)

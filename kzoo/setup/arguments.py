@@ -201,7 +201,7 @@ def check_phase(
             raise ValueError(
                 f"label_smoothing={phase.label_smoothing} of a phase would do nothing with loss=: set it in your loss."
             )
-    if isinstance(phase, Phase) and phase.heads:
+    if phase.heads:
         _check_heads(phase.heads, [part.name for part in kind.parts], head=assembled.groups[HEAD])
     if phase.adapter:
         set_phase(phase, assembled.groups)

@@ -185,6 +185,7 @@ class LinearProbe:
     augmentation: ClassVar[str] = "none"
     most_views: ClassVar[int] = 1
     adapter: ClassVar[None] = None
+    heads: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.refit, bool):
@@ -212,7 +213,7 @@ def named_groups(groups: Sequence[str], phase: AnyPhase) -> list[str]:
         >>> named_groups(["stage4", "head"], Phase(["stage4", "price/head"]))
         ['stage4', 'price/head']
     """
-    if not isinstance(phase, Phase) or not phase.heads:
+    if not phase.heads:
         return list(groups)
     return [*(name for name in groups if name != HEAD), *(f"{name}/{HEAD}" for name in phase.heads)]
 

@@ -134,6 +134,17 @@ def ordered(size: int, seed: int, epoch: Tensor) -> Tensor:
     return tf.random.experimental.stateless_shuffle(tf.range(size, dtype=tf.int64), seed=pair)
 
 
+def skipped_steps(epoch: Tensor, first: int, skipped: int) -> Tensor:
+    """How many steps of an epoch are left out, int64 (): of the first one of a run that goes on, some.
+
+    Args:
+        epoch: its number.
+        first: of the epoch from which the run goes on.
+        skipped: steps of that epoch which are done.
+    """
+    return tf.where(epoch == first, np.int64(skipped), np.int64(0))
+
+
 def drawn(order: Tensor, draws: np.ndarray, seed: int, epoch: Tensor) -> Tensor:
     """As many examples as there are, each as often as it is drawn, in a random order, int64 (N,).
 

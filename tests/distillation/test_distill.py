@@ -13,8 +13,6 @@ from kzoo.data.sources.unlabelled import read_unlabelled
 from kzoo.distillation import features
 from kzoo.training.callbacks import KeepBest
 from kzoo.training.losses import Distillation
-from kzoo.training.resuming import phase_checkpoints
-from kzoo.training.resuming.keep_state import KeepState
 
 RNG = np.random.default_rng(0)
 PHASE = kzoo.Phase("*", epochs=4, learning_rate=1e-2, batch_norm=True, batch_size=16, augmentation="light", views=2)
@@ -284,27 +282,6 @@ def test_a_student_of_features_is_its_own_wherever_it_goes(teacher, tmp_path):
 def test_a_student_for_something_else_is_refused(teacher):
     with pytest.raises(ValueError, match="needs texts"):
         kzoo.distill(teacher, "ngrams", schedule=PHASE)
-
-
-@pytest.fixture
-def killed(monkeypatch):
-    """From its call on, a function that lets the process die in the epoch of a number, counted from 1."""
-    begin = KeepState.on_epoch_begin
-
-    def at(number):
-        count = []
-
-        def dying(self, epoch, logs=None):
-            begin(self, epoch, logs)
-            count.append(epoch)
-            if len(count) == number:
-                raise RuntimeError("killed")
-
-        monkeypatch.setattr(KeepState, "on_epoch_begin", dying)
-        monkeypatch.setattr(phase_checkpoints, "INTERVAL", 0.0)
-        return count
-
-    return at
 
 
 @pytest.mark.slow

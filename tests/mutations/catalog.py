@@ -613,9 +613,9 @@ TRAINING = [
     Mutation(
         "a run that is taken up again begins its epoch anew",
         "questions",
-        "np.int64(start % each)",
-        "np.int64(0)",
-        "tests/pretraining/test_steps.py::test_a_run_that_is_taken_up_again_gets_what_it_would_have_got",
+        "start // each, start % each",
+        "start // each, 0",
+        "tests/pretraining/test_step_schedule.py::test_a_run_that_is_taken_up_again_gets_what_it_would_have_got",
     ),
     Mutation(
         "another run's checkpoint is taken up",
@@ -668,7 +668,7 @@ TRAINING = [
     ),
     Mutation(
         "a run goes on with the means of the steps since",
-        "_Segment.on_epoch_begin",
+        "Segment.on_epoch_begin",
         "self.metrics, strict=False",
         "(), strict=False",
         "tests/pretraining/test_steps.py::test_a_signal_ends_the_run_after_its_step_and_loses_nothing",
@@ -717,7 +717,7 @@ TRAINING = [
     ),
     Mutation(
         "a run that goes on repeats the epoch's first batches",
-        "_skipped",
+        "skipped_steps",
         "np.int64(skipped)",
         "np.int64(0)",
         "tests/training/resuming/test_run_directory.py::test_a_run_goes_on_within_an_epoch_bit_for_bit",

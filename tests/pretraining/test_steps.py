@@ -1,4 +1,4 @@
-"""What a step of pretraining gets follows from its number."""
+"""A run of steps: stopped, killed, taken up again, and taken back from a loss that is not finite."""
 
 import dataclasses
 import os
@@ -11,52 +11,8 @@ import tensorflow as tf
 
 from kzoo.pretraining import steps as steps_module
 from kzoo.pretraining.ema import Averages
-from kzoo.pretraining.steps import StepRun, StepSchedule, questions
-from kzoo.training.feed import Split
-
-
-def asked(start, count):
-    """Examples, version, target and seed of each of some steps: of ten examples, three at a time."""
-    split = Split(
-        load=lambda index, augmentation, numbers: (
-            tf.stack([tf.fill((len(numbers),), tf.cast(index, tf.int32)), tf.cast(numbers, tf.int32)], axis=1)
-            if isinstance(numbers, list)
-            else tf.stack([tf.fill(tf.shape(numbers), tf.cast(index, tf.int32)), numbers], axis=1)
-        ),
-        finish=lambda *arguments, **options: arguments[:2],
-        digests=[str(number) for number in range(10)],
-        targets=np.arange(10, dtype=np.float32)[:, None],
-    )
-    course = StepSchedule(steps=9, every=9, batch_size=3, learning_rate=1e-3, ema=0.0, seed=5)
-    made = questions(
-        split,
-        lambda examples, targets, seed: (tf.ensure_shape(examples, (None, 2)), targets, seed),
-        course=course,
-        views=2,
-        augmentation="none",
-        start=start,
-    )
-    return [tuple(part.numpy().tolist() for part in each) for each in made.take(count)]
-
-
-def test_a_run_that_is_taken_up_again_gets_what_it_would_have_got():
-    whole = asked(0, 9)
-    for start in (1, 3, 5, 8):
-        assert asked(start, 9 - start) == whole[start:]
-
-
-def test_an_epoch_has_each_example_at_most_once_and_versions_of_its_own():
-    whole = asked(0, 9)
-    for epoch in range(3):
-        steps = whole[3 * epoch : 3 * epoch + 3]
-        examples = [row for found, _, _ in steps for row in found]
-        assert len({index for index, _ in examples}) == 9
-        assert {version for _, version in examples} == {2 * epoch, 2 * epoch + 1}
-        assert [[index for index, _ in found[::2]] for found, _, _ in steps] == [
-            [int(target) for (target,) in targets] for _, targets, _ in steps
-        ]
-    assert len({tuple(seed) for _, _, seed in whole}) == 9
-    assert whole[0][0][::2] != whole[3][0][::2]
+from kzoo.pretraining.step_schedule import StepSchedule
+from kzoo.pretraining.steps import StepRun
 
 
 class Memory:
@@ -182,6 +138,21 @@ def made_again(step_run, checkpoints):
     return StepRun(line, kept=line.weights, data=rising, course=course, look=look, checkpoints=checkpoints)
 
 
+def killed_after(step_run, monkeypatch, step):
+    """The checkpoint of a run that wrote one before each step and died in the step of a number, counted from 1."""
+
+    def die():
+        raise RuntimeError
+
+    kept = Memory()
+    with monkeypatch.context() as patch:
+        patch.setattr(steps_module, "INTERVAL", 0.0)
+        at_step(patch, step, die)
+        with pytest.raises(RuntimeError):
+            made_again(step_run, kept)()
+    return kept
+
+
 def rising(start):
     """Another batch in each step."""
     x = np.ones((2, 1), np.float32)
@@ -213,18 +184,10 @@ def test_a_signal_ends_the_run_after_its_step_and_loses_nothing(step_run, monkey
 
 
 def test_a_run_goes_on_from_its_last_minute(step_run, monkeypatch):
-    monkeypatch.setattr(steps_module, "INTERVAL", 0.0)
-    whole, kept = made_again(step_run, None), Memory()
+    whole = made_again(step_run, None)
     rows, _ = whole()
-
-    def die():
-        raise RuntimeError
-
-    at_step(monkeypatch, 5, die)
-    with pytest.raises(RuntimeError):
-        made_again(step_run, kept)()
+    kept = killed_after(step_run, monkeypatch, 5)
     assert kept.steps == [1, 2, 3, 4]
-    monkeypatch.undo()
     again = made_again(step_run, kept)
     same_rows(again()[0], rows)
     np.testing.assert_array_equal(again.kept[0].numpy(), whole.kept[0].numpy())
@@ -276,20 +239,12 @@ def test_the_second_time_ends_the_run(step_run):
 
 def test_a_run_that_goes_on_within_a_segment_goes_back_to_the_last_look(step_run, monkeypatch):
     """As one that was not interrupted, which it could not from the step that it went on from."""
-    monkeypatch.setattr(steps_module, "INTERVAL", 0.0)
-    kept, whole = Memory(), made_again(step_run, None)
+    whole = made_again(step_run, None)
     calls = iter([rising, no_number(5), rising, rising])
     whole.data = lambda start: next(calls)(start)
     rows, _ = whole()
-
-    def die():
-        raise RuntimeError
-
-    at_step(monkeypatch, 5, die)
-    with pytest.raises(RuntimeError):
-        made_again(step_run, kept)()
+    kept = killed_after(step_run, monkeypatch, 5)
     assert kept.steps[-1] == 4
-    monkeypatch.undo()
     again = made_again(step_run, kept)
     more = iter([no_number(5), rising, rising])
     again.data = lambda start: next(more)(start)

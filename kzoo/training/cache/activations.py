@@ -21,7 +21,7 @@ from kzoo.training.cache.branches import BranchJoin, find_strands
 from kzoo.training.cache.budget import CacheLimits, CachePlan, CacheRequest, memory_budget, plan_cache, requests
 from kzoo.training.cache.compute import BATCH, Passes
 from kzoo.training.cache.rows import BranchRows, Rows, RowSource
-from kzoo.training.feed import PARALLEL, Feed, read, untuned
+from kzoo.training.feed import PARALLEL, Feed, read, skipped_steps, untuned
 from kzoo.training.runtime import ImpreciseError, has_bfloat16
 
 LOG = logging.getLogger("kzoo")
@@ -145,7 +145,7 @@ class Activations:
         """
         cache_plan = self.cache_plan(phase)
         if cache_plan.place == "nowhere":
-            return self._images(phase, cache_plan.views, batch, first, skipped)
+            return self._images(phase, cache_plan.views, batch, first=first, skipped=skipped)
         rows_of_views, targets = self.train_rows(phase), tf.constant(self.feed.train.targets)
 
         def epoch(number: Tensor) -> tf.data.Dataset:
@@ -161,12 +161,12 @@ class Activations:
                 return inputs[0] if len(inputs) == 1 else inputs, wanted, weights
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
-            order = order.skip(batch * _skipped(number, first, skipped))
+            order = order.skip(batch * skipped_steps(number, first, skipped))
             return order.batch(batch, drop_remainder=True).map(pick)
 
         return untuned(tf.data.Dataset.range(first, 1 << 40).flat_map(epoch).prefetch(2))
 
-    def _images(self, phase: AnyPhase, views: int, batch: int, first: int, skipped: int) -> tf.data.Dataset:
+    def _images(self, phase: AnyPhase, views: int, batch: int, *, first: int, skipped: int) -> tf.data.Dataset:
         """Batches of model inputs, in the same order and with the same views as `dataset`."""
         train, targets = self.feed.train, tf.constant(self.feed.train.targets)
         steps = len(train) // batch
@@ -186,7 +186,7 @@ class Activations:
                 return inputs, train.beside(wanted, indices, phase.augmentation, chosen[0]), weights
 
             order = tf.data.Dataset.from_tensor_slices(self.feed.order(number))
-            begin = _skipped(number, first, skipped)
+            begin = skipped_steps(number, first, skipped)
             loaded = order.skip(batch * begin).map(load, num_parallel_calls=PARALLEL).batch(batch, drop_remainder=True)
             return loaded.enumerate(begin).map(finish, num_parallel_calls=PARALLEL)
 
@@ -239,8 +239,3 @@ class Activations:
             if names.index(self._lowest(phase)) <= lowest:
                 wanted += [each for each in self._requests(phase) if each.view in views and each not in wanted]
         return wanted
-
-
-def _skipped(number: Tensor, first: int, skipped: int) -> Tensor:
-    """How many batches of an epoch are left out: some of the first one."""
-    return tf.where(number == first, np.int64(skipped), np.int64(0))
